@@ -1,0 +1,219 @@
+"""Every failure we expect: a stable code, an HTTP status, one sentence.
+
+Clients and tests rely on ``code``; sentences stay free to improve. A sentence
+never holds a secret and never repeats text that Litmus sent. Foreign
+exceptions are translated into these at the edge that met them.
+"""
+
+from typing import ClassVar
+
+
+class SidecarError(Exception):
+    """Base of all expected failures; ``str(error)`` is the sentence for the client."""
+
+    code: ClassVar[str] = "internal"
+    """Stable name, relied on by clients, metrics and tests."""
+    status: ClassVar[int] = 500
+    """HTTP status of the problem document."""
+
+
+class ConfigError(SidecarError):
+    """The configuration cannot be used; ``problems`` has one sentence per mistake."""
+
+    code = "bad_configuration"
+
+    def __init__(self, problems: tuple[str, ...]) -> None:
+        super().__init__("; ".join(problems))
+        self.problems = problems
+
+
+class BadRequestError(SidecarError):
+    """The request is wrong; ``parameter`` names what is to blame, ``None`` when it is the whole."""
+
+    code = "bad_request"
+    status = 400
+
+    def __init__(self, detail: str, *, parameter: str | None = None) -> None:
+        super().__init__(detail)
+        self.parameter = parameter
+
+
+class TooLargeError(SidecarError):
+    """The request's body is larger than we read."""
+
+    code = "too_large"
+    status = 413
+
+
+class UnsupportedMediaTypeError(SidecarError):
+    """The request's body is not of the type we read."""
+
+    code = "unsupported_media_type"
+    status = 415
+
+
+class UnauthenticatedError(SidecarError):
+    """No credential, or one that does not hold."""
+
+    code = "unauthenticated"
+    status = 401
+
+
+class ForbiddenError(SidecarError):
+    """The caller is known and may not do this."""
+
+    code = "forbidden"
+    status = 403
+
+
+class NotFoundError(SidecarError):
+    """There is no such thing here."""
+
+    code = "not_found"
+    status = 404
+
+
+class QueryRefusedError(SidecarError):
+    """A GraphQL document is outside the served schema or its limits."""
+
+    code = "query_refused"
+    status = 400
+
+
+class ActionsDisabledError(SidecarError):
+    """Running and stopping experiments is switched off."""
+
+    code = "actions_disabled"
+    status = 403
+
+
+class ProjectUnknownError(SidecarError):
+    """No catalog entity names the project, so nobody may read it here."""
+
+    code = "project_unknown"
+    status = 404
+
+
+class ProjectAmbiguousError(SidecarError):
+    """The project id exists in several instances; a bare id cannot tell which is meant."""
+
+    code = "project_ambiguous"
+    status = 409
+
+
+class NotReadyError(SidecarError):
+    """The first synchronisation of this project did not finish within the wait."""
+
+    code = "not_ready"
+    status = 503
+
+
+class NoDataError(SidecarError):
+    """The first synchronisation of this project failed; the next attempt is scheduled."""
+
+    code = "no_data"
+    status = 503
+
+
+class TooStaleError(SidecarError):
+    """The data is older than ``sync.maxStale`` allows to show without its age."""
+
+    code = "too_stale"
+    status = 503
+
+
+class DrainingError(SidecarError):
+    """The service is shutting down and ends its waits."""
+
+    code = "draining"
+    status = 503
+
+
+class CatalogError(SidecarError):
+    """The catalog cannot be read at all; the last known entities stay."""
+
+    code = "catalog_unavailable"
+    status = 503
+
+
+class StoreError(SidecarError):
+    """The store cannot be read or written."""
+
+    code = "store_unavailable"
+    status = 503
+
+
+class LeaseLostError(StoreError):
+    """A write came from a worker whose lease has moved on; nothing was written."""
+
+    code = "lease_lost"
+
+
+class UpstreamError(SidecarError):
+    """Litmus did not give what was asked; subclasses say why."""
+
+    code = "upstream_error"
+    status = 502
+
+
+class UpstreamUnavailableError(UpstreamError):
+    """No answer arrived, or a 5xx: connection refused, reset, gateway error."""
+
+    code = "upstream_unavailable"
+
+
+class UpstreamTimeoutError(UpstreamUnavailableError):
+    """Litmus did not answer in time (its auth server may be down: it then hangs)."""
+
+    code = "upstream_timeout"
+
+
+class UpstreamPausedError(UpstreamUnavailableError):
+    """The circuit breaker of this instance is open: Litmus was not asked."""
+
+    code = "upstream_paused"
+
+
+class UpstreamOverloadedError(UpstreamError):
+    """Litmus hit its own deadline or result size; a smaller page may pass."""
+
+    code = "upstream_overloaded"
+
+
+class UpstreamProtocolError(UpstreamError):
+    """What arrived is not a Litmus answer: HTML, broken JSON, another shape, 400 or 422."""
+
+    code = "upstream_protocol"
+
+
+class UpstreamHostRefusedError(UpstreamError):
+    """Litmus refused our Host header (its ``ALLOWED_ORIGINS``); see ``hostHeader``."""
+
+    code = "upstream_host_refused"
+
+
+class UpstreamUnsupportedError(UpstreamProtocolError):
+    """This Litmus does not know the operation (422): it is older than the operation."""
+
+    code = "upstream_unsupported"
+
+
+class TokenRejectedError(UpstreamError):
+    """Litmus does not accept the token: expired, wrongly signed, malformed."""
+
+    code = "token_rejected"
+
+
+class TokenRevokedError(TokenRejectedError):
+    """Litmus says the token is revoked (HTTP 401)."""
+
+    code = "token_revoked"
+
+
+class AccessDeniedError(UpstreamError):
+    """The token's user has no sufficient role, or the project id does not exist.
+
+    Litmus answers both with the same words (api: ``auth gRPC - Unauthorized``).
+    """
+
+    code = "upstream_denied"

@@ -1,0 +1,302 @@
+"""What the service knows, as plain immutable values.
+
+No I/O, no clock, no framework: everything here can be built in a test by
+calling its constructor. Values are what Litmus said, mapped to our words but
+not repaired; repair for the plugin (healing) belongs to ``replica``.
+
+Times of Litmus are kept as it sends them, whole Unix milliseconds
+(``…_at_ms``), with ``None`` where it sends its unset value ``"0"``; our own
+times are aware ``datetime`` in UTC.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from enum import StrEnum
+from typing import Final
+
+import msgspec
+
+PROJECT_ANNOTATION: Final = "litmuschaos.io/project-id"
+INSTANCE_ANNOTATION: Final = "litmuschaos.io/instance"
+
+
+class ProjectRef(msgspec.Struct, frozen=True, kw_only=True, order=True):
+    """A Litmus project: the same id may exist in several instances."""
+
+    instance: str
+    """Name of the configured instance."""
+    project_id: str
+
+    def __str__(self) -> str:
+        return f"{self.instance}/{self.project_id}"
+
+
+class Entity(msgspec.Struct, frozen=True, kw_only=True):
+    """A catalog entity that names a Litmus project."""
+
+    ref: str
+    """Full, lower-case reference, ``component:default/cart``."""
+    project: ProjectRef
+    title: str | None = None
+    owner: str | None = None
+    """Full reference of the owner (relation ``ownedBy``, else ``spec.owner``); ``None`` without one."""
+    system: str | None = None
+    domain: str | None = None
+    experiment_tags: tuple[str, ...] = ()
+    """Narrowing by annotation ``litmuschaos.io/experiment-tags``; empty: not narrowed."""
+    infra_ids: tuple[str, ...] = ()
+    """Narrowing by annotation ``litmuschaos.io/infra-ids``; empty: not narrowed."""
+
+
+class Catalog(msgspec.Struct, frozen=True, kw_only=True):
+    """All entities with a project, as last read."""
+
+    entities: tuple[Entity, ...] = ()
+    """Sorted by reference, each reference once."""
+    problems: tuple[str, ...] = ()
+    """One sentence per document, annotation or source that could not be used."""
+
+
+class Outcome(StrEnum):
+    """What a run came to, in our words; the raw phase is always kept beside it."""
+
+    PASSED = "passed"
+    PROBE_FAILED = "probe_failed"
+    ERROR = "error"
+    STOPPED = "stopped"
+    TIMEOUT = "timeout"
+    RUNNING = "running"
+    WAITING = "waiting"
+    OTHER = "other"
+
+
+OUTCOME_OF_PHASE: Final[Mapping[str, Outcome]] = {
+    "Completed": Outcome.PASSED,
+    "Succeeded": Outcome.PASSED,
+    "Completed_With_Probe_Failure": Outcome.PROBE_FAILED,
+    "Error": Outcome.ERROR,
+    "Completed_With_Error": Outcome.ERROR,
+    "Stopped": Outcome.STOPPED,
+    "Terminated": Outcome.STOPPED,
+    "Timeout": Outcome.TIMEOUT,
+    "Running": Outcome.RUNNING,
+    "Queued": Outcome.WAITING,
+    "Pending": Outcome.WAITING,
+}
+"""The one table from Litmus's phases to outcomes; a phase that is not here is ``OTHER``."""
+
+UNFINISHED: Final = frozenset({Outcome.RUNNING, Outcome.WAITING})
+
+
+def outcome_of(phase: str) -> Outcome:
+    """Return the outcome of a phase; Litmus's phases are an open set."""
+    return OUTCOME_OF_PHASE.get(phase, Outcome.OTHER)
+
+
+class RecentRun(msgspec.Struct, frozen=True, kw_only=True):
+    """One of the at most ten recent runs that Litmus lists with an experiment."""
+
+    experiment_run_id: str
+    """``""`` until the agent's first event; several queued runs share it."""
+    phase: str
+    """As Litmus wrote it; an open set."""
+    resiliency_score: float | None
+    """0 to 100. ``None`` or a placeholder 0 until the run finishes."""
+    updated_at_ms: int | None
+    created_at_ms: int | None = None
+    run_sequence: int | None = None
+    updated_by: str | None = None
+    """Who started the run; ``""`` for schedules and stopped runs, ``None`` if Litmus sent no user."""
+
+    @property
+    def outcome(self) -> Outcome:
+        """The outcome of :attr:`phase`."""
+        return outcome_of(self.phase)
+
+
+class Infra(msgspec.Struct, frozen=True, kw_only=True):
+    """A chaos infrastructure: the agent in a cluster that executes experiments."""
+
+    infra_id: str
+    name: str
+    environment_id: str
+    is_active: bool
+    """Whether the agent's connection is open, by Litmus's own flag."""
+    infra_type: str | None = None
+    infra_namespace: str | None = None
+    infra_scope: str | None = None
+    """``namespace`` or ``cluster``."""
+    description: str | None = None
+    platform_name: str | None = None
+    version: str | None = None
+    is_confirmed: bool | None = None
+    """Whether the agent ever registered; ``None`` where Litmus does not fill it (inside experiments)."""
+    tags: tuple[str, ...] = ()
+    created_at_ms: int | None = None
+    updated_at_ms: int | None = None
+
+
+class Experiment(msgspec.Struct, frozen=True, kw_only=True):
+    """A chaos experiment and its recent runs."""
+
+    experiment_id: str
+    name: str
+    cron_syntax: str
+    """Argo's schedule text as written; ``""`` when the experiment is no schedule."""
+    experiment_type: str | None = None
+    """``experiment``, ``cronexperiment`` or ``chaosengine``."""
+    description: str | None = None
+    tags: tuple[str, ...] = ()
+    infra: Infra | None = None
+    """``None`` when the document of the infrastructure is gone from Litmus's database."""
+    recent_runs: tuple[RecentRun, ...] = ()
+    """Newest first, at most ten; empty when the experiment never ran."""
+    created_at_ms: int | None = None
+    updated_at_ms: int | None = None
+    created_by: str | None = None
+    updated_by: str | None = None
+
+
+class Environment(msgspec.Struct, frozen=True, kw_only=True):
+    """A named group of infrastructures."""
+
+    environment_id: str
+    name: str
+    type: str | None
+    """``PROD`` or ``NON_PROD``."""
+    infra_ids: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    description: str | None = None
+    is_removed: bool = False
+    created_at_ms: int | None = None
+    updated_at_ms: int | None = None
+    created_by: str | None = None
+    updated_by: str | None = None
+
+
+class Hub(msgspec.Struct, frozen=True, kw_only=True):
+    """A ChaosHub: a repository of faults and experiments."""
+
+    hub_id: str
+    name: str
+    is_available: bool
+    """Whether Litmus has a clone of it on disk; says nothing about the remote."""
+    total_faults: int
+    total_experiments: int
+    description: str | None = None
+    is_default: bool | None = None
+    tags: tuple[str, ...] = ()
+
+
+class RunStats(msgspec.Struct, frozen=True, kw_only=True):
+    """Litmus's own run counters; they count removed runs too, and miss several phases."""
+
+    total: int
+    running: int
+    completed: int
+    terminated: int
+    stopped: int
+    errored: int
+
+
+class GitOps(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether GitOps is on; ``None`` when our token may not read it (only an Owner may)."""
+
+    enabled: bool | None
+
+
+class Section(StrEnum):
+    """The parts of a project that are fetched, fail and age on their own."""
+
+    EXPERIMENTS = "experiments"
+    RUN_STATS = "runStats"
+    INFRASTRUCTURES = "infrastructures"
+    ENVIRONMENTS = "environments"
+    HUBS = "hubs"
+    GITOPS = "gitops"
+
+
+class Lane(StrEnum):
+    """How often sections are fetched: often, or seldom because they are costly upstream."""
+
+    FAST = "fast"
+    SLOW = "slow"
+
+
+SECTIONS_OF_LANE: Final[Mapping[Lane, tuple[Section, ...]]] = {
+    Lane.FAST: (
+        Section.EXPERIMENTS,
+        Section.RUN_STATS,
+        Section.INFRASTRUCTURES,
+        Section.ENVIRONMENTS,
+    ),
+    Lane.SLOW: (Section.HUBS, Section.GITOPS),
+}
+
+LANE_OF_SECTION: Final[Mapping[Section, Lane]] = {
+    section: lane for lane, sections in SECTIONS_OF_LANE.items() for section in sections
+}
+
+
+class Content(msgspec.Struct, frozen=True, kw_only=True):
+    """The mapped data of a project; a field is ``None`` until its section was fetched once."""
+
+    experiments: tuple[Experiment, ...] | None = None
+    """Most recently updated first, as Litmus lists them."""
+    run_stats: RunStats | None = None
+    infrastructures: tuple[Infra, ...] | None = None
+    environments: tuple[Environment, ...] | None = None
+    hubs: tuple[Hub, ...] | None = None
+    gitops: GitOps | None = None
+
+
+class SectionError(msgspec.Struct, frozen=True, kw_only=True):
+    """Why the last attempt of a section failed."""
+
+    code: str
+    """The ``code`` of one of our errors."""
+    message: str
+    """Our sentence; never text of Litmus."""
+
+
+class Freshness(msgspec.Struct, frozen=True, kw_only=True):
+    """When a section was last attempted and last fetched."""
+
+    attempted_at: datetime
+    """Start of the last attempt, UTC."""
+    succeeded_at: datetime | None = None
+    """Start of the last successful attempt, UTC; ``None`` before the first."""
+    error: SectionError | None = None
+    """``None`` when the last attempt succeeded."""
+
+
+class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
+    """One project as last synchronised: what is served, and how fresh it is."""
+
+    project: ProjectRef
+    version: int
+    """Rises only when content differs from before; 0 while nothing was ever fetched."""
+    content: Content
+    freshness: Mapping[Section, Freshness]
+    """An entry per section that was attempted at least once."""
+    restored: frozenset[Section] = frozenset()
+    """Sections loaded from the store and not fetched since this process started."""
+
+
+class SectionResult(msgspec.Struct, frozen=True, kw_only=True):
+    """What one lane brought home for one section: new data, or why not."""
+
+    section: Section
+    attempted_at: datetime
+    value: object = None
+    """What belongs into the field of :class:`Content`; meaningless with an error."""
+    error: SectionError | None = None
+
+
+class Principal(msgspec.Struct, frozen=True, kw_only=True):
+    """Who is calling."""
+
+    name: str
+    """``key:<name>``, ``local``, or an entity reference such as ``user:default/alice``."""
+    scopes: frozenset[str]
+    """Of ``read``, ``run``, ``metrics``, ``admin``; they do not include each other."""

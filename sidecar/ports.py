@@ -1,0 +1,120 @@
+"""The doors to the world, one small Protocol per use. Read this first.
+
+The docstrings are the contract; implementations match by shape. Nothing here
+does anything.
+"""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import Protocol
+
+import msgspec
+
+from sidecar.model import Catalog, Lane, ProjectRef, Section, SectionResult, Snapshot
+
+
+class Clock(Protocol):
+    """Where the time comes from."""
+
+    def __call__(self) -> datetime:
+        """Return the current time, aware, in UTC."""
+
+
+class Catalogue(Protocol):
+    """The catalog as last read, and what may be asked of it without waiting."""
+
+    @property
+    def current(self) -> Catalog:
+        """The entities as last read; empty before the first read."""
+
+    def projects_with_id(self, project_id: str) -> tuple[ProjectRef, ...]:
+        """Return the projects of that exact id that entities name, one per instance, sorted."""
+
+
+class Job(msgspec.Struct, frozen=True, kw_only=True, order=True):
+    """A unit of synchronisation: one lane of one project."""
+
+    project: ProjectRef
+    lane: Lane
+
+
+class Lease(msgspec.Struct, frozen=True, kw_only=True):
+    """The right to run one job for a while; at most one is valid per job."""
+
+    job: Job
+    fence: int
+    """Fencing number: rises with every lease of the job. A write with an older one is refused."""
+    expires_at: datetime
+    """From then on somebody else may take the job."""
+    failures: int
+    """Attempts that failed in a row before this one."""
+
+
+class Leases(Protocol):
+    """Decides which worker runs which job when; shared by all replicas."""
+
+    async def plan(self, jobs: Collection[Job], now: datetime) -> None:
+        """Declare all jobs there are: new ones are due at once, those missing are forgotten."""
+
+    async def take(self, instance: str, now: datetime) -> Lease | None:
+        """Lease the job of the instance that is due longest and free; ``None`` if there is none."""
+
+    async def release(self, lease: Lease, due_at: datetime, *, failed: bool) -> None:
+        """Give a job back, due again at ``due_at``, or earlier if it was hurried meanwhile.
+
+        ``failed`` counts towards :attr:`Lease.failures`, success resets it.
+        Without effect if the lease has moved on.
+        """
+
+    async def hurry(self, job: Job, now: datetime) -> None:
+        """Make a job due at once, before all others, even while it is being run. Unknown jobs: no effect."""
+
+    async def next_due(self, instance: str) -> datetime | None:
+        """Return when the next free job of the instance falls due; ``None`` if there is none."""
+
+
+class Snapshots(Protocol):
+    """The last data of every project. Readers always see one whole snapshot."""
+
+    def get(self, project: ProjectRef) -> Snapshot | None:
+        """Return the current snapshot from memory, without waiting; ``None`` before the first attempt."""
+
+    async def merge(self, lease: Lease, results: Sequence[SectionResult]) -> Snapshot:
+        """Merge what a lane brought home into the current snapshot, and return the new one.
+
+        The content version rises only if mapped content differs. A failed
+        section keeps its data and gets its error.
+
+        Raises:
+            LeaseLostError: If the lease has moved on; nothing is written.
+        """
+
+    async def retain(self, projects: Collection[ProjectRef]) -> None:
+        """Forget from memory what belongs to no project of these."""
+
+
+class Sync(Protocol):
+    """What readers may ask of the synchronisation."""
+
+    async def ensure(self, project: ProjectRef, sections: Collection[Section]) -> Snapshot:
+        """Return the snapshot once every one of the sections was attempted.
+
+        Waits for the first synchronisation only, at most a fixed time; never
+        causes more than one upstream synchronisation however many wait.
+
+        Raises:
+            NotReadyError: If the wait ended before the first attempt did.
+            DrainingError: If the service shuts down meanwhile.
+        """
+
+    async def hurry(self, project: ProjectRef) -> None:
+        """Ask for a synchronisation of the project at once."""
+
+
+class ProjectSource(Protocol):
+    """Fetches one lane of one project from its Litmus instance."""
+
+    async def collect(
+        self, project: ProjectRef, lane: Lane, previous: Snapshot | None
+    ) -> Sequence[SectionResult]:
+        """Return one result per section of the lane; a failure is a result, not an exception."""

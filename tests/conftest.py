@@ -1,0 +1,39 @@
+"""What all tests share: the hypothesis profiles and the rule about missing programs."""
+
+import os
+import shutil
+from collections.abc import Callable
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+settings.register_profile(
+    "tests",
+    derandomize=True,
+    deadline=None,
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+settings.register_profile(
+    "soak",
+    deadline=None,
+    max_examples=2_000,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+settings.load_profile("soak" if os.environ.get("LITMUS_SIDECAR_SOAK") else "tests")
+
+
+@pytest.fixture
+def program() -> Callable[[str, str], str]:
+    """Return the path of an external program, or skip naming the package; in CI a lack of it fails."""
+
+    def find(name: str, package: str) -> str:
+        path = shutil.which(name)
+        if path is not None:
+            return path
+        message = f"{name} is missing; install the package {package}"
+        if os.environ.get("LITMUS_SIDECAR_CI"):
+            pytest.fail(message)
+        pytest.skip(message)
+
+    return find
