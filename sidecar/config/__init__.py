@@ -1,0 +1,40 @@
+"""The configuration: the section ``litmusSidecar`` of Backstage's own app-config files.
+
+The only package that knows pydantic. Others get a :class:`Config`, and open a
+secret (``.get_secret_value()``) only where they send or compare it. Must not
+know what any key is used for.
+"""
+
+from sidecar.config.display_token import display_token, display_uid
+from sidecar.config.loading import load_config, parse_config
+from sidecar.config.model import (
+    Auth,
+    CatalogFiles,
+    Config,
+    Instance,
+    Key,
+    Listen,
+    MetricsSettings,
+    SidecarSection,
+    SyncSettings,
+)
+from sidecar.config.report import describe, findings, masked
+
+__all__ = [
+    "Auth",
+    "CatalogFiles",
+    "Config",
+    "Instance",
+    "Key",
+    "Listen",
+    "MetricsSettings",
+    "SidecarSection",
+    "SyncSettings",
+    "describe",
+    "display_token",
+    "display_uid",
+    "findings",
+    "load_config",
+    "masked",
+    "parse_config",
+]

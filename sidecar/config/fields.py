@@ -1,0 +1,193 @@
+"""The kinds of value that a key can have: duration, URL, token, label, file name.
+
+Each is an annotated type with its validator and the way it is written back.
+Validators raise sentences that hold no value: it might be a secret.
+"""
+
+import math
+import re
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+from urllib.parse import urlsplit
+
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    PlainSerializer,
+    SecretStr,
+    WithJsonSchema,
+)
+
+_LABEL: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+_HOST: Final = re.compile(r"([A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
+_LISTEN_HOST: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|[0-9A-Fa-f:.]+")
+_NUMBER: Final = re.compile(r"[0-9]{1,15}(\.[0-9]{1,9})?")
+_SECONDS_OF_UNIT: Final = {
+    "milliseconds": 0.001,
+    "seconds": 1,
+    "minutes": 60,
+    "hours": 3_600,
+    "days": 86_400,
+    "weeks": 604_800,
+}
+_MIN_SECRET_LENGTH: Final = 16
+_DAY: Final = timedelta(days=1)
+
+
+def mask(secret: SecretStr) -> str:
+    """Say that there is a secret, and how long it is."""
+    return f"****** ({len(secret.get_secret_value())} characters)"
+
+
+def duration_object(duration: timedelta) -> dict[str, int]:
+    """Write a duration as it is written in app-config: ``{"seconds": 60}``."""
+    if duration and not duration % _DAY:
+        return {"days": duration // _DAY}
+    if not duration % timedelta(seconds=1):
+        return {"seconds": duration // timedelta(seconds=1)}
+    return {"milliseconds": round(duration / timedelta(milliseconds=1))}
+
+
+def _number(value: object) -> object:
+    """Take a number from text, too: a ``${VAR}`` is always text."""
+    if isinstance(value, str) and _NUMBER.fullmatch(value):
+        return float(value) if "." in value else int(value)
+    return value
+
+
+def _boolean(value: object) -> object:
+    return {"true": True, "false": False}.get(value, value) if isinstance(value, str) else value
+
+
+def _duration(value: object) -> timedelta:
+    if isinstance(value, timedelta):
+        return value
+    value = _number(value)
+    if isinstance(value, Mapping):
+        amounts = {str(unit): _number(amount) for unit, amount in value.items()}
+        if unknown := sorted(set(amounts) - set(_SECONDS_OF_UNIT)):
+            why = "; months and years have no fixed length" if {"months", "years"} & set(unknown) else ""
+            raise ValueError(f"has an unknown unit; known are {', '.join(_SECONDS_OF_UNIT)}{why}")
+    else:
+        amounts = {"seconds": value}
+    seconds = 0.0
+    for unit, amount in amounts.items():
+        if isinstance(amount, bool) or not isinstance(amount, int | float) or not math.isfinite(amount):
+            raise ValueError("must be a duration such as { seconds: 60 }, or a number of seconds")
+        seconds += amount * _SECONDS_OF_UNIT[unit]
+    if seconds > timedelta.max.total_seconds():
+        raise ValueError("is too long")
+    return timedelta(milliseconds=max(-1, round(seconds * 1_000)))
+
+
+def _between(lowest: timedelta, highest: timedelta, text: str) -> Callable[[timedelta], timedelta]:
+    def check(value: timedelta) -> timedelta:
+        if not lowest <= value <= highest:
+            raise ValueError(f"must be between {text}")
+        return value
+
+    return check
+
+
+def _matching(pattern: re.Pattern[str], wanted: str) -> Callable[[str], str]:
+    def check(value: str) -> str:
+        if not pattern.fullmatch(value):
+            raise ValueError(wanted)
+        return value
+
+    return check
+
+
+def _url(value: str) -> str:
+    wanted = "must be an absolute http:// or https:// URL without credentials, query or fragment"
+    if not value.isascii() or not value.isprintable() or any(character in value for character in ' ?#\\"<>'):
+        raise ValueError(wanted)
+    try:
+        parts = urlsplit(value)
+        usable = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    else:
+        usable = usable and parts.scheme in {"http", "https"} and "@" not in parts.netloc
+    if not usable:
+        raise ValueError(wanted)
+    return value.rstrip("/")
+
+
+def _path(value: object) -> object:
+    return Path(value) if isinstance(value, str) and value and "\0" not in value else value
+
+
+def _header_safe(secret: SecretStr) -> SecretStr:
+    """Strip the line end of a file; what remains must fit into an HTTP header as it is."""
+    value = secret.get_secret_value().rstrip("\r\n")
+    if not value:
+        raise ValueError("must not be empty")
+    if value.lower().startswith("bearer "):
+        raise ValueError("must be the bare token, without 'Bearer ' before it")
+    if not (value.isascii() and value.isprintable() and " " not in value):
+        raise ValueError("must be printable ASCII without spaces or line breaks")
+    return SecretStr(value)
+
+
+def _long_enough(secret: SecretStr) -> SecretStr:
+    if len(secret.get_secret_value()) < _MIN_SECRET_LENGTH:
+        raise ValueError(f"must have at least {_MIN_SECRET_LENGTH} characters")
+    return secret
+
+
+def _as_set(value: object) -> object:
+    return frozenset(value) if isinstance(value, tuple) and all(isinstance(v, str) for v in value) else value
+
+
+_DURATION_SCHEMA: Final[dict[str, Any]] = {"type": "object", "format": "duration"}
+_duration_parts: Final = (
+    BeforeValidator(_duration),
+    PlainSerializer(duration_object, when_used="json"),
+    WithJsonSchema(_DURATION_SCHEMA),
+)
+Interval = Annotated[
+    timedelta,
+    *_duration_parts,
+    AfterValidator(_between(timedelta(milliseconds=10), timedelta(days=7), "10 milliseconds and 7 days")),
+]
+"""How often something is done; short ones are for tests, `findings` speaks about them."""
+Age = Annotated[
+    timedelta,
+    *_duration_parts,
+    AfterValidator(_between(timedelta(milliseconds=10), timedelta(days=366), "10 milliseconds and 366 days")),
+]
+Text = Annotated[str, Field(min_length=1)]
+Url = Annotated[str, AfterValidator(_url), WithJsonSchema({"type": "string", "format": "uri"})]
+Label = Annotated[
+    str,
+    AfterValidator(
+        _matching(_LABEL, "must be 1 to 63 of a-z, 0-9 and '-', with a letter or digit at both ends")
+    ),
+]
+FileName = Annotated[
+    Path,
+    BeforeValidator(_path),
+    PlainSerializer(str, when_used="json"),
+    WithJsonSchema({"type": "string", "format": "path"}),
+]
+Token = Annotated[
+    SecretStr,
+    AfterValidator(_header_safe),
+    PlainSerializer(mask, return_type=str, when_used="json"),
+    WithJsonSchema({"type": "string", "format": "password"}),
+]
+KeySecret = Annotated[Token, AfterValidator(_long_enough)]
+Scope = Literal["read", "run", "metrics", "admin"]
+ListenHost = Annotated[str, AfterValidator(_matching(_LISTEN_HOST, "must be an IP address or a host name"))]
+HostHeader = Annotated[
+    str, AfterValidator(_matching(_HOST, "must be a host name, optionally with a port after ':'"))
+]
+Whole = Annotated[int, BeforeValidator(_number)]
+Rate = Annotated[float, BeforeValidator(_number), Field(allow_inf_nan=False)]
+Flag = Annotated[bool, BeforeValidator(_boolean)]
+Scopes = Annotated[frozenset[Scope], BeforeValidator(_as_set), Field(min_length=1)]
+AnySecret = Annotated[SecretStr, PlainSerializer(mask, return_type=str, when_used="json")]

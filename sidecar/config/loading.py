@@ -1,0 +1,248 @@
+"""From what the files say to a valid ``Config``, or every problem at once.
+
+Fills in what needs the environment or a file (tokens, the default instance),
+lets the models judge, and words their findings with the path of the key, what
+would be right, and never a value.
+"""
+
+import difflib
+import re
+import ssl
+import typing
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Final, TypeVar
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from sidecar.config.model import Config, Outside, SidecarSection, Strict
+from sidecar.config.reading import OUTSIDE, SECTION, Source, read_files, read_mapping, unset_sentence
+from sidecar.config.substitution import KeyPath, SubstitutionError, path_text, read_text
+from sidecar.errors import ConfigError
+
+TOKEN_VARIABLE: Final = "LITMUS_AUTH_TOKEN"  # noqa: S105  # the name of a variable, not a token
+DEFAULT_INSTANCE: Final = "default"
+
+_NO_ENVIRONMENT: Final[Mapping[str, str]] = MappingProxyType({})
+M = TypeVar("M", bound=Strict)
+_KEY_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,39}")
+_SENTENCES: Final[Mapping[str, str]] = {
+    "string_type": "must be text; put a number or a word such as true in quotes",
+    "string_too_short": "must not be empty",
+    "secret_str_type": "must be text; put a number or a word such as true in quotes",
+    "int_type": "must be a whole number",
+    "float_type": "must be a number",
+    "finite_number": "must be a finite number",
+    "bool_type": "must be true or false",
+    "tuple_type": "must be a list",
+    "frozen_set_type": "must be a list of words",
+    "model_type": "must be a mapping",
+    "model_attributes_type": "must be a mapping",
+    "literal_error": "must be one of {expected}",
+    "path_type": "must be the name of a file",
+    "is_instance_of": "must be the name of a file",
+    "greater_than": "must be more than {gt}",
+    "greater_than_equal": "must be at least {ge}",
+    "less_than_equal": "must be at most {le}",
+    "too_short": "must have at least {min_length} entry",
+    "value_error": "{error}",
+}
+"""What is wrong, by pydantic's type of error; its own sentences may quote the input."""
+
+
+def load_config(paths: Sequence[Path], environ: Mapping[str, str]) -> Config:
+    """Read app-config files as Backstage does: later ones win, mappings merge, lists are replaced.
+
+    Raises:
+        ConfigError: With every problem of our keys together.
+    """
+    return _config(read_files(paths, environ), environ)
+
+
+def parse_config(
+    mapping: Mapping[str, Any], *, directory: Path, environ: Mapping[str, str] = _NO_ENVIRONMENT
+) -> Config:
+    """Do the same with the content of one app-config file that lies in ``directory``.
+
+    Raises:
+        ConfigError: With every problem of our keys together.
+    """
+    return _config(read_mapping(mapping, directory, environ), environ)
+
+
+def _config(source: Source, environ: Mapping[str, str]) -> Config:
+    wording = _Wording(source)
+    outside = wording.validated(Outside, source.outside)
+    section: object = source.section
+    if isinstance(section, dict):
+        wording.read_secret_files(section)
+        if not section.get("instances"):
+            section["instances"] = wording.default_instance(outside, environ)
+        else:
+            _set_external_urls(section["instances"], outside)
+    valid = wording.validated(SidecarSection, section)
+    if valid is not None:
+        wording.check_certificates(valid)
+    if valid is None or outside is None or wording.problems:
+        raise ConfigError(tuple(dict.fromkeys(wording.problems)))
+    notices = tuple(unset_sentence(path, variable) for path, variable in source.unset.items())
+    return Config.model_validate({**vars(valid), **vars(outside), "notices": notices})
+
+
+def _set_external_urls(instances: object, outside: Outside | None) -> None:
+    """Let browsers open ``litmus.baseUrl`` for each instance that names no address of its own."""
+    if outside is None or outside.litmus_base_url is None or not isinstance(instances, tuple):
+        return
+    for instance in instances:
+        if isinstance(instance, dict):
+            instance.setdefault("externalBaseUrl", outside.litmus_base_url)
+
+
+class _Wording:
+    """Collects problems, and knows why a key is absent."""
+
+    def __init__(self, source: Source) -> None:
+        self.problems = list(source.problems)
+        self._unset = source.unset
+        self._told = set(source.told)
+        self._default_used = False
+
+    def note(self, path: KeyPath, sentence: str) -> None:
+        """Add a problem; what the default instance lacks is told by where it comes from."""
+        where = path_text(path)
+        if self._default_used and path[:2] == (SECTION, "instances"):
+            where = f"{TOKEN_VARIABLE} (token of the instance meant when {SECTION}.instances names none)"
+        self.problems.append(f"{where}: {sentence}")
+
+    def validated(self, model: type[M], value: object) -> M | None:
+        """Return the model of a value, or ``None`` after its problems are noted."""
+        try:
+            return model.model_validate(value, by_alias=True, by_name=False)
+        except ValidationError as error:
+            details = error.errors(include_url=False, include_input=False)
+        for detail in details:
+            self._note_detail(model, detail)
+        return None
+
+    def _note_detail(self, model: type[Strict], detail: ErrorDetails) -> None:
+        location = detail["loc"]
+        path: KeyPath = OUTSIDE[str(location[0])] if model is Outside else (SECTION, *location)
+        context = detail.get("ctx", {})
+        match detail["type"]:
+            case "missing":
+                self._note_missing(path, _model_at(model, location[:-1]))
+            case "extra_forbidden":
+                known = _keys(_model_at(model, location[:-1]))
+                self.note(*_unknown_key(path, known))
+            case "default_factory_not_called":
+                pass  # What the default would be made of is wrong, and told.
+            case kind:
+                template = _SENTENCES.get(kind, "is not valid here")
+                self.note(path, template.format_map({name: str(value) for name, value in context.items()}))
+
+    def _note_missing(self, path: KeyPath, model: type[BaseModel] | None) -> None:
+        if path in self._told:
+            return
+        if path in self._unset:
+            self.note(path, f"needs the environment variable {self._unset[path]}, which is not set")
+            return
+        alternative = f"{path[-1]}File"
+        self.note(path, f"is required, or {alternative}" if alternative in _keys(model) else "is required")
+
+    def read_secret_files(self, section: dict[str, object]) -> None:
+        """Put what every ``tokenFile`` and ``secretFile`` holds beside it, as ``token`` and ``secret``."""
+        auth = section.get("auth")
+        keys = auth.get("keys") if isinstance(auth, dict) else None
+        for owners, key, path in (
+            (section.get("instances"), "token", (SECTION, "instances")),
+            (keys, "secret", (SECTION, "auth", "keys")),
+        ):
+            for index, owner in enumerate(owners if isinstance(owners, tuple) else ()):
+                if isinstance(owner, dict):
+                    self._read_secret_file(owner, key, (*path, index))
+
+    def _read_secret_file(self, owner: dict[str, object], key: str, path: KeyPath) -> None:
+        name = owner.get(f"{key}File")
+        if not isinstance(name, str) or not name:
+            return
+        if key in owner:
+            self.note(path, f"has both {key} and {key}File; exactly one is needed")
+            return
+        try:
+            owner[key] = read_text(Path(name))
+        except SubstitutionError as error:
+            self.note((*path, f"{key}File"), f"the file {error}")
+            self._told.add((*path, key))
+
+    def default_instance(self, outside: Outside | None, environ: Mapping[str, str]) -> tuple[object, ...]:
+        """Return the instance that is meant when none is configured; nothing without its address or token."""
+        path = (SECTION, "instances")
+        token = environ.get(TOKEN_VARIABLE, "").strip()
+        if outside is None:
+            return ()
+        if outside.litmus_base_url is None:
+            base_url = OUTSIDE["litmusBaseUrl"]
+            why = f"needs {self._unset[base_url]}" if base_url in self._unset else "is not given"
+            self.note(path, f"names no instance, and litmus.baseUrl, which would be the one, {why}")
+        if not token:
+            self.note(
+                path, f"names no instance, and the token of the one meant, ${TOKEN_VARIABLE}, is not set"
+            )
+        if outside.litmus_base_url is None or not token:
+            return ()
+        self._default_used = True
+        return ({"name": DEFAULT_INSTANCE, "baseUrl": outside.litmus_base_url, "token": token},)
+
+    def check_certificates(self, section: SidecarSection) -> None:
+        """Note every ``caFile`` that a TLS connection could not be made with."""
+        for index, instance in enumerate(section.instances):
+            if instance.ca_file is None:
+                continue
+            path = (SECTION, "instances", index, "caFile")
+            try:
+                authorities = ssl.create_default_context(cafile=instance.ca_file).cert_store_stats()[
+                    "x509_ca"
+                ]
+            except ssl.SSLError:
+                self.note(path, "the file holds no certificate in PEM form")
+            except OSError as error:
+                self.note(path, f"the file cannot be read: {error.strerror or type(error).__name__}")
+            else:
+                if not authorities:
+                    self.note(path, "the file holds no certificate of an authority")
+
+
+def _unknown_key(path: KeyPath, known: Sequence[str]) -> tuple[KeyPath, str]:
+    """Name an unknown key, unless it is no name at all: then it may be a secret in the wrong place."""
+    key = str(path[-1])
+    if not _KEY_NAME.fullmatch(key):
+        return path[:-1], "has a key that is no name; write 'key: value', with a space"
+    close = difflib.get_close_matches(key, known, n=1)
+    hint = f"did you mean {close[0]}?" if close else f"known here are {', '.join(known)}"
+    return path, f"is unknown; {hint}"
+
+
+def _keys(model: type[BaseModel] | None) -> tuple[str, ...]:
+    if model is None:
+        return ()
+    return tuple(field.alias or name for name, field in model.model_fields.items())
+
+
+def _model_at(model: type[BaseModel], location: Sequence[str | int]) -> type[BaseModel] | None:
+    """Return the model that judges the mapping at a location of an error."""
+    found: type[BaseModel] | None = model
+    for part in location:
+        if isinstance(part, int):
+            continue
+        annotations = [f.annotation for f in found.model_fields.values() if f.alias == part] if found else []
+        found = next((m for annotation in annotations for m in _models_in(annotation)), None)
+    return found
+
+
+def _models_in(annotation: object) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for argument in typing.get_args(annotation):
+        yield from _models_in(argument)

@@ -1,0 +1,192 @@
+"""What can be configured: one class per section, one documented attribute per key.
+
+Strict and frozen; a key is its attribute in camelCase, and a new section is a
+new class. The docstrings and the JSON schema make ``docs/configuration.md``.
+"""
+
+from datetime import timedelta
+from typing import Annotated, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic.alias_generators import to_camel
+
+from sidecar.config.fields import (
+    Age,
+    AnySecret,
+    FileName,
+    Flag,
+    HostHeader,
+    Interval,
+    KeySecret,
+    Label,
+    ListenHost,
+    Rate,
+    Scopes,
+    Text,
+    Token,
+    Url,
+    Whole,
+)
+
+
+def _distinct(names: list[str], what: str) -> None:
+    if len(set(names)) != len(names):
+        raise ValueError(f"must have distinct {what}")
+
+
+class Strict(BaseModel):
+    """Base of all sections: unknown keys and wrong types are errors, values never change."""
+
+    model_config = ConfigDict(
+        strict=True,
+        frozen=True,
+        extra="forbid",
+        alias_generator=to_camel,
+        validate_by_alias=True,
+        validate_by_name=True,
+        validate_default=True,
+        use_attribute_docstrings=True,
+        hide_input_in_errors=True,
+    )
+
+
+class Listen(Strict):
+    """Where the sidecar accepts connections."""
+
+    host: ListenHost = "127.0.0.1"
+    """Address to bind. Anything but loopback needs a key, or nobody beyond loopback is served."""
+    port: Annotated[Whole, Field(ge=0, le=65_535)] = 8080
+    """TCP port; 0 takes any free one."""
+
+
+class Instance(Strict):
+    """A Litmus installation (ChaosCenter)."""
+
+    name: Label
+    """Name that annotations, metrics and answers use."""
+    base_url: Url
+    """What the sidecar calls: the frontend service of Litmus, which serves `/api` and `/auth`."""
+    external_base_url: Url = Field(default_factory=lambda valid: valid.get("base_url", ""))
+    """What people's browsers open, for links. Default: `litmus.baseUrl`, else `baseUrl`."""
+    host_header: HostHeader | None = None
+    """`Host` to send, where Litmus's `ALLOWED_ORIGINS` does not have the name in `baseUrl`."""
+    ca_file: FileName | None = None
+    """PEM file with the certificate authorities to trust, in place of the system's."""
+    token: Token
+    """API token of a Litmus user; the role Viewer is enough to read. Or give `tokenFile`."""
+    token_file: FileName | None = None
+    """File that holds the token; a line break at its end does not matter."""
+
+
+class CatalogFiles(Strict):
+    """Where the entities come from."""
+
+    files: tuple[Text, ...] = ()
+    """Catalog files (YAML, several documents each); `*` and `**` work. Relative to the file that says so."""
+    interval: Interval = timedelta(seconds=5)
+    """Time between two looks at the files; unchanged files are not read again."""
+
+
+class SyncSettings(Strict):
+    """How often Litmus is asked, and how hard."""
+
+    interval: Interval = timedelta(seconds=60)
+    """Time between two synchronisations of a project in which nothing runs."""
+    slow_interval: Interval = Field(
+        default_factory=lambda valid: max(timedelta(seconds=600), valid.get("interval", timedelta(0))),
+        json_schema_extra={"default": {"seconds": 600}},
+    )
+    """The same for what is costly to ask: ChaosHubs and GitOps. Never shorter than `interval`."""
+    active_interval: Interval = Field(
+        default_factory=lambda valid: min(
+            timedelta(seconds=10), valid.get("interval", timedelta(seconds=10))
+        ),
+        json_schema_extra={"default": {"seconds": 10}},
+    )
+    """The same for a project while a run of it changes. Never longer than `interval`."""
+    max_stale: Age = timedelta(days=1)
+    """Older data is an error in the plugin, which cannot show an age. Longer than `slowInterval`."""
+    max_in_flight: Annotated[Whole, Field(ge=1, le=100)] = 4
+    """Requests to one instance at the same time."""
+    max_requests_per_second: Annotated[Rate, Field(gt=0, le=1_000)] = 5.0
+    """Requests to one instance per second; intervals stretch when the projects do not fit."""
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.active_interval > self.interval:
+            raise ValueError("activeInterval must not be longer than interval")
+        if self.interval > self.slow_interval:
+            raise ValueError("interval must not be longer than slowInterval")
+        if self.slow_interval >= self.max_stale:
+            raise ValueError("maxStale must be longer than slowInterval")
+        return self
+
+
+class Key(Strict):
+    """A shared secret by which a program calls the sidecar."""
+
+    name: Label
+    """Name for the log and the audit."""
+    secret: KeySecret
+    """At least 16 characters; the caller sends it as `X-Litmus-Sidecar-Key`. Or give `secretFile`."""
+    secret_file: FileName | None = None
+    """File that holds the secret."""
+    scopes: Scopes
+    """What the key may do: any of `read`, `run`, `metrics`, `admin`. None includes another."""
+
+
+class Auth(Strict):
+    """Who may call."""
+
+    keys: tuple[Key, ...] = ()
+    """Without any, only callers on the same machine are served, and those have every scope."""
+
+    @model_validator(mode="after")
+    def _distinct_keys(self) -> Self:
+        _distinct([key.name for key in self.keys], "names of keys")
+        _distinct([key.secret.get_secret_value() for key in self.keys], "secrets of keys")
+        return self
+
+
+class MetricsSettings(Strict):
+    """Who may scrape."""
+
+    public: Flag = False
+    """Whether `GET /metrics` needs no credential."""
+
+
+class SidecarSection(Strict):
+    """The section `litmusSidecar` of app-config.yaml."""
+
+    public_url: Url | None = None
+    """Address of the sidecar itself as browsers see it, for absolute links."""
+    listen: Listen = Listen()
+    instances: tuple[Instance, ...] = ()
+    """Without any, one named `default`: `litmus.baseUrl` with the token in `$LITMUS_AUTH_TOKEN`."""
+    catalog: CatalogFiles = CatalogFiles()
+    sync: SyncSettings = SyncSettings()
+    auth: Auth = Auth()
+    metrics: MetricsSettings = MetricsSettings()
+
+    @model_validator(mode="after")
+    def _distinct_instances(self) -> Self:
+        _distinct([instance.name for instance in self.instances], "names of instances")
+        return self
+
+
+class Outside(Strict):
+    """What is read of the rest of app-config.yaml."""
+
+    litmus_base_url: Url | None = None
+    """`litmus.baseUrl`: where people's browsers open Litmus."""
+    display_token: AnySecret | None = None
+    """`litmus.apiToken`, which the plugin shows to every visitor; a secret here, for it may be a real one."""
+    backend_base_url: Url | None = None
+    """`backend.baseUrl`: where browsers find Backstage's backend."""
+
+
+class Config(SidecarSection, Outside):
+    """The whole configuration, valid and complete."""
+
+    notices: tuple[str, ...] = ()
+    """Sentences about how the files were read, for `check`; the service works all the same."""
