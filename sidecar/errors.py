@@ -174,6 +174,12 @@ class UpstreamPausedError(UpstreamUnavailableError):
     code = "upstream_paused"
 
 
+class UpstreamBusyError(UpstreamUnavailableError):
+    """Our own pace to this instance is used up: no turn came in time, Litmus was not asked."""
+
+    code = "upstream_busy"
+
+
 class UpstreamOverloadedError(UpstreamError):
     """Litmus hit its own deadline or result size; a smaller page may pass."""
 

@@ -1,0 +1,61 @@
+"""What is remembered of a project between two attempts: refused sections and page sizes.
+
+In memory only, and never trusted for good: a new token forgets all refusals,
+and refused sections are asked for again now and then, so that a new role or a
+newer Litmus is noticed.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from sidecar.errors import AccessDeniedError, UpstreamError, UpstreamUnsupportedError
+from sidecar.litmus.paging import PageSize
+from sidecar.model import Section
+
+ATTEMPTS_UNTIL_ASKED_AGAIN: Final = 20
+
+LASTING: Final = (AccessDeniedError, UpstreamUnsupportedError)
+"""Refusals that will be the same next time."""
+
+
+class ProjectMemory:
+    """What earlier attempts taught about one project."""
+
+    def __init__(self, page_size: int) -> None:
+        self._page_size = page_size
+        self._token_digest = b""
+        self._attempts = 0
+        self._sizes: dict[Section, PageSize] = {}
+        self._refused: dict[Section, UpstreamError] = {}
+
+    @property
+    def refused(self) -> Mapping[Section, UpstreamError]:
+        """Sections left out of the combined document, with the refusal."""
+        return self._refused
+
+    def size_of(self, section: Section) -> PageSize:
+        """Return the page size of a section's list."""
+        return self._sizes.setdefault(section, PageSize(self._page_size))
+
+    def begin(self, token_digest: bytes) -> bool:
+        """Open an attempt; tell whether refused sections are to be asked for again in it."""
+        if token_digest != self._token_digest:
+            self._token_digest = token_digest
+            self._refused.clear()
+            self._attempts = 0
+        self._attempts += 1
+        return bool(self._refused) and self._attempts % ATTEMPTS_UNTIL_ASKED_AGAIN == 0
+
+    def learn(self, outcomes: Mapping[Section, object]) -> None:
+        """Take in what an attempt brought per section: a value or an error.
+
+        If nothing could be read, nothing is remembered: one request an
+        interval is cheap, and tells at once when the project opens.
+        """
+        for section, outcome in outcomes.items():
+            if isinstance(outcome, LASTING):
+                self._refused[section] = outcome
+            elif not isinstance(outcome, UpstreamError):
+                self._refused.pop(section, None)
+        if all(isinstance(outcome, UpstreamError) for outcome in outcomes.values()):
+            self._refused.clear()

@@ -1,0 +1,277 @@
+"""The one HTTP primitive under everything we ask of ChaosCenter's GraphQL server.
+
+It sends our documents with the token, bounds time and size, and translates
+every way to fail into our errors (``answers``). It retries nothing, keeps
+nothing, and decides nothing about what to ask.
+"""
+
+import hashlib
+import ssl
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Final, TypeVar, cast
+
+import aiohttp
+import msgspec
+from yarl import URL
+
+from sidecar.errors import (
+    BadRequestError,
+    ConfigError,
+    TokenRejectedError,
+    UpstreamError,
+    UpstreamOverloadedError,
+    UpstreamProtocolError,
+    UpstreamTimeoutError,
+    UpstreamUnavailableError,
+)
+from sidecar.litmus import documents
+from sidecar.litmus.answers import UNREADABLE, Asked, Reply, read_reply, unreadable
+from sidecar.litmus.documents import Query, document
+from sidecar.litmus.pace import Breaker, Gate, Observe
+
+T = TypeVar("T")
+
+MAX_ANSWER_BYTES: Final = 32 * 1024 * 1024
+CONNECT_TIMEOUT_SECONDS: Final = 5.0
+ACTION_TIMEOUT_SECONDS: Final = 30.0
+_CHUNK_BYTES: Final = 64 * 1024
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of a document, by root field.
+
+    A field in neither mapping was not answered, because Litmus nulls the whole
+    answer when one field fails: ask for it again without those in ``failed``.
+    """
+
+    values: Mapping[str, object]
+    failed: Mapping[str, UpstreamError]
+
+    def value(self, query: Query[T]) -> T:
+        """Return the field's value, or raise its error."""
+        if query.field in self.failed:
+            raise self.failed[query.field]
+        return cast("T", self.values[query.field])
+
+
+class LitmusClient:
+    """Asks one Litmus instance, at its pace."""
+
+    def __init__(
+        self,
+        session: aiohttp.ClientSession,
+        *,
+        base_url: str,
+        token: Callable[[], str],
+        gate: Gate,
+        host_header: str | None = None,
+        max_answer_bytes: int = MAX_ANSWER_BYTES,
+    ) -> None:
+        # A user and password in the URL would want the header that carries the token, and show in sentences.
+        base = URL(base_url.rstrip("/") + "/api/query").with_user(None)
+        self._session = session
+        self._url = base
+        self._server = f"{base.scheme}://{base.host_port_subcomponent}"
+        self._host_header = host_header
+        self._host = host_header or base.host_port_subcomponent or ""
+        self._token = token
+        self._gate = gate
+        self._max_answer_bytes = max_answer_bytes
+
+    def __repr__(self) -> str:
+        return f"LitmusClient({self._server})"
+
+    @property
+    def breaker(self) -> Breaker:
+        """The circuit breaker, for metrics and readiness: read ``state`` and ``opened_at``."""
+        return self._gate.breaker
+
+    def token_digest(self) -> bytes:
+        """Return a digest of the present token, to notice that it changed; says nothing about its value."""
+        return hashlib.sha256(self._token().encode(errors="surrogatepass")).digest()
+
+    async def run(self, query: Query[T], variables: Mapping[str, object], timeout_seconds: float) -> T:
+        """Ask for one root field and return its value.
+
+        Raises:
+            UpstreamError: Whatever went wrong, by class.
+        """
+        return (await self.ask([query], variables, timeout_seconds)).value(query)
+
+    async def ask(
+        self, queries: Sequence[Query[Any]], variables: Mapping[str, object], timeout_seconds: float
+    ) -> Answer:
+        """Ask for several root fields in one request; a field's own failure is in the answer.
+
+        Raises:
+            UpstreamError: If the request failed as a whole.
+        """
+        fields = tuple(query.field for query in queries)
+        counts = not any(query.waits_on_others for query in queries)
+        async with self._gate.turn("+".join(fields), timeout_counts=counts) as turn:
+            asked = self._asked(queries, variables)
+            envelope = read_reply(await self._post(_body(queries, variables), timeout_seconds), asked)
+            values: dict[str, object] = {}
+            failed = dict(envelope.failed)
+            for query in queries:
+                if query.field in envelope.answered:
+                    try:
+                        values[query.field] = query.read(envelope.answered[query.field])
+                    except UNREADABLE as exc:
+                        failed[query.field] = unreadable(query.field, exc)
+            turn.error = _gravest(failed)
+            return Answer(values=values, failed=failed)
+
+    async def run_experiment(self, project_id: str, experiment_id: str) -> str:
+        """Start a run and return its notify id; ``""`` for a cron experiment, whose schedule starts instead.
+
+        Never retried: every call starts another run, and after an error other
+        than a refusal the run may exist. Litmus does not check that the
+        experiment belongs to the project: the caller must have.
+        """
+        variables = {"projectID": project_id, "experimentID": experiment_id}
+        return await self.run(documents.RUN_EXPERIMENT, variables, ACTION_TIMEOUT_SECONDS)
+
+    async def stop_runs(self, project_id: str, experiment_id: str, run_id: str | None) -> bool:
+        """Stop one run, or with ``None`` all unfinished ones of the experiment. Never retried.
+
+        Litmus overwrites a finished or accepts an unknown run: the caller must have checked the phase.
+
+        Raises:
+            BadRequestError: If ``run_id`` is empty, which Litmus could take for all runs.
+        """
+        if run_id is not None and not run_id:
+            raise BadRequestError("A run that has no id yet cannot be stopped alone.", parameter="runID")
+        variables = {"projectID": project_id, "experimentID": experiment_id, "experimentRunID": run_id}
+        return await self.run(documents.STOP_RUNS, variables, ACTION_TIMEOUT_SECONDS)
+
+    async def switch_schedule(self, project_id: str, experiment_id: str, *, suspended: bool) -> bool:
+        """Suspend or resume the schedule of a cron experiment. Never retried.
+
+        On any other experiment Litmus damages the manifest: the caller must have checked ``cron_syntax``.
+        """
+        variables = {"projectID": project_id, "experimentID": experiment_id, "disable": suspended}
+        return await self.run(documents.SWITCH_SCHEDULE, variables, ACTION_TIMEOUT_SECONDS)
+
+    def _asked(self, queries: Sequence[Query[Any]], variables: Mapping[str, object]) -> Asked:
+        project_id = variables.get("projectID")
+        return Asked(
+            fields=tuple(query.field for query in queries),
+            server=self._server,
+            host=self._host,
+            project_id=project_id if isinstance(project_id, str) else None,
+            since=next((query.since for query in queries if query.since), None),
+        )
+
+    def _headers(self) -> dict[str, str]:
+        token = self._token()
+        if not token or not token.isascii() or not token.isprintable() or " " in token:
+            raise TokenRejectedError(
+                "The configured token is empty or not a token at all; Litmus was not asked."
+            )
+        headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+        if self._host_header is not None:
+            headers["Host"] = self._host_header
+        return headers
+
+    async def _post(self, body: bytes, timeout_seconds: float) -> Reply:
+        timeout = aiohttp.ClientTimeout(
+            total=timeout_seconds, sock_connect=min(CONNECT_TIMEOUT_SECONDS, timeout_seconds)
+        )
+        headers = self._headers()
+        try:
+            async with self._session.post(
+                self._url, data=body, headers=headers, timeout=timeout, allow_redirects=False
+            ) as response:
+                answer = await self._read(response)
+                return Reply(
+                    status=response.status,
+                    content_type=response.content_type if "Content-Type" in response.headers else "",
+                    body=answer,
+                )
+        except TimeoutError as exc:
+            raise UpstreamTimeoutError(
+                f"Litmus at {self._server} did not answer within {timeout_seconds:g} s; "
+                "its auth server or its database may be down."
+            ) from exc
+        except aiohttp.ClientSSLError as exc:
+            raise UpstreamUnavailableError(
+                f"No trusted TLS connection to {self._server}; set caFile if its certificate is private."
+            ) from exc
+        except (aiohttp.ClientError, OSError) as exc:
+            raise UpstreamUnavailableError(
+                f"No connection to Litmus at {self._server} ({type(exc).__name__})."
+            ) from exc
+
+    async def _read(self, response: aiohttp.ClientResponse) -> bytes:
+        answer = bytearray()
+        async for chunk in response.content.iter_chunked(_CHUNK_BYTES):
+            answer += chunk
+            if len(answer) > self._max_answer_bytes:
+                raise UpstreamOverloadedError(
+                    f"An answer of Litmus at {self._server} is larger than {self._max_answer_bytes} bytes."
+                )
+        return bytes(answer)
+
+
+@asynccontextmanager
+async def open_litmus_client(
+    *,
+    base_url: str,
+    token: Callable[[], str],
+    host_header: str | None = None,
+    ca_file: Path | None = None,
+    max_in_flight: int = 4,
+    max_requests_per_second: float = 5.0,
+    observe: Observe | None = None,
+    max_answer_bytes: int = MAX_ANSWER_BYTES,
+) -> AsyncIterator[LitmusClient]:
+    """Open the client of one instance.
+
+    ``base_url`` is ChaosCenter's root (``/api/query`` is added); ``token`` is
+    called for every request, so that a rotated token takes effect at once.
+    With a ``ca_file`` only its authorities are trusted.
+
+    Raises:
+        ConfigError: If the CA file cannot be used.
+    """
+    gate = Gate(max_in_flight=max_in_flight, max_requests_per_second=max_requests_per_second, observe=observe)
+    connector = aiohttp.TCPConnector(limit=max_in_flight, ssl=_trust(ca_file))
+    async with aiohttp.ClientSession(
+        connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False, auto_decompress=True
+    ) as session:
+        yield LitmusClient(
+            session,
+            base_url=base_url,
+            token=token,
+            gate=gate,
+            host_header=host_header,
+            max_answer_bytes=max_answer_bytes,
+        )
+
+
+def _body(queries: Sequence[Query[Any]], variables: Mapping[str, object]) -> bytes:
+    try:
+        return msgspec.json.encode({"query": document(queries), "variables": variables})
+    except UnicodeEncodeError as exc:
+        raise UpstreamProtocolError(
+            "An id to ask for is no valid Unicode text; Litmus was not asked."
+        ) from exc
+
+
+def _trust(ca_file: Path | None) -> ssl.SSLContext | bool:
+    if ca_file is None:
+        return True
+    try:
+        return ssl.create_default_context(cafile=str(ca_file))
+    except OSError as exc:
+        raise ConfigError((f"caFile {ca_file} cannot be read as PEM certificates.",)) from exc
+
+
+def _gravest(failed: Mapping[str, UpstreamError]) -> UpstreamError | None:
+    """Return the error that stands for the request: one of availability first, else any."""
+    errors = list(failed.values())
+    away = [error for error in errors if isinstance(error, UpstreamUnavailableError)]
+    return next(iter(away or errors), None)

@@ -1,0 +1,183 @@
+"""Every GraphQL text we send, each with the reader of its answer.
+
+A query is one root field; a document joins several, so that any selection of
+sections travels in one POST. No document selects a secret, a manifest or
+execution data, all lists are paged explicitly (Litmus's silent default is 15),
+and all read documents are valid from Litmus 3.0.0 on.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, Generic, Literal, TypeVar
+
+import msgspec
+
+from sidecar.litmus import wire
+from sidecar.litmus.wire import Page
+from sidecar.model import Environment, Experiment, GitOps, Hub, Infra, RunStats
+
+T = TypeVar("T")
+
+
+class Query(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
+    """One root field: what is sent, and how its answer is read."""
+
+    field: str
+    """Name of the root field; also the operation's name in metrics."""
+    variables: Mapping[str, str]
+    """GraphQL type per variable, by name."""
+    call: str
+    """The field with its arguments and its selection."""
+    read: Callable[[bytes | msgspec.Raw], T]
+    """Maps the field's JSON; raises ``msgspec.ValidationError`` on another shape."""
+    kind: Literal["query", "mutation"] = "query"
+    since: str | None = None
+    """First Litmus release that has the field; ``None``: every 3.x."""
+    waits_on_others: bool = False
+    """Whether a time-out says nothing of Litmus itself, because the field waits for a third party."""
+
+
+def document(queries: Sequence[Query[Any]]) -> str:
+    """Return the text of one operation with these root fields, all of one kind."""
+    declared = {name: type_ for query in queries for name, type_ in query.variables.items()}
+    head = ", ".join(f"${name}: {type_}" for name, type_ in declared.items())
+    body = "\n".join(query.call for query in queries)
+    return f"{queries[0].kind} LitmusSidecar{f'({head})' if head else ''} {{\n{body}\n}}"
+
+
+def pagination(page: int, limit: int) -> dict[str, dict[str, int]]:
+    """Return the request argument of a paged list; ``page`` starts at 0."""
+    return {"pagination": {"page": page, "limit": limit}}
+
+
+_INFRA = """
+      infraID name description tags environmentID platformName isActive
+      infraNamespace infraScope infraType version createdAt updatedAt
+"""
+
+EXPERIMENTS: Final = Query[Page[Experiment]](
+    field="listExperiment",
+    variables={"projectID": "ID!", "experiments": "ListExperimentRequest!"},
+    call=f"""
+  listExperiment(projectID: $projectID, request: $experiments) {{
+    totalNoOfExperiments
+    experiments {{
+      experimentID name description tags cronSyntax experimentType createdAt updatedAt
+      createdBy {{ username }}
+      updatedBy {{ username }}
+      infra {{{_INFRA}}}
+      recentExperimentRunDetails {{
+        experimentRunID phase resiliencyScore runSequence createdAt updatedAt
+        updatedBy {{ username }}
+      }}
+    }}
+  }}""",
+    read=wire.experiments_page,
+)
+
+RUN_STATS: Final = Query[RunStats](
+    field="getExperimentRunStats",
+    variables={"projectID": "ID!"},
+    call="""
+  getExperimentRunStats(projectID: $projectID) {
+    totalExperimentRuns totalRunningExperimentRuns totalCompletedExperimentRuns
+    totalTerminatedExperimentRuns totalStoppedExperimentRuns totalErroredExperimentRuns
+  }""",
+    read=wire.run_stats,
+)
+
+INFRAS: Final = Query[Page[Infra]](
+    field="listInfras",
+    variables={"projectID": "ID!", "infras": "ListInfraRequest"},
+    call=f"""
+  listInfras(projectID: $projectID, request: $infras) {{
+    totalNoOfInfras
+    infras {{{_INFRA}      isInfraConfirmed
+    }}
+  }}""",
+    read=wire.infras_page,
+)
+
+ENVIRONMENTS: Final = Query[Page[Environment]](
+    field="listEnvironments",
+    variables={"projectID": "ID!", "environments": "ListEnvironmentRequest"},
+    call="""
+  listEnvironments(projectID: $projectID, request: $environments) {
+    totalNoOfEnvironments
+    environments {
+      environmentID name description tags type infraIDs isRemoved createdAt updatedAt
+      createdBy { username }
+      updatedBy { username }
+    }
+  }""",
+    read=wire.environments_page,
+)
+
+HUBS: Final = Query[tuple[Hub, ...]](
+    field="listChaosHub",
+    variables={"projectID": "ID!"},
+    call="""
+  listChaosHub(projectID: $projectID) {
+    id name description tags isAvailable isDefault totalFaults totalExperiments
+  }""",
+    read=wire.hubs,
+)
+
+GITOPS: Final = Query[GitOps](
+    field="getGitOpsDetails",
+    variables={"projectID": "ID!"},
+    call="  getGitOpsDetails(projectID: $projectID) { enabled }",
+    read=wire.gitops,
+    waits_on_others=True,
+)
+"""Litmus holds the project's git lock over network I/O: this field hangs as long as the git remote does."""
+
+SERVER_VERSION: Final = Query[str](
+    field="getServerVersion",
+    variables={},
+    call="  getServerVersion { value }",
+    read=wire.version,
+)
+"""Informational: Litmus stores it at its first start and may not update it."""
+
+RUN_EXPERIMENT: Final = Query[str](
+    field="runChaosExperiment",
+    variables={"projectID": "ID!", "experimentID": "String!"},
+    call="  runChaosExperiment(experimentID: $experimentID, projectID: $projectID) { notifyID }",
+    read=wire.notify_id,
+    kind="mutation",
+)
+
+STOP_RUNS: Final = Query[bool](
+    field="stopExperimentRuns",
+    variables={"projectID": "ID!", "experimentID": "String!", "experimentRunID": "String"},
+    call="""
+  stopExperimentRuns(
+    projectID: $projectID, experimentID: $experimentID, experimentRunID: $experimentRunID
+  )""",
+    read=wire.truth,
+    kind="mutation",
+    since="3.1",
+)
+
+SWITCH_SCHEDULE: Final = Query[bool](
+    field="updateCronExperimentState",
+    variables={"projectID": "ID!", "experimentID": "String!", "disable": "Boolean!"},
+    call="""
+  updateCronExperimentState(
+    experimentID: $experimentID, disable: $disable, projectID: $projectID
+  )""",
+    read=wire.truth,
+    kind="mutation",
+    since="3.1",
+)
+
+READ_QUERIES: Final[tuple[Query[Any], ...]] = (
+    EXPERIMENTS,
+    RUN_STATS,
+    INFRAS,
+    ENVIRONMENTS,
+    HUBS,
+    GITOPS,
+    SERVER_VERSION,
+)
+MUTATIONS: Final[tuple[Query[Any], ...]] = (RUN_EXPERIMENT, STOP_RUNS, SWITCH_SCHEDULE)

@@ -1,0 +1,226 @@
+"""The gate bounds what one instance is asked, and the breaker leaves a dead one alone."""
+
+import asyncio
+
+import pytest
+
+from sidecar.errors import (
+    AccessDeniedError,
+    UpstreamBusyError,
+    UpstreamError,
+    UpstreamPausedError,
+    UpstreamTimeoutError,
+    UpstreamUnavailableError,
+)
+from sidecar.litmus.pace import Breaker, BreakerState, Gate
+from tests.litmus.support import Observed
+
+
+class Time:
+    """A monotonic clock that moves when told."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def time() -> Time:
+    return Time()
+
+
+@pytest.fixture
+def breaker(time: Time) -> Breaker:
+    return Breaker(monotonic=time, jitter=lambda: 0.0)
+
+
+def fail(breaker: Breaker, times: int = 1) -> None:
+    for _ in range(times):
+        breaker.admit()
+        breaker.failed()
+
+
+def test_five_failures_in_a_row_open_the_breaker(breaker: Breaker) -> None:
+    fail(breaker, 4)
+    before = breaker.state
+    fail(breaker)
+
+    assert (before, breaker.state) == (BreakerState.CLOSED, BreakerState.OPEN)
+    assert breaker.opened_at is not None
+    with pytest.raises(UpstreamPausedError):
+        breaker.admit()
+
+
+def test_a_success_between_failures_keeps_it_closed(breaker: Breaker) -> None:
+    fail(breaker, 4)
+    breaker.admit()
+    breaker.succeeded()
+    fail(breaker, 4)
+
+    assert breaker.state is BreakerState.CLOSED
+
+
+def test_after_the_pause_one_request_at_a_time_tries_again(breaker: Breaker, time: Time) -> None:
+    fail(breaker, 5)
+    time.now += 5
+    breaker.admit()
+
+    with pytest.raises(UpstreamPausedError):
+        breaker.admit()
+
+
+def test_a_try_that_succeeds_closes_it(breaker: Breaker, time: Time) -> None:
+    fail(breaker, 5)
+    time.now += 5
+    breaker.admit()
+    breaker.succeeded()
+
+    assert breaker.state is BreakerState.CLOSED
+    assert breaker.opened_at is None
+
+
+def test_a_try_that_was_abandoned_leaves_the_next_one_to_somebody_else(breaker: Breaker, time: Time) -> None:
+    fail(breaker, 5)
+    time.now += 5
+    breaker.admit()
+    breaker.abandoned()
+
+    assert breaker.state is BreakerState.HALF_OPEN
+    breaker.admit()
+
+
+def test_each_failed_try_doubles_the_pause_up_to_five_minutes(breaker: Breaker, time: Time) -> None:
+    fail(breaker, 5)
+    pauses = []
+    for _ in range(9):
+        start = time.now
+        while breaker.state is BreakerState.OPEN:
+            time.now += 1
+        pauses.append(time.now - start)
+        fail(breaker)
+
+    assert pauses == [5, 10, 20, 40, 80, 160, 300, 300, 300]
+
+
+def test_an_outage_keeps_the_moment_it_began(breaker: Breaker, time: Time) -> None:
+    fail(breaker, 5)
+    opened_at = breaker.opened_at
+    time.now += 5
+    fail(breaker)
+
+    assert breaker.opened_at == opened_at
+
+
+def test_jitter_shortens_a_pause_but_never_lengthens_it(time: Time) -> None:
+    breaker = Breaker(monotonic=time, jitter=lambda: 1.0)
+    fail(breaker, 5)
+    time.now += 4
+
+    assert breaker.state is BreakerState.HALF_OPEN
+
+
+def gate(breaker: Breaker, observed: Observed | None = None, **kwargs: float) -> Gate:
+    return Gate(
+        max_in_flight=int(kwargs.get("max_in_flight", 4)),
+        max_requests_per_second=kwargs.get("max_requests_per_second", 10_000),
+        max_wait_seconds=kwargs.get("max_wait_seconds", 60),
+        breaker=breaker,
+        observe=observed,
+    )
+
+
+async def use(gate: Gate, error: UpstreamError | None = None, *, timeout_counts: bool = True) -> None:
+    async with gate.turn("listExperiment", timeout_counts=timeout_counts):
+        if error is not None:
+            raise error
+
+
+async def fails(gate: Gate, error: UpstreamError, *, timeout_counts: bool = True) -> None:
+    with pytest.raises(type(error)):
+        await use(gate, error, timeout_counts=timeout_counts)
+
+
+async def test_a_denial_is_an_answer_and_never_opens_the_breaker(breaker: Breaker) -> None:
+    passing = gate(breaker)
+    for _ in range(6):
+        await fails(passing, AccessDeniedError("no"))
+
+    assert breaker.state is BreakerState.CLOSED
+
+
+async def test_failures_of_availability_open_it_and_then_nothing_is_sent(breaker: Breaker) -> None:
+    observed = Observed()
+    passing = gate(breaker, observed)
+    for _ in range(5):
+        await fails(passing, UpstreamUnavailableError("gone"))
+    await fails(passing, UpstreamPausedError("paused"))
+
+    assert observed.calls == [("listExperiment", "upstream_unavailable")] * 5 + [
+        ("listExperiment", "upstream_paused")
+    ]
+
+
+async def test_a_timeout_that_does_not_count_says_nothing(breaker: Breaker) -> None:
+    passing = gate(breaker)
+    for _ in range(6):
+        await fails(passing, UpstreamTimeoutError("late"), timeout_counts=False)
+
+    assert breaker.state is BreakerState.CLOSED
+
+
+async def test_no_more_requests_at_once_than_allowed(breaker: Breaker) -> None:
+    passing = gate(breaker, max_in_flight=2)
+    inside, most = 0, 0
+
+    async def one() -> None:
+        nonlocal inside, most
+        async with passing.turn("x"):
+            inside += 1
+            most = max(most, inside)
+            for _ in range(5):
+                await asyncio.sleep(0)
+            inside -= 1
+
+    await asyncio.gather(*(one() for _ in range(8)))
+
+    assert most == 2
+
+
+async def test_waiting_for_a_turn_is_bounded(breaker: Breaker) -> None:
+    observed = Observed()
+    passing = gate(breaker, observed, max_in_flight=1, max_wait_seconds=0.01)
+    async with passing.turn("x"):
+        await fails(passing, UpstreamBusyError("full"))
+    await use(passing)
+
+    assert observed.calls == [("listExperiment", "upstream_busy"), ("x", "ok"), ("listExperiment", "ok")]
+    assert breaker.state is BreakerState.CLOSED
+
+
+async def test_the_rate_holds_back_the_second_request(breaker: Breaker) -> None:
+    passing = gate(breaker, max_requests_per_second=0.001, max_wait_seconds=0.01)
+    await use(passing)
+
+    await fails(passing, UpstreamBusyError("too soon"))
+
+
+async def test_a_cancelled_request_gives_its_slot_back_and_counts_as_neither(breaker: Breaker) -> None:
+    observed = Observed()
+    passing = gate(breaker, observed, max_in_flight=1)
+
+    entered = asyncio.Event()
+
+    async def leave() -> None:
+        async with passing.turn("x"):
+            entered.set()
+            await asyncio.Event().wait()
+
+    task = asyncio.create_task(leave())
+    await asyncio.wait_for(entered.wait(), 30)
+    task.cancel()
+    await asyncio.wait([task])
+    await use(passing)
+
+    assert observed.calls == [("x", "cancelled"), ("listExperiment", "ok")]
