@@ -1,0 +1,111 @@
+"""Write docs/configuration.md from the classes in ``sidecar.config``.
+
+``python docs/make_configuration_reference.py`` rewrites the page beside this
+file; a test compares, so the page cannot fall behind.
+"""
+
+import json
+import re
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from sidecar.config import SidecarSection
+
+PAGE: Final = Path(__file__).with_name("configuration.md")
+
+INTRODUCTION: Final = """\
+# Configuration
+
+<!-- Made by docs/make_configuration_reference.py from sidecar/config/model.py; change it there. -->
+
+The sidecar is configured in Backstage's own `app-config.yaml`, in the section `litmusSidecar`. `--config`
+names the files, as often as needed: later files win, mappings merge deeply, lists are replaced, `null` takes
+away what earlier files say. A whole example is [`app-config.example.yaml`](../app-config.example.yaml).
+
+- Outside `litmusSidecar` only `litmus.baseUrl` (what browsers open), `litmus.apiToken` (a display token, see
+  `litmus-sidecar display-token`) and `backend.baseUrl` are read, and nothing else is evaluated.
+- `${VAR}`, `${VAR:-fallback}`, `$env`, `$file` and `$include` work as in Backstage; `$${` writes `${`. A
+  variable that is not set counts as a key that is not written; a required key then says which one it needs.
+- Unknown keys and wrong types are errors, told together, each with its path and never with its value.
+- A **duration** is `{ seconds: 60 }` (milliseconds, seconds, minutes, hours, days, weeks) or a number of
+  seconds.
+- A **file** is relative to the configuration file that names it.
+- `litmus-sidecar check --offline` shows what would be used, secrets masked, and what is probably not meant.
+"""
+
+
+def page() -> str:
+    """Return the text of the page."""
+    schema = SidecarSection.model_json_schema(by_alias=True)
+    return "\n".join([INTRODUCTION, *_section(schema, schema["$defs"], "litmusSidecar")])
+
+
+def _section(section: Mapping[str, Any], definitions: Mapping[str, Any], path: str) -> Iterator[str]:
+    yield f"## `{path}`\n"
+    yield f"{section['description']}\n"
+    required = section.get("required", ())
+    rows: list[tuple[str, str, str, str]] = []
+    below: list[tuple[Mapping[str, Any], str]] = []
+    for key, value in section["properties"].items():
+        inner, kind, suffix = _kind(value, definitions)
+        if inner is not None:
+            below.append((inner, f"{path}.{key}{suffix}"))
+        meaning = value.get("description") or (inner or {}).get("description", "")
+        rows.append((f"`{key}`", kind, _default(key, value, inner, required), " ".join(meaning.split())))
+    yield "| key | type | default | meaning |\n| --- | --- | --- | --- |"
+    for row in rows:
+        yield f"| {' | '.join(row)} |"
+    yield ""
+    for inner, name in below:
+        yield from _section(inner, definitions, name)
+
+
+def _kind(
+    value: Mapping[str, Any], definitions: Mapping[str, Any]
+) -> tuple[Mapping[str, Any] | None, str, str]:
+    """Return the section that a key holds, if any, the name of its type, and ``[]`` for a list of them."""
+    if "$ref" in value:
+        return definitions[value["$ref"].rpartition("/")[2]], "section", ""
+    if "anyOf" in value:
+        return _kind(next(v for v in value["anyOf"] if v.get("type") != "null"), definitions)
+    if value.get("type") == "array":
+        inner, kind, _ = _kind(value["items"], definitions)
+        return inner, "list of sections" if inner else f"list of {kind}", "[]"
+    if "enum" in value:
+        return None, ", ".join(f"`{word}`" for word in value["enum"]), ""
+    names = {"uri": "URL", "duration": "duration", "password": "secret", "path": "file"}
+    plain = {"string": "text", "integer": "whole number", "number": "number", "boolean": "true or false"}
+    return None, names.get(value.get("format", "")) or plain[value["type"]], ""
+
+
+def _default(key: str, value: Mapping[str, Any], inner: object, required: object) -> str:
+    if isinstance(required, list) and key in required:
+        return "required"
+    if value.get("default") is None or (inner and value.get("type") != "array"):
+        return ""
+    default = value["default"]
+    if value.get("format") == "duration":
+        return f"`{{ {', '.join(f'{unit}: {amount}' for unit, amount in _duration(default).items())} }}`"
+    return f"`{json.dumps(default) if not isinstance(default, str) else default}`"
+
+
+def _duration(default: object) -> dict[str, int]:
+    """Return a default duration in the unit it is written in; the schema has it as ISO 8601."""
+    if isinstance(default, dict):
+        return default
+    match = re.fullmatch(
+        r"P(?:(?P<days>\d+)D)?(?:T(?:(?P<minutes>\d+)M)?(?:(?P<seconds>\d+)S)?)?", str(default)
+    )
+    if match is None:
+        raise ValueError(f"Not a duration of days, minutes and seconds: {default}")
+    parts = {unit: int(amount) for unit, amount in match.groupdict(default="0").items()}
+    if parts["days"]:
+        return {"days": parts["days"]}
+    return {"seconds": 60 * parts["minutes"] + parts["seconds"]}
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page())
+    sys.stdout.write(f"{PAGE} is written\n")
