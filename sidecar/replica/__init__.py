@@ -1,0 +1,24 @@
+"""The GraphQL replica: answers the plugin's queries from snapshots, without asking Litmus.
+
+Pure: bytes of a request and a snapshot in, bytes of ``data`` out. HTTP, the
+``extensions`` beside the data, permissions and the doing of mutations belong
+to others.
+
+``schema`` what may be asked · ``document`` parsing and validating ·
+``limits`` how much · ``plan`` compiling · ``projection``, ``arguments``,
+``healing``, ``cron`` what is answered · ``replica`` the front, with caches.
+"""
+
+from sidecar.replica.cron import plugin_cron
+from sidecar.replica.limits import Limits
+from sidecar.replica.replica import MutationRequest, Prepared, QueryRequest, Replica, ReplicaStats
+
+__all__ = [
+    "Limits",
+    "MutationRequest",
+    "Prepared",
+    "QueryRequest",
+    "Replica",
+    "ReplicaStats",
+    "plugin_cron",
+]

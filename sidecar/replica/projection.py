@@ -1,0 +1,239 @@
+"""From values of the model to fields of the served types: one plain function per field.
+
+A *root field* says which section it reads, what its arguments do and which
+value it starts from; the tables per type take it from there. Leaves come out
+ready for JSON and healed for the plugin, so no value of a snapshot can make an
+answer fail.
+"""
+
+from collections.abc import Callable, Mapping
+from operator import attrgetter
+from types import MappingProxyType
+from typing import Any, Final
+
+import msgspec
+
+from sidecar.model import Content, Infra, Section
+from sidecar.replica.arguments import Page, select_environments, select_experiments, select_hubs
+from sidecar.replica.cron import plugin_cron
+from sidecar.replica.healing import (
+    NEVER_RAN,
+    NO_INFRA,
+    UNKNOWN_USER,
+    finite,
+    int32,
+    millis,
+    plugin_phase,
+    plugin_runs,
+)
+
+Resolver = Callable[[Any], Any]
+"""From the value of an object to the value of one of its fields."""
+Source = Callable[[Content], Any]
+"""From the content of a snapshot to the value of a root field."""
+
+
+class RootField(msgspec.Struct, frozen=True, kw_only=True):
+    """A field of ``Query``: what it reads and how its arguments shape that."""
+
+    section: Section
+    prepare: Callable[[Mapping[str, Any]], Source]
+    """From coerced arguments to the source; refuses arguments that make no sense."""
+    needs_data: bool = True
+    """Whether a section that was never fetched is an error; else the source copes with ``None``."""
+
+
+class GitOpsFlag(msgspec.Struct, frozen=True, kw_only=True):
+    """What ``getGitOpsDetails`` starts from: the flag is false when it may not be read."""
+
+    enabled: bool
+    project_id: str
+
+
+def _whole(source: Source) -> Callable[[Mapping[str, Any]], Source]:
+    return lambda _arguments: source
+
+
+def _hubs(arguments: Mapping[str, Any]) -> Source:
+    select = select_hubs(arguments.get("request"))
+    return lambda content: select(content.hubs or ()).rows
+
+
+def _environments(arguments: Mapping[str, Any]) -> Source:
+    select = select_environments(arguments.get("request"))
+    return lambda content: select(content.environments or ())
+
+
+def _experiments(arguments: Mapping[str, Any]) -> Source:
+    select = select_experiments(arguments.get("request"))
+    return lambda content: select(content.experiments or ())
+
+
+def _gitops(arguments: Mapping[str, Any]) -> Source:
+    project_id = arguments["projectID"]
+    return lambda content: GitOpsFlag(
+        enabled=bool(content.gitops and content.gitops.enabled), project_id=project_id
+    )
+
+
+ROOT_FIELDS: Final[Mapping[str, RootField]] = MappingProxyType(
+    {
+        "getExperimentRunStats": RootField(
+            section=Section.RUN_STATS, prepare=_whole(attrgetter("run_stats"))
+        ),
+        "getExperimentStats": RootField(
+            section=Section.EXPERIMENTS, prepare=_whole(attrgetter("experiments"))
+        ),
+        "getChaosHubStats": RootField(section=Section.HUBS, prepare=_whole(attrgetter("hubs"))),
+        "getInfraStats": RootField(
+            section=Section.INFRASTRUCTURES, prepare=_whole(attrgetter("infrastructures"))
+        ),
+        "getGitOpsDetails": RootField(section=Section.GITOPS, prepare=_gitops, needs_data=False),
+        "listChaosHub": RootField(section=Section.HUBS, prepare=_hubs),
+        "listEnvironments": RootField(section=Section.ENVIRONMENTS, prepare=_environments),
+        "listExperiment": RootField(section=Section.EXPERIMENTS, prepare=_experiments),
+    }
+)
+
+CONTENT_OF_SECTION: Final[Mapping[Section, Callable[[Content], Any]]] = MappingProxyType(
+    {
+        Section.EXPERIMENTS: attrgetter("experiments"),
+        Section.RUN_STATS: attrgetter("run_stats"),
+        Section.INFRASTRUCTURES: attrgetter("infrastructures"),
+        Section.ENVIRONMENTS: attrgetter("environments"),
+        Section.HUBS: attrgetter("hubs"),
+        Section.GITOPS: attrgetter("gitops"),
+    }
+)
+
+
+def _is_active(infra: Infra) -> bool:
+    return infra.is_active
+
+
+def _always(value: Any) -> Resolver:
+    return lambda _: value
+
+
+def _itself(value: Any) -> Any:
+    return value
+
+
+def _count(attribute: str) -> Resolver:
+    get = attrgetter(attribute)
+    return lambda value: int32(get(value))
+
+
+def _text(attribute: str) -> Resolver:
+    """A text that may not be null: Litmus sends its unset ones as ``""``."""
+    get = attrgetter(attribute)
+    return lambda value: get(value) or ""
+
+
+def _time(attribute: str) -> Resolver:
+    get = attrgetter(attribute)
+    return lambda value: millis(get(value))
+
+
+def _healed_user(value: Any) -> str:
+    user: str | None = value.updated_by
+    return UNKNOWN_USER if user is None else user
+
+
+_AUDIT: Final[Mapping[str, Resolver]] = {
+    "createdAt": _time("created_at_ms"),
+    "updatedAt": _time("updated_at_ms"),
+    "createdBy": attrgetter("created_by"),
+    "updatedBy": _healed_user,
+}
+_DESCRIBED: Final[Mapping[str, Resolver]] = {
+    "name": attrgetter("name"),
+    "description": attrgetter("description"),
+    "tags": attrgetter("tags"),
+}
+
+FIELDS: Final[Mapping[str, Mapping[str, Resolver]]] = MappingProxyType(
+    {
+        "GetExperimentRunStatsResponse": {
+            "totalExperimentRuns": _count("total"),
+            "totalCompletedExperimentRuns": _count("completed"),
+            "totalTerminatedExperimentRuns": _count("terminated"),
+            "totalRunningExperimentRuns": _count("running"),
+            "totalStoppedExperimentRuns": _count("stopped"),
+            "totalErroredExperimentRuns": _count("errored"),
+        },
+        "GetExperimentStatsResponse": {"totalExperiments": len},
+        "GetChaosHubStatsResponse": {"totalChaosHubs": len},
+        "GetInfraStatsResponse": {
+            "totalInfrastructures": len,
+            "totalActiveInfrastructure": lambda infras: sum(map(_is_active, infras)),
+            "totalInactiveInfrastructures": lambda infras: len(infras) - sum(map(_is_active, infras)),
+        },
+        "GitConfigResponse": {"enabled": attrgetter("enabled"), "projectID": attrgetter("project_id")},
+        "ChaosHubStatus": {
+            **_DESCRIBED,
+            "id": attrgetter("hub_id"),
+            "isAvailable": attrgetter("is_available"),
+            "isDefault": lambda hub: bool(hub.is_default),
+            "totalFaults": _count("total_faults"),
+            "totalExperiments": _count("total_experiments"),
+        },
+        "ListEnvironmentResponse": {
+            "totalNoOfEnvironments": attrgetter("total"),
+            "environments": attrgetter("rows"),
+        },
+        "Environment": {
+            **_DESCRIBED,
+            **_AUDIT,
+            "environmentID": attrgetter("environment_id"),
+            "type": _text("type"),
+            "infraIDs": attrgetter("infra_ids"),
+            "isRemoved": attrgetter("is_removed"),
+        },
+        "ListExperimentResponse": {
+            "totalNoOfExperiments": attrgetter("total"),
+            "experiments": attrgetter("rows"),
+        },
+        "Experiment": {
+            **_DESCRIBED,
+            **_AUDIT,
+            "experimentID": attrgetter("experiment_id"),
+            "experimentType": attrgetter("experiment_type"),
+            "cronSyntax": lambda experiment: plugin_cron(experiment.cron_syntax),
+            "description": _text("description"),
+            "isRemoved": _always(value=False),
+            "infra": lambda experiment: experiment.infra or NO_INFRA,
+            "recentExperimentRunDetails": lambda experiment: plugin_runs(experiment.recent_runs),
+        },
+        "RecentExperimentRun": {
+            "experimentRunID": attrgetter("experiment_run_id"),
+            "phase": lambda run: plugin_phase(run.phase),
+            "resiliencyScore": lambda run: finite(run.resiliency_score),
+            "runSequence": _count("run_sequence"),
+            "createdAt": _time("created_at_ms"),
+            "updatedAt": lambda run: "" if run is NEVER_RAN else millis(run.updated_at_ms),
+            "createdBy": _healed_user,  # in this list Litmus sends a copy
+            "updatedBy": _healed_user,
+        },
+        "Infra": {
+            **_DESCRIBED,
+            "infraID": attrgetter("infra_id"),
+            "environmentID": attrgetter("environment_id"),
+            "platformName": _text("platform_name"),
+            "isActive": attrgetter("is_active"),
+            "infraNamespace": attrgetter("infra_namespace"),
+            "infraScope": _text("infra_scope"),
+            "infraType": attrgetter("infra_type"),
+            "version": _text("version"),
+            "createdAt": _time("created_at_ms"),
+            "updatedAt": _time("updated_at_ms"),
+            "createdBy": _always(None),  # not filled by Litmus inside experiments
+            "updatedBy": _always(None),
+        },
+        "UserDetails": {"userID": _always(""), "username": _itself, "email": _always("")},
+        "RunChaosExperimentResponse": {"notifyID": _itself},
+    }
+)
+"""Per served type, from the value it starts from to the value of each field."""
+
+__all__ = ["CONTENT_OF_SECTION", "FIELDS", "ROOT_FIELDS", "GitOpsFlag", "Page", "RootField", "Source"]
