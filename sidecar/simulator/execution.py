@@ -280,7 +280,7 @@ def _schema(with_stop: bool) -> GraphQLSchema:  # noqa: FBT001 - the key of the 
         root.extensions = {"non_null": frozenset(non_null)}
     for enum in schema.type_map.values():
         if isinstance(enum, GraphQLEnumType) and not enum.name.startswith("__"):
-for hook in ("serialize", "coerce_output_value"):  # the name before and since graphql-core 3.3
+            for hook in ("serialize", "coerce_output_value"):  # the name before and since graphql-core 3.3
                 setattr(enum, hook, str)
     return schema
 
