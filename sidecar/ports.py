@@ -10,7 +10,7 @@ from typing import Protocol
 
 import msgspec
 
-from sidecar.model import Catalog, Lane, ProjectRef, Section, SectionResult, Snapshot
+from sidecar.model import Catalog, Lane, Principal, ProjectRef, Section, SectionResult, Snapshot
 
 
 class Clock(Protocol):
@@ -44,6 +44,8 @@ class Lease(msgspec.Struct, frozen=True, kw_only=True):
     job: Job
     fence: int
     """Fencing number: rises with every lease of the job. A write with an older one is refused."""
+    due_at: datetime | None
+    """When the job fell due, ``None`` if it was hurried; now minus this is how far we are behind."""
     expires_at: datetime
     """From then on somebody else may take the job."""
     failures: int
@@ -66,8 +68,12 @@ class Leases(Protocol):
         Without effect if the lease has moved on.
         """
 
-    async def hurry(self, job: Job, now: datetime) -> None:
-        """Make a job due at once, before all others, even while it is being run. Unknown jobs: no effect."""
+    async def hurry(self, job: Job, now: datetime, *, again: bool) -> None:
+        """Make a job due at once, before all others. Unknown jobs: no effect.
+
+        While the job is being run, ``again`` asks for one more run after it;
+        without it the present run counts.
+        """
 
     async def next_due(self, instance: str) -> datetime | None:
         """Return when the next free job of the instance falls due; ``None`` if there is none."""
@@ -118,3 +124,13 @@ class ProjectSource(Protocol):
         self, project: ProjectRef, lane: Lane, previous: Snapshot | None
     ) -> Sequence[SectionResult]:
         """Return one result per section of the lane; a failure is a result, not an exception."""
+
+
+class Keys(Protocol):
+    """The configured keys."""
+
+    def __bool__(self) -> bool:
+        """Whether there are any."""
+
+    def match(self, secret: str) -> Principal | None:
+        """Return whose key this is; ``None`` if nobody's. Takes the same time whichever it is."""

@@ -1,0 +1,1 @@
+"""Who is calling: verifies credentials, knows nothing of requests and routes."""

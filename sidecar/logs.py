@@ -1,0 +1,75 @@
+"""How the log looks: one JSON object a line, or readable on a terminal.
+
+Everything goes through structlog over stdlib logging, to standard error, so
+lines of libraries look like ours. Secrets are never put into the log; the
+redaction here is the second line of defence, not the first.
+"""
+
+import logging
+import re
+import sys
+from collections.abc import MutableMapping
+from typing import Any, Final, TextIO
+
+import structlog
+
+_JWT: Final = re.compile(r"eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]*)?")
+_BEARER: Final = re.compile(r"(?i)\b(bearer)\s+[^\s\"',;]+")
+_NOISY: Final = ("aiohttp.access", "aiosqlite", "asyncio")
+
+
+def configure_logging(
+    *, level: str = "info", stream: TextIO | None = None, as_json: bool | None = None
+) -> None:
+    """Send the log to ``stream`` (standard error by default).
+
+    Args:
+        level: Lowest level that is written.
+        stream: Where to.
+        as_json: JSON lines or a readable form; ``None`` decides by whether the stream is a terminal.
+    """
+    stream = stream or sys.stderr
+    if as_json is None:
+        as_json = not stream.isatty()
+    shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    renderer: list[structlog.typing.Processor] = (
+        [structlog.processors.format_exc_info, redact, structlog.processors.JSONRenderer(default=str)]
+        if as_json
+        else [redact, structlog.dev.ConsoleRenderer(colors=stream.isatty())]
+    )
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderer],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(level.upper())
+    for name in _NOISY:
+        logging.getLogger(name).setLevel(logging.WARNING)
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *shared,
+            structlog.stdlib.PositionalArgumentsFormatter(),
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=False,
+    )
+
+
+def redact(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Blot out whatever looks like a token, in every text of the event."""
+    for key, value in event.items():
+        if isinstance(value, str):
+            event[key] = _BEARER.sub(r"\1 [redacted]", _JWT.sub("[redacted]", value))
+    return event

@@ -1,0 +1,56 @@
+"""The parts of a running service, as one frozen value that views read from."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from sidecar.config import Config
+from sidecar.metrics import Metrics
+from sidecar.model import Lane
+from sidecar.ports import Catalogue, Clock, Keys, Snapshots, Sync
+from sidecar.replica import Replica
+from sidecar.supervision import Supervisor
+
+
+@dataclass(slots=True)
+class Phase:
+    """Where the process is between start and end; the one mutable part."""
+
+    started_at: datetime
+    catalogue_read: bool = False
+    """Whether the catalog was read once, so that it is known which projects there are."""
+    was_ready: bool = False
+    """Whether readiness was reached once; it then stays, until draining."""
+    draining: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class InstanceHealth:
+    """What readiness tells of one Litmus instance."""
+
+    breaker: str
+    """``closed``, ``open`` or ``half-open``."""
+    opened_at: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Services:
+    """Everything a view may need; made once by the composition root."""
+
+    config: Config
+    clock: Clock
+    catalogue: Catalogue
+    snapshots: Snapshots
+    sync: Sync
+    replica: Replica
+    keys: Keys
+    metrics: Metrics
+    supervisor: Supervisor
+    phase: Phase
+    instances: Callable[[], Mapping[str, InstanceHealth]]
+
+    @property
+    def intervals(self) -> Mapping[Lane, timedelta]:
+        """The configured interval of each lane."""
+        return {Lane.FAST: self.config.sync.interval, Lane.SLOW: self.config.sync.slow_interval}

@@ -1,0 +1,1 @@
+"""Where snapshots and leases live; implementations of the doors in ``ports``."""

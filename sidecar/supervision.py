@@ -1,0 +1,66 @@
+"""Root tasks that must not end: restarted with back-off, given up in the open.
+
+A task that ends by itself is a bug; it is logged once with its traceback and
+started again. After five ends in ten minutes the service is declared dead:
+``/healthz`` says so and the process ends with an error.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from typing import Final
+
+import structlog
+
+MAX_FAILURES: Final = 5
+WINDOW_SECONDS: Final = 600.0
+FIRST_PAUSE_SECONDS: Final = 0.5
+
+_log = structlog.get_logger(__name__)
+
+
+class Supervisor:
+    """Watches root tasks; ``dead`` names the one that was given up."""
+
+    def __init__(
+        self,
+        on_failure: Callable[[str], None] = lambda _name: None,
+        *,
+        first_pause_seconds: float = FIRST_PAUSE_SECONDS,
+    ) -> None:
+        self._on_failure = on_failure
+        self._first_pause_seconds = first_pause_seconds
+        self.dead: str | None = None
+        """Name of a task that failed too often; ``None`` while all is well."""
+        self.gave_up = asyncio.Event()
+
+    @asynccontextmanager
+    async def running(
+        self, name: str, task: Callable[[], Coroutine[None, None, None]]
+    ) -> AsyncIterator[None]:
+        """Keep the task running inside the block; it is cancelled, and awaited, at its end."""
+        watched = asyncio.create_task(self._watch(name, task), name=name)
+        try:
+            yield
+        finally:
+            watched.cancel()
+            await asyncio.wait([watched])
+
+    async def _watch(self, name: str, task: Callable[[], Coroutine[None, None, None]]) -> None:
+        loop = asyncio.get_running_loop()
+        failures: deque[float] = deque(maxlen=MAX_FAILURES)
+        while True:
+            try:
+                await task()
+                _log.error("task ended although it never should", task=name)
+            except Exception:  # noqa: BLE001 - whatever ended it, the task must run again
+                _log.exception("task failed", task=name)
+            self._on_failure(name)
+            failures.append(loop.time())
+            if len(failures) == MAX_FAILURES and failures[-1] - failures[0] <= WINDOW_SECONDS:
+                _log.error("task given up after repeated failures", task=name)
+                self.dead = name
+                self.gave_up.set()
+                return
+            await asyncio.sleep(self._first_pause_seconds * 2 ** (len(failures) - 1))

@@ -1,0 +1,60 @@
+"""When a job is due again. Pure; chance and time are given in."""
+
+import random
+from datetime import datetime, timedelta
+from typing import Final
+
+import msgspec
+
+from sidecar.model import Lane, Snapshot
+from sidecar.snapshots import is_changing
+
+JITTER: Final = 0.1
+"""Intervals vary by this part, so that projects do not march in step."""
+
+FIRST_RETRY: Final = timedelta(seconds=5)
+
+
+class Intervals(msgspec.Struct, frozen=True, kw_only=True):
+    """How often Litmus is asked for one project."""
+
+    fast: timedelta
+    slow: timedelta
+    active: timedelta
+    """Of the fast lane while a run changes."""
+
+    def of(self, lane: Lane) -> timedelta:
+        """Return the lane's interval while nothing runs."""
+        return self.fast if lane is Lane.FAST else self.slow
+
+
+def pause_after(
+    lane: Lane,
+    snapshot: Snapshot | None,
+    *,
+    failures: int,
+    intervals: Intervals,
+    now: datetime,
+    chance: random.Random,
+) -> timedelta:
+    """Return how long to wait before the next attempt of a lane.
+
+    Args:
+        lane: The lane that was just attempted.
+        snapshot: The project after the attempt; ``None`` if the attempt could not be recorded.
+        failures: Failed attempts in a row, this one included; 0 after success.
+        intervals: The configured intervals.
+        now: The current time.
+        chance: Source of the jitter.
+
+    Failures back off exponentially up to the fast interval, whatever the
+    lane: when Litmus is back, everything is fresh within one interval.
+    """
+    pause = intervals.of(lane)
+    if lane is Lane.FAST and snapshot is not None and is_changing(snapshot.content, now):
+        pause = intervals.active
+    if failures:
+        first = min(FIRST_RETRY, intervals.active)
+        # The exponent is capped: 2 ** 1000 is no number of seconds.
+        pause = min(first * 2 ** min(failures - 1, 16), intervals.fast)
+    return pause * chance.uniform(1 - JITTER, 1 + JITTER)

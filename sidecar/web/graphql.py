@@ -1,0 +1,138 @@
+"""``POST /api/query``: the plugin's endpoint, answered from snapshots.
+
+No text of the client travels upstream: the replica validates the document,
+and the data is what was synchronised. Rules: a bare project id must name one
+project of the catalog; the first answer may wait for the first
+synchronisation; data past ``sync.maxStale`` is refused with its age.
+"""
+
+from collections.abc import Collection
+from datetime import datetime, timedelta
+from typing import Final
+
+import msgspec
+from aiohttp import web
+
+from sidecar.errors import (
+    ActionsDisabledError,
+    BadRequestError,
+    NoDataError,
+    ProjectAmbiguousError,
+    ProjectUnknownError,
+    TooLargeError,
+    TooStaleError,
+    UnsupportedMediaTypeError,
+)
+from sidecar.model import ProjectRef, Section, Snapshot
+from sidecar.replica import MutationRequest
+from sidecar.services import Services
+from sidecar.snapshots import as_of, has_data, is_stale
+from sidecar.web.keys import SERVICES
+from sidecar.web.text import http_date, rfc3339
+
+MAX_BODY_BYTES: Final = 256 * 1024
+"""The plugin's largest request has less than one kilobyte."""
+
+_UNKNOWN_SERVED_AS_FALSE: Final = frozenset({Section.GITOPS})
+"""What only an Owner's token may read; the plugin needs a boolean, so no data is no reason to refuse."""
+
+
+async def query(request: web.Request) -> web.Response:
+    """Answer one GraphQL request.
+
+    Raises:
+        SidecarError: Whatever keeps it from an answer; ``web.errors`` gives it its form.
+    """
+    if request.method != "POST":
+        raise web.HTTPMethodNotAllowed(request.method, ["POST"])
+    services = request.app[SERVICES]
+    prepared = services.replica.prepare(await read_json_body(request, MAX_BODY_BYTES))
+    project = find_project(services, prepared.project_id)
+    if isinstance(prepared, MutationRequest):
+        raise ActionsDisabledError("Actions are disabled: this sidecar does not run or stop experiments.")
+    snapshot = await services.sync.ensure(project, prepared.sections)
+    now = services.clock()
+    check_servable(snapshot, prepared.sections, services.config.sync.max_stale, now)
+    return _response(services.replica.answer(prepared, snapshot), snapshot, prepared.sections, services, now)
+
+
+def find_project(services: Services, project_id: str) -> ProjectRef:
+    """Return the project that entities name by this id.
+
+    Raises:
+        ProjectUnknownError: If no entity names it.
+        ProjectAmbiguousError: If entities name it in several instances.
+    """
+    projects = services.catalogue.projects_with_id(project_id)
+    if not projects:
+        raise ProjectUnknownError("Project not in the catalog: no entity names this project id.")
+    if len(projects) > 1:
+        names = ", ".join(project.instance for project in projects)
+        raise ProjectAmbiguousError(
+            f"Project id is not unique: it exists in the instances {names}, and a query cannot tell which."
+        )
+    return projects[0]
+
+
+def check_servable(
+    snapshot: Snapshot, sections: Collection[Section], max_stale: timedelta, now: datetime
+) -> None:
+    """Refuse what cannot be served truthfully.
+
+    Raises:
+        NoDataError: If a section was never fetched.
+        TooStaleError: If one is older than ``max_stale``.
+    """
+    for section in sections:
+        freshness = snapshot.freshness[section]
+        reason = freshness.error.message if freshness.error else "Litmus was not asked since."
+        if not has_data(snapshot, section):
+            if section in _UNKNOWN_SERVED_AS_FALSE:
+                continue
+            raise NoDataError(f"No data yet: {reason}")
+        if freshness.succeeded_at is not None and now - freshness.succeeded_at > max_stale:
+            hours = (now - freshness.succeeded_at) / timedelta(hours=1)
+            raise TooStaleError(f"Data too old: last read {hours:.0f} h ago. {reason}")
+
+
+async def read_json_body(request: web.Request, max_bytes: int) -> bytes:
+    """Return the body of a request that must be JSON.
+
+    Raises:
+        UnsupportedMediaTypeError: If it says to be something else.
+        TooLargeError: If it is longer than ``max_bytes``.
+        BadRequestError: If it is compressed.
+    """
+    if request.content_type != "application/json":
+        raise UnsupportedMediaTypeError("Content-Type must be application/json.")
+    if request.headers.get("Content-Encoding", "identity") != "identity":
+        raise BadRequestError("Body must not be compressed.")
+    if (request.content_length or 0) > max_bytes:
+        raise TooLargeError(f"Body too large: at most {max_bytes} bytes are read.")
+    body = bytearray()
+    async for chunk in request.content.iter_any():
+        body += chunk
+        if len(body) > max_bytes:
+            raise TooLargeError(f"Body too large: at most {max_bytes} bytes are read.")
+    return bytes(body)
+
+
+def _response(
+    data: bytes, snapshot: Snapshot, sections: Collection[Section], services: Services, now: datetime
+) -> web.Response:
+    """Join the cached ``data`` and the short tail that tells how fresh it is."""
+    served_as_of = as_of(snapshot, sections)
+    tail = {
+        "litmusSidecar": {
+            "asOf": rfc3339(served_as_of),
+            "stale": is_stale(snapshot, sections, services.intervals, now),
+        }
+    }
+    headers = {"Cache-Control": "private, no-store"}
+    if served_as_of is not None:
+        headers["Last-Modified"] = http_date(served_as_of)
+    return web.Response(
+        body=b'{"data":' + data + b',"extensions":' + msgspec.json.encode(tail) + b"}",
+        content_type="application/json",
+        headers=headers,
+    )

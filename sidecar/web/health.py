@@ -1,0 +1,106 @@
+"""Liveness, readiness, metrics."""
+
+import asyncio
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import msgspec
+from aiohttp import web
+from prometheus_client.exposition import choose_encoder
+
+from sidecar.model import Section, Snapshot
+from sidecar.services import Services
+from sidecar.web.auth import may_read
+from sidecar.web.keys import SERVICES
+from sidecar.web.text import rfc3339
+
+READY_AFTER: Final = timedelta(seconds=30)
+"""So long after the start we are ready whatever was reached: an old answer beats none."""
+
+
+async def healthz(request: web.Request) -> web.Response:
+    """Tell whether the process should go on living; answering at all shows that the event loop does."""
+    dead = request.app[SERVICES].supervisor.dead
+    status = "ok" if dead is None else "failed"
+    return web.json_response({"status": status}, status=200 if dead is None else 503, headers=_NO_STORE)
+
+
+async def readyz(request: web.Request) -> web.Response:
+    """Tell whether requests should come here, and to readers, what is degraded."""
+    services = request.app[SERVICES]
+    now = services.clock()
+    projects = {
+        str(entity.project): services.snapshots.get(entity.project)
+        for entity in services.catalogue.current.entities
+    }
+    status = _status(services, projects, now)
+    document: dict[str, Any] = {"status": status}
+    if may_read(request):
+        document |= _detail(services, projects)
+    code = 503 if status in {"starting", "draining"} else 200
+    return web.Response(
+        body=msgspec.json.encode(document), status=code, content_type="application/json", headers=_NO_STORE
+    )
+
+
+async def metrics(request: web.Request) -> web.Response:
+    """Give Prometheus its text, in OpenMetrics when it asks for that."""
+    encode, content_type = choose_encoder(request.headers.get("Accept", ""))
+    body = await asyncio.to_thread(encode, request.app[SERVICES].metrics.registry)
+    return web.Response(body=body, headers={"Content-Type": content_type})
+
+
+_NO_STORE: Final = {"Cache-Control": "no-store"}
+
+
+def _status(services: Services, projects: Mapping[str, Snapshot | None], now: datetime) -> str:
+    """Decide between ``starting``, ``ok``, ``degraded`` and ``draining``; readiness once reached stays."""
+    phase = services.phase
+    if phase.draining.is_set():
+        return "draining"
+    if not phase.was_ready:
+        attempted = all(
+            snapshot is not None and len(snapshot.freshness) == len(Section) for snapshot in projects.values()
+        )
+        phase.was_ready = (phase.catalogue_read and attempted) or now - phase.started_at > READY_AFTER
+        if not phase.was_ready:
+            return "starting"
+    is_degraded = (
+        any(_errors(snapshot) for snapshot in projects.values())
+        or any(health.breaker != "closed" for health in services.instances().values())
+        or services.catalogue.current.problems
+    )
+    return "degraded" if is_degraded else "ok"
+
+
+def _detail(services: Services, projects: Mapping[str, Snapshot | None]) -> dict[str, Any]:
+    return {
+        "startedAt": rfc3339(services.phase.started_at),
+        "instances": {
+            name: {"breaker": health.breaker, "openedAt": rfc3339(health.opened_at)}
+            for name, health in services.instances().items()
+        },
+        "catalog": {
+            "entities": len(services.catalogue.current.entities),
+            "problems": services.catalogue.current.problems,
+        },
+        "projects": {
+            name: {
+                "lastSuccess": {
+                    section: rfc3339(freshness.succeeded_at)
+                    for section, freshness in (snapshot.freshness.items() if snapshot else ())
+                },
+                "errors": _errors(snapshot),
+            }
+            for name, snapshot in projects.items()
+        },
+    }
+
+
+def _errors(snapshot: Snapshot | None) -> dict[str, dict[str, str]]:
+    return {
+        section: {"code": freshness.error.code, "message": freshness.error.message}
+        for section, freshness in (snapshot.freshness.items() if snapshot else ())
+        if freshness.error is not None
+    }
