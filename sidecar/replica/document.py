@@ -40,7 +40,7 @@ _ENUM_PHRASE: Final = re.compile(r" in '[^']*' enum")
 _POSITION_PHRASE: Final = re.compile(r" used in position expecting.*", re.DOTALL)
 _LEAF_PHRASE: Final = re.compile(r" since type '[^']*' has no subfields| as objects of type [^.]*")
 _FOUND_PHRASE: Final = re.compile(r"[,;]?\s*(?:but got|found):.*", re.DOTALL)
-_VALUE_PHRASE: Final = re.compile(r"(?<=cannot represent)( [^:]*?)(?: value)?:.*", re.DOTALL)
+_VALUE_PHRASE: Final = re.compile(r"(cannot represent [^:]*):.*", re.DOTALL)
 _SUGGESTION: Final = re.compile(r" Did you mean .*", re.DOTALL)
 
 
@@ -157,7 +157,7 @@ def _flag_variables(
 def _sentence(message: str) -> str:
     """Return graphql-core's sentence without type names, values and suggestions, and bounded."""
     message = _POSITION_PHRASE.sub(" does not fit where it is used", message)
-    message = _VALUE_PHRASE.sub(r"\1 value", message)
+    message = _VALUE_PHRASE.sub(r"\1", message)
     for phrase in (_SUGGESTION, _FOUND_PHRASE, _LEAF_PHRASE, _ENUM_PHRASE, _TYPE_PHRASE):
         message = phrase.sub("", message)
     if len(message) > _SENTENCE_AT_MOST:

@@ -123,7 +123,7 @@ def check_extent(
 
 
 class Budget:
-    """What is left of an answer's bounds while it is built: fields are spent before rows, bytes after each."""
+    """What is left of an answer's bounds while it is built: fields before the rows, bytes after each."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
@@ -139,7 +139,7 @@ class Budget:
         self._fields -= count
         if self._fields < 0:
             raise QueryRefusedError(
-                f"Answer too large: at most {self._limits.answer_fields} fields; ask for a page"
+                f"Answer too large: at most {self._limits.answer_fields} fields, take a page"
             )
 
     def spend_bytes(self, count: int) -> None:
@@ -151,7 +151,7 @@ class Budget:
         self._bytes -= count
         if self._bytes < 0:
             raise QueryRefusedError(
-                f"Answer too large: at most {self._limits.answer_bytes} bytes; ask for a page"
+                f"Answer too large: at most {self._limits.answer_bytes} bytes, take a page"
             )
 
     def check_whole(self, size: int) -> None:
