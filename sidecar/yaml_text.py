@@ -5,6 +5,7 @@ mistake, and never quote the text: a configuration file holds secrets.
 """
 
 import io
+import itertools
 import json
 import re
 from collections.abc import Iterator
@@ -103,19 +104,19 @@ def parse_documents(text: str) -> Iterator[TextDocument]:
     inside quotes or block text, so the text can be cut there.
     """
     text = text.removeprefix("\ufeff")
-    starts = [match.start() for match in _SEPARATOR.finditer(text)]
+    separators = [match.start() for match in _SEPARATOR.finditer(text)]
     number = 0
-    for start, end in zip([0, *starts], [*starts, len(text)], strict=True):
-        chunk = text[start:end]
-        body = "   " + chunk[3:] if start in starts else chunk
+    for start, end in itertools.pairwise([None, *separators, len(text)]):
+        # The separator itself becomes spaces: what follows on its line belongs to the document.
+        body = text[:end] if start is None else "   " + text[start + 3 : end]
         blank = _NO_CONTENT.fullmatch(body) is not None
-        if blank and not (starts and start in starts):
+        if blank and start is None:
             continue
         number += 1
         if blank:
             continue
         try:
-            yield TextDocument(number, parse_yaml(body, first_line=1 + text.count("\n", 0, start)))
+            yield TextDocument(number, parse_yaml(body, first_line=1 + text.count("\n", 0, start or 0)))
         except TextError as error:
             yield TextDocument(number, error)
 

@@ -6,7 +6,6 @@ page included, so it must be worth nothing to Litmus. Pure functions.
 """
 
 import base64
-import binascii
 import json
 import re
 from typing import Final, NoReturn
@@ -68,7 +67,7 @@ def _decoded_part(token: str, number: int) -> object:
     stripped = text.removesuffix("=").removesuffix("=") if len(text) % 4 == 0 else text
     try:
         data = base64.b64decode(stripped + "=" * (-len(stripped) % 4), validate=True)
-    except binascii.Error:
+    except ValueError:
         return None
     try:
         decoded = data.decode()
