@@ -188,6 +188,22 @@ class Hub(msgspec.Struct, frozen=True, kw_only=True):
     tags: tuple[str, ...] = ()
 
 
+class Schedule(msgspec.Struct, frozen=True, kw_only=True):
+    """When Argo's scheduler starts an experiment, as its manifest says."""
+
+    experiment_id: str
+    cron_syntax: str
+    """The text as written, ``TZ=``/``CRON_TZ=`` prefix included."""
+    suspended: bool
+    """``spec.suspend`` of the manifest."""
+    timezone: str | None
+    """``spec.timezone`` of the manifest; ``None``: not given."""
+    experiment_updated_at_ms: int | None
+    """The experiment's ``updatedAt`` this was read at; the manifest is read again when that changes."""
+    since: datetime
+    """When we first saw this text with this suspension, UTC; runs can be missed only from then on."""
+
+
 class RunStats(msgspec.Struct, frozen=True, kw_only=True):
     """Litmus's own run counters; they count removed runs too, and miss several phases."""
 
@@ -221,6 +237,8 @@ class Lane(StrEnum):
 
     FAST = "fast"
     SLOW = "slow"
+    HISTORY = "history"
+    """Runs, kept beside the snapshot; brings no sections."""
 
 
 SECTIONS_OF_LANE: Final[Mapping[Lane, tuple[Section, ...]]] = {
@@ -231,6 +249,7 @@ SECTIONS_OF_LANE: Final[Mapping[Lane, tuple[Section, ...]]] = {
         Section.ENVIRONMENTS,
     ),
     Lane.SLOW: (Section.HUBS, Section.GITOPS),
+    Lane.HISTORY: (),
 }
 
 LANE_OF_SECTION: Final[Mapping[Section, Lane]] = {
@@ -243,6 +262,8 @@ class Content(msgspec.Struct, frozen=True, kw_only=True):
 
     experiments: tuple[Experiment, ...] | None = None
     """Most recently updated first, as Litmus lists them."""
+    schedules: tuple[Schedule, ...] | None = None
+    """One per experiment with a schedule, by experiment id."""
     run_stats: RunStats | None = None
     infrastructures: tuple[Infra, ...] | None = None
     environments: tuple[Environment, ...] | None = None
@@ -291,6 +312,88 @@ class SectionResult(msgspec.Struct, frozen=True, kw_only=True):
     value: object = None
     """What belongs into the field of :class:`Content`; meaningless with an error."""
     error: SectionError | None = None
+
+
+class Faults(msgspec.Struct, frozen=True, kw_only=True):
+    """How the faults of a finished run ended; counts."""
+
+    passed: int
+    failed: int
+    awaited: int
+    stopped: int
+    na: int
+    total: int
+
+
+class Run(msgspec.Struct, frozen=True, kw_only=True):
+    """One run in the history of a project.
+
+    Two of these are the same run if their experiment is and their
+    ``experiment_run_id`` is (where both have one), else their ``created_at_ms``:
+    Litmus gives the run id only with the agent's first event.
+    """
+
+    experiment_id: str
+    experiment_name: str
+    experiment_run_id: str
+    """``""`` until the agent's first event."""
+    phase: str
+    """As Litmus wrote it; an open set."""
+    resiliency_score: float | None
+    """0 to 100; ``None`` where Litmus sent none. A placeholder 0 unless :attr:`is_scored`."""
+    created_at_ms: int
+    updated_at_ms: int
+    run_sequence: int | None = None
+    updated_by: str | None = None
+    """Who started the run; ``""`` for schedules and stopped runs, ``None`` if unknown."""
+    faults: Faults | None = None
+    """``None`` until the run is finished."""
+    removed: bool = False
+    """Deleted in Litmus since (the run or its experiment); kept here until retention."""
+
+    @property
+    def outcome(self) -> Outcome:
+        """The outcome of :attr:`phase`."""
+        return outcome_of(self.phase)
+
+    @property
+    def is_scored(self) -> bool:
+        """Whether the score is a result rather than Litmus's placeholder."""
+        return self.resiliency_score is not None and self.outcome in SCORED
+
+
+SCORED: Final = frozenset({Outcome.PASSED, Outcome.PROBE_FAILED, Outcome.ERROR})
+"""Outcomes whose score is a result; the 0 of a stopped or unfinished run is a placeholder."""
+
+
+class KnownExperiment(msgspec.Struct, frozen=True, kw_only=True):
+    """What the history remembers of an experiment, also after Litmus deleted it."""
+
+    experiment_id: str
+    name: str
+    infra_id: str | None
+    tags: tuple[str, ...] = ()
+    first_seen_at: datetime
+    removed_at: datetime | None = None
+    """When its absence was confirmed (two complete readings); ``None`` while Litmus has it."""
+
+
+class HistoryState(msgspec.Struct, frozen=True, kw_only=True):
+    """How far the history of a project reaches."""
+
+    version: int = 0
+    """Rises with every change of a run or known experiment of the project."""
+    watermark_ms: int | None = None
+    """Greatest ``updatedAt`` Litmus sent so far; ``None`` before the first run. Never our clock."""
+    is_complete: bool = False
+    """Whether the back-fill reached the beginning (or retention); before, figures say so."""
+    first_synced_at: datetime | None = None
+    synced_at: datetime | None = None
+    """Last success of an incremental reading."""
+    reconciled_at: datetime | None = None
+    """Last time the whole list was compared."""
+    progress: bytes = b""
+    """The collector's own notes (back-fill position, suspects of deletion); opaque to the store."""
 
 
 class Principal(msgspec.Struct, frozen=True, kw_only=True):

@@ -4,13 +4,24 @@ The docstrings are the contract; implementations match by shape. Nothing here
 does anything.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
 import msgspec
 
-from sidecar.model import Catalog, Lane, Principal, ProjectRef, Section, SectionResult, Snapshot
+from sidecar.model import (
+    Catalog,
+    HistoryState,
+    KnownExperiment,
+    Lane,
+    Principal,
+    ProjectRef,
+    Run,
+    Section,
+    SectionResult,
+    Snapshot,
+)
 
 
 class Clock(Protocol):
@@ -58,8 +69,8 @@ class Leases(Protocol):
     async def plan(self, jobs: Collection[Job], now: datetime) -> None:
         """Declare all jobs there are: new ones are due at once, those missing are forgotten."""
 
-    async def take(self, instance: str, now: datetime) -> Lease | None:
-        """Lease the job of the instance that is due longest and free; ``None`` if there is none."""
+    async def take(self, instance: str, lanes: Collection[Lane], now: datetime) -> Lease | None:
+        """Lease the job of these lanes that is due longest and free; ``None`` if there is none."""
 
     async def release(self, lease: Lease, due_at: datetime, *, failed: bool) -> None:
         """Give a job back, due again at ``due_at``, or earlier if it was hurried meanwhile.
@@ -75,8 +86,8 @@ class Leases(Protocol):
         without it the present run counts.
         """
 
-    async def next_due(self, instance: str) -> datetime | None:
-        """Return when the next free job of the instance falls due; ``None`` if there is none."""
+    async def next_due(self, instance: str, lanes: Collection[Lane]) -> datetime | None:
+        """Return when the next job of these lanes may be taken; ``None`` if there is none."""
 
 
 class Snapshots(Protocol):
@@ -99,6 +110,66 @@ class Snapshots(Protocol):
         """Forget from memory what belongs to no project of these."""
 
 
+class HistoryChange(msgspec.Struct, frozen=True, kw_only=True):
+    """What one step of collecting history found; written whole or not at all."""
+
+    state: HistoryState
+    """The new state; its ``version`` is ignored, the store counts."""
+    runs: Sequence[Run] = ()
+    """New and changed runs, in any order; the same run may have gained its id (see :class:`Run`)."""
+    experiments: Sequence[KnownExperiment] = ()
+    """New and changed experiments."""
+    removed_runs: Sequence[Run] = ()
+    """Runs confirmed deleted: marked, not forgotten."""
+
+
+class RunQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """Which runs of a project are wanted; every given condition must hold."""
+
+    since_ms: int | None = None
+    """By ``createdAt``, inclusive."""
+    until_ms: int | None = None
+    """By ``createdAt``, exclusive."""
+    experiment_ids: Collection[str] | None = None
+    phases: Collection[str] | None = None
+    """Raw phases; outcomes are translated by the caller (``OTHER``: see ``other_phases``)."""
+    other_phases: bool = False
+    """Also runs whose phase is in no row of :data:`model.OUTCOME_OF_PHASE`."""
+    after: tuple[int, str, str] | None = None
+    """Continue behind the run of this ``(created_at_ms, experiment_id, experiment_run_id)``."""
+    limit: int | None = None
+    """At most so many; ``None``: all."""
+
+
+class History(Protocol):
+    """The runs of every project, kept beyond what Litmus keeps."""
+
+    async def state(self, project: ProjectRef) -> HistoryState:
+        """Return how far the project's history reaches; the empty state if nothing was read yet.
+
+        Cheap: readers ask before every answer whether anything changed.
+        """
+
+    async def states(self) -> Mapping[ProjectRef, HistoryState]:
+        """Return the states of all projects."""
+
+    async def record(self, lease: Lease, change: HistoryChange) -> HistoryState:
+        """Write a change in one transaction and return the new state.
+
+        Raises:
+            LeaseLostError: If the lease has moved on; nothing is written.
+        """
+
+    async def runs(self, project: ProjectRef, query: RunQuery) -> Sequence[Run]:
+        """Return runs newest first (``created_at_ms``, then the other parts of ``after``, all descending)."""
+
+    async def experiments(self, project: ProjectRef) -> Sequence[KnownExperiment]:
+        """Return all experiments the history knows, removed ones included, by id."""
+
+    async def prune(self, before_ms: int, at_most: int) -> int:
+        """Forget up to ``at_most`` runs created before; return how many. Called in small steps."""
+
+
 class Sync(Protocol):
     """What readers may ask of the synchronisation."""
 
@@ -116,6 +187,9 @@ class Sync(Protocol):
     async def hurry(self, project: ProjectRef) -> None:
         """Ask for a synchronisation of the project at once."""
 
+    def drain(self) -> None:
+        """End all waits of readers, present and future: the service shuts down."""
+
 
 class ProjectSource(Protocol):
     """Fetches one lane of one project from its Litmus instance."""
@@ -124,6 +198,19 @@ class ProjectSource(Protocol):
         self, project: ProjectRef, lane: Lane, previous: Snapshot | None
     ) -> Sequence[SectionResult]:
         """Return one result per section of the lane; a failure is a result, not an exception."""
+
+
+class HistorySource(Protocol):
+    """Fetches runs of one project from its Litmus instance, one bounded step at a time."""
+
+    async def step(
+        self, project: ProjectRef, state: HistoryState, snapshot: Snapshot | None
+    ) -> tuple[HistoryChange, bool]:
+        """Return what the next step found, and whether more is due at once (back-fill, reconciliation).
+
+        Raises:
+            UpstreamError: If Litmus did not give what was asked; nothing is lost, the step is taken again.
+        """
 
 
 class Keys(Protocol):

@@ -29,7 +29,7 @@ from sidecar.errors import (
 from sidecar.litmus import documents
 from sidecar.litmus.answers import UNREADABLE, Asked, Reply, read_reply, unreadable
 from sidecar.litmus.documents import Query, document
-from sidecar.litmus.pace import Breaker, Gate, Observe
+from sidecar.litmus.pace import LONGEST_PAUSE_SECONDS, Breaker, Gate, Observe
 
 T = TypeVar("T")
 
@@ -225,19 +225,26 @@ async def open_litmus_client(
     ca_file: Path | None = None,
     max_in_flight: int = 4,
     max_requests_per_second: float = 5.0,
+    longest_pause_seconds: float = LONGEST_PAUSE_SECONDS,
     observe: Observe | None = None,
     max_answer_bytes: int = MAX_ANSWER_BYTES,
 ) -> AsyncIterator[LitmusClient]:
     """Open the client of one instance.
 
     ``base_url`` is ChaosCenter's root (``/api/query`` is added); ``token`` is
-    called for every request, so that a rotated token takes effect at once.
+    called for every request, so that a rotated token takes effect at once;
+    ``longest_pause_seconds`` bounds how long the circuit breaker stays open.
     With a ``ca_file`` only its authorities are trusted.
 
     Raises:
         ConfigError: If the CA file cannot be used.
     """
-    gate = Gate(max_in_flight=max_in_flight, max_requests_per_second=max_requests_per_second, observe=observe)
+    gate = Gate(
+        max_in_flight=max_in_flight,
+        max_requests_per_second=max_requests_per_second,
+        breaker=Breaker(longest_pause_seconds=longest_pause_seconds),
+        observe=observe,
+    )
     connector = aiohttp.TCPConnector(limit=max_in_flight, ssl=_trust(ca_file))
     async with aiohttp.ClientSession(
         connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False, auto_decompress=True

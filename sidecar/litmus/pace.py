@@ -56,9 +56,11 @@ class Breaker:
     def __init__(
         self,
         *,
+        longest_pause_seconds: float = LONGEST_PAUSE_SECONDS,
         monotonic: Callable[[], float] = time.monotonic,
         jitter: Callable[[], float] = random.random,
     ) -> None:
+        self._longest_pause_seconds = longest_pause_seconds
         self._monotonic = monotonic
         self._jitter = jitter
         self._failures = 0
@@ -116,7 +118,7 @@ class Breaker:
 
     def _open(self) -> None:
         doubled = self._pause_seconds * 2 or FIRST_PAUSE_SECONDS
-        self._pause_seconds = min(doubled, LONGEST_PAUSE_SECONDS)
+        self._pause_seconds = min(doubled, self._longest_pause_seconds)
         # Replicas that lost the same Litmus should not all come back at the same moment.
         self._retry_at = self._monotonic() + self._pause_seconds * (1 - 0.2 * self._jitter())
         self._opened_at = self._opened_at or datetime.now(UTC)

@@ -255,13 +255,14 @@ def _staging(clock: Callable[[], float]) -> DemoInstance:
     world = build.world
     shop = build.project("Web shop (staging)", EXECUTOR)
     platform = build.project("Platform", OWNER)
-    for project, names in (
-        (shop, ("checkout-pod-delete", "checkout-pod-io-stress", "cart-pod-delete")),
-        (platform, ("node-restart", "etcd-latency", "ingress-pod-delete", "dns-outage")),
+    kind = build.infra(shop, "staging-shop", "kind-shop")
+    metal = build.infra(platform, "staging-platform", "kind-platform")
+    for project, infra, names in (
+        (shop, kind, ("checkout-pod-delete", "checkout-pod-io-stress", "cart-pod-delete")),
+        (platform, metal, ("node-restart", "etcd-latency", "ingress-pod-delete", "dns-outage")),
     ):
-        infra = build.infra(project, f"staging-{project.name.split()[0].lower()}", "kind-staging")
         for name in names:
             build.history(world.add_experiment(project, infra, name, tags=[name.split("-")[0]]), 14)
-    weekly = world.add_experiment(platform, infra, "weekly-game-day", cron="0 10 * * 3")
+    weekly = world.add_experiment(platform, metal, "weekly-game-day", cron="0 10 * * 3")
     build.history(weekly, 24, health=0.7)
     return build.arrive()

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from sidecar.errors import LeaseLostError
-from sidecar.model import ProjectRef, SectionResult, Snapshot
+from sidecar.model import Lane, ProjectRef, SectionResult, Snapshot
 from sidecar.ports import Job, Lease
 from sidecar.snapshots import merge
 
@@ -45,12 +45,13 @@ class MemoryLeases:
         """See :meth:`ports.Leases.plan`."""
         self._jobs = {job: self._jobs.get(job) or _JobState(due_at=now) for job in jobs}
 
-    async def take(self, instance: str, now: datetime) -> Lease | None:
+    async def take(self, instance: str, lanes: Collection[Lane], now: datetime) -> Lease | None:
         """See :meth:`ports.Leases.take`."""
         due = [
             (state.due_at, job)
             for job, state in self._jobs.items()
             if job.project.instance == instance
+            and job.lane in lanes
             and state.due_at <= now
             and (state.leased_until is None or state.leased_until <= now)
         ]
@@ -89,13 +90,13 @@ class MemoryLeases:
         elif again:
             state.hurried = True
 
-    async def next_due(self, instance: str) -> datetime | None:
+    async def next_due(self, instance: str, lanes: Collection[Lane]) -> datetime | None:
         """See :meth:`ports.Leases.next_due`."""
         return min(
             (
                 max(state.due_at, state.leased_until) if state.leased_until else state.due_at
                 for job, state in self._jobs.items()
-                if job.project.instance == instance
+                if job.project.instance == instance and job.lane in lanes
             ),
             default=None,
         )

@@ -34,6 +34,9 @@ from sidecar.sync.pace import Intervals, pause_after
 MAX_IDLE: Final = timedelta(seconds=5)
 """A worker looks for work at least so often: another replica may have changed what is due."""
 
+LANES: Final = (Lane.FAST, Lane.SLOW)
+"""What the workers for sections take."""
+
 COLLECT_TIMEOUT_SECONDS: Final = 100.0
 """Longest a lane may take; below the time of a lease."""
 
@@ -94,7 +97,7 @@ class SyncEngine:
         """Keep exactly these projects synchronised; those of unknown instances are left out."""
         kept = frozenset(ref for ref in projects if ref.instance in self._sources)
         await self._leases.plan(
-            [Job(project=ref, lane=lane) for ref in kept for lane in SECTIONS_OF_LANE], self._clock()
+            [Job(project=ref, lane=lane) for ref in kept for lane in LANES], self._clock()
         )
         await self._snapshots.retain(kept)
         self._projects = kept
@@ -125,7 +128,7 @@ class SyncEngine:
 
     async def hurry(self, project: ProjectRef) -> None:
         """See :meth:`ports.Sync.hurry`."""
-        await self._hurry(project, set(SECTIONS_OF_LANE), again=True)
+        await self._hurry(project, LANES, again=True)
 
     def drain(self) -> None:
         """End all waits, present and future, with :class:`DrainingError`."""
@@ -169,7 +172,7 @@ class SyncEngine:
     async def _work(self, instance: str) -> None:
         while True:
             try:
-                lease = await self._leases.take(instance, self._clock())
+                lease = await self._leases.take(instance, LANES, self._clock())
                 if lease is None:
                     await self._idle(instance)
                 else:
@@ -182,7 +185,7 @@ class SyncEngine:
 
     async def _idle(self, instance: str) -> None:
         wake = self._wake[instance]
-        due = await self._leases.next_due(instance)
+        due = await self._leases.next_due(instance, LANES)
         pause = MAX_IDLE if due is None else min(max(due - self._clock(), timedelta(0)), MAX_IDLE)
         try:
             async with asyncio.timeout(pause.total_seconds()):
