@@ -54,6 +54,7 @@ class Simulator:
         self._port = port
         self._runner: web.AppRunner | None = None
         self._stopping = asyncio.Event()
+        self._arrived = asyncio.Condition()
 
     @property
     def url(self) -> str:
@@ -68,6 +69,11 @@ class Simulator:
     def asked(self, root_field: str) -> int:
         """Return how many requests asked for this root field."""
         return sum(root_field in request.root_fields for request in self.requests)
+
+    async def wait_for_requests(self, count: int = 1) -> None:
+        """Wait until that many requests have arrived since the last ``clear``, answered or not."""
+        async with self._arrived:
+            await self._arrived.wait_for(lambda: len(self.requests) >= count)
 
     def clear(self) -> None:
         """Forget the requests so far and end all faults."""
@@ -104,6 +110,8 @@ class Simulator:
         asked, graphql = self._look(request, text)
         record = self._record(request, text, graphql, asked)
         self.requests.append(record)
+        async with self._arrived:
+            self._arrived.notify_all()
         fault = self.faults.take(request.path, record.root_fields)
         if fault is None:
             return await self._serve(request, text, graphql)
