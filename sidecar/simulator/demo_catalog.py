@@ -1,11 +1,44 @@
 """The Backstage catalog that goes with the demonstration, as catalog-info text."""
 
-import io
-from typing import Any
-
-from ruamel.yaml import YAML
+from string import Template
 
 from sidecar.simulator.demo_world import demo_worlds
+
+_GROUPS = ("shop-team", "platform-team")
+_DOMAIN = """\
+apiVersion: backstage.io/v1alpha1
+kind: Domain
+metadata:
+  name: commerce
+spec:
+  owner: shop-team
+"""
+_GROUP = Template("""\
+apiVersion: backstage.io/v1alpha1
+kind: Group
+metadata:
+  name: $name
+spec:
+  type: team
+  children: []
+""")
+_ENTITY = Template("""\
+apiVersion: backstage.io/v1alpha1
+kind: $kind
+metadata:
+  name: $name
+  annotations:
+    litmuschaos.io/project-id: $project
+$annotations\
+spec:
+  owner: $owner
+$spec\
+""")
+_STAGING = "    litmuschaos.io/instance: staging\n"
+_TAGS = "    litmuschaos.io/experiment-tags: checkout\n"
+_IN_SHOP = "  system: web-shop\n"
+_SERVICE = f"  type: service\n  lifecycle: production\n{_IN_SHOP}"
+_API = f"  type: openapi\n  lifecycle: production\n{_IN_SHOP}  definition: 'openapi: 3.1.0'\n"
 
 
 def demo_catalog() -> str:
@@ -13,59 +46,23 @@ def demo_catalog() -> str:
     worlds = demo_worlds(lambda: 0.0)  # ids do not depend on the time
     shop, identity, empty = worlds.default.world.projects
     staging_shop, platform = worlds.staging.world.projects
-    staging = {"litmuschaos.io/instance": "staging"}
-    shop_tags = {"litmuschaos.io/experiment-tags": "checkout"}
-    entities = [
-        _entity("Group", "shop-team", {"type": "team", "children": []}),
-        _entity("Group", "platform-team", {"type": "team", "children": []}),
-        _entity("Domain", "commerce", {"owner": "shop-team"}),
-        _entity("System", "web-shop", {"owner": "shop-team", "domain": "commerce"}, shop),
-        _component("cart", "shop-team", shop),
-        _component("checkout", "shop-team", shop, shop_tags),
-        _entity(
-            "API",
-            "login-api",
-            {
-                "type": "openapi",
-                "lifecycle": "production",
-                "owner": "platform-team",
-                "system": "web-shop",
-                "definition": "openapi: 3.1.0",
-            },
-            identity,
-        ),
-        _component("newsletter", "shop-team", empty),
-        _component("checkout-staging", "shop-team", staging_shop, staging),
-        _entity(
+    bound = (
+        ("System", "web-shop", "shop-team", shop, "", "  domain: commerce\n"),
+        ("Component", "cart", "shop-team", shop, "", _SERVICE),
+        ("Component", "checkout", "shop-team", shop, _TAGS, _SERVICE),
+        ("API", "login-api", "platform-team", identity, "", _API),
+        ("Component", "newsletter", "shop-team", empty, "", _SERVICE),
+        ("Component", "checkout-staging", "shop-team", staging_shop, _STAGING, _SERVICE),
+        (
             "Resource",
             "staging-cluster",
-            {"type": "kubernetes-cluster", "owner": "platform-team", "system": "web-shop"},
+            "platform-team",
             platform,
-            staging,
+            _STAGING,
+            f"  type: kubernetes-cluster\n{_IN_SHOP}",
         ),
-    ]
-    yaml = YAML()
-    yaml.default_flow_style = False
-    text = io.StringIO()
-    yaml.dump_all(entities, text)
-    return text.getvalue()
-
-
-def _component(
-    name: str, owner: str, project_id: str, annotations: dict[str, str] | None = None
-) -> dict[str, Any]:
-    spec = {"type": "service", "lifecycle": "production", "owner": owner, "system": "web-shop"}
-    return _entity("Component", name, spec, project_id, annotations)
-
-
-def _entity(
-    kind: str,
-    name: str,
-    spec: dict[str, Any],
-    project_id: str | None = None,
-    annotations: dict[str, str] | None = None,
-) -> dict[str, Any]:
-    metadata: dict[str, Any] = {"name": name, "title": name.replace("-", " ").capitalize()}
-    if project_id is not None:
-        metadata["annotations"] = {"litmuschaos.io/project-id": project_id} | (annotations or {})
-    return {"apiVersion": "backstage.io/v1alpha1", "kind": kind, "metadata": metadata, "spec": spec}
+    )
+    keys = ("kind", "name", "owner", "project", "annotations", "spec")
+    documents = [_DOMAIN, *(_GROUP.substitute(name=name) for name in _GROUPS)]
+    documents += [_ENTITY.substitute(dict(zip(keys, values, strict=True))) for values in bound]
+    return "---\n".join(documents)
