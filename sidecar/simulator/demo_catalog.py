@@ -29,10 +29,10 @@ metadata:
   name: $name
   annotations:
     litmuschaos.io/project-id: $project
-$annotations\
+${annotations}\
 spec:
   owner: $owner
-$spec\
+${spec}\
 """)
 _STAGING = "    litmuschaos.io/instance: staging\n"
 _TAGS = "    litmuschaos.io/experiment-tags: checkout\n"
