@@ -1,0 +1,169 @@
+"""What the pages say exists, exists; what exists, the pages say."""
+
+import re
+import subprocess
+import tomllib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from aiohttp import web
+
+from sidecar import __version__
+from sidecar.cli import commands
+from sidecar.config import findings, load_config
+from sidecar.demo import demo_config
+from sidecar.errors import SidecarError
+from sidecar.simulator import demo_catalog, open_demo
+from sidecar.web.routes import add_routes
+from tests.support.service import open_service
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
+OPERATIONS = (ROOT / "docs/operations.md").read_text()
+DEPENDENCIES = (ROOT / "docs/dependencies.md").read_text()
+CHANGELOG = (ROOT / "CHANGELOG.md").read_text()
+PYPROJECT: Final[dict[str, Any]] = tomllib.loads((ROOT / "pyproject.toml").read_text())
+PROJECT: Final[dict[str, Any]] = PYPROJECT["project"]
+PAGES: Final = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").glob("*.md")])
+
+
+def section(page: str, heading: str) -> str:
+    """Return the text between a heading of a page and the next."""
+    return re.split(r"^##? ", page.partition(f"\n## {heading}\n")[2], maxsplit=1, flags=re.MULTILINE)[0]
+
+
+def first_cells(text: str) -> list[str]:
+    """Return the first cell of every row of a table, headings left out."""
+    cells = [line.split("|")[1].strip() for line in text.splitlines() if line.startswith("|")]
+    return [cell.strip("`") for cell in cells[2:]]
+
+
+def test_the_readme_lists_exactly_the_routes_that_there_are() -> None:
+    app = web.Application()
+    add_routes(app)
+    routes = {
+        f"{'POST' if route.method == '*' else route.method} {route.resource.canonical}"
+        for route in app.router.routes()
+        if route.resource is not None and route.method != "HEAD"
+    }
+    assert set(first_cells(section(README, "Routes"))) == routes
+
+
+def test_the_readme_lists_exactly_the_commands_that_there_are() -> None:
+    names = {f"litmus-sidecar {name}" for name in commands.commands}
+    assert set(first_cells(section(README, "Commands"))) == names
+
+
+def test_the_readme_names_every_section_of_the_configuration() -> None:
+    reference = (ROOT / "docs/configuration.md").read_text()
+    listed = set(first_cells(section(README, "Configuration")))
+    sections = set(re.findall(r"^\| `(\w+)` \| (?:section|list of sections) \|", reference, re.MULTILINE))
+    assert listed == sections - {"keys"}
+
+
+def test_the_shortest_configuration_of_the_readme_works(tmp_path: Path) -> None:
+    (block,) = re.findall(r"```yaml\n(.+?)```", section(README, "Configuration"), re.DOTALL)
+    path = tmp_path / "app-config.yaml"
+    path.write_text(block)
+    environ = {"LITMUS_AUTH_TOKEN": "a-litmus-token", "SIDECAR_KEY": "0123456789abcdef"}
+    assert findings(load_config([path], environ)) == ()
+
+
+def test_every_make_target_that_a_page_mentions_exists() -> None:
+    targets = set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    mentioned = {
+        name
+        for page in PAGES
+        for name in re.findall(r"(?:`|^    )make (\w+)", page.read_text(), re.MULTILINE)
+    }
+    assert {"demo", "test"} <= mentioned <= targets
+
+
+def test_make_test_holds_the_layers(program: Callable[[str, str], str]) -> None:
+    planned = subprocess.run(  # noqa: S603 - only prints what would be done
+        [program("make", "make"), "--dry-run", "test"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert "lint-imports" in planned.stdout
+
+
+def test_every_module_of_the_layers_is_explained_and_no_other() -> None:
+    contract = PYPROJECT["tool"]["importlinter"]["contracts"][0]
+    modules = {name.strip() for layer in contract["layers"] for name in layer.split("|")} - {"__main__"}
+    page = (ROOT / "docs/development.md").read_text()
+    cells = first_cells(section(page, "Layers"))
+    assert {name.strip(" `") for cell in cells for name in cell.split(",")} == modules
+
+
+@pytest.mark.parametrize(
+    ("heading", "requirements"),
+    [
+        ("To run", PROJECT["dependencies"]),
+        ("To develop", PROJECT["optional-dependencies"]["dev"]),
+    ],
+)
+def test_every_dependency_has_its_line_and_every_line_its_dependency(
+    heading: str, requirements: list[str]
+) -> None:
+    names = sorted(re.split(r"[\[<>=!~; ]", requirement)[0].lower() for requirement in requirements)
+    assert sorted(name.lower() for name in first_cells(section(DEPENDENCIES, heading))) == names
+
+
+def all_errors(error: type[SidecarError] = SidecarError) -> Iterator[type[SidecarError]]:
+    yield error
+    for below in error.__subclasses__():
+        yield from all_errors(below)
+
+
+def test_every_error_code_is_explained_and_no_other() -> None:
+    # The import of the command line has imported every module that may define one.
+    codes = {error.code for error in all_errors() if error.__module__.startswith("sidecar.")}
+    explained = first_cells(section(OPERATIONS, "Error codes"))
+    assert sorted(explained) == sorted(codes)
+
+
+def test_every_metric_is_explained_and_no_other() -> None:
+    made = {
+        name
+        for path in (ROOT / "sidecar").rglob("*.py")
+        for name in re.findall(r'"(litmus_sidecar_\w+)"', path.read_text())
+    }
+    assert set(first_cells(section(OPERATIONS, "Metrics"))) == made
+
+
+def test_every_version_is_the_same() -> None:
+    newest = re.search(r"^## \[(\d[^]]*)\]", CHANGELOG, re.MULTILINE)
+    assert newest is not None
+    assert newest[1] == PROJECT["version"] == __version__
+
+
+def anchors(page: Path) -> set[str]:
+    headings = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_to_a_file_of_ours_leads_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\((?!https?:)([^)\s]+)\)", page.read_text()):
+        path, _, anchor = target.partition("#")
+        file = (page.parent / path).resolve() if path else page
+        assert file.is_file(), target
+        assert not anchor or anchor in anchors(file), target
+
+
+async def test_what_the_readme_asks_the_demo_is_answered(tmp_path: Path) -> None:
+    project = re.search(r'"projectID": "([0-9a-f-]{36})"', README)
+    assert project is not None
+    questions = re.findall(r"^ask '(.+)'$", README, re.MULTILINE)
+    assert len(questions) == 5
+    catalog = tmp_path / "catalog-info.yaml"
+    catalog.write_text(demo_catalog())
+    async with open_demo() as worlds, open_service(demo_config(worlds, catalog, 0)) as service:
+        answers = [await service.query(f"query($projectID: ID!) {{ {q} }}", project[1]) for q in questions]
+        refused = await service.query(
+            "query($projectID: ID!) { listChaosHub(projectID: $projectID, request: {}) { token } }",
+            project[1],
+        )
+    assert [list(answer) for answer in answers] == [["data", "extensions"]] * 5
+    assert f"`{refused['errors'][0]['message']}`" in README
