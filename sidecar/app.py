@@ -84,8 +84,10 @@ async def open_services(
             await stack.enter_async_context(
                 supervisor.running(f"synchronisation of {name}", partial(engine.work, name))
             )
+        # Read once before anybody is served: an empty list would look like an empty catalog.
+        await _read_catalog(catalogue, engine)
         await stack.enter_async_context(
-            supervisor.running("catalog", partial(_follow_catalog, catalogue, engine, phase, config))
+            supervisor.running("catalog", partial(_follow_catalog, catalogue, engine, config))
         )
         yield Services(
             config=config,
@@ -185,20 +187,23 @@ def open_client(
     )
 
 
-async def _follow_catalog(catalogue: FileCatalog, engine: SyncEngine, phase: Phase, config: Config) -> None:
+async def _follow_catalog(catalogue: FileCatalog, engine: SyncEngine, config: Config) -> None:
     """Read the catalog now and then, and plan what it names."""
-    known: tuple[str, ...] = ()
     while True:
-        if await catalogue.refresh() or not phase.catalogue_read:
-            current = catalogue.current
-            await engine.plan({entity.project for entity in current.entities})
-            _log.info("catalog read", entities=len(current.entities), problems=len(current.problems))
-            for problem in current.problems:
-                if problem not in known:
-                    _log.warning("catalog problem", problem=problem)
-            known = current.problems
-            phase.catalogue_read = True
         await asyncio.sleep(config.catalog.interval.total_seconds())
+        await _read_catalog(catalogue, engine)
+
+
+async def _read_catalog(catalogue: FileCatalog, engine: SyncEngine) -> None:
+    before = catalogue.current
+    if not await catalogue.refresh():
+        return
+    current = catalogue.current
+    await engine.plan({entity.project for entity in current.entities})
+    _log.info("catalog read", entities=len(current.entities), problems=len(current.problems))
+    for problem in current.problems:
+        if problem not in before.problems:
+            _log.warning("catalog problem", problem=problem)
 
 
 def _instances_health(clients: Mapping[str, LitmusClient]) -> Mapping[str, InstanceHealth]:

@@ -15,7 +15,9 @@ import structlog
 
 _JWT: Final = re.compile(r"eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]*)?")
 _BEARER: Final = re.compile(r"(?i)\b(bearer)\s+[^\s\"',;]+")
-_NOISY: Final = ("aiohttp.access", "aiosqlite", "asyncio")
+_NOISY: Final = ("aiosqlite", "asyncio")
+_SILENT: Final = ("aiohttp.access", "aiohttp.server")
+"""Requests are logged by our middleware; what is left are broken bytes that anybody may send."""
 
 
 def configure_logging(
@@ -37,11 +39,15 @@ def configure_logging(
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
-    renderer: list[structlog.typing.Processor] = (
-        [structlog.processors.format_exc_info, redact, structlog.processors.JSONRenderer(default=str)]
+    # Plain tracebacks: the pretty ones print local variables, secrets included.
+    last: structlog.typing.Processor = (
+        structlog.processors.JSONRenderer(default=str)
         if as_json
-        else [redact, structlog.dev.ConsoleRenderer(colors=stream.isatty())]
+        else structlog.dev.ConsoleRenderer(
+            colors=stream.isatty(), exception_formatter=structlog.dev.plain_traceback
+        )
     )
+    renderer = [structlog.processors.format_exc_info, redact, last]
     handler = logging.StreamHandler(stream)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
@@ -54,6 +60,8 @@ def configure_logging(
     root.setLevel(level.upper())
     for name in _NOISY:
         logging.getLogger(name).setLevel(logging.WARNING)
+    for name in _SILENT:
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,

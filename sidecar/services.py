@@ -18,8 +18,6 @@ class Phase:
     """Where the process is between start and end; the one mutable part."""
 
     started_at: datetime
-    catalogue_read: bool = False
-    """Whether the catalog was read once, so that it is known which projects there are."""
     was_ready: bool = False
     """Whether readiness was reached once; it then stays, until draining."""
     draining: asyncio.Event = field(default_factory=asyncio.Event)

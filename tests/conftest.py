@@ -1,10 +1,12 @@
 """What all tests share: the hypothesis profiles and the rule about missing programs."""
 
+import logging
 import os
 import shutil
 from collections.abc import Callable
 
 import pytest
+import structlog
 from hypothesis import HealthCheck, settings
 
 settings.register_profile(
@@ -37,3 +39,16 @@ def program() -> Callable[[str, str], str]:
         pytest.skip(message)
 
     return find
+
+
+@pytest.fixture(autouse=True)
+def quiet_log() -> None:
+    """Keep the log of the code under test to what matters; a test of the log configures it itself."""
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.format_exc_info,
+            structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback),
+        ],
+    )

@@ -63,7 +63,7 @@ def _status(services: Services, projects: Mapping[str, Snapshot | None], now: da
         attempted = all(
             snapshot is not None and len(snapshot.freshness) == len(Section) for snapshot in projects.values()
         )
-        phase.was_ready = (phase.catalogue_read and attempted) or now - phase.started_at > READY_AFTER
+        phase.was_ready = attempted or now - phase.started_at > READY_AFTER
         if not phase.was_ready:
             return "starting"
     is_degraded = (

@@ -17,6 +17,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _QUIET_ROUTES: Final = frozenset({"healthz", "readyz", "metrics"})
+_METHODS: Final = frozenset({"GET", "HEAD", "POST", "DELETE"})
 _SECURITY_HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
@@ -53,8 +54,8 @@ def _account(request: web.Request, response: web.StreamResponse, took_seconds: f
     template = resource.canonical if resource is not None else "unmatched"
     outcome = request.get(OUTCOME, "ok")
     metrics = request.app[SERVICES].metrics
-    # An unknown method is the client's text; it must not become a label.
-    method = request.method if resource is not None and route.name else "other"
+    # Any other method is the client's text; it must not become a label.
+    method = request.method if request.method in _METHODS else "other"
     metrics.requests.labels(template, method, outcome).inc()
     metrics.request_seconds.labels(template).observe(took_seconds)
     log = _log.debug if route.name in _QUIET_ROUTES else _log.info

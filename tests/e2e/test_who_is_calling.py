@@ -1,0 +1,140 @@
+"""Keys, scopes, the own machine, and that every route is private unless listed."""
+
+import json
+from collections.abc import AsyncIterator
+
+import pytest
+from aiohttp import web
+
+from sidecar.app import create_app
+from sidecar.config import Config
+from sidecar.web.auth import PUBLIC_ROUTES, SCOPES
+from tests.e2e.conftest import Small
+from tests.support.service import Service, config_for, open_service
+
+READER = "reader-secret-0123456789"
+SCRAPER = "scraper-secret-0123456789"
+QUERY = json.dumps({"query": "{ __typename }"})
+
+
+@pytest.fixture
+async def guarded(small: Small) -> AsyncIterator[Service]:
+    config = config_for(
+        {"default": (small.simulator, small.token)},
+        small.catalog,
+        auth={
+            "keys": [
+                {"name": "backstage", "secret": READER, "scopes": ["read"]},
+                {"name": "prometheus", "secret": SCRAPER, "scopes": ["metrics"]},
+            ]
+        },
+    )
+    async with open_service(config) as service:
+        yield service
+
+
+async def status(service: Service, path: str, headers: dict[str, str]) -> int:
+    return (await service.get(path, headers=headers)).status
+
+
+@pytest.mark.parametrize(
+    ("headers", "expected"),
+    [
+        ({}, 401),
+        ({"X-Litmus-Sidecar-Key": READER}, 200),
+        ({"Authorization": f"Bearer {READER}"}, 200),
+        ({"X-Litmus-Sidecar-Key": READER, "Authorization": "Bearer eyJ.somebodys.backstage-token"}, 200),
+        ({"X-Litmus-Sidecar-Key": READER + "x"}, 401),
+        ({"X-Litmus-Sidecar-Key": ""}, 401),
+        ({"X-Litmus-Sidecar-Key": "wrong", "Authorization": f"Bearer {READER}"}, 401),
+        ({"Authorization": READER}, 401),
+        ({"Authorization": "Basic cmVhZGVyOg=="}, 401),
+        ({"Authorization": "Bearer eyJ.somebodys.backstage-token"}, 401),
+        ({"X-Litmus-Sidecar-Key": SCRAPER}, 403),
+    ],
+)
+async def test_a_key_opens_what_its_scopes_name(
+    guarded: Service, headers: dict[str, str], expected: int
+) -> None:
+    assert await status(guarded, "/api/v1/entities", headers) == expected
+
+
+async def test_scopes_do_not_include_each_other(guarded: Service) -> None:
+    assert await status(guarded, "/metrics", {"X-Litmus-Sidecar-Key": SCRAPER}) == 200
+    assert await status(guarded, "/metrics", {"X-Litmus-Sidecar-Key": READER}) == 403
+
+
+async def test_the_refusal_of_a_query_is_a_graphql_body(guarded: Service) -> None:
+    response = await guarded.post(QUERY)
+    assert response.status == 401
+    assert (await response.json())["errors"][0]["extensions"]["code"] == "unauthenticated"
+
+
+async def test_every_route_is_private_unless_listed(guarded: Service) -> None:
+    """A new route is private unless someone adds it to PUBLIC_ROUTES."""
+    walked = 0
+    for route in create_app(guarded.services.config).router.routes():
+        assert route.resource is not None
+        if route.name in PUBLIC_ROUTES:
+            continue
+        method = "POST" if route.method == "*" else route.method
+        path = route.resource.canonical.replace("{", "").replace("}", "")
+        async with guarded.session.request(method, guarded.url(path)) as response:
+            assert response.status == 401, (method, path)
+        walked += 1
+    assert walked >= 3
+
+
+def test_every_private_route_names_its_scope() -> None:
+    names = {route.name for route in create_app(Config()).router.routes()}
+    assert names == PUBLIC_ROUTES | SCOPES.keys()
+
+
+async def test_without_any_key_the_own_machine_is_served(service: Service) -> None:
+    assert await status(service, "/api/v1/entities", {}) == 200
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Host": "litmus-sidecar.example.com"},
+        {"Host": "rebound.attacker.example:8080"},
+        {"Host": "127.0.0.1.attacker.example"},
+        {"X-Forwarded-For": "203.0.113.7"},
+        {"Forwarded": "for=203.0.113.7"},
+        {"X-Litmus-Sidecar-Key": "a key where none is configured"},
+    ],
+)
+async def test_without_any_key_others_are_not_served(service: Service, headers: dict[str, str]) -> None:
+    assert await status(service, "/api/v1/entities", headers) == 401
+
+
+async def test_an_unknown_path_is_a_problem_document(guarded: Service) -> None:
+    response = await guarded.get("/nope")
+    assert response.status == 404
+    assert response.content_type == "application/problem+json"
+    document = await response.json()
+    assert document["code"] == "not_found"
+    assert document["requestID"] == response.headers["X-Request-ID"]
+
+
+async def test_readiness_tells_details_only_to_readers(guarded: Service, small: Small) -> None:
+    await guarded.ready()
+    assert await (await guarded.get("/readyz")).json() == {"status": "ok"}
+    detail = await (await guarded.get("/readyz", headers={"X-Litmus-Sidecar-Key": READER})).json()
+    assert f"default/{small.project.project_id}" in detail["projects"]
+
+
+async def test_a_crashing_handler_tells_nothing(small: Small) -> None:
+    """The one place for unknown errors: the client gets an id, the log the rest."""
+
+    async def crash(_request: web.Request) -> web.Response:
+        raise RuntimeError(f"secret {small.token}")
+
+    config = config_for({"default": (small.simulator, small.token)}, small.catalog)
+    async with open_service(config, extra_routes=[web.get("/api/v1/crash", crash)]) as service:
+        response = await service.get("/api/v1/crash")
+        assert response.status == 500
+        text = await response.text()
+        assert small.token not in text
+        assert "RuntimeError" not in text

@@ -1,0 +1,131 @@
+"""The whole service on real sockets, and how to wait for it."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+import aiohttp
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+from sidecar.app import create_app, open_services
+from sidecar.config import Config, parse_config
+from sidecar.services import Services
+from sidecar.simulator import Simulator
+from sidecar.web.keys import SERVICES
+
+CEILING_SECONDS: Final = 20.0
+"""How long a condition may take to come true; only a failing test ever waits so long."""
+
+QUIET_SYNC: Final = {"interval": {"hours": 1}, "slowInterval": {"hours": 2}, "activeInterval": {"hours": 1}}
+"""One synchronisation at the start, and then none within a test."""
+QUICK_SYNC: Final = {
+    "interval": {"milliseconds": 300},
+    "slowInterval": {"milliseconds": 600},
+    "activeInterval": {"milliseconds": 300},
+}
+
+
+async def eventually(condition: Callable[[], Awaitable[bool] | bool]) -> None:
+    """Wait until the condition holds."""
+    async with asyncio.timeout(CEILING_SECONDS):
+        while True:
+            result = condition()
+            if isinstance(result, Awaitable):
+                result = await result
+            if result:
+                return
+            await asyncio.sleep(0.02)
+
+
+class Service:
+    """A running sidecar and a client for it."""
+
+    def __init__(self, server: TestServer, session: aiohttp.ClientSession, services: Services) -> None:
+        self._server = server
+        self.session = session
+        self.services = services
+
+    def url(self, path: str) -> str:
+        return str(self._server.make_url(path))
+
+    async def get(self, path: str, **options: Any) -> aiohttp.ClientResponse:
+        async with self.session.get(self.url(path), **options) as response:
+            await response.read()
+            return response
+
+    async def post(
+        self, body: bytes | str, headers: Mapping[str, str] | None = None
+    ) -> aiohttp.ClientResponse:
+        """POST a raw body to the plugin's endpoint."""
+        sent = {"Content-Type": "application/json", **(headers or {})}
+        async with self.session.post(self.url("/api/query"), data=body, headers=sent) as response:
+            await response.read()
+            return response
+
+    async def query(self, document: str, project_id: str, **variables: Any) -> dict[str, Any]:
+        """Ask as the plugin does, and return the answer's JSON."""
+        given = {"projectID": project_id, "request": {}, **variables}
+        response = await self.post(json.dumps({"query": document, "variables": given}))
+        assert response.status == 200, await response.text()
+        answer: dict[str, Any] = await response.json()
+        return answer
+
+    async def ready(self) -> None:
+        """Wait until every project was attempted."""
+        await eventually(lambda: self._is("ok", "degraded"))
+
+    async def _is(self, *statuses: str) -> bool:
+        return (await (await self.get("/readyz")).json())["status"] in statuses
+
+
+def config_for(simulators: Mapping[str, tuple[Simulator, str]], catalog: Path, **sections: Any) -> Config:
+    """Return a configuration for these simulators, given as name → (simulator, token)."""
+    section = {
+        "instances": [
+            {"name": name, "baseUrl": simulator.url, "token": token}
+            for name, (simulator, token) in simulators.items()
+        ],
+        "catalog": {"files": [str(catalog)], "interval": {"milliseconds": 100}},
+        "sync": {"maxRequestsPerSecond": 200, **QUIET_SYNC},
+    }
+    for name, value in sections.items():
+        known = section.get(name)
+        section[name] = {**known, **value} if isinstance(known, dict) else value
+    return parse_config({"litmusSidecar": section}, directory=catalog.parent)
+
+
+@asynccontextmanager
+async def open_service(
+    config: Config, *, wait_seconds: float = 10.0, extra_routes: Sequence[web.RouteDef] = ()
+) -> AsyncIterator[Service]:
+    """Serve the configuration on a free port of the loopback interface."""
+    app = create_app(config, open_services=partial(open_services, wait_seconds=wait_seconds))
+    app.add_routes(extra_routes)
+    server = TestServer(app, host="127.0.0.1")
+    await server.start_server()
+    try:
+        async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session:
+            yield Service(server, session, app[SERVICES])
+    finally:
+        app[SERVICES].sync.drain()
+        await server.close()
+
+
+def catalog_text(projects: Mapping[str, str]) -> str:
+    """Return catalog documents: entity name → project id."""
+    return "\n---\n".join(
+        json.dumps(
+            {
+                "apiVersion": "backstage.io/v1alpha1",
+                "kind": "Component",
+                "metadata": {"name": name, "annotations": {"litmuschaos.io/project-id": project_id}},
+                "spec": {"type": "service", "owner": "team-a"},
+            }
+        )
+        for name, project_id in projects.items()
+    )

@@ -1,0 +1,230 @@
+"""The engine with sources that do as they are told."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from sidecar.errors import DrainingError, NotReadyError
+from sidecar.metrics import Metrics
+from sidecar.model import (
+    SECTIONS_OF_LANE,
+    Lane,
+    ProjectRef,
+    RunStats,
+    Section,
+    SectionError,
+    SectionResult,
+    Snapshot,
+)
+from sidecar.store.memory import MemoryLeases, MemorySnapshots
+from sidecar.sync.engine import SyncEngine
+from sidecar.sync.pace import Intervals
+from tests.support.service import eventually
+
+SHOP = ProjectRef(instance="default", project_id="shop")
+BANK = ProjectRef(instance="default", project_id="bank")
+HOUR = timedelta(hours=1)
+STATS = RunStats(total=1, running=0, completed=1, terminated=0, stopped=0, errored=0)
+
+
+class ObedientSource:
+    """Gives data, errors, exceptions, or waits; remembers what it was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[ProjectRef, Lane]] = []
+        self.failing: dict[ProjectRef, SectionError] = {}
+        self.crashing: set[ProjectRef] = set()
+        self.may_answer = asyncio.Event()
+        self.may_answer.set()
+
+    async def collect(
+        self, project: ProjectRef, lane: Lane, previous: Snapshot | None
+    ) -> Sequence[SectionResult]:
+        del previous
+        self.asked.append((project, lane))
+        await self.may_answer.wait()
+        if project in self.crashing:
+            raise KeyError("a bug")
+        now = datetime.now(UTC)
+        error = self.failing.get(project)
+        return [
+            SectionResult(
+                section=section,
+                attempted_at=now,
+                error=error,
+                value=STATS if section is Section.RUN_STATS and error is None else None,
+            )
+            for section in SECTIONS_OF_LANE[lane]
+        ]
+
+
+class Bench:
+    """An engine on memory, and what it works with."""
+
+    def __init__(self, *, fast: timedelta = HOUR, wait_seconds: float = 10.0) -> None:
+        self.source = ObedientSource()
+        self.leases = MemoryLeases()
+        self.snapshots = MemorySnapshots(self.leases)
+        self.engine = SyncEngine(
+            sources={"default": self.source},
+            snapshots=self.snapshots,
+            leases=self.leases,
+            intervals=Intervals(fast=fast, slow=HOUR, active=fast),
+            workers=4,
+            wait_seconds=wait_seconds,
+            metrics=Metrics("test"),
+            clock=lambda: datetime.now(UTC),
+            chance=random.Random(1),  # noqa: S311 - spreads load, guards nothing
+        )
+
+    def asked(self, project: ProjectRef, lane: Lane) -> int:
+        return self.source.asked.count((project, lane))
+
+    @asynccontextmanager
+    async def working(self, *projects: ProjectRef) -> AsyncIterator[None]:
+        await self.engine.plan(projects)
+        task = asyncio.create_task(self.engine.work("default"))
+        try:
+            yield
+        finally:
+            task.cancel()
+            await asyncio.wait([task])
+
+
+async def test_each_lane_of_each_project_is_collected_once_at_the_start() -> None:
+    bench = Bench()
+    async with bench.working(SHOP, BANK):
+        await eventually(lambda: len(bench.source.asked) == 4)
+        assert sorted(bench.source.asked) == sorted(
+            (p, lane) for p in (SHOP, BANK) for lane in ("fast", "slow")
+        )
+
+
+async def test_the_interval_brings_the_next_attempt() -> None:
+    bench = Bench(fast=timedelta(milliseconds=30))
+    async with bench.working(SHOP):
+        await eventually(lambda: bench.asked(SHOP, Lane.FAST) >= 4)
+        assert bench.asked(SHOP, Lane.SLOW) == 1
+
+
+async def test_a_failing_project_keeps_its_data_and_touches_no_other() -> None:
+    bench = Bench(fast=timedelta(milliseconds=30))
+    async with bench.working(SHOP, BANK):
+        before = await bench.engine.ensure(SHOP, [Section.RUN_STATS])
+        bench.source.failing[SHOP] = SectionError(code="upstream_unavailable", message="down")
+        await eventually(lambda: error_code(bench, SHOP) == "upstream_unavailable")
+        after = bench.snapshots.get(SHOP)
+        assert after is not None
+        assert after.content == before.content
+        assert after.version == before.version
+        assert error_code(bench, BANK) is None
+
+
+def error_code(bench: Bench, project: ProjectRef) -> str | None:
+    snapshot = bench.snapshots.get(project)
+    error = snapshot.freshness[Section.RUN_STATS].error if snapshot else None
+    return error.code if error else None
+
+
+async def test_a_bug_in_one_projects_data_is_recorded_and_the_worker_lives() -> None:
+    bench = Bench(fast=timedelta(milliseconds=30))
+    bench.source.crashing.add(SHOP)
+    async with bench.working(SHOP, BANK):
+        await eventually(lambda: error_code(bench, SHOP) == "internal")
+        await eventually(lambda: bench.asked(BANK, Lane.FAST) >= 3)
+
+
+async def test_many_readers_cause_one_attempt() -> None:
+    bench = Bench()
+    bench.source.may_answer.clear()
+    async with bench.working(SHOP):
+        readers = [asyncio.create_task(bench.engine.ensure(SHOP, [Section.RUN_STATS])) for _ in range(1_000)]
+        await eventually(lambda: bench.asked(SHOP, Lane.FAST) == 1)
+        for reader in readers[:500]:
+            reader.cancel()
+        bench.source.may_answer.set()
+        snapshots = await asyncio.gather(*readers[500:])
+        assert all(snapshot.content.run_stats == STATS for snapshot in snapshots)
+        assert bench.asked(SHOP, Lane.FAST) == 1
+
+
+async def test_a_reader_waits_only_for_the_sections_it_uses() -> None:
+    bench = Bench()
+    async with bench.working():
+        await bench.leases.plan(
+            [], datetime.now(UTC)
+        )  # Nothing is planned: only the reader's own attempt could bring data.
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.05):
+                await bench.engine.ensure(SHOP, [Section.HUBS])
+
+
+async def test_a_wait_ends_at_the_deadline() -> None:
+    bench = Bench(wait_seconds=0.05)
+    bench.source.may_answer.clear()
+    async with bench.working(SHOP):
+        with pytest.raises(NotReadyError):
+            await bench.engine.ensure(SHOP, [Section.RUN_STATS])
+
+
+async def test_draining_ends_waits_and_allows_no_new_ones() -> None:
+    bench = Bench()
+    bench.source.may_answer.clear()
+    async with bench.working(SHOP):
+        waiting = asyncio.create_task(bench.engine.ensure(SHOP, [Section.RUN_STATS]))
+        await eventually(lambda: bench.asked(SHOP, Lane.FAST) == 1)
+        bench.engine.drain()
+        with pytest.raises(DrainingError):
+            await waiting
+        with pytest.raises(DrainingError):
+            await bench.engine.ensure(SHOP, [Section.RUN_STATS])
+
+
+async def test_hurry_brings_an_attempt_long_before_the_interval() -> None:
+    bench = Bench()
+    async with bench.working(SHOP):
+        await eventually(lambda: len(bench.source.asked) == 2)
+        await bench.engine.hurry(SHOP)
+        await eventually(lambda: bench.asked(SHOP, Lane.FAST) == 2)
+
+
+async def test_hurry_during_an_attempt_brings_one_more_after_it() -> None:
+    bench = Bench()
+    bench.source.may_answer.clear()
+    async with bench.working(SHOP):
+        await eventually(lambda: bench.asked(SHOP, Lane.FAST) == 1)
+        await bench.engine.hurry(SHOP)
+        bench.source.may_answer.set()
+        await eventually(lambda: bench.asked(SHOP, Lane.FAST) == 2)
+
+
+async def test_a_project_that_leaves_the_plan_is_forgotten_and_not_asked_again() -> None:
+    bench = Bench(fast=timedelta(milliseconds=30))
+    async with bench.working(SHOP, BANK):
+        await bench.engine.ensure(SHOP, [Section.RUN_STATS])
+        await bench.engine.plan([BANK])
+        assert bench.snapshots.get(SHOP) is None
+        asked = bench.asked(SHOP, Lane.FAST)
+        enough = bench.asked(BANK, Lane.FAST) + 5
+        await eventually(lambda: bench.asked(BANK, Lane.FAST) >= enough)
+        assert bench.asked(SHOP, Lane.FAST) == asked
+
+
+async def test_a_project_of_an_unknown_instance_is_left_out() -> None:
+    bench = Bench()
+    elsewhere = ProjectRef(instance="elsewhere", project_id="shop")
+    await bench.engine.plan([SHOP, elsewhere])
+    assert bench.engine.projects == {SHOP}
+
+
+async def test_a_lease_is_given_back_when_the_worker_is_cancelled() -> None:
+    bench = Bench()
+    bench.source.may_answer.clear()
+    async with bench.working(SHOP):
+        await eventually(lambda: len(bench.source.asked) == 2)
+    lease = await bench.leases.take("default", [Lane.FAST], datetime.now(UTC))
+    assert lease is not None
