@@ -1,0 +1,233 @@
+"""Schedules in time: next, last and missed fires.
+
+Fire times are local: one that does not exist is skipped, a doubled one fires
+twice. croniter matches fields on a plain local clock; here that clock runs
+through one stretch of constant offset after the other, which gives just that.
+"""
+
+import itertools
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Final
+from zoneinfo import ZoneInfo
+
+import msgspec
+from croniter import CroniterBadDateError, croniter
+
+from sidecar.insight.civil import ceil_ms, ceil_second, first_change, from_ms, last_change, offset_at
+from sidecar.insight.cron_text import Cron, ScheduleText, parse_schedule
+from sidecar.insight.digest import ProjectRuns
+from sidecar.model import HistoryState, Schedule
+
+TOLERANCE: Final = timedelta(minutes=10)
+"""How far a run may be from its fire time, and how late it must be to be missed."""
+MOST_FIRES: Final = 1_000
+"""At most so many fire times are looked at for missed runs, the latest ones."""
+LATEST_MISSED: Final = 10
+"""How many missed fire times are named."""
+_SECOND: Final = timedelta(seconds=1)
+_SEARCH_YEARS: Final = 5
+"""Argo's scheduler gives up there; so a 30 February never fires."""
+
+
+class Missed(msgspec.Struct, frozen=True, kw_only=True):
+    """Fire times without a run."""
+
+    number: int
+    at_least: bool
+    """Only the latest :data:`MOST_FIRES` fire times were looked at; there may be more."""
+    latest: tuple[datetime, ...]
+    """At most :data:`LATEST_MISSED`, newest first, UTC; of ``@every`` when the next run was due."""
+
+
+class ScheduleFigures(msgspec.Struct, frozen=True, kw_only=True):
+    """What a schedule did and will do."""
+
+    experiment_id: str
+    cron_syntax: str
+    """The text as written."""
+    is_valid: bool
+    """Whether Argo's scheduler accepts it; if not, it never fires."""
+    zone: str | None
+    """IANA name; ``None`` when the text is not valid."""
+    zone_assumed: bool
+    """Nothing names a zone: UTC is assumed."""
+    suspended: bool
+    next_fire_at: datetime | None
+    """``None`` while suspended, when not valid, or when it never fires."""
+    next_fire_estimated: bool
+    """``@every`` counts from when the scheduler started: last run (or first seen) plus the delay."""
+    last_fire_at: datetime | None
+    """Latest fire time before now; ``None`` for ``@every``, while suspended, or before first seen so."""
+    last_run_at_ms: int | None
+    """Creation of the experiment's last run, by the schedule or by hand."""
+    missed: Missed | None
+    """``None`` where that cannot be told: suspended, not valid, history incomplete."""
+
+
+def next_fires(text: ScheduleText, since: datetime) -> Iterator[datetime]:
+    """Yield the fire times from ``since`` on, ascending, without end; none for ``@every``."""
+    if not isinstance(text.rule, Cron) or text.rule.expression is None:
+        return
+    zone = ZoneInfo(text.zone)
+    start = ceil_second(since)
+    # The first search includes its start.
+    search = start - _SECOND
+    while True:
+        offset = offset_at(zone, start)
+        clock = _clock(text.rule.expression, search + offset)
+        while (local := _next(clock)) is not None:
+            candidate = local - offset
+            change = first_change(zone, start, candidate)
+            if change is not None:
+                start, search = change, change - _SECOND
+                break
+            yield candidate
+            start = candidate
+        else:
+            return
+
+
+def last_fires(text: ScheduleText, until: datetime) -> Iterator[datetime]:
+    """Yield the fire times before ``until``, descending, without end; none for ``@every``."""
+    if not isinstance(text.rule, Cron) or text.rule.expression is None:
+        return
+    zone = ZoneInfo(text.zone)
+    end = ceil_second(until)
+    while True:
+        offset = offset_at(zone, end - _SECOND)
+        clock = _clock(text.rule.expression, end + offset)
+        while (local := _previous(clock)) is not None:
+            candidate = local - offset
+            change = last_change(zone, candidate, end - _SECOND)
+            if change is not None:
+                end = change
+                break
+            yield candidate
+            end = candidate
+        else:
+            return
+
+
+def fires_between(text: ScheduleText, since: datetime, until: datetime, limit: int) -> tuple[datetime, ...]:
+    """Return the fire times in ``[since, until)``, ascending, the first ``limit`` of them."""
+    fires = itertools.takewhile(lambda fire: fire < until, next_fires(text, since))
+    return tuple(itertools.islice(fires, limit))
+
+
+def schedule_figures(
+    schedule: Schedule, runs: ProjectRuns, state: HistoryState, now: datetime
+) -> ScheduleFigures:
+    """Return what the schedule did since we first saw its text unsuspended, and will do."""
+    text = parse_schedule(schedule.cron_syntax, schedule.timezone)
+    last_run = _last_run(schedule, runs)
+    active = None if schedule.suspended else text
+    return ScheduleFigures(
+        experiment_id=schedule.experiment_id,
+        cron_syntax=schedule.cron_syntax,
+        is_valid=text is not None,
+        zone=text.zone if text else None,
+        zone_assumed=text is not None and text.zone_assumed,
+        suspended=schedule.suspended,
+        next_fire_at=_next_fire(active, schedule, last_run, now) if active else None,
+        next_fire_estimated=active is not None and not isinstance(active.rule, Cron),
+        last_fire_at=_last_fire(active, schedule, now) if active else None,
+        last_run_at_ms=last_run,
+        missed=_missed(active, schedule, runs, state, now) if active else None,
+    )
+
+
+def next_schedule_change(schedule: Schedule, now: datetime) -> datetime | None:
+    """Return when the schedule's figures next change by time alone; ``None``: never.
+
+    That is the next fire, or the end of the tolerance of one that was.
+    """
+    text = None if schedule.suspended else parse_schedule(schedule.cron_syntax, schedule.timezone)
+    if text is None:
+        return None
+    pending = next(next_fires(text, now - TOLERANCE), None)
+    if pending is None or pending > now:
+        return pending
+    due = next((fire for fire in next_fires(text, pending) if fire > now), None)
+    late = pending + TOLERANCE + _SECOND
+    return late if due is None else min(due, late)
+
+
+def _next_fire(
+    text: ScheduleText, schedule: Schedule, last_run_ms: int | None, now: datetime
+) -> datetime | None:
+    if isinstance(text.rule, Cron):
+        return next((fire for fire in next_fires(text, now) if fire > now), None)
+    since = schedule.since if last_run_ms is None else max(schedule.since, from_ms(last_run_ms))
+    return since + timedelta(seconds=text.rule.seconds)
+
+
+def _last_fire(text: ScheduleText, schedule: Schedule, now: datetime) -> datetime | None:
+    fire = next(last_fires(text, now), None)
+    return fire if fire is not None and fire >= schedule.since else None
+
+
+def _last_run(schedule: Schedule, runs: ProjectRuns) -> int | None:
+    index = runs.index_of(schedule.experiment_id)
+    return None if index is None else runs.experiments[index].last_run_at_ms
+
+
+def _missed(
+    text: ScheduleText, schedule: Schedule, runs: ProjectRuns, state: HistoryState, now: datetime
+) -> Missed | None:
+    if not state.is_complete or state.synced_at is None:
+        return None
+    # What was not read from Litmus yet cannot be called missing.
+    judged_until = min(now, state.synced_at) - TOLERANCE
+    since_ms, until_ms = ceil_ms(schedule.since - TOLERANCE), ceil_ms(now + TOLERANCE)
+    created = runs.created_of(schedule.experiment_id, since_ms, until_ms)
+    if not isinstance(text.rule, Cron):
+        return _missed_delays(timedelta(seconds=text.rule.seconds), schedule, created, judged_until)
+    latest_first = itertools.takewhile(lambda fire: fire >= schedule.since, last_fires(text, judged_until))
+    fires = list(itertools.islice(latest_first, MOST_FIRES + 1))
+    missed = [fire for fire in fires[:MOST_FIRES] if not _has_run_near(created, fire)]
+    return Missed(number=len(missed), at_least=len(fires) > MOST_FIRES, latest=tuple(missed[:LATEST_MISSED]))
+
+
+def _has_run_near(created: Sequence[int], fire: datetime) -> bool:
+    """Tell whether a run was created within the tolerance, before (clocks differ) or after."""
+    position = bisect_left(created, ceil_ms(fire - TOLERANCE))
+    return position < len(created) and created[position] <= ceil_ms(fire + TOLERANCE)
+
+
+def _missed_delays(
+    delay: timedelta, schedule: Schedule, created: Sequence[int], judged_until: datetime
+) -> Missed:
+    """Each stretch without a run that is longer than delay and tolerance is one miss."""
+    known = [run for run in map(from_ms, created) if run >= schedule.since]
+    starts = [schedule.since, *known]
+    ends = [*known, judged_until + TOLERANCE]
+    gaps = zip(starts, ends, strict=True)
+    missed = [start + delay for start, end in gaps if end - start > delay + TOLERANCE]
+    missed.reverse()
+    return Missed(number=len(missed), at_least=False, latest=tuple(missed[:LATEST_MISSED]))
+
+
+def _clock(expression: str, local: datetime) -> croniter:
+    return croniter(
+        expression,
+        local.replace(tzinfo=None),
+        max_years_between_matches=_SEARCH_YEARS,
+    )
+
+
+def _next(clock: croniter) -> datetime | None:
+    try:
+        local = clock.get_next(datetime)
+    except CroniterBadDateError:
+        return None
+    return local.replace(tzinfo=UTC)
+
+
+def _previous(clock: croniter) -> datetime | None:
+    try:
+        local = clock.get_prev(datetime)
+    except CroniterBadDateError:
+        return None
+    return local.replace(tzinfo=UTC)
