@@ -106,6 +106,8 @@ def last_fires(text: ScheduleText, until: datetime) -> Iterator[datetime]:
                 break
             yield candidate
             end = candidate
+            if offset_at(zone, end - _SECOND) != offset:
+                break  # it fired in the very second of the change
         else:
             return
 

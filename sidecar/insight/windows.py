@@ -102,8 +102,8 @@ def parse_window(
         raise BadRequestError("Give either window or since and until, not both", parameter="window")
     if since is None:
         raise BadRequestError("until needs a since", parameter="since")
-    start = _instant(since, "since")
-    end = now if until is None else _instant(until, "until")
+    start = parse_instant(since, "since")
+    end = now if until is None else parse_instant(until, "until")
     if end <= start:
         blamed = "since" if until is None else "until"
         raise BadRequestError("since must lie before until (now, if it is not given)", parameter=blamed)
@@ -144,7 +144,12 @@ def _named(name: str, zone: ZoneInfo, now: datetime) -> Window:
     )
 
 
-def _instant(text: str, parameter: str) -> datetime:
+def parse_instant(text: str, parameter: str) -> datetime:
+    """Return the instant, UTC.
+
+    Raises:
+        BadRequestError: If it is none; it names the parameter.
+    """
     wrong = BadRequestError(
         f"{parameter} is not an RFC 3339 time with offset, such as 2026-03-01T00:00:00Z", parameter=parameter
     )
