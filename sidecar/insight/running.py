@@ -77,7 +77,7 @@ def _of_history(experiments: dict[str, Experiment], runs: ProjectRuns) -> Iterat
         yield _Unfinished(
             experiment_id=run.experiment_id,
             experiment_name=experiment.name if experiment else run.experiment_name,
-            experiment_run_id=source.experiment_run_id or run.experiment_run_id,
+            experiment_run_id=run.experiment_run_id or (twin.experiment_run_id if twin else ""),
             phase=source.phase,
             outcome=source.outcome,
             created_at_ms=run.created_at_ms,
