@@ -22,7 +22,7 @@ PROJECT = f"{BASE}/account/u1/project/p1"
         (LINKS.run("e1", "r1", "n1"), "/experiments/e1/runs/r1"),
         (LINKS.run("e1", "", "n1"), "/experiments/e1/notifyID/n1"),
         (LINKS.run("e1", ""), "/experiments/e1/runs"),
-        (LINKS.hub("h1", "Hub & co", is_default=False), "/chaos-hubs/h1?hubName=Hub%20%26%20co&isDefault=false"),
+        (LINKS.hub("h1", "A & b", is_default=False), "/chaos-hubs/h1?hubName=A%20%26%20b&isDefault=false"),
         (LINKS.environments(), "/environments"),
         (LINKS.environment("prod/eu 1"), "/environments/prod%2Feu%201/kubernetes"),
         (LINKS.environment(".."), "/environments"),
