@@ -59,7 +59,7 @@ class ScheduleFigures(msgspec.Struct, frozen=True, kw_only=True):
     next_fire_estimated: bool
     """``@every`` counts from when the scheduler started: last run (or first seen) plus the delay."""
     last_fire_at: datetime | None
-    """Latest fire time before now; ``None`` for ``@every``, while suspended, or before first seen so."""
+    """Latest fire time up to now; ``None`` for ``@every``, while suspended, or before first seen so."""
     last_run_at_ms: int | None
     """Creation of the experiment's last run, by the schedule or by hand."""
     missed: Missed | None
@@ -166,7 +166,7 @@ def _next_fire(
 
 
 def _last_fire(text: ScheduleText, schedule: Schedule, now: datetime) -> datetime | None:
-    fire = next(last_fires(text, now), None)
+    fire = next(last_fires(text, now + timedelta(microseconds=1)), None)
     return fire if fire is not None and fire >= schedule.since else None
 
 

@@ -213,6 +213,11 @@ def test_next_and_last_fire_lie_on_both_sides_of_now() -> None:
     )
 
 
+def test_a_fire_this_very_moment_is_the_last_one_and_not_the_next() -> None:
+    found = schedule_figures(schedule("0 * * * *"), project_runs([]), COMPLETE, NOW)
+    assert (found.last_fire_at, found.next_fire_at) == (NOW, NOW + timedelta(hours=1))
+
+
 def test_figures_change_when_the_schedule_fires_and_when_its_tolerance_ends() -> None:
     one = schedule("0 * * * *")
     assert next_schedule_change(one, NOW + timedelta(minutes=30)) == NOW + timedelta(hours=1)
