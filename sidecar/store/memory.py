@@ -1,19 +1,33 @@
-"""Snapshots and leases in this process's memory.
+"""Snapshots, leases and history in this process's memory.
 
-For one replica without a database, and for tests. Nothing here waits, so a
+For one replica without a database, for tests, and, the leases, while the
+database is gone. Nothing here waits, so a
 method is atomic between two awaits of its caller; it is still ``async``
 because the ports are.
 """
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+import msgspec
+
 from sidecar.errors import LeaseLostError
-from sidecar.model import Lane, ProjectRef, SectionResult, Snapshot
-from sidecar.ports import Job, Lease
+from sidecar.model import (
+    OUTCOME_OF_PHASE,
+    HistoryState,
+    KnownExperiment,
+    Lane,
+    ProjectRef,
+    Run,
+    SectionResult,
+    Snapshot,
+)
+from sidecar.ports import HistoryChange, Job, Lease, RunQuery
 from sidecar.snapshots import merge
+from sidecar.store.run_book import RunBook
 
 LEASE_TIME: Final = timedelta(minutes=2)
 """Longer than any lane may run; then another worker may take the job."""
@@ -35,10 +49,10 @@ class _JobState:
 class MemoryLeases:
     """:class:`ports.Leases` for one process."""
 
-    def __init__(self, *, lease_time: timedelta = LEASE_TIME) -> None:
+    def __init__(self, *, lease_time: timedelta = LEASE_TIME, last_fence: int = 0) -> None:
         self._lease_time = lease_time
         self._jobs: dict[Job, _JobState] = {}
-        self._last_fence = 0
+        self._last_fence = last_fence
         """One count for all jobs: a job that left and came back must not repeat a number."""
 
     async def plan(self, jobs: Collection[Job], now: datetime) -> None:
@@ -101,6 +115,12 @@ class MemoryLeases:
             default=None,
         )
 
+    def postpone(self, job: Job, due_at: datetime) -> None:
+        """Set when a job is due; how the store keeps these leases in step with the database's."""
+        state = self._jobs.get(job)
+        if state is not None:
+            state.due_at = due_at
+
     async def holds(self, lease: Lease) -> bool:
         """Tell whether the lease is still the job's latest."""
         state = self._jobs.get(lease.job)
@@ -131,3 +151,85 @@ class MemorySnapshots:
         """See :meth:`ports.Snapshots.retain`."""
         kept = set(projects)
         self._snapshots = {ref: snapshot for ref, snapshot in self._snapshots.items() if ref in kept}
+
+
+@dataclass(slots=True)
+class _Past:
+    """The history of one project."""
+
+    state: HistoryState = field(default_factory=HistoryState)
+    runs: RunBook = field(default_factory=RunBook)
+    experiments: dict[str, KnownExperiment] = field(default_factory=dict)
+
+
+class MemoryHistory:
+    """:class:`ports.History` for one process."""
+
+    def __init__(self, leases: MemoryLeases) -> None:
+        self._leases = leases
+        self._pasts: defaultdict[ProjectRef, _Past] = defaultdict(_Past)
+
+    async def state(self, project: ProjectRef) -> HistoryState:
+        """See :meth:`ports.History.state`."""
+        return self._pasts[project].state if project in self._pasts else HistoryState()
+
+    async def states(self) -> Mapping[ProjectRef, HistoryState]:
+        """See :meth:`ports.History.states`."""
+        return {project: past.state for project, past in self._pasts.items()}
+
+    async def record(self, lease: Lease, change: HistoryChange) -> HistoryState:
+        """See :meth:`ports.History.record`."""
+        if not await self._leases.holds(lease):
+            raise LeaseLostError(f"The lease of {lease.job.project} moved on while it was synchronised.")
+        past = self._pasts[lease.job.project]
+        changed = [past.runs.put(run) for run in change.runs]
+        changed += [past.runs.mark_removed(run) for run in change.removed_runs]
+        for one in change.experiments:
+            changed.append(past.experiments.get(one.experiment_id) != one)
+            past.experiments[one.experiment_id] = one
+        past.state = msgspec.structs.replace(change.state, version=past.state.version + any(changed))
+        return past.state
+
+    async def runs(self, project: ProjectRef, query: RunQuery) -> Sequence[Run]:
+        """See :meth:`ports.History.runs`."""
+        if project not in self._pasts:
+            return []
+        found = [run for run in self._pasts[project].runs.by_key().values() if _matches(run, query)]
+        return sorted(found, key=_order, reverse=True)[: query.limit]
+
+    async def experiments(self, project: ProjectRef) -> Sequence[KnownExperiment]:
+        """See :meth:`ports.History.experiments`."""
+        known = self._pasts[project].experiments if project in self._pasts else {}
+        return [known[experiment_id] for experiment_id in sorted(known)]
+
+    async def prune(self, before_ms: int, at_most: int) -> int:
+        """See :meth:`ports.History.prune`."""
+        left = at_most
+        for past in self._pasts.values():
+            old = [run for run in past.runs.by_key().values() if run.created_at_ms < before_ms]
+            old = sorted(old, key=_order)[:left]
+            for run in old:
+                past.runs.drop(run)
+            if old:
+                past.state = msgspec.structs.replace(past.state, version=past.state.version + 1)
+            left -= len(old)
+        return at_most - left
+
+
+def _order(run: Run) -> tuple[int, str, str]:
+    return run.created_at_ms, run.experiment_id, run.experiment_run_id
+
+
+def _matches(run: Run, query: RunQuery) -> bool:
+    is_wanted_phase = (
+        query.phases is None
+        or run.phase in query.phases
+        or (query.other_phases and run.phase not in OUTCOME_OF_PHASE)
+    )
+    return (
+        is_wanted_phase
+        and (query.since_ms is None or run.created_at_ms >= query.since_ms)
+        and (query.until_ms is None or run.created_at_ms < query.until_ms)
+        and (query.experiment_ids is None or run.experiment_id in query.experiment_ids)
+        and (query.after is None or _order(run) < query.after)
+    )

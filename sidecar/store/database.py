@@ -1,0 +1,288 @@
+"""One database: its address, its engines and transactions, its errors in our words.
+
+SQLite in a file or PostgreSQL; what differs between them is here and in
+``migrating``, so that the statements elsewhere are the same. No exception of a
+driver and no text of one leaves this module: such texts hold statements,
+values and addresses.
+
+SQLite runs in WAL mode with ``synchronous=NORMAL``: a killed process loses
+nothing that was committed; a power cut may lose the last commits, never the
+database's consistency.
+"""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+from sqlalchemy import BigInteger, ColumnElement, Table, cast, event, extract, func, literal
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import URL, Connection, make_url
+from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from sidecar.errors import ConfigError, StoreError
+from sidecar.store.migrating import migrate
+
+OPERATION_TIMEOUT_SECONDS: Final = 20.0
+"""Longest a transaction may take before the database counts as gone."""
+BUSY_TIMEOUT_SECONDS: Final = 5.0
+"""How long SQLite waits for another process that writes."""
+CONNECT_TIMEOUT_SECONDS: Final = 5
+STATEMENT_TIMEOUT_MS: Final = 15_000
+POOL_SIZE: Final = 5
+READERS: Final = 2
+
+_POSTGRESQL_OPTIONS: Final = (
+    f"-c statement_timeout={STATEMENT_TIMEOUT_MS} "
+    f"-c idle_in_transaction_session_timeout={2 * STATEMENT_TIMEOUT_MS}"
+)
+_REASON_OF_SQLITE: Final = {
+    "SQLITE_FULL": "full",
+    "SQLITE_READONLY": "read_only",
+    "SQLITE_BUSY": "locked",
+    "SQLITE_LOCKED": "locked",
+    "SQLITE_CORRUPT": "damaged",
+    "SQLITE_NOTADB": "damaged",
+    "SQLITE_CANTOPEN": "missing",
+    "SQLITE_IOERR": "io_error",
+}
+_REASON_OF_SQLSTATE: Final = {
+    "53100": "full",
+    "25006": "read_only",
+    "28000": "refused",
+    "28P01": "refused",
+    "3D000": "missing",
+    "42P01": "missing",
+    "42501": "refused",
+    "55P03": "locked",
+    "57014": "timeout",
+}
+SENTENCES: Final = {
+    "full": "The database has no space left.",
+    "read_only": "The database cannot be written.",
+    "locked": "The database is locked by another process.",
+    "damaged": "The database file is damaged or no database.",
+    "missing": "The database, its file or its directory does not exist.",
+    "io_error": "The disk of the database failed.",
+    "refused": "The database refused the credentials or their rights.",
+    "timeout": "The database did not answer in time.",
+    "unreachable": "The database cannot be reached.",
+    "error": "The database failed.",
+}
+"""What each reason means, for logs and clients."""
+
+
+class StoreUnavailableError(StoreError):
+    """The database is gone, full or read-only; what can continues in memory."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(SENTENCES[reason])
+        self.reason = reason
+        """A key of :data:`SENTENCES`."""
+
+
+def parse_url(text: str) -> URL:
+    """Return the address with the driver we use: ``sqlite:///relative``, ``sqlite:////absolute``, ``postgresql://…``.
+
+    Raises:
+        ConfigError: If it is none of these; the sentence holds nothing of it, for it may hold a password.
+    """
+    try:
+        url = make_url(text)
+    except ArgumentError:
+        url = None
+    if url is not None and url.drivername == "sqlite" and url.database and not (url.host or url.query):
+        return url.set(drivername="sqlite+aiosqlite")
+    if url is not None and url.drivername in {"postgresql", "postgres"} and url.database:
+        return url.set(drivername="postgresql+psycopg")
+    raise ConfigError(
+        ("store.url must be memory:, sqlite:///file.db or postgresql://user:password@host/database",)
+    )
+
+
+def described(url: URL) -> str:
+    """Return the address without user, password and options, for logs."""
+    if url.get_backend_name() == "sqlite":
+        return f"sqlite:///{url.database}"
+    return f"postgresql://{url.host or ''}:{url.port or 5432}/{url.database}"
+
+
+class Database:
+    """Connections to one database; nothing is opened before it is used."""
+
+    def __init__(self, url: URL) -> None:
+        self.is_sqlite: Final = url.get_backend_name() == "sqlite"
+        self.description: Final = described(url)
+        self._url = url
+        self._inode: int | None = None
+        """Of the SQLite file we opened; a file put in its place is another database."""
+        if self.is_sqlite:
+            self._writer = _sqlite_engine(url, size=1, begin="BEGIN IMMEDIATE")
+            self._reader = _sqlite_engine(url, size=READERS, begin="BEGIN")
+        else:
+            self._writer = self._reader = _postgresql_engine(url)
+
+    async def open(self) -> None:
+        """Bring the schema up to date (again, after an outage).
+
+        Raises:
+            StoreUnavailableError: If that is not possible now.
+        """
+        await self.close()
+        async with _in_our_words():
+            if self.is_sqlite:
+                self._inode = _create_private(Path(self._url.database or ""))
+            await asyncio.to_thread(migrate, self._url)
+
+    async def close(self) -> None:
+        """Close all connections; later use opens new ones."""
+        await self._reader.dispose()
+        if self._writer is not self._reader:
+            await self._writer.dispose()
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[AsyncConnection]:
+        """A transaction that only reads.
+
+        Raises:
+            StoreUnavailableError: If the database cannot be used.
+        """
+        async with self._transaction(self._reader) as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def writing(self) -> AsyncIterator[AsyncConnection]:
+        """A transaction that writes; committed at the end, rolled back on any exception.
+
+        Raises:
+            StoreUnavailableError: If the database cannot be used.
+            StoreError: If it refused a value.
+        """
+        async with self._transaction(self._writer) as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def _transaction(self, engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+        async with _in_our_words(), asyncio.timeout(OPERATION_TIMEOUT_SECONDS):
+            if self.is_sqlite:
+                self._check_file()
+            async with engine.begin() as connection:
+                yield connection
+
+    def _check_file(self) -> None:
+        """Refuse a file that was deleted or replaced under us: what we wrote would be lost unseen."""
+        if _inode_of(Path(self._url.database or "")) != self._inode:
+            raise StoreUnavailableError("missing")
+
+    def now_ms(self, ours: datetime) -> ColumnElement[int]:
+        """Return the time: the database's on PostgreSQL, which replicas share; ours on SQLite."""
+        if self.is_sqlite:
+            return literal(to_ms(ours), BigInteger)
+        return cast(extract("epoch", func.clock_timestamp()) * 1000, BigInteger)
+
+    def insert(self, table: Table) -> Any:
+        """Return an INSERT that knows ``on_conflict_…``, the same on both engines."""
+        return sqlite.insert(table) if self.is_sqlite else postgresql.insert(table)
+
+    async def lock(self, connection: AsyncConnection, number: int) -> None:
+        """Keep others with this number out until the transaction ends (SQLite has one writer anyway)."""
+        if not self.is_sqlite:
+            await connection.execute(func.pg_advisory_xact_lock(number).select())
+
+
+def to_ms(moment: datetime) -> int:
+    """Return whole Unix milliseconds."""
+    return int(moment.timestamp() * 1000)
+
+
+@asynccontextmanager
+async def _in_our_words() -> AsyncIterator[None]:
+    try:
+        yield
+    except (IntegrityError, DataError) as exc:
+        raise StoreError("The database refused a value.") from exc
+    except (PoolTimeoutError, TimeoutError) as exc:
+        raise StoreUnavailableError("timeout") from exc
+    except (SQLAlchemyError, OSError) as exc:
+        raise StoreUnavailableError(_reason(exc)) from exc
+
+
+def _reason(exc: Exception) -> str:
+    if isinstance(exc, OSError):
+        return "missing" if isinstance(exc, FileNotFoundError) else "io_error"
+    if not isinstance(exc, DBAPIError):
+        return "error"
+    name = getattr(exc.orig, "sqlite_errorname", None)
+    if name is not None:
+        # SQLITE_IOERR_WRITE and the like refine the first two words.
+        return _REASON_OF_SQLITE.get("_".join(name.split("_")[:2]), "error")
+    sqlstate = getattr(exc.orig, "sqlstate", None)
+    if sqlstate is None or sqlstate[:2] in {"08", "57"}:
+        return _REASON_OF_SQLSTATE.get(sqlstate or "", "unreachable")
+    return _REASON_OF_SQLSTATE.get(sqlstate, "error")
+
+
+def _create_private(path: Path) -> int:
+    """Make sure that the file exists, readable by us alone if we make it; return its inode.
+
+    SQLite gives the files beside it (``-wal``, ``-shm``) the same mode.
+    """
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+    return path.stat().st_ino
+
+
+def _inode_of(path: Path) -> int | None:
+    try:
+        return path.stat().st_ino
+    except FileNotFoundError:
+        return None
+
+
+def _sqlite_engine(url: URL, *, size: int, begin: str) -> AsyncEngine:
+    engine = create_async_engine(
+        url,
+        pool_size=size,
+        max_overflow=0,
+        pool_timeout=OPERATION_TIMEOUT_SECONDS,
+        hide_parameters=True,
+        # The driver begins no transactions by itself; we say when and how.
+        connect_args={"timeout": BUSY_TIMEOUT_SECONDS, "isolation_level": None},
+    )
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def prepare(connection: Any, _record: Any) -> None:
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA synchronous=NORMAL")
+        cursor.execute("PRAGMA foreign_keys=ON")
+        cursor.close()
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def begin_so(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+    return engine
+
+
+def _postgresql_engine(url: URL) -> AsyncEngine:
+    arguments: dict[str, Any] = {
+        "connect_timeout": CONNECT_TIMEOUT_SECONDS,
+        "tcp_user_timeout": STATEMENT_TIMEOUT_MS,
+        "options": _POSTGRESQL_OPTIONS,
+        "application_name": "litmus-sidecar",
+    }
+    return create_async_engine(
+        url,
+        pool_size=POOL_SIZE,
+        max_overflow=0,
+        pool_timeout=OPERATION_TIMEOUT_SECONDS,
+        pool_pre_ping=True,
+        hide_parameters=True,
+        # What the address says itself counts more.
+        connect_args={name: value for name, value in arguments.items() if name not in url.query},
+    )

@@ -1,0 +1,120 @@
+"""Leases that go on in this process's memory while the database is away."""
+
+from collections.abc import Awaitable, Callable, Collection
+from datetime import datetime, timedelta
+from typing import Final
+
+from sidecar.model import Lane
+from sidecar.ports import Job, Lease
+from sidecar.store.database import StoreUnavailableError
+from sidecar.store.health import StoreHealth
+from sidecar.store.leases import SqlLeases
+from sidecar.store.memory import MemoryLeases
+
+_LOCAL_FENCES: Final = -(2**62)
+"""Fences given out without the database are negative: it never takes one for its own."""
+
+
+class DurableLeases:
+    """:class:`ports.Leases`: the database's, or this process's own while it is away."""
+
+    def __init__(
+        self,
+        stored: SqlLeases,
+        health: StoreHealth,
+        lease_time: timedelta,
+        taken: Callable[[Lease], Awaitable[None]],
+    ) -> None:
+        self._stored = stored
+        self._health = health
+        self._local = MemoryLeases(lease_time=lease_time, last_fence=_LOCAL_FENCES)
+        self._taken = taken
+        self._planned: frozenset[Job] | None = None
+        self._current: dict[Job, int] = {}
+        """The latest fence this process took, per job."""
+        self._unreleased: dict[Job, tuple[Lease, datetime, bool]] = {}
+        """Releases that the database has not heard of."""
+
+    async def plan(self, jobs: Collection[Job], now: datetime) -> None:
+        """See :meth:`ports.Leases.plan`."""
+        self._planned = frozenset(jobs)
+        await self._local.plan(jobs, now)
+        if self._health.reason is None:
+            try:
+                await self._stored.plan(jobs, now)
+            except StoreUnavailableError as exc:
+                self._health.lose(exc)
+
+    async def take(self, instance: str, lanes: Collection[Lane], now: datetime) -> Lease | None:
+        """See :meth:`ports.Leases.take`."""
+        lease = await self._take(instance, lanes, now)
+        if lease is not None:
+            self._current[lease.job] = lease.fence
+        return lease
+
+    async def _take(self, instance: str, lanes: Collection[Lane], now: datetime) -> Lease | None:
+        if self._health.reason is None:
+            try:
+                lease = await self._stored.take(instance, lanes, now)
+            except StoreUnavailableError as exc:
+                self._health.lose(exc)
+            else:
+                if lease is not None:
+                    # Should the database go away meanwhile, nobody here takes the job a second time.
+                    self._local.postpone(lease.job, lease.expires_at)
+                    await self._taken(lease)
+                return lease
+        return await self._local.take(instance, lanes, now)
+
+    async def release(self, lease: Lease, due_at: datetime, *, failed: bool) -> None:
+        """See :meth:`ports.Leases.release`."""
+        if lease.fence < 0:
+            await self._local.release(lease, due_at, failed=failed)
+            return
+        if self._current.get(lease.job) == lease.fence:
+            self._local.postpone(lease.job, due_at)
+        if self._health.reason is None:
+            try:
+                await self._stored.release(lease, due_at, failed=failed)
+            except StoreUnavailableError as exc:
+                self._health.lose(exc)
+            else:
+                return
+        self._unreleased[lease.job] = (lease, due_at, failed)
+
+    async def hurry(self, job: Job, now: datetime, *, again: bool) -> None:
+        """See :meth:`ports.Leases.hurry`."""
+        if self._health.reason is None:
+            try:
+                await self._stored.hurry(job, now, again=again)
+            except StoreUnavailableError as exc:
+                self._health.lose(exc)
+            else:
+                return
+        await self._local.hurry(job, now, again=again)
+
+    async def next_due(self, instance: str, lanes: Collection[Lane]) -> datetime | None:
+        """See :meth:`ports.Leases.next_due`."""
+        if self._health.reason is None:
+            try:
+                return await self._stored.next_due(instance, lanes)
+            except StoreUnavailableError as exc:
+                self._health.lose(exc)
+        return await self._local.next_due(instance, lanes)
+
+    def holds(self, lease: Lease) -> bool:
+        """Tell whether the lease is the job's latest, as far as this process knows."""
+        is_planned = self._planned is None or lease.job in self._planned
+        return is_planned and self._current.get(lease.job) == lease.fence
+
+    async def write_back(self, now: datetime) -> None:
+        """Tell the database what it missed.
+
+        Raises:
+            StoreUnavailableError: If it is still away.
+        """
+        if self._planned is not None:
+            await self._stored.plan(self._planned, now)
+        for job, (lease, due_at, failed) in list(self._unreleased.items()):
+            await self._stored.release(lease, due_at, failed=failed)
+            self._unreleased.pop(job, None)

@@ -1,0 +1,180 @@
+"""What is due, shared by all replicas through the database.
+
+*Now* is the database's clock on PostgreSQL, so that replicas whose clocks
+differ agree; moments given to us and given back are in our clock's time, and
+converted by their distance from now.
+"""
+
+from collections.abc import Collection
+from datetime import datetime, timedelta
+from typing import Final
+
+from sqlalchemy import ColumnElement, and_, case, func, literal, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from sidecar.model import Lane, ProjectRef
+from sidecar.ports import Clock, Job, Lease
+from sidecar.store.database import Database, to_ms
+from sidecar.store.keys import CHUNK, project_key, save_projects
+from sidecar.store.schema import jobs, projects
+
+PLAN_LOCK: Final = 0x706C616E
+"""Two replicas do not plan at once: they would wait for each other's rows."""
+_AT_ONCE_MS: Final = 0
+
+
+class SqlLeases:
+    """:class:`ports.Leases` in the database."""
+
+    def __init__(self, database: Database, clock: Clock, *, lease_time: timedelta) -> None:
+        self._database = database
+        self._clock = clock
+        self._lease_ms: Final = int(lease_time.total_seconds() * 1000)
+
+    async def plan(self, jobs_: Collection[Job], now: datetime) -> None:
+        """See :meth:`ports.Leases.plan`."""
+        async with self._database.writing() as connection:
+            await self._database.lock(connection, PLAN_LOCK)
+            keys = await save_projects(self._database, connection, {job.project for job in jobs_})
+            wanted = {(keys[job.project], job.lane.value) for job in jobs_}
+            known = {
+                (row.project, row.lane): row
+                for row in await connection.execute(
+                    select(jobs.c.id, jobs.c.project, jobs.c.lane, jobs.c.planned)
+                )
+            }
+            now_ms = await connection.scalar(select(self._database.now_ms(now)))
+            await self._insert(connection, sorted(wanted - known.keys()), now_ms or 0)
+            returned = [row.id for key, row in known.items() if key in wanted and not row.planned]
+            gone = [row.id for key, row in known.items() if key not in wanted and row.planned]
+            free = {"leased_until_ms": None, "failures": 0, "hurried": False}
+            await _update_all(connection, returned, {"planned": True, "due_at_ms": now_ms, **free})
+            # A worker that still holds the lease of a forgotten job loses it.
+            await _update_all(connection, gone, {"planned": False, "fence": jobs.c.fence + 1, **free})
+
+    async def _insert(
+        self, connection: AsyncConnection, new: Collection[tuple[int, str]], now_ms: int
+    ) -> None:
+        if new:
+            await connection.execute(
+                self._database.insert(jobs).on_conflict_do_nothing(),
+                [
+                    {
+                        "project": project,
+                        "lane": lane,
+                        "planned": True,
+                        "due_at_ms": now_ms,
+                        "fence": 0,
+                        "failures": 0,
+                        "hurried": False,
+                    }
+                    for project, lane in new
+                ],
+            )
+
+    async def take(self, instance: str, lanes: Collection[Lane], now: datetime) -> Lease | None:
+        """See :meth:`ports.Leases.take`; one statement, or two workers would take the same job."""
+        now_ms = self._database.now_ms(now)
+        free = and_(jobs.c.planned, jobs.c.due_at_ms <= now_ms, _is_free(now_ms))
+        longest_due = (
+            select(jobs.c.id)
+            .join(projects, projects.c.id == jobs.c.project)
+            .where(projects.c.instance == instance, jobs.c.lane.in_([lane.value for lane in lanes]), free)
+            .order_by(jobs.c.due_at_ms, projects.c.project_id, jobs.c.lane)
+            .limit(1)
+            .with_for_update(skip_locked=True, of=jobs)
+            .scalar_subquery()
+        )
+        statement = (
+            update(jobs)
+            .where(jobs.c.id == longest_due, free)
+            .values(fence=jobs.c.fence + 1, leased_until_ms=now_ms + self._lease_ms, hurried=False)
+            .returning(
+                select(projects.c.project_id)
+                .where(projects.c.id == jobs.c.project)
+                .scalar_subquery()
+                .label("project_id"),
+                jobs.c.lane,
+                jobs.c.fence,
+                jobs.c.failures,
+                jobs.c.due_at_ms,
+                now_ms.label("now_ms"),
+            )
+        )
+        async with self._database.writing() as connection:
+            row = (await connection.execute(statement)).one_or_none()
+        if row is None:
+            return None
+        behind = timedelta(milliseconds=row.now_ms - row.due_at_ms)
+        return Lease(
+            job=Job(project=ProjectRef(instance=instance, project_id=row.project_id), lane=Lane(row.lane)),
+            fence=row.fence,
+            due_at=None if row.due_at_ms == _AT_ONCE_MS else now - behind,
+            expires_at=now + timedelta(milliseconds=self._lease_ms),
+            failures=row.failures,
+        )
+
+    async def release(self, lease: Lease, due_at: datetime, *, failed: bool) -> None:
+        """See :meth:`ports.Leases.release`."""
+        now = self._clock()
+        due_ms = self._database.now_ms(now) + (to_ms(due_at) - to_ms(now))
+        async with self._database.writing() as connection:
+            await connection.execute(
+                update(jobs)
+                .where(_is(lease.job), jobs.c.fence == lease.fence, jobs.c.planned)
+                .values(
+                    leased_until_ms=None,
+                    failures=lease.failures + 1 if failed else 0,
+                    due_at_ms=case((jobs.c.hurried, _AT_ONCE_MS), else_=due_ms),
+                    hurried=False,
+                )
+            )
+
+    async def hurry(self, job: Job, now: datetime, *, again: bool) -> None:
+        """See :meth:`ports.Leases.hurry`."""
+        free = _is_free(self._database.now_ms(now))
+        async with self._database.writing() as connection:
+            await connection.execute(
+                update(jobs)
+                .where(_is(job), jobs.c.planned)
+                .values(
+                    due_at_ms=case((free, _AT_ONCE_MS), else_=jobs.c.due_at_ms),
+                    hurried=case((free, jobs.c.hurried), else_=or_(jobs.c.hurried, literal(again))),
+                )
+            )
+
+    async def next_due(self, instance: str, lanes: Collection[Lane]) -> datetime | None:
+        """See :meth:`ports.Leases.next_due`."""
+        now = self._clock()
+        takeable_ms = case(
+            (jobs.c.leased_until_ms > jobs.c.due_at_ms, jobs.c.leased_until_ms), else_=jobs.c.due_at_ms
+        )
+        statement = (
+            select(func.min(takeable_ms).label("due_ms"), self._database.now_ms(now).label("now_ms"))
+            .join(projects, projects.c.id == jobs.c.project)
+            .where(
+                jobs.c.planned,
+                projects.c.instance == instance,
+                jobs.c.lane.in_([lane.value for lane in lanes]),
+            )
+        )
+        async with self._database.reading() as connection:
+            row = (await connection.execute(statement)).one()
+        if row.due_ms is None:
+            return None
+        # What was hurried is due now; its mark is no moment.
+        return now if row.due_ms == _AT_ONCE_MS else now + timedelta(milliseconds=row.due_ms - row.now_ms)
+
+
+def _is(job: Job) -> ColumnElement[bool]:
+    return and_(jobs.c.project == project_key(job.project), jobs.c.lane == job.lane.value)
+
+
+def _is_free(now_ms: ColumnElement[int]) -> ColumnElement[bool]:
+    return or_(jobs.c.leased_until_ms.is_(None), jobs.c.leased_until_ms <= now_ms)
+
+
+async def _update_all(connection: AsyncConnection, ids: list[int], values: dict[str, object]) -> None:
+    for start in range(0, len(ids), CHUNK):
+        chunk = ids[start : start + CHUNK]
+        await connection.execute(update(jobs).where(jobs.c.id.in_(chunk)).values(**values))

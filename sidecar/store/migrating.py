@@ -1,0 +1,110 @@
+"""Brings a database's schema up to date, once, whoever starts at the same time.
+
+Alembic without its files of configuration: the scripts ship in the package.
+It runs in a thread of its own connection, because Alembic is synchronous and
+keeps its state in module globals.
+"""
+
+import sqlite3
+import threading
+import time
+from pathlib import Path
+from typing import Any, Final
+
+from alembic.config import Config
+from alembic.runtime.environment import EnvironmentContext
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Engine, create_engine, event, func
+from sqlalchemy.engine import URL, Connection
+from sqlalchemy.pool import NullPool
+
+from sidecar.store.schema import metadata
+
+SCRIPTS: Final = Path(__file__).parent / "migrations"
+LOCK: Final = 0x6C69746D7573
+"""Number of PostgreSQL's advisory lock around migrations."""
+WAIT_SECONDS: Final = 60.0
+"""Longest to wait for another process that migrates."""
+
+_one_at_a_time: Final = threading.Lock()
+
+
+def migrate(url: URL) -> None:
+    """Run what is missing, in one transaction under a lock.
+
+    A database whose revision we do not know was migrated by a newer release;
+    it is left as it is, since newer releases only add.
+
+    Raises:
+        sqlalchemy.exc.SQLAlchemyError: If the database cannot be used.
+    """
+    with _one_at_a_time:
+        engine = _engine(url)
+        try:
+            with engine.begin() as connection:
+                if connection.dialect.name == "postgresql":
+                    connection.execute(func.pg_advisory_xact_lock(LOCK).select())
+                _upgrade(connection)
+        finally:
+            engine.dispose()
+
+
+def _upgrade(connection: Connection) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(SCRIPTS).replace("%", "%%"))
+    scripts = ScriptDirectory.from_config(config)
+    current = MigrationContext.configure(connection).get_current_revision()
+    known = {script.revision for script in scripts.walk_revisions()}
+    if current is not None and (current not in known or current == scripts.get_current_head()):
+        return
+
+    def steps(revision: Any, _context: Any) -> Any:
+        return scripts._upgrade_revs("head", revision)  # noqa: SLF001 - as alembic.command does; there is no public name
+
+    with EnvironmentContext(config, scripts, fn=steps, destination_rev="head") as environment:
+        environment.configure(connection=connection, target_metadata=metadata, transactional_ddl=True)
+        environment.run_migrations()
+
+
+def _engine(url: URL) -> Engine:
+    if url.get_backend_name() != "sqlite":
+        return create_engine(
+            url,
+            poolclass=NullPool,
+            hide_parameters=True,
+            connect_args={
+                "connect_timeout": 5,
+                "options": f"-c statement_timeout={int(WAIT_SECONDS * 1000)}",
+            },
+        )
+    engine = create_engine(
+        url.set(drivername="sqlite"),
+        poolclass=NullPool,
+        hide_parameters=True,
+        connect_args={"timeout": WAIT_SECONDS, "isolation_level": None},
+    )
+
+    @event.listens_for(engine, "connect")
+    def use_wal(connection: Any, _record: Any) -> None:
+        _use_wal(connection)
+
+    @event.listens_for(engine, "begin")
+    def begin_exclusive(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN EXCLUSIVE")
+
+    return engine
+
+
+def _use_wal(connection: Any) -> None:
+    """Switch the file to WAL, which it then stays in; SQLite does not wait for its lock by itself here."""
+    deadline = time.monotonic() + WAIT_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL").close()
+        except sqlite3.OperationalError as exc:
+            if exc.sqlite_errorname != "SQLITE_BUSY" or time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
+        else:
+            return

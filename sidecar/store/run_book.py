@@ -1,0 +1,86 @@
+"""Which runs are the same run, and what becomes of one when Litmus tells more.
+
+Pure; the rule is in :class:`model.Run`. Both stores of the history use it.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable
+
+import msgspec
+
+from sidecar.model import Run
+
+Key = tuple[str, str]
+"""Experiment, and the identity of the run in it."""
+
+
+def key_of(run: Run) -> Key:
+    """Return the key a run is stored under; it changes once, when the run gains its id."""
+    return run.experiment_id, run.experiment_run_id or f"@{run.created_at_ms}"
+
+
+class RunBook:
+    """Runs of one project, found by identity."""
+
+    def __init__(self, runs: Iterable[Run] = ()) -> None:
+        self._runs: dict[Key, Run] = {}
+        self._at: defaultdict[tuple[str, int], set[Key]] = defaultdict(set)
+        for run in runs:
+            self._add(run)
+
+    def find(self, run: Run) -> Run | None:
+        """Return the same run as it is known here."""
+        known = self._runs.get(key_of(run))
+        if known is not None:
+            return known
+        if run.experiment_run_id:
+            return self._runs.get((run.experiment_id, f"@{run.created_at_ms}"))
+        same = self._at.get((run.experiment_id, run.created_at_ms))
+        return self._runs[min(same)] if same else None
+
+    def put(self, run: Run) -> bool:
+        """Take in a run as Litmus tells it now; tell whether that changed anything."""
+        known = self.find(run)
+        told = run if known is None else _newer(known, run)
+        if told == known:
+            return False
+        if known is not None:
+            self.drop(known)
+        self._add(told)
+        return True
+
+    def mark_removed(self, run: Run) -> bool:
+        """Mark a run as deleted in Litmus; tell whether that changed anything."""
+        known = self.find(run)
+        if known is None or known.removed:
+            return False
+        self._runs[key_of(known)] = msgspec.structs.replace(known, removed=True)
+        return True
+
+    def drop(self, run: Run) -> None:
+        """Forget a run that is known here."""
+        key = key_of(run)
+        del self._runs[key]
+        at = (run.experiment_id, run.created_at_ms)
+        self._at[at].discard(key)
+        if not self._at[at]:
+            del self._at[at]
+
+    def by_key(self) -> dict[Key, Run]:
+        """Return all runs by key."""
+        return dict(self._runs)
+
+    def _add(self, run: Run) -> None:
+        key = key_of(run)
+        self._runs[key] = run
+        self._at[run.experiment_id, run.created_at_ms].add(key)
+
+
+def _newer(known: Run, told: Run) -> Run:
+    """Return the later state of one run: an id once given stays, and Litmus listing it means it is there."""
+    if (told.updated_at_ms, bool(told.experiment_run_id)) < (
+        known.updated_at_ms,
+        bool(known.experiment_run_id),
+    ):
+        return msgspec.structs.replace(known, removed=told.removed)
+    return msgspec.structs.replace(told, experiment_run_id=told.experiment_run_id or known.experiment_run_id)

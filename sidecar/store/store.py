@@ -1,0 +1,183 @@
+"""The store that outlives this process, opened from its address.
+
+While its database is away it goes on in memory: leases are this process's own,
+snapshots are merged in memory and written back later, the history can be
+neither read nor written (its states are remembered). :meth:`Store.follow`
+brings the database back and looks for what other replicas wrote.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+from sidecar.model import Lane, ProjectRef
+from sidecar.ports import Clock, History, Lease, Leases, Snapshots
+from sidecar.store.database import Database, StoreUnavailableError, parse_url, to_ms
+from sidecar.store.durable_history import DurableHistory
+from sidecar.store.durable_leases import DurableLeases
+from sidecar.store.durable_snapshots import DurableSnapshots
+from sidecar.store.health import StoreHealth
+from sidecar.store.history import SqlHistory
+from sidecar.store.leases import SqlLeases
+from sidecar.store.memory import LEASE_TIME, MemoryHistory, MemoryLeases, MemorySnapshots
+from sidecar.store.schema import meta
+
+MEMORY_URL: Final = "memory:"
+"""The address of no database: everything is forgotten at the end."""
+POLL_SECONDS: Final = 3.0
+"""How often is looked for what other replicas wrote."""
+LONGEST_PAUSE_SECONDS: Final = 30.0
+"""Between two attempts to get a lost database back."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Store:
+    """The doors of an open store."""
+
+    leases: Leases
+    snapshots: Snapshots
+    history: History
+    health: StoreHealth
+    follow: Callable[[], Awaitable[None]]
+    """Runs until cancelled; to be supervised."""
+
+
+async def _nothing() -> None:
+    """Follow nobody."""
+    await asyncio.Event().wait()
+
+
+def _ignore(_project: ProjectRef) -> None:
+    """Nobody waits for other replicas."""
+
+
+@asynccontextmanager
+async def open_store(
+    url: str | None,
+    *,
+    clock: Clock,
+    on_change: Callable[[ProjectRef], None] = _ignore,
+    lease_time: timedelta = LEASE_TIME,
+    poll_seconds: float = POLL_SECONDS,
+) -> AsyncIterator[Store]:
+    """Open the store of an address; ``None`` and ``memory:`` keep nothing.
+
+    A database that is away does not fail this: the store begins degraded.
+
+    Args:
+        url: See :func:`database.parse_url`.
+        clock: The time.
+        on_change: Told of every project whose snapshot another replica changed.
+        lease_time: Longer than any lane may run.
+        poll_seconds: How soon other replicas' writes show here.
+
+    Raises:
+        ConfigError: If the address is none we know.
+    """
+    if url is None or url == MEMORY_URL:
+        leases = MemoryLeases(lease_time=lease_time)
+        yield Store(
+            leases=leases,
+            snapshots=MemorySnapshots(leases),
+            history=MemoryHistory(leases),
+            health=StoreHealth(clock, MEMORY_URL),
+            follow=_nothing,
+        )
+        return
+    keeper = _Keeper(Database(parse_url(url)), clock, on_change, lease_time, poll_seconds)
+    try:
+        await keeper.start()
+        yield Store(
+            leases=keeper.leases,
+            snapshots=keeper.snapshots,
+            history=keeper.history,
+            health=keeper.health,
+            follow=keeper.follow,
+        )
+    finally:
+        await keeper.close()
+
+
+class _Keeper:
+    """Ties the parts of a durable store together and keeps them and the database in step."""
+
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        on_change: Callable[[ProjectRef], None],
+        lease_time: timedelta,
+        poll_seconds: float,
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._poll_seconds = poll_seconds
+        self.health = StoreHealth(clock, database.description)
+        self.leases = DurableLeases(
+            SqlLeases(database, clock, lease_time=lease_time), self.health, lease_time, self._taken
+        )
+        self.snapshots = DurableSnapshots(database, self.health, self.leases.holds, on_change)
+        self.history = DurableHistory(SqlHistory(database), self.health)
+
+    async def start(self) -> None:
+        """Migrate and read what the last process left; without a database, begin degraded."""
+        try:
+            await self._database.open()
+            await self.snapshots.refresh(restored=True)
+            await self.history.refresh()
+        except StoreUnavailableError as exc:
+            self.health.lose(exc)
+
+    async def close(self) -> None:
+        await self._database.close()
+
+    async def follow(self) -> None:
+        """Look for others' writes now and then; try to get a lost database back, ever slower."""
+        pause = self._poll_seconds
+        while True:
+            await asyncio.sleep(pause)
+            is_well = await self._tend()
+            pause = self._poll_seconds if is_well else min(2 * pause, LONGEST_PAUSE_SECONDS)
+
+    async def _tend(self) -> bool:
+        try:
+            if self.health.reason is None:
+                await self.snapshots.refresh(restored=False)
+                await self.history.refresh()
+            else:
+                await self._heal()
+        except StoreUnavailableError as exc:
+            self.health.lose(exc)
+            return False
+        return True
+
+    async def _heal(self) -> None:
+        await self._database.open()
+        await self._write_mark()
+        await self.leases.write_back(self._clock())
+        await self.snapshots.refresh(restored=True)
+        # Until nothing is left: results come in while others are being written.
+        while await self.snapshots.write_back():
+            pass
+        await self.history.refresh()
+        self.health.recover()
+
+    async def _write_mark(self) -> None:
+        """Prove that the database can be written before trusting it again."""
+        insert = self._database.insert(meta)
+        upsert = insert.on_conflict_do_update(
+            index_elements=["name"], set_={"value": insert.excluded["value"]}
+        )
+        async with self._database.writing() as connection:
+            await connection.execute(upsert, {"name": "healed_at_ms", "value": str(to_ms(self._clock()))})
+
+    async def _taken(self, lease: Lease) -> None:
+        """Whoever continues a history starts from what is stored, not from what we read a while ago."""
+        if lease.job.lane is Lane.HISTORY:
+            try:
+                await self.history.refresh_one(lease.job.project)
+            except StoreUnavailableError as exc:
+                self.health.lose(exc)
