@@ -225,6 +225,7 @@ class Section(StrEnum):
     """The parts of a project that are fetched, fail and age on their own."""
 
     EXPERIMENTS = "experiments"
+    SCHEDULES = "schedules"
     RUN_STATS = "runStats"
     INFRASTRUCTURES = "infrastructures"
     ENVIRONMENTS = "environments"
@@ -244,6 +245,7 @@ class Lane(StrEnum):
 SECTIONS_OF_LANE: Final[Mapping[Lane, tuple[Section, ...]]] = {
     Lane.FAST: (
         Section.EXPERIMENTS,
+        Section.SCHEDULES,
         Section.RUN_STATS,
         Section.INFRASTRUCTURES,
         Section.ENVIRONMENTS,

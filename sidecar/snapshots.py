@@ -24,6 +24,7 @@ from sidecar.model import (
 
 FIELD_OF_SECTION: Final[Mapping[Section, str]] = {
     Section.EXPERIMENTS: "experiments",
+    Section.SCHEDULES: "schedules",
     Section.RUN_STATS: "run_stats",
     Section.INFRASTRUCTURES: "infrastructures",
     Section.ENVIRONMENTS: "environments",

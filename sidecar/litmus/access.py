@@ -1,4 +1,4 @@
-"""What is remembered of a project between two attempts: refused sections and page sizes.
+"""What is remembered of a project between two attempts: refusals, page sizes, what manifests said.
 
 In memory only, and never trusted for good: a new token forgets all refusals,
 and refused sections are asked for again now and then, so that a new role or a
@@ -10,6 +10,7 @@ from typing import Final
 
 from sidecar.errors import AccessDeniedError, UpstreamError, UpstreamUnsupportedError
 from sidecar.litmus.paging import PageSize
+from sidecar.litmus.schedules import Manifests
 from sidecar.model import Section
 
 ATTEMPTS_UNTIL_ASKED_AGAIN: Final = 20
@@ -22,6 +23,8 @@ class ProjectMemory:
     """What earlier attempts taught about one project."""
 
     def __init__(self, page_size: int) -> None:
+        self.manifests: Manifests = {}
+        """What was read of the manifests of schedules."""
         self._page_size = page_size
         self._token_digest = b""
         self._attempts = 0

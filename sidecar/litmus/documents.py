@@ -1,9 +1,10 @@
 """Every GraphQL text we send, each with the reader of its answer.
 
 A query is one root field; a document joins several, so that any selection of
-sections travels in one POST. No document selects a secret, a manifest or
-execution data, all lists are paged explicitly (Litmus's silent default is 15),
-and all read documents are valid from Litmus 3.0.0 on.
+sections travels in one POST. No document selects a secret or execution data,
+and one alone a manifest (:data:`MANIFESTS`); all lists are paged explicitly
+(Litmus's silent default is 15), and all read documents are valid from Litmus
+3.0.0 on.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -11,9 +12,10 @@ from typing import Any, Final, Generic, Literal, TypeVar
 
 import msgspec
 
-from sidecar.litmus import wire
+from sidecar.litmus import run_wire, wire
+from sidecar.litmus.run_wire import ManifestRow
 from sidecar.litmus.wire import Page
-from sidecar.model import Environment, Experiment, GitOps, Hub, Infra, RunStats
+from sidecar.model import Environment, Experiment, GitOps, Hub, Infra, Run, RunStats
 
 T = TypeVar("T")
 
@@ -139,6 +141,37 @@ SERVER_VERSION: Final = Query[str](
 )
 """Informational: Litmus stores it at its first start and may not update it."""
 
+RUNS: Final = Query[Page[Run]](
+    field="listExperimentRun",
+    variables={"projectID": "ID!", "runs": "ListExperimentRunRequest!"},
+    call="""
+  listExperimentRun(projectID: $projectID, request: $runs) {
+    totalNoOfExperimentRuns
+    experimentRuns {
+      experimentRunID experimentID experimentName phase resiliencyScore runSequence createdAt updatedAt
+      faultsPassed faultsFailed faultsAwaited faultsStopped faultsNa totalFaults
+      updatedBy { username }
+    }
+  }""",
+    read=run_wire.runs_page,
+)
+"""Without ``infra``, which is non-null: where its document is gone, the whole run would be null.
+
+Litmus joins every run that matches before it cuts the page, so a request must narrow.
+"""
+
+MANIFESTS: Final = Query[Page[ManifestRow]](
+    field="listExperiment",
+    variables={"projectID": "ID!", "manifests": "ListExperimentRequest!"},
+    call="""
+  listExperiment(projectID: $projectID, request: $manifests) {
+    totalNoOfExperiments
+    experiments { experimentID updatedAt experimentManifest }
+  }""",
+    read=run_wire.manifests_page,
+)
+"""For schedules only: suspension and time zone stand nowhere else. Its reader drops the text at once."""
+
 RUN_EXPERIMENT: Final = Query[str](
     field="runChaosExperiment",
     variables={"projectID": "ID!", "experimentID": "String!"},
@@ -179,5 +212,7 @@ READ_QUERIES: Final[tuple[Query[Any], ...]] = (
     HUBS,
     GITOPS,
     SERVER_VERSION,
+    RUNS,
 )
+"""All that may stand in one document; :data:`MANIFESTS` asks for a field that is here already."""
 MUTATIONS: Final[tuple[Query[Any], ...]] = (RUN_EXPERIMENT, STOP_RUNS, SWITCH_SCHEDULE)

@@ -1,12 +1,14 @@
 """Collects the sections of one project from Litmus: few requests, each failure kept to its section.
 
-The fast lane is one POST in the steady state. Litmus nulls a whole answer when
+The fast lane is one POST in the steady state; a schedule that changed costs
+one more for its manifest. Litmus nulls a whole answer when
 one root field fails, so refused fields are left out and the rest is asked
 again. What to do with the results, and when, is the engine's business.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from datetime import datetime
+from typing import Any, Final, cast
 
 import msgspec
 from cachetools import LRUCache
@@ -24,8 +26,10 @@ from sidecar.litmus.access import ProjectMemory
 from sidecar.litmus.client import Answer, LitmusClient
 from sidecar.litmus.documents import Query, pagination
 from sidecar.litmus.paging import Row, read_rows
+from sidecar.litmus.schedules import read_schedules
 from sidecar.litmus.wire import Page
 from sidecar.model import (
+    Experiment,
     GitOps,
     Lane,
     ProjectRef,
@@ -91,9 +95,17 @@ class LitmusSource:
         self, project: ProjectRef, lane: Lane, previous: Snapshot | None
     ) -> Sequence[SectionResult]:
         """Return one result per section of the lane; a failure is a result, not an exception."""
-        del previous  # Every attempt reads its sections whole.
         attempted_at = self._clock()
-        outcomes = await (self._fast(project) if lane is Lane.FAST else self._slow(project.project_id))
+        outcomes: Mapping[Section, Outcome]
+        if lane is Lane.FAST:
+            memory = self._memories.setdefault(project, ProjectMemory(self._page_size))
+            fast = await self._fast(project, memory)
+            schedules = await self._schedules(
+                project, fast[Section.EXPERIMENTS], previous, memory, attempted_at
+            )
+            outcomes = {**fast, Section.SCHEDULES: schedules}
+        else:
+            outcomes = await self._slow(project.project_id)
         return [
             SectionResult(section=section, attempted_at=attempted_at, error=_section_error(outcome))
             if isinstance(outcome, UpstreamError)
@@ -101,8 +113,7 @@ class LitmusSource:
             for section, outcome in outcomes.items()
         ]
 
-    async def _fast(self, project: ProjectRef) -> Mapping[Section, Outcome]:
-        memory = self._memories.setdefault(project, ProjectMemory(self._page_size))
+    async def _fast(self, project: ProjectRef, memory: ProjectMemory) -> Mapping[Section, Outcome]:
         attempt = _FastAttempt(self._client, project.project_id, memory, self._timeout_seconds)
         try:
             ask_refused = memory.begin(self._client.token_digest())
@@ -115,6 +126,30 @@ class LitmusSource:
         memory.learn(attempt.outcomes)
         outcomes = remembered | attempt.outcomes
         return {part.section: outcomes[part.section] for part in _FAST}
+
+    async def _schedules(
+        self,
+        project: ProjectRef,
+        experiments: Outcome,
+        previous: Snapshot | None,
+        memory: ProjectMemory,
+        now: datetime,
+    ) -> Outcome:
+        """Return the schedules of these experiments; costs a request only where an experiment changed."""
+        if isinstance(experiments, UpstreamError):
+            return experiments
+        try:
+            return await read_schedules(
+                self._client,
+                project.project_id,
+                cast("Sequence[Experiment]", experiments),
+                (previous.content.schedules if previous else None) or (),
+                memory.manifests,
+                now=now,
+                timeout_seconds=self._timeout_seconds,
+            )
+        except UpstreamError as exc:
+            return exc
 
     async def _slow(self, project_id: str) -> Mapping[Section, Outcome]:
         variables = {"projectID": project_id}

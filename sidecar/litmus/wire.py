@@ -35,7 +35,7 @@ class Page(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
     total: int
     """Rows of the whole list, by Litmus's count; a page past the end may say 0."""
     rows: int
-    """Elements Litmus sent, null ones included."""
+    """Elements Litmus sent, null and unusable ones included."""
     items: tuple[T, ...]
 
 
@@ -76,15 +76,17 @@ def _number(value: Number) -> int | float | None:
     return value if isinstance(value, int) else number
 
 
-class _Wire(msgspec.Struct, frozen=True, rename="camel"):
-    """Base: unknown fields are ignored, so a newer Litmus may add some."""
+class Wire(msgspec.Struct, frozen=True, rename="camel"):
+    """Base of what Litmus sends: unknown fields are ignored, so a newer Litmus may add some."""
 
 
-class _User(_Wire, frozen=True):
+class User(Wire, frozen=True):
+    """Who did something; Litmus fills only the name."""
+
     username: str | None = None
 
 
-class _Infra(_Wire, frozen=True):
+class _Infra(Wire, frozen=True):
     infra_id: str = msgspec.field(name="infraID")
     name: str | None = None
     environment_id: str | None = msgspec.field(name="environmentID", default=None)
@@ -101,17 +103,17 @@ class _Infra(_Wire, frozen=True):
     updated_at: Number = None
 
 
-class _RecentRun(_Wire, frozen=True):
+class _RecentRun(Wire, frozen=True):
     experiment_run_id: str | None = msgspec.field(name="experimentRunID", default=None)
     phase: str | None = None
     resiliency_score: Number = None
     run_sequence: Number = None
     created_at: Number = None
     updated_at: Number = None
-    updated_by: _User | None = None
+    updated_by: User | None = None
 
 
-class _Experiment(_Wire, frozen=True):
+class _Experiment(Wire, frozen=True):
     experiment_id: str = msgspec.field(name="experimentID")
     name: str | None = None
     cron_syntax: str | None = None
@@ -122,11 +124,11 @@ class _Experiment(_Wire, frozen=True):
     recent_experiment_run_details: list[_RecentRun | None] | None = None
     created_at: Number = None
     updated_at: Number = None
-    created_by: _User | None = None
-    updated_by: _User | None = None
+    created_by: User | None = None
+    updated_by: User | None = None
 
 
-class _Environment(_Wire, frozen=True):
+class _Environment(Wire, frozen=True):
     environment_id: str = msgspec.field(name="environmentID")
     name: str | None = None
     type: str | None = None
@@ -136,11 +138,11 @@ class _Environment(_Wire, frozen=True):
     is_removed: bool | None = None
     created_at: Number = None
     updated_at: Number = None
-    created_by: _User | None = None
-    updated_by: _User | None = None
+    created_by: User | None = None
+    updated_by: User | None = None
 
 
-class _Hub(_Wire, frozen=True):
+class _Hub(Wire, frozen=True):
     id: str
     name: str | None = None
     is_available: bool | None = None
@@ -151,22 +153,22 @@ class _Hub(_Wire, frozen=True):
     tags: list[str | None] | None = None
 
 
-class _Experiments(_Wire, frozen=True):
+class _Experiments(Wire, frozen=True):
     total_no_of_experiments: Count
     experiments: list[_Experiment | None] | None = None
 
 
-class _Infras(_Wire, frozen=True):
+class _Infras(Wire, frozen=True):
     total_no_of_infras: Count
     infras: list[_Infra | None] | None = None
 
 
-class _Environments(_Wire, frozen=True):
+class _Environments(Wire, frozen=True):
     total_no_of_environments: Count
     environments: list[_Environment | None] | None = None
 
 
-class _RunStats(_Wire, frozen=True):
+class _RunStats(Wire, frozen=True):
     total_experiment_runs: Count
     total_running_experiment_runs: Count
     total_completed_experiment_runs: Count
@@ -175,34 +177,34 @@ class _RunStats(_Wire, frozen=True):
     total_errored_experiment_runs: Count
 
 
-class _GitOps(_Wire, frozen=True):
+class _GitOps(Wire, frozen=True):
     enabled: bool
 
 
-class _Version(_Wire, frozen=True):
+class _Version(Wire, frozen=True):
     value: str
 
 
-class _Started(_Wire, frozen=True):
+class _Started(Wire, frozen=True):
     notify_id: str | None = msgspec.field(name="notifyID", default=None)
 
 
 def experiments_page(answer: bytes | msgspec.Raw) -> Page[Experiment]:
     """Read ``listExperiment``."""
     wire = msgspec.json.decode(answer, type=_Experiments)
-    return _page(wire.total_no_of_experiments, wire.experiments, _experiment)
+    return page_of(wire.total_no_of_experiments, wire.experiments, _experiment)
 
 
 def infras_page(answer: bytes | msgspec.Raw) -> Page[Infra]:
     """Read ``listInfras``."""
     wire = msgspec.json.decode(answer, type=_Infras)
-    return _page(wire.total_no_of_infras, wire.infras, _infra)
+    return page_of(wire.total_no_of_infras, wire.infras, _infra)
 
 
 def environments_page(answer: bytes | msgspec.Raw) -> Page[Environment]:
     """Read ``listEnvironments``, whose list is null when empty."""
     wire = msgspec.json.decode(answer, type=_Environments)
-    return _page(wire.total_no_of_environments, wire.environments, _environment)
+    return page_of(wire.total_no_of_environments, wire.environments, _environment)
 
 
 def run_stats(answer: bytes | msgspec.Raw) -> RunStats:
@@ -244,16 +246,19 @@ def truth(answer: bytes | msgspec.Raw) -> bool:
     return msgspec.json.decode(answer, type=bool)
 
 
-def _page(total: int, rows: Sequence[R | None] | None, mapping: Callable[[R], T]) -> Page[T]:
+def page_of(total: int, rows: Sequence[R | None] | None, mapping: Callable[[R], T | None]) -> Page[T]:
+    """Return a page of mapped rows, without null elements and what ``mapping`` has ``None`` for."""
     rows = rows or ()
-    return Page(total=total, rows=len(rows), items=tuple(mapping(row) for row in rows if row is not None))
+    mapped = (mapping(row) for row in rows if row is not None)
+    return Page(total=total, rows=len(rows), items=tuple(row for row in mapped if row is not None))
 
 
 def _texts(values: Sequence[str | None] | None) -> tuple[str, ...]:
     return tuple(value for value in values or () if value is not None)
 
 
-def _username(user: _User | None) -> str | None:
+def username_of(user: User | None) -> str | None:
+    """Return the name, ``""`` for an unnamed user, ``None`` without a user."""
     return None if user is None else user.username or ""
 
 
@@ -270,8 +275,8 @@ def _experiment(wire: _Experiment) -> Experiment:
         recent_runs=_recent_runs(wire.recent_experiment_run_details),
         created_at_ms=time_ms(wire.created_at),
         updated_at_ms=time_ms(wire.updated_at),
-        created_by=_username(wire.created_by),
-        updated_by=_username(wire.updated_by),
+        created_by=username_of(wire.created_by),
+        updated_by=username_of(wire.updated_by),
     )
 
 
@@ -292,7 +297,7 @@ def _recent_run(wire: _RecentRun) -> RecentRun:
         updated_at_ms=time_ms(wire.updated_at),
         created_at_ms=time_ms(wire.created_at),
         run_sequence=None if wire.run_sequence is None else count(wire.run_sequence),
-        updated_by=_username(wire.updated_by),
+        updated_by=username_of(wire.updated_by),
     )
 
 
@@ -326,8 +331,8 @@ def _environment(wire: _Environment) -> Environment:
         is_removed=bool(wire.is_removed),
         created_at_ms=time_ms(wire.created_at),
         updated_at_ms=time_ms(wire.updated_at),
-        created_by=_username(wire.created_by),
-        updated_by=_username(wire.updated_by),
+        created_by=username_of(wire.created_by),
+        updated_by=username_of(wire.updated_by),
     )
 
 

@@ -3,7 +3,7 @@
 import pytest
 from graphql import FieldNode, GraphQLSchema, Visitor, build_client_schema, parse, validate, visit
 
-from sidecar.litmus.documents import MUTATIONS, READ_QUERIES, RUN_EXPERIMENT, Query, document
+from sidecar.litmus.documents import MANIFESTS, MUTATIONS, READ_QUERIES, RUN_EXPERIMENT, Query, document
 from tests.litmus.support import shared_json
 
 FORBIDDEN = {
@@ -35,7 +35,7 @@ def selected(text: str) -> set[str]:
 
 
 @pytest.mark.parametrize("release", ["3.31", "3.0.0"])
-@pytest.mark.parametrize("query", [*READ_QUERIES, RUN_EXPERIMENT], ids=lambda query: query.field)
+@pytest.mark.parametrize("query", [*READ_QUERIES, MANIFESTS, RUN_EXPERIMENT], ids=lambda query: query.field)
 def test_a_document_is_valid_in_the_oldest_and_newest_release(release: str, query: Query[object]) -> None:
     assert validate(schema(release), parse(document([query]))) == []
 
@@ -56,6 +56,10 @@ def test_no_document_selects_a_secret_or_a_manifest(query: Query[object]) -> Non
 
     assert query.field in names
     assert not names & FORBIDDEN
+
+
+def test_manifests_alone_are_asked_for_by_one_document_and_nothing_else_that_is_forbidden() -> None:
+    assert selected(document([MANIFESTS])) & FORBIDDEN == {"experimentManifest"}
 
 
 @pytest.mark.parametrize("query", MUTATIONS, ids=lambda query: query.field)

@@ -231,7 +231,7 @@ async def test_an_error_that_every_request_would_meet_ends_the_attempt(message: 
         results = await litmus.fast()
 
     assert set(codes(results).values()) == {code}
-    assert len(codes(results)) == 4
+    assert len(codes(results)) == 5
     assert litmus.asked == [ALL]
 
 
@@ -267,7 +267,8 @@ async def test_a_lasting_overload_gives_up_after_two_halvings() -> None:
         results = await litmus.fast()
 
     assert codes(results) == dict.fromkeys(
-        (Section.EXPERIMENTS, Section.INFRASTRUCTURES, Section.ENVIRONMENTS), "upstream_overloaded"
+        (Section.EXPERIMENTS, Section.SCHEDULES, Section.INFRASTRUCTURES, Section.ENVIRONMENTS),
+        "upstream_overloaded",
     )
     assert len(litmus.asked) == 4
 
@@ -308,7 +309,7 @@ async def test_without_a_token_every_section_says_so_and_nothing_is_sent() -> No
     async with collecting(Project(), token=token) as litmus:
         results = [*(await litmus.fast()).values(), *(await litmus.slow()).values()]
 
-    assert [result.error.code for result in results if result.error] == ["token_rejected"] * 6
+    assert [result.error.code for result in results if result.error] == ["token_rejected"] * 7
     assert litmus.asked == []
 
 
