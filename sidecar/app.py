@@ -3,7 +3,7 @@
 import asyncio
 import signal
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from datetime import UTC, datetime
 from functools import partial
 from typing import Final
@@ -13,15 +13,21 @@ from aiohttp import web
 
 from sidecar import __version__
 from sidecar.catalog import FileCatalog
-from sidecar.config import Config, Instance
+from sidecar.config import Config, Instance, display_uid
+from sidecar.digests import Digests
+from sidecar.errors import UpstreamError
 from sidecar.identity.keys import KeyRing
+from sidecar.insight.links import LitmusLinks
+from sidecar.litmus.claims import token_claims
 from sidecar.litmus.client import LitmusClient, open_litmus_client
+from sidecar.litmus.documents import SERVER_VERSION
 from sidecar.litmus.source import LitmusSource
 from sidecar.metrics import Metrics, Reading
+from sidecar.model import ProjectRef
 from sidecar.ports import Catalogue, Clock
 from sidecar.replica import Replica
 from sidecar.services import InstanceHealth, Phase, Services
-from sidecar.store.memory import MemoryLeases, MemorySnapshots
+from sidecar.store.memory import MemoryHistory, MemoryLeases, MemorySnapshots
 from sidecar.supervision import Supervisor
 from sidecar.sync.engine import SyncEngine
 from sidecar.sync.pace import Intervals
@@ -35,6 +41,10 @@ HANDLERS_SECONDS: Final = 10.0
 """Longest that requests in progress may take to finish at the end."""
 WAIT_SECONDS: Final = 15.0
 """Longest a reader waits for a first synchronisation."""
+
+VERSION_TIMEOUT_SECONDS: Final = 15.0
+VERSION_INTERVAL_SECONDS: Final = 3_600.0
+VERSION_RETRY_SECONDS: Final = 60.0
 
 ServicesContext = Callable[[Config], AbstractAsyncContextManager[Services]]
 
@@ -58,6 +68,7 @@ async def open_services(
     metrics = Metrics(__version__)
     leases = MemoryLeases()
     snapshots = MemorySnapshots(leases)
+    history = MemoryHistory(leases)
     replica = Replica()
     catalogue = FileCatalog(config.catalog.files, [instance.name for instance in config.instances])
     supervisor = Supervisor(lambda task: metrics.task_failures.labels(task).inc())
@@ -84,6 +95,11 @@ async def open_services(
             await stack.enter_async_context(
                 supervisor.running(f"synchronisation of {name}", partial(engine.work, name))
             )
+        versions: dict[str, str] = {}
+        for name, client in clients.items():
+            await stack.enter_async_context(
+                supervisor.running(f"version of {name}", partial(_follow_version, name, client, versions))
+            )
         # Read once before anybody is served: an empty list would look like an empty catalog.
         await _read_catalog(catalogue, engine)
         await stack.enter_async_context(
@@ -94,6 +110,8 @@ async def open_services(
             clock=clock,
             catalogue=catalogue,
             snapshots=snapshots,
+            history=history,
+            digests=Digests(history),
             sync=engine,
             replica=replica,
             keys=KeyRing((key.name, key.secret.get_secret_value(), key.scopes) for key in config.auth.keys),
@@ -101,6 +119,8 @@ async def open_services(
             supervisor=supervisor,
             phase=phase,
             instances=partial(_instances_health, clients),
+            links=partial(_links, {instance.name: instance for instance in config.instances}, config),
+            litmus_version=versions.get,
         )
 
 
@@ -204,6 +224,24 @@ async def _read_catalog(catalogue: FileCatalog, engine: SyncEngine) -> None:
     for problem in current.problems:
         if problem not in before.problems:
             _log.warning("catalog problem", problem=problem)
+
+
+async def _follow_version(name: str, client: LitmusClient, versions: dict[str, str]) -> None:
+    """Ask an instance for its version now and then; only links depend on it, so failures are not told."""
+    while True:
+        with suppress(UpstreamError):
+            versions[name] = await client.run(SERVER_VERSION, {}, VERSION_TIMEOUT_SECONDS)
+        await asyncio.sleep(VERSION_INTERVAL_SECONDS if name in versions else VERSION_RETRY_SECONDS)
+
+
+def _links(instances: Mapping[str, Instance], config: Config, project: ProjectRef) -> LitmusLinks:
+    """Return the links of a project; the account in them is the token's, or that of the display token."""
+    instance = instances[project.instance]
+    claims = token_claims(instance.token.get_secret_value())
+    account = claims.uid if claims is not None else None
+    if account is None and config.display_token is not None:
+        account = display_uid(config.display_token.get_secret_value())
+    return LitmusLinks(base_url=instance.external_base_url, account_id=account, project_id=project.project_id)
 
 
 def _instances_health(clients: Mapping[str, LitmusClient]) -> Mapping[str, InstanceHealth]:

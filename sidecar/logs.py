@@ -47,7 +47,7 @@ def configure_logging(
             colors=stream.isatty(), exception_formatter=structlog.dev.plain_traceback
         )
     )
-    renderer = [structlog.processors.format_exc_info, redact, last]
+    renderer: list[structlog.typing.Processor] = [structlog.processors.format_exc_info, redact, last]
     handler = logging.StreamHandler(stream)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(

@@ -6,9 +6,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from sidecar.config import Config
+from sidecar.digests import Digests
+from sidecar.insight.links import LitmusLinks
 from sidecar.metrics import Metrics
-from sidecar.model import Lane
-from sidecar.ports import Catalogue, Clock, Keys, Snapshots, Sync
+from sidecar.model import Lane, ProjectRef
+from sidecar.ports import Catalogue, Clock, History, Keys, Snapshots, Sync
 from sidecar.replica import Replica
 from sidecar.supervision import Supervisor
 
@@ -40,6 +42,8 @@ class Services:
     clock: Clock
     catalogue: Catalogue
     snapshots: Snapshots
+    history: History
+    digests: Digests
     sync: Sync
     replica: Replica
     keys: Keys
@@ -47,6 +51,10 @@ class Services:
     supervisor: Supervisor
     phase: Phase
     instances: Callable[[], Mapping[str, InstanceHealth]]
+    links: Callable[[ProjectRef], LitmusLinks]
+    """Deep links into a project's Litmus."""
+    litmus_version: Callable[[str], str | None]
+    """What an instance says its version is; ``None`` until it said so."""
 
     @property
     def intervals(self) -> Mapping[Lane, timedelta]:

@@ -6,29 +6,37 @@ know what any key is used for.
 """
 
 from sidecar.config.display_token import display_token, display_uid
+from sidecar.config.fields import MEMORY_STORE
 from sidecar.config.loading import load_config, parse_config
 from sidecar.config.model import (
+    AttentionSettings,
     Auth,
     CatalogFiles,
     Config,
+    HistorySettings,
     Instance,
     Key,
     Listen,
     MetricsSettings,
     SidecarSection,
+    Store,
     SyncSettings,
 )
 from sidecar.config.report import describe, findings, masked
 
 __all__ = [
+    "MEMORY_STORE",
+    "AttentionSettings",
     "Auth",
     "CatalogFiles",
     "Config",
+    "HistorySettings",
     "Instance",
     "Key",
     "Listen",
     "MetricsSettings",
     "SidecarSection",
+    "Store",
     "SyncSettings",
     "describe",
     "display_token",

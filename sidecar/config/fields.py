@@ -34,6 +34,8 @@ _SECONDS_OF_UNIT: Final = {
     "weeks": 604_800,
 }
 _MIN_SECRET_LENGTH: Final = 16
+MEMORY_STORE: Final = "memory:"
+"""Store that keeps everything in this process; nothing survives its end."""
 _DAY: Final = timedelta(days=1)
 
 
@@ -143,6 +145,32 @@ def _as_set(value: object) -> object:
     return frozenset(value) if isinstance(value, tuple) and all(isinstance(v, str) for v in value) else value
 
 
+def _store_url(secret: SecretStr) -> SecretStr:
+    """Accept what the store opens; the sentence names no part of the URL, which may hold a password."""
+    url = secret.get_secret_value().strip()
+    if url == MEMORY_STORE:
+        return SecretStr(url)
+    wanted = f"must be sqlite:///FILE, postgresql://USER:PASSWORD@HOST/DATABASE or {MEMORY_STORE}"
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        raise ValueError(wanted) from None
+    file_named = parts.scheme == "sqlite" and not parts.netloc and len(parts.path) > 1
+    server_named = parts.scheme in {"postgresql", "postgres"} and len(parts.path) > 1
+    if not (file_named or server_named) or not url.isprintable():
+        raise ValueError(wanted)
+    return SecretStr(url)
+
+
+def _mask_store_url(secret: SecretStr) -> str:
+    """Show which engine and which host or file, not who signs in there with what."""
+    parts = urlsplit(secret.get_secret_value())
+    host = f"******@{parts.hostname}" if "@" in parts.netloc else parts.netloc
+    return (
+        f"{parts.scheme}://{host}{parts.path}" if parts.scheme in {"sqlite", "postgresql"} else MEMORY_STORE
+    )
+
+
 _DURATION_SCHEMA: Final[dict[str, Any]] = {"type": "object", "format": "duration"}
 _duration_parts: Final = (
     BeforeValidator(_duration),
@@ -178,6 +206,12 @@ Token = Annotated[
     SecretStr,
     AfterValidator(_header_safe),
     PlainSerializer(mask, return_type=str, when_used="json"),
+    WithJsonSchema({"type": "string", "format": "password"}),
+]
+StoreUrl = Annotated[
+    SecretStr,
+    AfterValidator(_store_url),
+    PlainSerializer(_mask_store_url, return_type=str, when_used="json"),
     WithJsonSchema({"type": "string", "format": "password"}),
 ]
 KeySecret = Annotated[Token, AfterValidator(_long_enough)]

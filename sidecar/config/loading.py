@@ -152,7 +152,10 @@ class _Wording:
         self.note(path, f"is required, or {alternative}" if alternative in _keys(model) else "is required")
 
     def read_secret_files(self, section: dict[str, object]) -> None:
-        """Put what every ``tokenFile`` and ``secretFile`` holds beside it, as ``token`` and ``secret``."""
+        """Put what every ``tokenFile``, ``secretFile`` and ``urlFile`` holds beside it."""
+        store = section.get("store")
+        if isinstance(store, dict):
+            self._read_secret_file(store, "url", (SECTION, "store"))
         auth = section.get("auth")
         keys = auth.get("keys") if isinstance(auth, dict) else None
         for owners, key, path in (

@@ -7,7 +7,7 @@ new class. The docstrings and the JSON schema make ``docs/configuration.md``.
 from datetime import timedelta
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 from pydantic.alias_generators import to_camel
 
 from sidecar.config.fields import (
@@ -22,6 +22,7 @@ from sidecar.config.fields import (
     ListenHost,
     Rate,
     Scopes,
+    StoreUrl,
     Text,
     Token,
     Url,
@@ -155,6 +156,33 @@ class MetricsSettings(Strict):
     """Whether `GET /metrics` needs no credential."""
 
 
+class Store(Strict):
+    """Where snapshots and run history are kept."""
+
+    url: StoreUrl = SecretStr("sqlite:///litmus-sidecar.db")
+    """`sqlite:///FILE`, `postgresql://…` (needed for several replicas), or `memory:`. Or give `urlFile`."""
+    url_file: FileName | None = None
+    """File that holds the URL, where it contains a password."""
+
+
+class HistorySettings(Strict):
+    """How long runs are kept."""
+
+    retention_days: Annotated[Whole, Field(ge=1, le=3_650)] = 400
+    """Older runs are forgotten, and not read from Litmus in the first place."""
+
+
+class AttentionSettings(Strict):
+    """From when on an experiment needs attention."""
+
+    not_run_days: Annotated[Whole, Field(ge=1, le=3_650)] = 30
+    """It did not run for so many days."""
+    score_drop: Annotated[Rate, Field(gt=0, le=100)] = 10.0
+    """Its latest score lies more than so many points below the mean of those before."""
+    failures_in_row: Annotated[Whole, Field(ge=1, le=1_000)] = 3
+    """It failed so many times in a row."""
+
+
 class SidecarSection(Strict):
     """The section `litmusSidecar` of app-config.yaml."""
 
@@ -167,6 +195,9 @@ class SidecarSection(Strict):
     sync: SyncSettings = SyncSettings()
     auth: Auth = Auth()
     metrics: MetricsSettings = MetricsSettings()
+    store: Store = Store()
+    history: HistorySettings = HistorySettings()
+    attention: AttentionSettings = AttentionSettings()
 
     @model_validator(mode="after")
     def _distinct_instances(self) -> Self:

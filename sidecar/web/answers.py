@@ -1,45 +1,114 @@
-"""JSON answers to GET: strong ETag, 304, ``Last-Modified``, gzip when asked."""
+"""JSON answers to GET: made once, then given with a strong ETag, 304, gzip when asked.
 
+An answer is kept under everything it was made from (versions of content,
+history and catalog, parameters), and only until time alone changes a figure.
+"""
+
+import asyncio
 import hashlib
 import zlib
-from datetime import datetime
-from typing import Final
+from collections.abc import Awaitable, Callable, Hashable
+from datetime import datetime, timedelta
+from functools import cached_property
+from typing import Any, Final
 
+import msgspec
 from aiohttp import web
+from cachetools import LRUCache
 
 from sidecar.web.text import http_date
 
+SHORTEST: Final = timedelta(seconds=10)
+LONGEST: Final = timedelta(minutes=5)
+"""Bounds of how long an answer is kept, whenever its figures change next."""
+
+CACHE_BYTES: Final = 64 * 1024 * 1024
 _WORTH_COMPRESSING_BYTES: Final = 1024
+_ENTRY_BYTES: Final = 1024
+_VARY: Final = "Accept-Encoding, Authorization, X-Litmus-Sidecar-Key"
 
 
-def json_answer(request: web.Request, body: bytes, as_of: datetime | None) -> web.Response:
-    """Return the body, or 304 if the client has it.
+class Answer:
+    """Serialised once: bytes, their tag, and until when they are true."""
 
-    Args:
-        request: Whose ``If-None-Match`` and ``Accept-Encoding`` count.
-        body: JSON.
-        as_of: Oldest last success among the data used; ``None`` without any.
-    """
-    tag = hashlib.sha256(body).hexdigest()[:32]
+    def __init__(self, shape: Any, *, as_of: datetime | None, until: datetime | None = None) -> None:
+        """Serialise ``shape``; bytes are taken as they are.
+
+        Args:
+            shape: What is served.
+            as_of: Oldest last success among the data used; ``None`` without any.
+            until: When time alone changes a figure; ``None``: never.
+        """
+        self.body = shape if isinstance(shape, bytes) else msgspec.json.encode(shape)
+        self.as_of = as_of
+        self.until = until
+        self.tag = hashlib.sha256(self.body).hexdigest()[:32]
+
+    @cached_property
+    def packed(self) -> bytes:
+        """The body compressed with gzip, once."""
+        compressor = zlib.compressobj(level=5, wbits=31)
+        return compressor.compress(self.body) + compressor.flush()
+
+    @property
+    def size(self) -> int:
+        """Memory it takes, compressed form included."""
+        return _ENTRY_BYTES + 2 * len(self.body)
+
+
+class Answers:
+    """Answers kept, bounded in bytes; each made once however many ask at the same time."""
+
+    def __init__(self, *, cache_bytes: int = CACHE_BYTES) -> None:
+        self._kept: LRUCache[Hashable, tuple[Answer, datetime]] = LRUCache(
+            cache_bytes, getsizeof=lambda entry: entry[0].size
+        )
+        self._making: dict[Hashable, asyncio.Task[Answer]] = {}
+        self.hits = 0
+        self.made = 0
+
+    async def of(self, key: Hashable, now: datetime, make: Callable[[], Awaitable[Answer]]) -> Answer:
+        """Return the answer kept under the key, or make it."""
+        kept = self._kept.get(key)
+        if kept is not None and now < kept[1]:
+            self.hits += 1
+            return kept[0]
+        task = self._making.get(key)
+        if task is None:
+            task = asyncio.create_task(self._make(key, now, make))
+            self._making[key] = task
+            task.add_done_callback(lambda _: self._making.pop(key, None))
+        # Shielded: a reader who leaves must not take the answer away from the others.
+        return await asyncio.shield(task)
+
+    async def _make(self, key: Hashable, now: datetime, make: Callable[[], Awaitable[Answer]]) -> Answer:
+        answer = await make()
+        self.made += 1
+        until = now + LONGEST if answer.until is None else answer.until
+        if answer.size <= self._kept.maxsize:
+            self._kept[key] = (answer, min(max(until, now + SHORTEST), now + LONGEST))
+        return answer
+
+
+def respond(request: web.Request, answer: Answer, content_type: str = "application/json") -> web.Response:
+    """Return the answer, or 304 if the client has it."""
     # A strong tag names exact bytes, so the compressed form has its own.
-    compress = len(body) >= _WORTH_COMPRESSING_BYTES and _accepts_gzip(request)
-    etag = f"{tag}-gzip" if compress else tag
+    compress = len(answer.body) >= _WORTH_COMPRESSING_BYTES and _accepts_gzip(request)
+    packed_tag = f"{answer.tag}-gzip"
     headers = {
-        "ETag": f'"{etag}"',
+        "ETag": f'"{packed_tag if compress else answer.tag}"',
         "Cache-Control": "private, no-cache",
-        "Vary": f"Accept-Encoding, Authorization, {_KEY_HEADER}",
+        "Vary": _VARY,
     }
-    if as_of is not None:
-        headers["Last-Modified"] = http_date(as_of)
-    if _client_has(request, {tag, f"{tag}-gzip"}):
+    if answer.as_of is not None:
+        headers["Last-Modified"] = http_date(answer.as_of)
+    if _client_has(request, {answer.tag, packed_tag}):
         return web.Response(status=304, headers=headers)
     if compress:
         headers["Content-Encoding"] = "gzip"
-        body = _gzip(body)
-    return web.Response(body=body, content_type="application/json", headers=headers)
-
-
-_KEY_HEADER: Final = "X-Litmus-Sidecar-Key"
+    return web.Response(
+        body=answer.packed if compress else answer.body, content_type=content_type, headers=headers
+    )
 
 
 def _client_has(request: web.Request, tags: set[str]) -> bool:
@@ -53,8 +122,3 @@ def _accepts_gzip(request: web.Request) -> bool:
         if coding.strip() in {"gzip", "*"}:
             return quality.replace(" ", "").rstrip("0") not in {"q=", "q=0.", "q=."}
     return False
-
-
-def _gzip(body: bytes) -> bytes:
-    compressor = zlib.compressobj(level=5, wbits=31)
-    return compressor.compress(body) + compressor.flush()

@@ -1,11 +1,10 @@
 """Who is calling, and whether the route lets them: one rule for all routes.
 
-A route is private unless it is listed in :data:`PUBLIC_ROUTES`; the scope it
-needs is in :data:`SCOPES`. A new route without an entry needs ``admin``.
+A route is private unless the table of routes says that it needs no scope; what
+is not in the table needs ``admin``.
 """
 
 import ipaddress
-from collections.abc import Mapping
 from typing import Final
 
 from aiohttp import web
@@ -13,14 +12,10 @@ from aiohttp import web
 from sidecar.errors import ForbiddenError, UnauthenticatedError
 from sidecar.model import Principal
 from sidecar.services import Services
-from sidecar.web.keys import PRINCIPAL, SERVICES
+from sidecar.web.keys import PRINCIPAL, ROUTES, SERVICES
 
 KEY_HEADER: Final = "X-Litmus-Sidecar-Key"
 ALL_SCOPES: Final = frozenset({"read", "run", "metrics", "admin"})
-
-PUBLIC_ROUTES: Final = frozenset({"healthz", "readyz"})
-SCOPES: Final[Mapping[str, str]] = {"metrics": "metrics", "query": "read", "entities": "read"}
-"""Scope that a route needs, by the route's name."""
 
 LOOPBACK_NAMES: Final = frozenset({"localhost", "127.0.0.1", "[::1]"})
 _FORWARDING_HEADERS: Final = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host")
@@ -73,11 +68,12 @@ def authorize(request: web.Request) -> None:
         ForbiddenError: If the caller's scopes do not include the route's.
     """
     services = request.app[SERVICES]
-    route = request.match_info.route.name
-    if route in PUBLIC_ROUTES or (route == "metrics" and services.config.metrics.public):
+    name = request.match_info.route.name or ""
+    route = request.app[ROUTES].get(name)
+    scope = route.scope if route is not None else "admin"
+    if scope is None or (name == "metrics" and services.config.metrics.public):
         return
     principal = identify(request, services)
-    scope = SCOPES.get(route or "", "admin")
     if scope not in principal.scopes:
         raise ForbiddenError(f"Scope '{scope}' is needed here, and {principal.name} does not have it.")
     request[PRINCIPAL] = principal

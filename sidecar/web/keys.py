@@ -4,8 +4,13 @@ from aiohttp import web
 
 from sidecar.model import Principal
 from sidecar.services import Services
+from sidecar.web.answers import Answers
+from sidecar.web.route import Route
 
 SERVICES = web.AppKey("services", Services)
+ANSWERS = web.AppKey("answers", Answers)
+ROUTES = web.AppKey("routes", dict[str, Route])
+"""Every route by name."""
 PRINCIPAL = web.RequestKey("principal", Principal)
 REQUEST_ID = web.RequestKey("request_id", str)
 OUTCOME = web.RequestKey("outcome", str)

@@ -3,8 +3,9 @@
 import base64
 import binascii
 from collections.abc import Callable, Sequence
-from typing import Final, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 
+import msgspec
 from aiohttp import web
 
 from sidecar.errors import BadRequestError
@@ -24,12 +25,25 @@ def page(request: web.Request, rows: Sequence[T], key: Callable[[T], str]) -> tu
     Raises:
         BadRequestError: Names ``limit`` or ``cursor``.
     """
-    limit = _limit(request)
-    after = _cursor(request)
+    limit = read_limit(request)
+    after = decode_cursor(request, str)
     rest = [row for row in rows if after is None or key(row) > after]
     chosen = rest[:limit]
-    following = _encode(key(chosen[-1])) if len(rest) > limit else None
-    return chosen, following
+    return chosen, encode_cursor(key(chosen[-1])) if len(rest) > limit else None
+
+
+def page_of_ranked(request: web.Request, rows: Sequence[T]) -> tuple[Sequence[T], str | None]:
+    """Return the asked page of rows whose order is a ranking, so that no row can be named as the last.
+
+    The cursor counts rows; a ranking that changes between two pages may repeat
+    or pass over a row.
+
+    Raises:
+        BadRequestError: Names ``limit`` or ``cursor``.
+    """
+    limit = read_limit(request)
+    first = decode_cursor(request, Annotated[int, msgspec.Meta(ge=0)]) or 0
+    return rows[first : first + limit], encode_cursor(first + limit) if len(rows) > first + limit else None
 
 
 def single(request: web.Request, name: str) -> str | None:
@@ -44,7 +58,12 @@ def single(request: web.Request, name: str) -> str | None:
     return values[0] if values else None
 
 
-def _limit(request: web.Request) -> int:
+def read_limit(request: web.Request) -> int:
+    """Return how many rows are wanted.
+
+    Raises:
+        BadRequestError: Names ``limit``.
+    """
     text = single(request, "limit")
     if text is None:
         return DEFAULT_LIMIT
@@ -55,17 +74,23 @@ def _limit(request: web.Request) -> int:
     )
 
 
-def _cursor(request: web.Request) -> str | None:
+def decode_cursor(request: web.Request, form: Any) -> Any:
+    """Return what a cursor names, of the given type; ``None`` without a cursor.
+
+    Raises:
+        BadRequestError: Names ``cursor``.
+    """
     text = single(request, "cursor")
     if text is None:
         return None
     try:
-        return base64.b64decode(text.encode(), altchars=b"-_", validate=True).decode()
-    except (binascii.Error, ValueError) as exc:
+        return msgspec.json.decode(base64.b64decode(text.encode(), altchars=b"-_", validate=True), type=form)
+    except (binascii.Error, ValueError, msgspec.MsgspecError) as exc:
         raise BadRequestError(
             "Parameter 'cursor' must be a 'nextCursor' of this list.", parameter="cursor"
         ) from exc
 
 
-def _encode(key: str) -> str:
-    return base64.urlsafe_b64encode(key.encode()).decode()
+def encode_cursor(position: Any) -> str:
+    """Return the opaque text for a position in a list."""
+    return base64.urlsafe_b64encode(msgspec.json.encode(position)).decode()

@@ -1,20 +1,234 @@
-"""The table of routes; names decide who may use them (``web.auth``)."""
+"""The table of routes: the application, the gate and the documentation are made from it."""
 
+from typing import Any, Final
+
+import aiohttp_jinja2
 from aiohttp import web
+from jinja2 import ChainableUndefined, PackageLoader
 
-from sidecar.web import api, graphql, health
+from sidecar.insight.rollup import Grouping
+from sidecar.insight.windows import DEFAULT_WINDOW, WINDOWS
+from sidecar.model import Outcome
+from sidecar.web import api_entities, api_groups, api_runs, docs, graphql, health, keys
+from sidecar.web.answers import Answers
 from sidecar.web.errors import QUERY_PATH
+from sidecar.web.paging import DEFAULT_LIMIT, MAX_LIMIT
+from sidecar.web.route import Parameter, Route
+from sidecar.web.shapes.content import ContentShape
+from sidecar.web.shapes.entities import EntityListShape
+from sidecar.web.shapes.groups import AttentionListShape, NowShape, PortfolioShape
+from sidecar.web.shapes.overview import OverviewShape
+from sidecar.web.shapes.runs import RunListShape
+
+_ENTITY: Final = "/api/v1/entities/{kind}/{namespace}/{name}"
+_TEXT: Final[dict[str, Any]] = {"type": "string"}
+_TIME: Final[dict[str, Any]] = {"type": "string", "format": "date-time"}
+
+_LIMIT: Final = Parameter(
+    name="limit",
+    description="How many rows at most.",
+    schema={"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT},
+)
+_CURSOR: Final = Parameter(
+    name="cursor", description="The `nextCursor` of the page before; opaque.", schema=_TEXT
+)
+_OWNER: Final = Parameter(
+    name="owner",
+    description="Only entities of this owner: a full reference such as `group:default/team-a`.",
+    schema=_TEXT,
+)
+_WINDOW: Final = (
+    Parameter(
+        name="window",
+        description="The time that figures are about, ending now; `12mo` is calendar months in `tz`.",
+        schema={"type": "string", "enum": list(WINDOWS), "default": DEFAULT_WINDOW},
+    ),
+    Parameter(name="since", description="Beginning of a window of your own, inclusive.", schema=_TIME),
+    Parameter(name="until", description="Its end, exclusive; now if it is not given.", schema=_TIME),
+    Parameter(
+        name="tz",
+        description="IANA time zone whose calendar the trend's buckets follow.",
+        schema={"type": "string", "default": "UTC"},
+    ),
+)
+
+ROUTES: Final = (
+    Route(
+        method="GET",
+        path="/healthz",
+        name="healthz",
+        handler=health.healthz,
+        scope=None,
+        summary="Whether the process should go on living.",
+    ),
+    Route(
+        method="GET",
+        path="/readyz",
+        name="readyz",
+        handler=health.readyz,
+        scope=None,
+        summary="Whether requests should come here; with scope `read`, what is degraded and why.",
+    ),
+    Route(
+        method="GET",
+        path="/metrics",
+        name="metrics",
+        handler=health.metrics,
+        scope="metrics",
+        summary="Prometheus metrics; OpenMetrics when asked for.",
+        content_types=("text/plain", "application/openmetrics-text"),
+    ),
+    Route(
+        method="*",
+        path=QUERY_PATH,
+        name="query",
+        handler=graphql.query,
+        scope="read",
+        summary="GraphQL for backstage-plugin-litmus.",
+    ),
+    Route(
+        method="GET",
+        path="/api/v1/entities",
+        name="entities",
+        handler=api_entities.entities,
+        scope="read",
+        summary="Entities that name a Litmus project.",
+        parameters=(_OWNER, _LIMIT, _CURSOR),
+        answer=EntityListShape,
+        errors=(400,),
+    ),
+    Route(
+        method="GET",
+        path=f"{_ENTITY}/overview",
+        name="overview",
+        handler=api_entities.overview,
+        scope="read",
+        summary="Scores and results of a window, score now, latest runs, the card's figures.",
+        parameters=_WINDOW,
+        answer=OverviewShape,
+        errors=(400, 404),
+    ),
+    Route(
+        method="GET",
+        path=f"{_ENTITY}/content",
+        name="content",
+        handler=api_entities.content,
+        scope="read",
+        summary="Hubs, environments, experiments as the plugin shows them; infrastructures, schedules, now.",
+        answer=ContentShape,
+        errors=(404,),
+    ),
+    Route(
+        method="GET",
+        path=f"{_ENTITY}/runs",
+        name="runs",
+        handler=api_runs.runs,
+        scope="read",
+        summary="Run history, newest first; CSV gives all that match.",
+        parameters=(
+            Parameter(
+                name="outcome",
+                description=f"Only these outcomes, separated by commas: {', '.join(Outcome)}.",
+                schema=_TEXT,
+            ),
+            Parameter(name="phase", description="Only this phase, as Litmus writes it.", schema=_TEXT),
+            Parameter(name="experiment", description="Only the experiment of this id.", schema=_TEXT),
+            Parameter(name="since", description="Created at or after.", schema=_TIME),
+            Parameter(name="until", description="Created before.", schema=_TIME),
+            Parameter(
+                name="format",
+                description="JSON in pages, or CSV whole.",
+                schema={"type": "string", "enum": ["json", "csv"], "default": "json"},
+            ),
+            _LIMIT,
+            _CURSOR,
+        ),
+        answer=RunListShape,
+        content_types=("application/json", "text/csv"),
+        errors=(400, 404),
+    ),
+    Route(
+        method="GET",
+        path="/api/v1/portfolio",
+        name="portfolio",
+        handler=api_groups.portfolio_view,
+        scope="read",
+        summary="Scores, results and trends by owner, system or domain, worst first.",
+        parameters=(
+            Parameter(
+                name="group",
+                description="What entities are put together by.",
+                schema={"type": "string", "enum": list(Grouping), "default": Grouping.OWNER.value},
+            ),
+            *_WINDOW,
+            _OWNER,
+            _LIMIT,
+            _CURSOR,
+        ),
+        answer=PortfolioShape,
+        errors=(400,),
+    ),
+    Route(
+        method="GET",
+        path="/api/v1/attention",
+        name="attention",
+        handler=api_groups.attention_view,
+        scope="read",
+        summary="What somebody should look at, most urgent first.",
+        parameters=(_OWNER, _LIMIT, _CURSOR),
+        answer=AttentionListShape,
+        errors=(400,),
+    ),
+    Route(
+        method="GET",
+        path="/api/v1/now",
+        name="now",
+        handler=api_groups.now_view,
+        scope="read",
+        summary="What runs or waits now, longest first.",
+        parameters=(_OWNER, _LIMIT, _CURSOR),
+        answer=NowShape,
+        errors=(400,),
+    ),
+    Route(
+        method="GET",
+        path="/api/v1/openapi.json",
+        name="openapi",
+        handler=docs.openapi,
+        scope="read",
+        summary="This API as an OpenAPI 3.1 document.",
+    ),
+    Route(
+        method="GET",
+        path="/api/v1/docs",
+        name="docs",
+        handler=docs.page,
+        scope="read",
+        summary="This API, to read.",
+        content_types=("text/html",),
+    ),
+    Route(
+        method="GET",
+        path="/api/v1/docs.css",
+        name="docs_style",
+        handler=docs.style,
+        scope="read",
+        summary="The look of the page above.",
+        content_types=("text/css",),
+    ),
+)
 
 
 def add_routes(app: web.Application) -> None:
-    """Add every route of the service."""
-    app.add_routes(
-        [
-            web.get("/healthz", health.healthz, name="healthz"),
-            web.get("/readyz", health.readyz, name="readyz"),
-            web.get("/metrics", health.metrics, name="metrics"),
-            # Every method: the refusal must be one that a GraphQL client can read.
-            web.route("*", QUERY_PATH, graphql.query, name="query"),
-            web.get("/api/v1/entities", api.entities, name="entities"),
-        ]
+    """Add every route of the service, and what their handlers find in the application."""
+    app[keys.ROUTES] = {route.name: route for route in ROUTES}
+    app[keys.ANSWERS] = Answers()
+    aiohttp_jinja2.setup(
+        app,
+        enable_async=True,
+        autoescape=True,
+        undefined=ChainableUndefined,
+        loader=PackageLoader("sidecar.web", "templates"),
     )
+    for route in ROUTES:
+        app.router.add_route(route.method, route.path, route.handler, name=route.name)

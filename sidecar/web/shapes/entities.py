@@ -1,4 +1,4 @@
-"""What clients get, as structs, and the pure functions that make them."""
+"""The list of entities."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -24,6 +24,13 @@ class EntityShape(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """Oldest last success among the project's sections; ``null`` before the first."""
     stale: bool
     """Whether a section's last attempt failed, or is overdue; true before the first."""
+
+
+class EntityListShape(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """Entities that name a Litmus project, by reference."""
+
+    entities: list[EntityShape]
+    next_cursor: str | None
 
 
 def entity_shape(

@@ -1,0 +1,77 @@
+"""The runs of each project as a compact digest, kept until its history changes.
+
+Views, pages and metrics read figures from these, so a warm read touches
+neither the runs in the store nor Litmus. Digests are made in a thread, from a
+history read in steps: thousands of runs must not hold the event loop.
+"""
+
+import asyncio
+from typing import Final
+
+import msgspec
+from cachetools import LRUCache
+
+from sidecar.insight.digest import ProjectRuns, project_runs
+from sidecar.model import HistoryState, ProjectRef, Run
+from sidecar.ports import History, RunQuery
+
+CACHE_BYTES: Final = 256 * 1024 * 1024
+BYTES_PER_RUN: Final = 48
+"""Rough memory of a run in a digest; ``benchmarks/insight.py`` measures it."""
+BYTES_PER_EXPERIMENT: Final = 1_024
+RUNS_AT_ONCE: Final = 1_000
+
+
+class Digest(msgspec.Struct, frozen=True, kw_only=True):
+    """A project's runs as of one version of its history."""
+
+    runs: ProjectRuns
+    state: HistoryState
+
+
+class Digests:
+    """Digests of projects, bounded in bytes, each made once however many ask."""
+
+    def __init__(self, history: History, *, cache_bytes: int = CACHE_BYTES) -> None:
+        self._history = history
+        self._kept: LRUCache[ProjectRef, Digest] = LRUCache(cache_bytes, getsizeof=_size)
+        self._making: dict[ProjectRef, asyncio.Task[Digest]] = {}
+
+    async def of(self, project: ProjectRef) -> Digest:
+        """Return the digest of the project's history as it is now; empty before its first synchronisation.
+
+        Raises:
+            StoreError: If the history cannot be read.
+        """
+        state = await self._history.state(project)
+        kept = self._kept.get(project)
+        if kept is not None and kept.state.version == state.version:
+            # The state also tells how complete and how old the history is; that changes without a version.
+            return kept if kept.state == state else Digest(runs=kept.runs, state=state)
+        task = self._making.get(project)
+        if task is None:
+            task = asyncio.create_task(self._make(project, state))
+            self._making[project] = task
+            task.add_done_callback(lambda _: self._making.pop(project, None))
+        # Shielded: a reader who leaves must not take the digest away from the others.
+        return await asyncio.shield(task)
+
+    async def _make(self, project: ProjectRef, state: HistoryState) -> Digest:
+        experiments = await self._history.experiments(project)
+        runs: list[Run] = []
+        after: tuple[int, str, str] | None = None
+        while True:
+            part = await self._history.runs(project, RunQuery(after=after, limit=RUNS_AT_ONCE))
+            runs.extend(part)
+            if len(part) < RUNS_AT_ONCE:
+                break
+            after = (part[-1].created_at_ms, part[-1].experiment_id, part[-1].experiment_run_id)
+        digest = Digest(runs=await asyncio.to_thread(project_runs, runs, experiments), state=state)
+        if _size(digest) <= self._kept.maxsize:
+            self._kept[project] = digest
+        return digest
+
+
+def _size(digest: Digest) -> int:
+    runs = digest.runs
+    return BYTES_PER_RUN * len(runs.created_at_ms) + BYTES_PER_EXPERIMENT * (1 + len(runs.experiments))

@@ -1,0 +1,126 @@
+"""JSON of entities: the list, and overview, content and runs of one."""
+
+from collections.abc import Collection
+from datetime import datetime
+
+from aiohttp import web
+
+from sidecar.errors import BadRequestError
+from sidecar.insight.instants import earliest, next_window_change
+from sidecar.insight.narrowing import covered_ids
+from sidecar.insight.running import running_runs
+from sidecar.insight.schedules import next_schedule_change
+from sidecar.model import Content, Section
+from sidecar.ports import RunQuery
+from sidecar.snapshots import as_of
+from sidecar.web.answers import Answer, respond
+from sidecar.web.keys import ANSWERS, SERVICES
+from sidecar.web.paging import page, single
+from sidecar.web.reading import EntityReading, read_entity, read_window
+from sidecar.web.shapes.content import CONTENT_SECTIONS, content_shape
+from sidecar.web.shapes.entities import EntityListShape, entity_shape
+from sidecar.web.shapes.overview import OVERVIEW_SECTIONS, overview_shape
+
+LATEST_RUNS = 10
+
+
+async def entities(request: web.Request) -> web.Response:
+    """List the entities that name a Litmus project."""
+    services = request.app[SERVICES]
+    owner = read_owner(request)
+    now = services.clock()
+    wanted = [
+        entity for entity in services.catalogue.current.entities if owner is None or entity.owner == owner
+    ]
+    chosen, following = page(request, wanted, lambda entity: entity.ref)
+    snapshots = [services.snapshots.get(entity.project) for entity in chosen]
+    rows = [
+        entity_shape(entity, snapshot, services.intervals, now)
+        for entity, snapshot in zip(chosen, snapshots, strict=True)
+    ]
+    ages = [age for snapshot in snapshots if snapshot and (age := as_of(snapshot, tuple(Section)))]
+    shape = EntityListShape(entities=rows, next_cursor=following)
+    return respond(request, Answer(shape, as_of=min(ages, default=None)))
+
+
+async def overview(request: web.Request) -> web.Response:
+    """Give an entity's overview of a window."""
+    services = request.app[SERVICES]
+    window = read_window(request, services.clock())
+    reading = await read_entity(request, services, OVERVIEW_SECTIONS)
+    window = read_window(request, reading.now)
+    fixed = () if window.name or window.ends_now else (window.since, window.until)
+    key = ("overview", window.name, window.zone, *fixed, single(request, "since"), reading.version)
+
+    async def make() -> Answer:
+        latest = await services.history.runs(
+            reading.entity.project,
+            RunQuery(limit=LATEST_RUNS, experiment_ids=covered_experiments(reading)),
+        )
+        shape = overview_shape(
+            entity=reading.entity,
+            snapshot=reading.snapshot,
+            digest=reading.digest,
+            latest=list(latest),
+            window=window,
+            links=reading.links,
+            age=reading.age,
+        )
+        until = next_window_change(window, reading.digest.runs, reading.now)
+        return Answer(shape, as_of=reading.age.as_of, until=until)
+
+    return respond(request, await request.app[ANSWERS].of(key, reading.now, make))
+
+
+async def content(request: web.Request) -> web.Response:
+    """Give an entity's page: the plugin's lists, infrastructures, schedules, what runs."""
+    services = request.app[SERVICES]
+    reading = await read_entity(request, services, CONTENT_SECTIONS)
+    version = services.litmus_version(reading.entity.project.instance)
+
+    async def make() -> Answer:
+        shape = content_shape(
+            entity=reading.entity,
+            snapshot=reading.snapshot,
+            digest=reading.digest,
+            links=reading.links,
+            litmus_version=version,
+            age=reading.age,
+            now=reading.now,
+        )
+        return Answer(shape, as_of=reading.age.as_of, until=_content_changes(reading))
+
+    key = ("content", version, reading.version)
+    return respond(request, await request.app[ANSWERS].of(key, reading.now, make))
+
+
+def covered_experiments(reading: EntityReading) -> Collection[str] | None:
+    """Return the experiments that an entity is narrowed to; ``None``: its whole project."""
+    return covered_ids([reading.entity], reading.digest.runs.experiments)
+
+
+def read_owner(request: web.Request) -> str | None:
+    """Return the owner to filter by, a full reference in lower case; ``None``: everybody's.
+
+    Raises:
+        BadRequestError: If it asks for the caller's own, and the caller is no person.
+    """
+    owner = single(request, "owner")
+    if owner is None:
+        return None
+    if owner == "me":
+        raise BadRequestError("Parameter 'owner' can be 'me' only for a signed-in person.", parameter="owner")
+    return owner.lower()
+
+
+def _content_changes(reading: EntityReading) -> datetime | None:
+    """Return when a schedule falls due or a run becomes stuck."""
+    known = reading.snapshot.content if reading.snapshot else Content()
+    running = running_runs(known, reading.digest.runs, reading.now)
+    return earliest(
+        reading.now,
+        [
+            *(next_schedule_change(schedule, reading.now) for schedule in known.schedules or ()),
+            *(run.stuck_at for run in running),
+        ],
+    )

@@ -1,0 +1,207 @@
+"""The run history of an entity: JSON in pages, CSV whole."""
+
+import csv
+import io
+import re
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import Final
+
+import msgspec
+from aiohttp import web
+
+from sidecar.errors import BadRequestError
+from sidecar.insight.civil import ceil_ms, from_ms
+from sidecar.insight.windows import parse_instant
+from sidecar.model import OUTCOME_OF_PHASE, Outcome, Run
+from sidecar.ports import RunQuery
+from sidecar.web.answers import Answer, respond
+from sidecar.web.api_entities import covered_experiments
+from sidecar.web.keys import SERVICES
+from sidecar.web.paging import decode_cursor, encode_cursor, read_limit, single
+from sidecar.web.reading import EntityReading, read_entity
+from sidecar.web.shapes.common import history_shape, narrowing_shape, run_shape
+from sidecar.web.shapes.runs import RunListShape
+from sidecar.web.text import rfc3339
+
+RUNS_AT_ONCE: Final = 500
+CSV_COLUMNS: Final = (
+    "experimentID",
+    "experimentName",
+    "experimentRunID",
+    "phase",
+    "outcome",
+    "resiliencyScore",
+    "createdAt",
+    "updatedAt",
+    "runSequence",
+    "startedBy",
+    "faultsPassed",
+    "faultsFailed",
+    "faultsTotal",
+    "removed",
+)
+_FORMULA: Final = re.compile(r"[=+\-@\t\r]")
+_UNSAFE_IN_NAMES: Final = re.compile(r"[^a-z0-9._-]")
+_LONGEST_FILTER: Final = 300
+
+
+async def runs(request: web.Request) -> web.StreamResponse:
+    """Give an entity's runs, newest first."""
+    services = request.app[SERVICES]
+    form = single(request, "format") or "json"
+    if form not in {"json", "csv"}:
+        raise BadRequestError("Parameter 'format' must be json or csv.", parameter="format")
+    wanted = read_filters(request)
+    limit = read_limit(request)
+    after = _read_after(request)
+    reading = await read_entity(request, services, ())
+    wanted = _narrowed(wanted, covered_experiments(reading))
+    if form == "csv":
+        return await _stream_csv(request, reading, wanted)
+    found = await services.history.runs(
+        reading.entity.project, msgspec.structs.replace(wanted, after=after, limit=limit + 1)
+    )
+    shown = found[:limit]
+    shape = RunListShape(
+        entity_ref=reading.entity.ref,
+        runs=[run_shape(run, reading.links) for run in shown],
+        history=history_shape(reading.digest.state),
+        narrowed_to=narrowing_shape(reading.entity),
+        next_cursor=encode_cursor(_position(shown[-1])) if len(found) > limit else None,
+    )
+    return respond(request, Answer(shape, as_of=reading.digest.state.synced_at))
+
+
+def read_filters(request: web.Request) -> RunQuery:
+    """Return the filters that the query names.
+
+    Raises:
+        BadRequestError: Names the parameter.
+    """
+    outcomes = _outcomes(request)
+    phase, experiment = _text(request, "phase"), _text(request, "experiment")
+    since, until = _instant(request, "since"), _instant(request, "until")
+    if since is not None and until is not None and since >= until:
+        raise BadRequestError("Parameter 'since' must lie before 'until'.", parameter="since")
+    phases: Collection[str] | None = None
+    if outcomes is not None:
+        phases = [name for name, outcome in OUTCOME_OF_PHASE.items() if outcome in outcomes]
+    other = outcomes is not None and Outcome.OTHER in outcomes
+    if phase is not None:
+        other_fits = other and phase not in OUTCOME_OF_PHASE
+        phases = [phase] if phases is None or phase in phases or other_fits else []
+        other = False
+    return RunQuery(
+        since_ms=None if since is None else ceil_ms(since),
+        until_ms=None if until is None else ceil_ms(until),
+        experiment_ids=None if experiment is None else (experiment,),
+        phases=phases,
+        other_phases=other,
+    )
+
+
+def csv_text(rows: Sequence[Run], *, header: bool) -> str:
+    """Return runs as CSV (RFC 4180), with the columns' names before them if ``header``."""
+    out = io.StringIO()
+    writer = csv.writer(out)
+    if header:
+        writer.writerow(CSV_COLUMNS)
+    for run in rows:
+        faults = run.faults
+        values = (
+            run.experiment_id,
+            run.experiment_name,
+            run.experiment_run_id,
+            run.phase,
+            run.outcome.value,
+            run.resiliency_score if run.is_scored else None,
+            rfc3339(from_ms(run.created_at_ms)),
+            rfc3339(from_ms(run.updated_at_ms)),
+            run.run_sequence,
+            run.updated_by,
+            faults and faults.passed,
+            faults and faults.failed,
+            faults and faults.total,
+            str(run.removed).lower(),
+        )
+        writer.writerow([_cell(value) for value in values])
+    return out.getvalue()
+
+
+async def _stream_csv(request: web.Request, reading: EntityReading, wanted: RunQuery) -> web.StreamResponse:
+    """Send all runs that are wanted, in steps: neither memory nor the event loop holds them at once."""
+    history = request.app[SERVICES].history
+    name = reading.entity.ref.rpartition("/")[2]
+    response = web.StreamResponse(
+        headers={
+            "Content-Type": "text/csv; charset=utf-8; header=present",
+            "Content-Disposition": f'attachment; filename="{_UNSAFE_IN_NAMES.sub("-", name)}-runs.csv"',
+            "Cache-Control": "private, no-store",
+        }
+    )
+    after: tuple[int, str, str] | None = None
+    while True:
+        part = await history.runs(
+            reading.entity.project, msgspec.structs.replace(wanted, after=after, limit=RUNS_AT_ONCE)
+        )
+        if not response.prepared:
+            # Prepared only now: an error of the first step can still become a problem document.
+            await response.prepare(request)
+        await response.write(csv_text(part, header=after is None).encode())
+        if len(part) < RUNS_AT_ONCE:
+            break
+        after = _position(part[-1])
+    await response.write_eof()
+    return response
+
+
+def _cell(value: object) -> object:
+    """Return a cell; a text that a spreadsheet would run as a formula gets an apostrophe before it."""
+    if isinstance(value, str) and _FORMULA.match(value):
+        return f"'{value}"
+    return "" if value is None else value
+
+
+def _narrowed(wanted: RunQuery, covered: Collection[str] | None) -> RunQuery:
+    if covered is None:
+        return wanted
+    asked = wanted.experiment_ids
+    kept = covered if asked is None else [one for one in asked if one in covered]
+    return msgspec.structs.replace(wanted, experiment_ids=kept)
+
+
+def _position(run: Run) -> tuple[int, str, str]:
+    return run.created_at_ms, run.experiment_id, run.experiment_run_id
+
+
+def _read_after(request: web.Request) -> tuple[int, str, str] | None:
+    after: tuple[int, str, str] | None = decode_cursor(request, tuple[int, str, str])
+    return after
+
+
+def _outcomes(request: web.Request) -> frozenset[Outcome] | None:
+    text = single(request, "outcome")
+    if text is None:
+        return None
+    try:
+        return frozenset(Outcome(name) for name in text.split(","))
+    except ValueError as exc:
+        known = ", ".join(Outcome)
+        raise BadRequestError(
+            f"Parameter 'outcome' must be one or more of {known}, separated by commas.", parameter="outcome"
+        ) from exc
+
+
+def _text(request: web.Request, name: str) -> str | None:
+    text = single(request, name)
+    if text is not None and not 0 < len(text) <= _LONGEST_FILTER:
+        raise BadRequestError(
+            f"Parameter '{name}' must have 1 to {_LONGEST_FILTER} characters.", parameter=name
+        )
+    return text
+
+
+def _instant(request: web.Request, name: str) -> datetime | None:
+    text = single(request, name)
+    return None if text is None else parse_instant(text, name)

@@ -1,0 +1,120 @@
+"""The OpenAPI 3.1 document, made from the table of routes and the structs that are served."""
+
+import re
+from collections.abc import Sequence
+from typing import Any, Final
+
+import msgspec
+
+from sidecar import __version__
+from sidecar.web.auth import KEY_HEADER
+from sidecar.web.route import Parameter, Route
+
+_PATH_PARAMETER: Final = re.compile(r"{(\w+)}")
+_PATH_DESCRIPTIONS: Final = {
+    "kind": "Kind of the entity, such as `component`.",
+    "namespace": "Namespace of the entity, mostly `default`.",
+    "name": "Name of the entity.",
+}
+_STATUS: Final = {
+    400: "A parameter is wrong; `parameter` names it.",
+    401: "No credential, or one that does not hold.",
+    403: "The caller's scopes do not include this.",
+    404: "There is no such thing.",
+    503: "Starting, draining, or the store cannot be read.",
+}
+_PROBLEM: Final = "Problem"
+
+
+def openapi_document(routes: Sequence[Route]) -> dict[str, Any]:
+    """Return the document for the routes of the API (those under ``/api/v1``)."""
+    served = [route for route in routes if route.path.startswith("/api/v1/")]
+    answers = [route.answer for route in served if route.answer is not None]
+    schemas, components = msgspec.json.schema_components(answers, ref_template="#/components/schemas/{name}")
+    schema_of = dict(zip(answers, schemas, strict=True))
+    paths: dict[str, dict[str, Any]] = {}
+    for route in served:
+        schema = schema_of[route.answer] if route.answer is not None else {}
+        paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, schema)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Litmus sidecar for Backstage",
+            "version": __version__,
+            "description": "Chaos engineering of catalog entities, from synchronised Litmus projects.",
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "paths": paths,
+        "components": {
+            "schemas": {**components, _PROBLEM: _problem_schema()},
+            "securitySchemes": {
+                "key": {"type": "apiKey", "in": "header", "name": KEY_HEADER},
+                "bearer": {"type": "http", "scheme": "bearer", "description": "A key as Bearer token."},
+            },
+        },
+        "security": [{"key": []}, {"bearer": []}],
+    }
+
+
+def _operation(route: Route, schema: dict[str, Any]) -> dict[str, Any]:
+    content: dict[str, Any] = {}
+    for content_type in route.content_types:
+        content[content_type] = {
+            "schema": schema if content_type == "application/json" else {"type": "string"}
+        }
+    responses: dict[str, Any] = {"200": {"description": "The answer.", "content": content}}
+    if route.answer is not None:
+        responses["304"] = {"description": "The client has this answer (`If-None-Match`)."}
+    for status in sorted({*route.errors, 401, 403, 503}):
+        responses[str(status)] = {
+            "description": _STATUS[status],
+            "content": {"application/problem+json": {"schema": {"$ref": f"#/components/schemas/{_PROBLEM}"}}},
+        }
+    return {
+        "operationId": route.name,
+        "summary": route.summary,
+        "parameters": [
+            *(_path_parameter(name) for name in _PATH_PARAMETER.findall(route.path)),
+            *(_query_parameter(parameter) for parameter in route.parameters),
+        ],
+        "responses": responses,
+    }
+
+
+def _path_parameter(name: str) -> dict[str, Any]:
+    return {
+        "name": name,
+        "in": "path",
+        "required": True,
+        "description": _PATH_DESCRIPTIONS[name],
+        "schema": {"type": "string", "minLength": 1},
+    }
+
+
+def _query_parameter(parameter: Parameter) -> dict[str, Any]:
+    return {
+        "name": parameter.name,
+        "in": "query",
+        "required": False,
+        "description": parameter.description,
+        "schema": dict(parameter.schema),
+    }
+
+
+def _problem_schema() -> dict[str, Any]:
+    text = {"type": "string"}
+    return {
+        "type": "object",
+        "title": _PROBLEM,
+        "description": "RFC 9457 problem document.",
+        "required": ["type", "title", "status", "detail", "code", "requestID"],
+        "properties": {
+            "type": text,
+            "title": text,
+            "status": {"type": "integer"},
+            "detail": text,
+            "code": {**text, "description": "Stable name of the error."},
+            "requestID": {**text, "description": "Finds the request in the log."},
+            "parameter": {**text, "description": "The parameter to blame, where one is."},
+        },
+    }

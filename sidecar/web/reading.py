@@ -1,0 +1,96 @@
+"""What handlers of entities read together: the entity, its snapshot, its runs, its window."""
+
+from collections.abc import Collection
+from datetime import datetime
+
+import msgspec
+from aiohttp import web
+
+from sidecar.digests import Digest
+from sidecar.errors import NotFoundError, NotReadyError
+from sidecar.insight.links import LitmusLinks
+from sidecar.insight.windows import Window, parse_window
+from sidecar.model import Entity, Section, Snapshot
+from sidecar.services import Services
+from sidecar.web.paging import single
+from sidecar.web.shapes.common import Age, age_of
+
+
+class EntityReading(msgspec.Struct, frozen=True, kw_only=True):
+    """One look at everything that is known of an entity."""
+
+    entity: Entity
+    snapshot: Snapshot | None
+    digest: Digest
+    links: LitmusLinks
+    age: Age
+    now: datetime
+
+    @property
+    def version(self) -> tuple[object, ...]:
+        """What an answer made from this look depends on, parameters and time aside."""
+        freshness = self.snapshot.freshness if self.snapshot else {}
+        return (
+            self.entity,
+            self.snapshot.version if self.snapshot else 0,
+            tuple((section, one.attempted_at, one.error) for section, one in sorted(freshness.items())),
+            self.digest.state,
+            # Staleness can begin by time alone.
+            self.age.stale,
+        )
+
+
+async def read_entity(
+    request: web.Request, services: Services, sections: Collection[Section]
+) -> EntityReading:
+    """Return what is known of the entity that the path names.
+
+    The first reader of a new project waits for its first synchronisation; one
+    that takes too long, or failed, is answered with what there is.
+
+    Raises:
+        NotFoundError: If no such entity names a project.
+    """
+    entity = find_entity(request, services)
+    try:
+        snapshot: Snapshot | None = await services.sync.ensure(entity.project, sections)
+    except NotReadyError:
+        snapshot = services.snapshots.get(entity.project)
+    now = services.clock()
+    return EntityReading(
+        entity=entity,
+        snapshot=snapshot,
+        digest=await services.digests.of(entity.project),
+        links=services.links(entity.project),
+        age=age_of(snapshot, sections, services.intervals, now),
+        now=now,
+    )
+
+
+def find_entity(request: web.Request, services: Services) -> Entity:
+    """Return the entity that the path names; case does not matter, as in Backstage.
+
+    Raises:
+        NotFoundError: If there is none with a Litmus project.
+    """
+    parts = request.match_info
+    ref = f"{parts['kind']}:{parts['namespace']}/{parts['name']}".lower()
+    for entity in services.catalogue.current.entities:
+        if entity.ref == ref:
+            return entity
+    raise NotFoundError("No such entity, or it names no Litmus project (litmuschaos.io/project-id).")
+
+
+def read_window(request: web.Request, now: datetime) -> Window:
+    """Return the window that the query names.
+
+    Raises:
+        BadRequestError: Names the parameter.
+    """
+    return parse_window(
+        now=now,
+        window=single(request, "window"),
+        since=single(request, "since"),
+        until=single(request, "until"),
+        tz=single(request, "tz"),
+    )

@@ -1,0 +1,36 @@
+"""What a route is: its place, who may use it, and what the documentation says of it."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import msgspec
+from aiohttp import web
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class Parameter(msgspec.Struct, frozen=True, kw_only=True):
+    """A query parameter of a route."""
+
+    name: str
+    description: str
+    schema: Mapping[str, Any]
+
+
+class Route(msgspec.Struct, frozen=True, kw_only=True):
+    """One route of the service."""
+
+    method: str
+    """``*``: every method, for an endpoint that words its own refusal."""
+    path: str
+    name: str
+    handler: Handler
+    scope: str | None
+    """What the caller needs; ``None``: the route is public."""
+    summary: str
+    parameters: tuple[Parameter, ...] = ()
+    answer: Any = None
+    """Type of the JSON answer, for the documentation; ``None``: it is not JSON of ours."""
+    content_types: tuple[str, ...] = ("application/json",)
+    errors: tuple[int, ...] = ()
+    """Statuses of problem documents beside those that every private route may answer (401, 403, 429)."""
