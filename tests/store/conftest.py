@@ -1,0 +1,50 @@
+"""Every store under one contract: the fixtures that open it, and what to put in."""
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+
+from sidecar.store.store import Store, open_store
+from tests.store.material import clock
+from tests.store.postgres import PostgresServer, running_server
+
+
+class Opener(Protocol):
+    def __call__(self, url: str) -> AbstractAsyncContextManager[Store]: ...
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    with running_server() as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The address of a new, empty database."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/store.db"
+    server: PostgresServer = request.getfixturevalue("postgres")
+    return server.new_database()
+
+
+@pytest.fixture(params=["memory", "sqlite", "postgresql"])
+def any_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The address of any kind of store, empty."""
+    if request.param == "memory":
+        return "memory:"
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/store.db"
+    server: PostgresServer = request.getfixturevalue("postgres")
+    return server.new_database()
+
+
+@pytest.fixture
+async def store(any_url: str) -> AsyncIterator[Store]:
+    """A store of any kind, as the service opens it."""
+    async with open_store(any_url, clock=clock) as opened:
+        assert opened.health.state == "ok"
+        yield opened

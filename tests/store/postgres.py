@@ -1,0 +1,134 @@
+"""A real PostgreSQL server of the tests' own, on a socket in a directory of its own."""
+
+import contextlib
+import itertools
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+CEILING_SECONDS = 60.0
+
+
+def find_programs() -> Path:
+    """Return the directory of Debian's newest PostgreSQL, or skip; in CI a lack of it fails."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[4]))
+    on_path = shutil.which("initdb")
+    if found:
+        return found[-1].parent
+    if on_path:
+        return Path(on_path).parent
+    message = "initdb is missing; install the package postgresql"
+    if os.environ.get("LITMUS_SIDECAR_CI"):
+        pytest.fail(message)
+    pytest.skip(message)
+
+
+def _unprivileged() -> pwd.struct_passwd | None:
+    """Return who runs the server: it refuses to run as root."""
+    if os.geteuid() != 0:
+        return None
+    try:
+        return pwd.getpwnam("postgres")
+    except KeyError:
+        return pwd.getpwnam("nobody")
+
+
+class PostgresServer:
+    """Started and stopped by tests; its data last as long as the object."""
+
+    def __init__(self, programs: Path, directory: Path) -> None:
+        self._programs = programs
+        self._directory = directory
+        self._data = directory / "data"
+        self._user = _unprivileged()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._names = (f"test_{number}" for number in itertools.count())
+        if self._user is not None:
+            os.chown(directory, self._user.pw_uid, self._user.pw_gid)
+        with self._spawn(
+            "initdb",
+            "--no-sync",
+            "-A",
+            "trust",
+            "-U",
+            "postgres",
+            "-E",
+            "UTF8",
+            "--locale=C",
+            "-D",
+            self._data,
+        ) as initdb:
+            assert initdb.wait() == 0
+
+    def _spawn(self, program: str, *arguments: object) -> "subprocess.Popen[bytes]":
+        user = self._user
+        return subprocess.Popen(  # noqa: S603 - the program is found above, the arguments are ours
+            [self._programs / program, *map(str, arguments)],
+            cwd=self._directory,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            user=user and user.pw_uid,
+            group=user and user.pw_gid,
+            extra_groups=user and [],
+        )
+
+    def start(self) -> None:
+        """Start, and wait until it answers."""
+        self._process = self._spawn(
+            "postgres",
+            *("-D", self._data, "-k", self._directory, "-c", "listen_addresses=", "-F"),
+            *("-c", "max_connections=60", "-c", "shared_buffers=16MB"),
+        )
+        deadline = time.monotonic() + CEILING_SECONDS
+        while True:
+            assert self._process.poll() is None, "the server ended at once"
+            try:
+                self.execute("SELECT 1")
+            except psycopg.OperationalError:
+                assert time.monotonic() < deadline, "the server does not answer"
+                time.sleep(0.02)
+            else:
+                return
+
+    def stop(self) -> None:
+        """Stop at once, as a crash would."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGQUIT)
+            self._process.wait(CEILING_SECONDS)
+            self._process = None
+
+    def execute(self, statement: str, database: str = "postgres") -> None:
+        """Run one statement as superuser."""
+        with psycopg.connect(
+            host=str(self._directory), user="postgres", dbname=database, autocommit=True
+        ) as connection:
+            connection.execute(statement.encode())
+
+    def new_database(self) -> str:
+        """Return the URL of a new, empty database."""
+        name = next(self._names)
+        self.execute(f"CREATE DATABASE {name}")
+        return f"postgresql://postgres@/{name}?host={self._directory}"
+
+
+@contextlib.contextmanager
+def running_server() -> Iterator[PostgresServer]:
+    programs = find_programs()
+    # Short, for a socket's path is; not below pytest's directories, which the server's user may not enter.
+    with tempfile.TemporaryDirectory(prefix="pg-", dir="/tmp") as directory:
+        server = PostgresServer(programs, Path(directory))
+        server.start()
+        try:
+            yield server
+        finally:
+            server.stop()

@@ -1,0 +1,74 @@
+"""The schema: built by steps, once, and as the code describes it."""
+
+import asyncio
+import sys
+from pathlib import Path
+from subprocess import PIPE
+from typing import Any
+
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Connection, create_engine, text
+from sqlalchemy.pool import NullPool
+
+from sidecar.store.database import parse_url
+from sidecar.store.migrating import migrate
+from sidecar.store.schema import metadata
+from sidecar.store.store import open_store
+from tests.store.material import clock, plan_and_take
+
+ROOT = Path(__file__).parents[2]
+
+
+def on_database(url: str, work: Any) -> Any:
+    """Run a function on a synchronous connection and commit."""
+    engine = create_engine(parse_url(url).set(drivername=_driver(url)), poolclass=NullPool)
+    try:
+        with engine.begin() as connection:
+            return work(connection)
+    finally:
+        engine.dispose()
+
+
+def _driver(url: str) -> str:
+    return "sqlite" if url.startswith("sqlite") else "postgresql+psycopg"
+
+
+def test_migrations_build_what_the_tables_say(url: str) -> None:
+    migrate(parse_url(url))
+
+    def differences(connection: Connection) -> list[Any]:
+        return list(compare_metadata(MigrationContext.configure(connection), metadata))
+
+    assert on_database(url, differences) == []
+
+
+async def test_database_of_a_newer_release_is_used_as_it_is(url: str) -> None:
+    migrate(parse_url(url))
+
+    def age(connection: Connection) -> None:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+        connection.execute(text("ALTER TABLE jobs ADD COLUMN note TEXT NOT NULL DEFAULT ''"))
+
+    on_database(url, age)
+    async with open_store(url, clock=clock) as store:
+        await plan_and_take(store)
+        assert store.health.state == "ok"
+
+    def revision(connection: Connection) -> Any:
+        return connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one()
+
+    assert on_database(url, revision) == "9999"
+
+
+async def test_processes_starting_at_once_migrate_once(url: str) -> None:
+    starters = [
+        await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "tests.store.starter", url, cwd=ROOT, stdout=PIPE, stderr=PIPE
+        )
+        for _ in range(3)
+    ]
+
+    answers = [await starter.communicate() for starter in starters]
+
+    assert [answer.decode() for answer, _ in answers] == ["ok\n"] * 3, answers
