@@ -1,0 +1,140 @@
+"""The application on the golden history, at the golden moment: no Litmus, no waiting."""
+
+from collections.abc import AsyncIterator, Collection
+from contextlib import asynccontextmanager
+from datetime import datetime
+
+from aiohttp import web
+
+from sidecar.app import create_app
+from sidecar.config import Config
+from sidecar.digests import Digests
+from sidecar.identity.keys import KeyRing
+from sidecar.insight.links import LitmusLinks
+from sidecar.metrics import Metrics
+from sidecar.model import (
+    Catalog,
+    Entity,
+    Lane,
+    ProjectRef,
+    Run,
+    Section,
+    SectionResult,
+    Snapshot,
+)
+from sidecar.ports import HistoryChange, Job
+from sidecar.replica import Replica
+from sidecar.services import Phase, Services
+from sidecar.snapshots import FIELD_OF_SECTION
+from sidecar.store.memory import MemoryHistory, MemoryLeases, MemorySnapshots
+from sidecar.supervision import Supervisor
+from tests.support.golden import Golden, golden
+
+PROJECT = ProjectRef(instance="default", project_id="golden")
+ENTITY = Entity(
+    ref="component:default/shop",
+    project=PROJECT,
+    title="Shop",
+    owner="group:default/team-a",
+    system="system:default/market",
+    domain="domain:default/commerce",
+)
+PART = Entity(
+    ref="component:default/pay",
+    project=PROJECT,
+    owner="group:default/team-b",
+    experiment_tags=("team-b",),
+)
+
+
+class FixedCatalogue:
+    """Entities that never change."""
+
+    def __init__(self, entities: Collection[Entity]) -> None:
+        self.current = Catalog(entities=tuple(sorted(entities, key=lambda entity: entity.ref)))
+
+    def projects_with_id(self, project_id: str) -> tuple[ProjectRef, ...]:
+        return tuple(
+            sorted({one.project for one in self.current.entities if one.project.project_id == project_id})
+        )
+
+
+class NothingToSync:
+    """Everything was synchronised already."""
+
+    def __init__(self, snapshots: MemorySnapshots) -> None:
+        self._snapshots = snapshots
+
+    async def ensure(self, project: ProjectRef, sections: Collection[Section]) -> Snapshot:
+        del sections
+        snapshot = self._snapshots.get(project)
+        assert snapshot is not None
+        return snapshot
+
+    async def hurry(self, project: ProjectRef) -> None:
+        del project
+
+    def drain(self) -> None:
+        pass
+
+
+def golden_app(
+    *, entities: Collection[Entity] = (ENTITY, PART), more_runs: Collection[Run] = ()
+) -> web.Application:
+    """Return the application, without tasks, with the golden runs (and others) in its history."""
+    known = golden()
+
+    @asynccontextmanager
+    async def services(config: Config) -> AsyncIterator[Services]:
+        leases = MemoryLeases()
+        snapshots, history = MemorySnapshots(leases), MemoryHistory(leases)
+        await leases.plan([Job(project=PROJECT, lane=lane) for lane in Lane], known.now)
+        await _fill(leases, snapshots, history, known, more_runs)
+        yield Services(
+            config=config,
+            clock=lambda: known.now,
+            catalogue=FixedCatalogue(entities),
+            snapshots=snapshots,
+            history=history,
+            digests=Digests(history),
+            sync=NothingToSync(snapshots),
+            replica=Replica(),
+            keys=KeyRing(()),
+            metrics=Metrics("test"),
+            supervisor=Supervisor(),
+            phase=Phase(started_at=known.now),
+            instances=dict,
+            links=lambda project: LitmusLinks(
+                base_url="https://litmus.example.com", account_id="uid", project_id=project.project_id
+            ),
+            litmus_version=lambda _instance: "3.31.0",
+        )
+
+    return create_app(Config(), open_services=services)
+
+
+async def _fill(
+    leases: MemoryLeases,
+    snapshots: MemorySnapshots,
+    history: MemoryHistory,
+    known: Golden,
+    more_runs: Collection[Run],
+) -> None:
+    fast = await leases.take("default", [Lane.FAST], known.now)
+    past = await leases.take("default", [Lane.HISTORY], known.now)
+    assert fast is not None
+    assert past is not None
+    await snapshots.merge(fast, [_section(section, known, known.now) for section in Section])
+    await history.record(
+        past,
+        HistoryChange(
+            state=known.state,
+            runs=[row.run for row in known.rows] + list(more_runs),
+            experiments=known.experiments,
+        ),
+    )
+
+
+def _section(section: Section, known: Golden, now: datetime) -> SectionResult:
+    value = getattr(known.content, FIELD_OF_SECTION[section])
+    return SectionResult(section=section, attempted_at=now, value=value)
