@@ -24,10 +24,10 @@ from sidecar.litmus.documents import SERVER_VERSION
 from sidecar.litmus.source import LitmusSource
 from sidecar.metrics import Metrics, Reading
 from sidecar.model import ProjectRef
-from sidecar.ports import Catalogue, Clock
+from sidecar.ports import Catalogue, Clock, StoreHealth
 from sidecar.replica import Replica
 from sidecar.services import InstanceHealth, Phase, Services
-from sidecar.store.memory import MemoryHistory, MemoryLeases, MemorySnapshots
+from sidecar.store.store import open_store
 from sidecar.supervision import Supervisor
 from sidecar.sync.engine import SyncEngine
 from sidecar.sync.pace import Intervals
@@ -66,22 +66,27 @@ async def open_services(
         ConfigError: If a file that the configuration names cannot be used.
     """
     metrics = Metrics(__version__)
-    leases = MemoryLeases()
-    snapshots = MemorySnapshots(leases)
-    history = MemoryHistory(leases)
     replica = Replica()
     catalogue = FileCatalog(config.catalog.files, [instance.name for instance in config.instances])
     supervisor = Supervisor(lambda task: metrics.task_failures.labels(task).inc())
     phase = Phase(started_at=clock())
     async with AsyncExitStack() as stack:
+        waiting = _Waiting()
+        store = await stack.enter_async_context(
+            open_store(
+                config.store.url.get_secret_value(),
+                clock=clock,
+                on_change=waiting.announce,
+            )
+        )
         clients = {
             instance.name: await stack.enter_async_context(open_client(config, instance, metrics))
             for instance in config.instances
         }
         engine = SyncEngine(
             sources={name: LitmusSource(client, clock) for name, client in clients.items()},
-            snapshots=snapshots,
-            leases=leases,
+            snapshots=store.snapshots,
+            leases=store.leases,
             intervals=Intervals(
                 fast=config.sync.interval, slow=config.sync.slow_interval, active=config.sync.active_interval
             ),
@@ -90,7 +95,9 @@ async def open_services(
             metrics=metrics,
             clock=clock,
         )
-        metrics.observe_with(partial(_readings, catalogue, replica, clients))
+        waiting.engine = engine
+        metrics.observe_with(partial(_readings, catalogue, replica, clients, store.health))
+        await stack.enter_async_context(supervisor.running("store", store.follow))
         for name in clients:
             await stack.enter_async_context(
                 supervisor.running(f"synchronisation of {name}", partial(engine.work, name))
@@ -109,15 +116,16 @@ async def open_services(
             config=config,
             clock=clock,
             catalogue=catalogue,
-            snapshots=snapshots,
-            history=history,
-            digests=Digests(history),
+            snapshots=store.snapshots,
+            history=store.history,
+            digests=Digests(store.history),
             sync=engine,
             replica=replica,
             keys=KeyRing((key.name, key.secret.get_secret_value(), key.scopes) for key in config.auth.keys),
             metrics=metrics,
             supervisor=supervisor,
             phase=phase,
+            store_health=store.health,
             instances=partial(_instances_health, clients),
             links=partial(_links, {instance.name: instance for instance in config.instances}, config),
             litmus_version=versions.get,
@@ -183,6 +191,16 @@ async def serve(
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.remove_signal_handler(number)
         _log.info("ended")
+
+
+class _Waiting:
+    """Passes on what other replicas wrote to those who wait for it; the store opens before the engine."""
+
+    engine: SyncEngine | None = None
+
+    def announce(self, project: ProjectRef) -> None:
+        if self.engine is not None:
+            self.engine.announce(project)
 
 
 def open_client(
@@ -252,7 +270,7 @@ def _instances_health(clients: Mapping[str, LitmusClient]) -> Mapping[str, Insta
 
 
 def _readings(
-    catalogue: Catalogue, replica: Replica, clients: Mapping[str, LitmusClient]
+    catalogue: Catalogue, replica: Replica, clients: Mapping[str, LitmusClient], store: StoreHealth
 ) -> Mapping[str, Reading]:
     """Return the values that other parts keep, for a scrape."""
     stats = replica.stats
@@ -268,6 +286,13 @@ def _readings(
             "1 while an instance is left alone because it did not answer, else 0.",
             {(name,): float(client.breaker.state.value != "closed") for name, client in clients.items()},
             labels=("instance",),
+        ),
+        "litmus_sidecar_store_degraded": Reading(
+            "1 while the database is away and the sidecar goes on in memory, else 0.",
+            {(): float(store.state != "ok")},
+        ),
+        "litmus_sidecar_store_outages": Reading(
+            "Times that the database was lost.", {(): store.outages}, counter=True
         ),
         "litmus_sidecar_graphql_plans_compiled": Reading(
             "GraphQL documents compiled into a plan.", {(): stats.plans_compiled}, counter=True

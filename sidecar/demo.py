@@ -49,6 +49,7 @@ def demo_config(demo: Demo, catalog: Path, port: int) -> Config:
             "slowInterval": {"seconds": 60},
             "activeInterval": {"seconds": 3},
         },
+        "store": {"url": f"sqlite:///{catalog.parent / 'demo.db'}"},
         "metrics": {"public": True},
     }
     litmus = {"baseUrl": demo.default.url, "apiToken": display_token(_DISPLAY_UID)}

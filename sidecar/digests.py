@@ -11,6 +11,7 @@ from typing import Final
 import msgspec
 from cachetools import LRUCache
 
+from sidecar.errors import StoreError
 from sidecar.insight.digest import ProjectRuns, project_runs
 from sidecar.model import HistoryState, ProjectRef, Run
 from sidecar.ports import History, RunQuery
@@ -41,7 +42,7 @@ class Digests:
         """Return the digest of the project's history as it is now; empty before its first synchronisation.
 
         Raises:
-            StoreError: If the history cannot be read.
+            StoreError: If the history cannot be read and never was.
         """
         state = await self._history.state(project)
         kept = self._kept.get(project)
@@ -53,8 +54,14 @@ class Digests:
             task = asyncio.create_task(self._make(project, state))
             self._making[project] = task
             task.add_done_callback(lambda _: self._making.pop(project, None))
-        # Shielded: a reader who leaves must not take the digest away from the others.
-        return await asyncio.shield(task)
+        try:
+            # Shielded: a reader who leaves must not take the digest away from the others.
+            return await asyncio.shield(task)
+        except StoreError:
+            # The last digest, with the state it was made of, beats none while the database is away.
+            if kept is None:
+                raise
+            return kept
 
     async def _make(self, project: ProjectRef, state: HistoryState) -> Digest:
         experiments = await self._history.experiments(project)

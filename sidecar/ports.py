@@ -213,6 +213,26 @@ class HistorySource(Protocol):
         """
 
 
+class StoreHealth(Protocol):
+    """Whether the database is in use."""
+
+    @property
+    def state(self) -> str:
+        """``ok``, or ``degraded`` while everything goes on in memory."""
+
+    @property
+    def reason(self) -> str | None:
+        """Why it is degraded, a stable name; ``None`` while all is well."""
+
+    @property
+    def since(self) -> datetime | None:
+        """Since when it is degraded, UTC."""
+
+    @property
+    def outages(self) -> int:
+        """How often the database was lost since the start."""
+
+
 class Keys(Protocol):
     """The configured keys."""
 

@@ -10,7 +10,7 @@ from sidecar.digests import Digests
 from sidecar.insight.links import LitmusLinks
 from sidecar.metrics import Metrics
 from sidecar.model import Lane, ProjectRef
-from sidecar.ports import Catalogue, Clock, History, Keys, Snapshots, Sync
+from sidecar.ports import Catalogue, Clock, History, Keys, Snapshots, StoreHealth, Sync
 from sidecar.replica import Replica
 from sidecar.supervision import Supervisor
 
@@ -30,7 +30,7 @@ class InstanceHealth:
     """What readiness tells of one Litmus instance."""
 
     breaker: str
-    """``closed``, ``open`` or ``half-open``."""
+    """``closed``, ``open`` or ``half_open``."""
     opened_at: datetime | None
 
 
@@ -50,6 +50,7 @@ class Services:
     metrics: Metrics
     supervisor: Supervisor
     phase: Phase
+    store_health: StoreHealth
     instances: Callable[[], Mapping[str, InstanceHealth]]
     links: Callable[[ProjectRef], LitmusLinks]
     """Deep links into a project's Litmus."""

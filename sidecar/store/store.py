@@ -7,7 +7,7 @@ brings the database back and looks for what other replicas wrote.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -41,7 +41,7 @@ class Store:
     snapshots: Snapshots
     history: History
     health: StoreHealth
-    follow: Callable[[], Awaitable[None]]
+    follow: Callable[[], Coroutine[None, None, None]]
     """Runs until cancelled; to be supervised."""
 
 

@@ -160,7 +160,8 @@ class SyncEngine:
                 if not self._waiting[project]:
                     del self._waiting[project]
 
-    def _announce(self, project: ProjectRef) -> None:
+    def announce(self, project: ProjectRef) -> None:
+        """Wake the readers that wait for the project: its snapshot changed, here or on another replica."""
         for future in self._waiting.get(project, ()):
             if not future.done():
                 future.set_result(None)
@@ -251,7 +252,7 @@ class SyncEngine:
         for result in results:
             known = before.freshness.get(result.section) if before else None
             _log_change(project, result, known.error if known else None)
-        self._announce(project)
+        self.announce(project)
         return snapshot
 
     def _count(self, job: Job, outcome: str, took: timedelta) -> None:

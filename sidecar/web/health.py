@@ -70,6 +70,7 @@ def _status(services: Services, projects: Mapping[str, Snapshot | None], now: da
         any(_errors(snapshot) for snapshot in projects.values())
         or any(health.breaker != "closed" for health in services.instances().values())
         or services.catalogue.current.problems
+        or services.store_health.state != "ok"
     )
     return "degraded" if is_degraded else "ok"
 
@@ -80,6 +81,11 @@ def _detail(services: Services, projects: Mapping[str, Snapshot | None]) -> dict
         "instances": {
             name: {"breaker": health.breaker, "openedAt": rfc3339(health.opened_at)}
             for name, health in services.instances().items()
+        },
+        "store": {
+            "state": services.store_health.state,
+            "reason": services.store_health.reason,
+            "since": rfc3339(services.store_health.since),
         },
         "catalog": {
             "entities": len(services.catalogue.current.entities),

@@ -74,6 +74,7 @@ def app_config(small: Small, directory: Path, **listen: object) -> Path:
         "listen": {"port": 0, **listen},
         "instances": [{"name": "default", "baseUrl": small.simulator.url, "token": "${TOKEN}"}],
         "catalog": {"files": ["catalog-info.yaml"]},
+        "store": {"url": f"sqlite:///{directory / 'sidecar.db'}"},
     }
     litmus = {"baseUrl": "https://litmus.example.com", "apiToken": "eyJhbGciOiJub25lIn0.eyJ1aWQiOiJiIn0."}
     path.write_text(json.dumps({"litmus": litmus, "litmusSidecar": section}))

@@ -26,6 +26,7 @@ from sidecar.ports import HistoryChange, Job
 from sidecar.replica import Replica
 from sidecar.services import Phase, Services
 from sidecar.snapshots import FIELD_OF_SECTION
+from sidecar.store.health import StoreHealth
 from sidecar.store.memory import MemoryHistory, MemoryLeases, MemorySnapshots
 from sidecar.supervision import Supervisor
 from tests.support.golden import Golden, golden
@@ -103,6 +104,7 @@ def golden_app(
             metrics=Metrics("test"),
             supervisor=Supervisor(),
             phase=Phase(started_at=known.now),
+            store_health=StoreHealth(lambda: known.now, "memory:"),
             instances=dict,
             links=lambda project: LitmusLinks(
                 base_url="https://litmus.example.com", account_id="uid", project_id=project.project_id

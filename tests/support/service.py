@@ -91,6 +91,7 @@ def config_for(simulators: Mapping[str, tuple[Simulator, str]], catalog: Path, *
             for name, (simulator, token) in simulators.items()
         ],
         "catalog": {"files": [str(catalog)], "interval": {"milliseconds": 100}},
+        "store": {"url": f"sqlite:///{catalog.parent / 'sidecar.db'}"},
         "sync": {"maxRequestsPerSecond": 200, **QUIET_SYNC},
     }
     for name, value in sections.items():
