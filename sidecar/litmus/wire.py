@@ -37,6 +37,8 @@ class Page(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
     rows: int
     """Elements Litmus sent, null and unusable ones included."""
     items: tuple[T, ...]
+    nulls: int = 0
+    """Null elements: rows that Litmus has and could not give."""
 
 
 def time_ms(value: Number) -> int | None:
@@ -250,7 +252,12 @@ def page_of(total: int, rows: Sequence[R | None] | None, mapping: Callable[[R], 
     """Return a page of mapped rows, without null elements and what ``mapping`` has ``None`` for."""
     rows = rows or ()
     mapped = (mapping(row) for row in rows if row is not None)
-    return Page(total=total, rows=len(rows), items=tuple(row for row in mapped if row is not None))
+    return Page(
+        total=total,
+        rows=len(rows),
+        items=tuple(row for row in mapped if row is not None),
+        nulls=sum(row is None for row in rows),
+    )
 
 
 def _texts(values: Sequence[str | None] | None) -> tuple[str, ...]:
