@@ -277,7 +277,8 @@ class _Step:
             self._project, RunQuery(since_ms=since_ms, phases=_UNFINISHED_PHASES)
         )
         told = KnownRuns(self._told)
-        by_date = increment.experiment_ids is None
+        # A range that holds nothing, not even the run at the watermark, proves nothing.
+        by_date = increment.experiment_ids is None and increment.reading.total
         return [
             run
             for run in stored
