@@ -112,13 +112,17 @@ async def open_services(
         await stack.enter_async_context(
             supervisor.running("catalog", partial(_follow_catalog, catalogue, engine, config))
         )
+        digests = Digests(store.history)
+        await stack.enter_async_context(
+            supervisor.running("digests", partial(digests.keep_warm, lambda: engine.projects))
+        )
         yield Services(
             config=config,
             clock=clock,
             catalogue=catalogue,
             snapshots=store.snapshots,
             history=store.history,
-            digests=Digests(store.history),
+            digests=digests,
             sync=engine,
             replica=replica,
             keys=KeyRing((key.name, key.secret.get_secret_value(), key.scopes) for key in config.auth.keys),

@@ -103,7 +103,7 @@ class SqlHistory:
         """See :meth:`ports.History.runs`."""
         order = (runs.c.created_at_ms, runs.c.experiment_id, runs.c.experiment_run_id)
         statement = (
-            select(runs)
+            select(*_RUN_COLUMNS)
             .where(runs.c.project == project_key(project), *_conditions(query))
             .order_by(*(column.desc() for column in order))
             .limit(query.limit)
@@ -168,7 +168,7 @@ async def _load_same(connection: AsyncConnection, project: int, told: Collection
     for start in range(0, len(wanted), CHUNK):
         chunk = wanted[start : start + CHUNK]
         rows = await connection.execute(
-            select(runs).where(
+            select(*_RUN_COLUMNS).where(
                 runs.c.project == project,
                 runs.c.experiment_id.in_({run.experiment_id for run in chunk}),
                 or_(
@@ -240,25 +240,20 @@ def _run_values(project: int, run: Run) -> dict[str, object]:
     }
 
 
+_RUN_COLUMNS: Final = tuple(runs.c[field.name] for field in msgspec.structs.fields(Run))
+"""The columns of a run, in the order of its fields: they are read by the thousand."""
+_FAULTS_AT: Final = next(place for place, column in enumerate(_RUN_COLUMNS) if column.name == "faults")
+_RUN_FIELDS: Final = tuple(column.name for column in _RUN_COLUMNS)
+
+
 def _run(row: Row[Any]) -> Run:
-    return Run(
-        experiment_id=row.experiment_id,
-        experiment_name=row.experiment_name,
-        experiment_run_id=row.experiment_run_id,
-        phase=row.phase,
-        resiliency_score=row.resiliency_score,
-        created_at_ms=row.created_at_ms,
-        updated_at_ms=row.updated_at_ms,
-        run_sequence=row.run_sequence,
-        updated_by=row.updated_by,
-        faults=_faults(row.faults),
-        removed=row.removed,
-    )
+    values = dict(zip(_RUN_FIELDS, row, strict=True))
+    if row[_FAULTS_AT] is not None:
+        values["faults"] = _faults(row[_FAULTS_AT])
+    return Run(**values)
 
 
-def _faults(text: str | None) -> Faults | None:
-    if text is None:
-        return None
+def _faults(text: str) -> Faults:
     passed, failed, awaited, stopped, na, total = msgspec.json.decode(text, type=list[int])
     return Faults(passed=passed, failed=failed, awaited=awaited, stopped=stopped, na=na, total=total)
 
