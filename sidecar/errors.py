@@ -223,3 +223,92 @@ class AccessDeniedError(UpstreamError):
     """
 
     code = "upstream_denied"
+
+
+class UpstreamAnswerLostError(UpstreamError):
+    """An action was sent and its answer did not arrive: Litmus may have done it."""
+
+    code = "upstream_answer_lost"
+
+
+class ActionRefusedError(SidecarError):
+    """An action makes no sense as things stand; Litmus was not asked. Subclasses say why."""
+
+    code = "action_refused"
+    status = 409
+
+
+class ExperimentUnknownError(ActionRefusedError):
+    """The project has no such experiment."""
+
+    code = "experiment_unknown"
+    status = 404
+
+
+class ExperimentRemovedError(ActionRefusedError):
+    """The project had the experiment, and Litmus deleted it."""
+
+    code = "experiment_removed"
+    status = 410
+
+
+class ExperimentNotCoveredError(ActionRefusedError):
+    """The experiment lies outside of what the caller's entities are narrowed to."""
+
+    code = "experiment_not_covered"
+    status = 403
+
+
+class InfrastructureInactiveError(ActionRefusedError):
+    """The agent that would have to do it is not connected."""
+
+    code = "infrastructure_inactive"
+
+
+class InfrastructureMissingError(ActionRefusedError):
+    """The infrastructure of the experiment is gone from Litmus."""
+
+    code = "infrastructure_missing"
+
+
+class AlreadyRunningError(ActionRefusedError):
+    """A run of the experiment is unfinished, and a second one was not forced."""
+
+    code = "already_running"
+
+
+class ExperimentScheduledError(ActionRefusedError):
+    """A scheduled experiment cannot be run: Litmus would start its schedule and no run."""
+
+    code = "experiment_scheduled"
+
+
+class ExperimentNotScheduledError(ActionRefusedError):
+    """An experiment without a schedule cannot be switched: Litmus would damage it."""
+
+    code = "experiment_not_scheduled"
+
+
+class RunUnknownError(ActionRefusedError):
+    """The experiment has no such run, or none that could be stopped."""
+
+    code = "run_unknown"
+    status = 404
+
+
+class RunFinishedError(ActionRefusedError):
+    """The run is over; stopping it would overwrite its result."""
+
+    code = "run_finished"
+
+
+class TokenRoleError(ActionRefusedError):
+    """The sidecar's own token may not do this in the project."""
+
+    code = "token_role_insufficient"
+
+
+class IdempotencyKeyReusedError(ActionRefusedError):
+    """The Idempotency-Key was used for another action."""
+
+    code = "idempotency_key_reused"
