@@ -10,12 +10,11 @@ import asyncio
 import random
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from datetime import timedelta
 from typing import Final
 
 import structlog
 
-from sidecar.errors import DrainingError, LeaseLostError, NotReadyError, StoreError
+from sidecar.errors import DrainingError, LeaseLostError, NotReadyError
 from sidecar.metrics import Metrics
 from sidecar.model import (
     LANE_OF_SECTION,
@@ -29,16 +28,12 @@ from sidecar.model import (
 )
 from sidecar.ports import Clock, Job, Lease, Leases, ProjectSource, Snapshots
 from sidecar.snapshots import was_attempted
+from sidecar.sync.history import history_may_differ
 from sidecar.sync.pace import Intervals, pause_after
-
-MAX_IDLE: Final = timedelta(seconds=5)
-"""A worker looks for work at least so often: another replica may have changed what is due."""
+from sidecar.sync.working import OK, Bell, Worker, guarded
 
 LANES: Final = (Lane.FAST, Lane.SLOW)
 """What the workers for sections take."""
-
-COLLECT_TIMEOUT_SECONDS: Final = 100.0
-"""Longest a lane may take; below the time of a lease."""
 
 _log = structlog.get_logger(__name__)
 
@@ -57,6 +52,7 @@ class SyncEngine:
         wait_seconds: float,
         metrics: Metrics,
         clock: Clock,
+        history_bell: Bell | None = None,
         chance: random.Random | None = None,
     ) -> None:
         """Take what it needs; nothing runs before :meth:`work`.
@@ -70,6 +66,8 @@ class SyncEngine:
             wait_seconds: Longest a reader waits for a first attempt.
             metrics: Counted into.
             clock: The time.
+            history_bell: Wakes the history's workers too. With it jobs of the history are planned, and
+                hurried when a fast one brings news; ``None``: no history is kept.
             chance: Source of jitter; seeded by tests.
         """
         self._sources = sources
@@ -78,14 +76,15 @@ class SyncEngine:
         self._intervals = intervals
         self._workers = workers
         self._wait_seconds = wait_seconds
-        self._metrics = metrics
         self._clock = clock
+        self._has_history = history_bell is not None
+        self._bell = history_bell or Bell()
+        self._worker = Worker(LANES, self._run, leases=leases, bell=self._bell, metrics=metrics, clock=clock)
         self._chance = chance or random.Random()  # noqa: S311 - spreads load, guards nothing
         self._projects: frozenset[ProjectRef] = frozenset()
         self._draining = False
         self._preferred: set[ProjectRef] = set()
         """Projects that a reader waits for, put before all others once."""
-        self._wake: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
         self._waiting: defaultdict[ProjectRef, set[asyncio.Future[None]]] = defaultdict(set)
 
     @property
@@ -96,19 +95,20 @@ class SyncEngine:
     async def plan(self, projects: Collection[ProjectRef]) -> None:
         """Keep exactly these projects synchronised; those of unknown instances are left out."""
         kept = frozenset(ref for ref in projects if ref.instance in self._sources)
+        lanes = (*LANES, Lane.HISTORY) if self._has_history else LANES
         await self._leases.plan(
-            [Job(project=ref, lane=lane) for ref in kept for lane in LANES], self._clock()
+            [Job(project=ref, lane=lane) for ref in kept for lane in lanes], self._clock()
         )
         await self._snapshots.retain(kept)
         self._projects = kept
         self._preferred &= kept
-        self._wake_all()
+        self._bell.ring()
 
     async def work(self, instance: str) -> None:
         """Run the workers of one instance until cancelled."""
         async with asyncio.TaskGroup() as group:
             for _ in range(self._workers):
-                group.create_task(self._work(instance))
+                group.create_task(self._worker.work(instance))
 
     async def ensure(self, project: ProjectRef, sections: Collection[Section]) -> Snapshot:
         """See :meth:`ports.Sync.ensure`."""
@@ -141,7 +141,7 @@ class SyncEngine:
     async def _hurry(self, project: ProjectRef, lanes: Collection[Lane], *, again: bool) -> None:
         for lane in lanes:
             await self._leases.hurry(Job(project=project, lane=lane), self._clock(), again=again)
-        self._wake_all()
+        self._bell.ring()
 
     async def _first_attempt(self, project: ProjectRef, sections: Collection[Section]) -> Snapshot:
         """Wait until all sections were attempted; a waiter who leaves cancels nobody else."""
@@ -166,80 +166,35 @@ class SyncEngine:
             if not future.done():
                 future.set_result(None)
 
-    def _wake_all(self) -> None:
-        for instance in self._sources:
-            self._wake.pop(instance, asyncio.Event()).set()
-
-    async def _work(self, instance: str) -> None:
-        while True:
-            try:
-                lease = await self._leases.take(instance, LANES, self._clock())
-                if lease is None:
-                    await self._idle(instance)
-                else:
-                    await self._run(lease)
-            except StoreError as exc:
-                _log.warning(
-                    "store could not be used for synchronisation", instance=instance, reason=str(exc)
-                )
-                await asyncio.sleep(MAX_IDLE.total_seconds())
-
-    async def _idle(self, instance: str) -> None:
-        wake = self._wake[instance]
-        due = await self._leases.next_due(instance, LANES)
-        pause = MAX_IDLE if due is None else min(max(due - self._clock(), timedelta(0)), MAX_IDLE)
-        try:
-            async with asyncio.timeout(pause.total_seconds()):
-                await wake.wait()
-        except TimeoutError:
-            return
-
     async def _run(self, lease: Lease) -> None:
-        """Run one job from lease to release; the lease is given back even if we are cancelled."""
-        job = lease.job
-        started = self._clock()
-        if lease.due_at is not None:
-            self._metrics.sync_lag_seconds.labels(job.project.instance).set(
-                (started - lease.due_at).total_seconds()
-            )
-        due_at, failed = started, False
-        try:
-            results = await self._collect(job)
+        async with self._worker.holding(lease) as attempt:
+            results = await self._collect(lease.job)
             codes = [result.error.code for result in results if result.error is not None]
-            failed = bool(codes)
+            attempt.outcome = codes[0] if codes else OK
             snapshot = await self._record(lease, results)
             now = self._clock()
             pause = pause_after(
-                job.lane,
+                lease.job.lane,
                 snapshot,
-                failures=lease.failures + 1 if failed else 0,
+                failures=lease.failures + 1 if attempt.failed else 0,
                 intervals=self._intervals,
                 now=now,
                 chance=self._chance,
             )
             # Counted from the start, so that a slow Litmus does not lengthen the interval.
-            due_at = max(started + pause, now)
-            self._count(job, codes[0] if codes else "ok", now - started)
-        finally:
-            await self._leases.release(lease, due_at, failed=failed)
+            attempt.due_at = max(attempt.started_at + pause, now)
 
     async def _collect(self, job: Job) -> Sequence[SectionResult]:
         attempted_at = self._clock()
         previous = self._snapshots.get(job.project)
-        try:
-            async with asyncio.timeout(COLLECT_TIMEOUT_SECONDS):
-                return await self._sources[job.project.instance].collect(job.project, job.lane, previous)
-        except TimeoutError:
-            error = SectionError(code="upstream_timeout", message="Litmus took too long to answer.")
-        except Exception:  # noqa: BLE001 - a bug met in one project's data must not stop the others
-            _log.exception("synchronisation failed unexpectedly", project=str(job.project), lane=job.lane)
-            error = SectionError(
-                code="internal", message="The sidecar failed to read this; its log says why."
-            )
-        return [
-            SectionResult(section=section, attempted_at=attempted_at, error=error)
-            for section in SECTIONS_OF_LANE[job.lane]
-        ]
+        source = self._sources[job.project.instance]
+        results = await guarded(job, source.collect(job.project, job.lane, previous))
+        if isinstance(results, SectionError):
+            return [
+                SectionResult(section=section, attempted_at=attempted_at, error=results)
+                for section in SECTIONS_OF_LANE[job.lane]
+            ]
+        return results
 
     async def _record(self, lease: Lease, results: Sequence[SectionResult]) -> Snapshot | None:
         project = lease.job.project
@@ -253,12 +208,13 @@ class SyncEngine:
             known = before.freshness.get(result.section) if before else None
             _log_change(project, result, known.error if known else None)
         self.announce(project)
+        if (
+            self._has_history
+            and lease.job.lane is Lane.FAST
+            and history_may_differ(before.content if before else None, snapshot.content)
+        ):
+            await self._hurry(project, (Lane.HISTORY,), again=True)
         return snapshot
-
-    def _count(self, job: Job, outcome: str, took: timedelta) -> None:
-        labels = (job.project.instance, job.lane.value)
-        self._metrics.sync_attempts.labels(*labels, outcome).inc()
-        self._metrics.sync_seconds.labels(*labels).observe(took.total_seconds())
 
 
 def _log_change(project: ProjectRef, result: SectionResult, error_before: SectionError | None) -> None:

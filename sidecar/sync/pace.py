@@ -14,6 +14,9 @@ JITTER: Final = 0.1
 
 FIRST_RETRY: Final = timedelta(seconds=5)
 
+BETWEEN_STEPS: Final = timedelta(milliseconds=200)
+"""Between two steps of a back-fill: room for others' requests and writes."""
+
 
 class Intervals(msgspec.Struct, frozen=True, kw_only=True):
     """How often Litmus is asked for one project."""
@@ -57,4 +60,21 @@ def pause_after(
         first = min(FIRST_RETRY, intervals.active)
         # The exponent is capped: 2 ** 1000 is no number of seconds.
         pause = min(first * 2 ** min(failures - 1, 16), intervals.fast)
+    return pause * chance.uniform(1 - JITTER, 1 + JITTER)
+
+
+def pause_after_step(*, more: bool, failures: int, intervals: Intervals, chance: random.Random) -> timedelta:
+    """Return how long to wait before the next step of a project's history.
+
+    Args:
+        more: Whether the step left work that can be done at once.
+        failures: Failed steps in a row, this one included; 0 after success.
+        intervals: The configured intervals.
+        chance: Source of the jitter.
+
+    Failures back off up to the slow interval: nobody waits for the history.
+    """
+    pause = BETWEEN_STEPS if more else intervals.slow
+    if failures:
+        pause = min(FIRST_RETRY * 2 ** min(failures - 1, 16), intervals.slow)
     return pause * chance.uniform(1 - JITTER, 1 + JITTER)

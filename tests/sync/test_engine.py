@@ -23,6 +23,7 @@ from sidecar.model import (
 from sidecar.store.memory import MemoryLeases, MemorySnapshots
 from sidecar.sync.engine import SyncEngine
 from sidecar.sync.pace import Intervals
+from sidecar.sync.working import Bell
 from tests.support.service import eventually
 
 SHOP = ProjectRef(instance="default", project_id="shop")
@@ -65,7 +66,7 @@ class ObedientSource:
 class Bench:
     """An engine on memory, and what it works with."""
 
-    def __init__(self, *, fast: timedelta = HOUR, wait_seconds: float = 10.0) -> None:
+    def __init__(self, *, fast: timedelta = HOUR, wait_seconds: float = 10.0, history: bool = False) -> None:
         self.source = ObedientSource()
         self.leases = MemoryLeases()
         self.snapshots = MemorySnapshots(self.leases)
@@ -78,6 +79,7 @@ class Bench:
             wait_seconds=wait_seconds,
             metrics=Metrics("test"),
             clock=lambda: datetime.now(UTC),
+            history_bell=Bell() if history else None,
             chance=random.Random(1),  # noqa: S311 - spreads load, guards nothing
         )
 
@@ -228,3 +230,33 @@ async def test_a_lease_is_given_back_when_the_worker_is_cancelled() -> None:
         await eventually(lambda: len(bench.source.asked) == 2)
     lease = await bench.leases.take("default", [Lane.FAST], datetime.now(UTC))
     assert lease is not None
+
+
+async def test_without_a_history_none_is_planned() -> None:
+    bench = Bench()
+    await bench.engine.plan([SHOP])
+    assert await bench.leases.next_due("default", [Lane.HISTORY]) is None
+
+
+async def test_the_history_is_hurried_by_news_and_left_alone_without() -> None:
+    bench = Bench(history=True)
+    await bench.engine.plan([SHOP])
+    lease = await bench.leases.take("default", [Lane.HISTORY], datetime.now(UTC))
+    assert lease is not None
+    later = datetime.now(UTC) + HOUR
+    await bench.leases.release(lease, later, failed=False)
+    async with bench.working(SHOP):
+        await eventually(lambda: bench.asked(SHOP, Lane.FAST) == 1)
+        await eventually(lambda: is_hurried(bench))
+        lease = await bench.leases.take("default", [Lane.HISTORY], datetime.now(UTC))
+        assert lease is not None
+        await bench.leases.release(lease, later, failed=False)
+        await bench.engine.hurry(SHOP)
+        await eventually(lambda: bench.asked(SHOP, Lane.SLOW) == 2)
+        await eventually(lambda: bench.asked(SHOP, Lane.FAST) == 2)
+        assert await bench.leases.next_due("default", [Lane.HISTORY]) == later
+
+
+async def is_hurried(bench: Bench) -> bool:
+    due = await bench.leases.next_due("default", [Lane.HISTORY])
+    return due is not None and due < datetime.now(UTC)

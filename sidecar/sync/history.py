@@ -1,0 +1,164 @@
+"""Keeps the run history growing: one step after another, behind the fast lane.
+
+What a step reads is the source's business (``litmus.history``). Here: whose
+turn it is, recording under the lease, the pace, and pruning by retention.
+"""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import timedelta
+from typing import Final
+
+import structlog
+
+from sidecar.errors import LeaseLostError, StoreError
+from sidecar.metrics import Metrics
+from sidecar.model import Content, Lane, SectionError
+from sidecar.ports import Clock, History, HistorySource, Lease, Leases, Snapshots
+from sidecar.sync.pace import Intervals, pause_after_step
+from sidecar.sync.working import Attempt, Bell, Worker, guarded
+
+FAST_MAY_LAG: Final = timedelta(seconds=3)
+"""While a fast job of the instance is overdue by more, the history waits."""
+LONGEST_WAY: Final = timedelta(minutes=1)
+"""The longest it waits: where the fast lane is always behind, history still grows, slowly."""
+WAY_CHECKED_EVERY: Final = timedelta(seconds=1)
+
+PRUNED_AT_ONCE: Final = 500
+PRUNE_PAUSE: Final = timedelta(milliseconds=200)
+PRUNE_EVERY: Final = timedelta(days=1)
+PRUNE_RETRY: Final = timedelta(minutes=5)
+
+Sleep = Callable[[float], Awaitable[None]]
+
+_log = structlog.get_logger(__name__)
+
+
+class HistoryWorker:
+    """Runs the jobs of :attr:`Lane.HISTORY`, one at a time per instance."""
+
+    def __init__(
+        self,
+        *,
+        sources: Mapping[str, HistorySource],
+        history: History,
+        snapshots: Snapshots,
+        leases: Leases,
+        intervals: Intervals,
+        metrics: Metrics,
+        clock: Clock,
+        bell: Bell | None = None,
+        chance: random.Random | None = None,
+        sleep: Sleep = asyncio.sleep,
+    ) -> None:
+        """Take what it needs; nothing runs before :meth:`work`.
+
+        Args:
+            sources: One per instance, by name.
+            history: Where steps are recorded.
+            snapshots: What the source begins from.
+            leases: What is due; jobs are planned by the engine.
+            intervals: The pace; steps follow at the slow interval once all is read.
+            metrics: Counted into.
+            clock: The time.
+            bell: The engine's, so that a hurried job begins at once.
+            chance: Source of jitter; seeded by tests.
+            sleep: Waits for the fast lane.
+        """
+        self._sources = sources
+        self._history = history
+        self._snapshots = snapshots
+        self._leases = leases
+        self._intervals = intervals
+        self._clock = clock
+        self._chance = chance or random.Random()  # noqa: S311 - spreads load, guards nothing
+        self._sleep = sleep
+        self._worker = Worker(
+            (Lane.HISTORY,),
+            self._run,
+            leases=leases,
+            bell=bell or Bell(),
+            metrics=metrics,
+            clock=clock,
+            give_way=self._give_way,
+        )
+
+    async def work(self, instance: str) -> None:
+        """Work on one instance until cancelled."""
+        await self._worker.work(instance)
+
+    async def _give_way(self, instance: str) -> None:
+        """Wait while the fast lane is behind; a history that is a minute older hurts nobody."""
+        give_up_at = self._clock() + LONGEST_WAY
+        while (now := self._clock()) < give_up_at:
+            due = await self._leases.next_due(instance, (Lane.FAST,))
+            if due is None or now - due <= FAST_MAY_LAG:
+                return
+            await self._sleep(WAY_CHECKED_EVERY.total_seconds())
+
+    async def _run(self, lease: Lease) -> None:
+        async with self._worker.holding(lease) as attempt:
+            more = await self._step(lease, attempt)
+            pause = pause_after_step(
+                more=more,
+                failures=lease.failures + 1 if attempt.failed else 0,
+                intervals=self._intervals,
+                chance=self._chance,
+            )
+            attempt.due_at = self._clock() + pause
+
+    async def _step(self, lease: Lease, attempt: Attempt) -> bool:
+        """Take one step and record it; tell whether more is due at once."""
+        job = lease.job
+        state = await self._history.state(job.project)
+        source = self._sources[job.project.instance]
+        found = await guarded(job, source.step(job.project, state, self._snapshots.get(job.project)))
+        if isinstance(found, SectionError):
+            attempt.outcome = found.code
+            if not lease.failures:
+                _log.warning("history waits", project=str(job.project), code=found.code, reason=found.message)
+            return False
+        if lease.failures:
+            _log.info("history goes on", project=str(job.project))
+        change, more = found
+        try:
+            await self._history.record(lease, change)
+        except LeaseLostError as exc:
+            _log.warning("history step dropped", project=str(job.project), reason=str(exc))
+        return more
+
+
+def history_may_differ(before: Content | None, after: Content) -> bool:
+    """Tell whether a fast synchronisation shows news that the history should follow at once."""
+    return before is None or (before.run_stats, _traces(before)) != (after.run_stats, _traces(after))
+
+
+def _traces(content: Content) -> dict[str, object]:
+    """Return of each experiment what the history keeps or is led by."""
+    return {
+        experiment.experiment_id: (experiment.name, experiment.tags, experiment.recent_runs)
+        for experiment in content.experiments or ()
+    }
+
+
+async def retain(
+    history: History, retention: timedelta, clock: Clock, *, sleep: Sleep = asyncio.sleep
+) -> None:
+    """Forget runs that were created longer ago than ``retention``, every day, until cancelled.
+
+    In small steps with pauses: the store has one writer, and others need it too.
+    """
+    while True:
+        try:
+            pruned = await history.prune(_before_ms(clock, retention), PRUNED_AT_ONCE)
+        except StoreError as exc:
+            _log.warning("history could not be pruned", reason=str(exc))
+            pause = PRUNE_RETRY
+        else:
+            pause = PRUNE_PAUSE if pruned >= PRUNED_AT_ONCE else PRUNE_EVERY
+        await sleep(pause.total_seconds())
+
+
+def _before_ms(clock: Clock, retention: timedelta) -> int:
+    return int((clock() - retention).timestamp() * 1000)

@@ -1,0 +1,148 @@
+"""How every worker takes a job, holds its lease and gives it back.
+
+What is done with a job is its owner's business (``engine``, ``history``).
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+from typing import Final, TypeVar
+
+import structlog
+
+from sidecar.errors import StoreError, UpstreamError
+from sidecar.metrics import Metrics
+from sidecar.model import Lane, SectionError
+from sidecar.ports import Clock, Job, Lease, Leases
+
+T = TypeVar("T")
+
+MAX_IDLE: Final = timedelta(seconds=5)
+"""A worker looks for work at least so often: another replica may have changed what is due."""
+JOB_TIMEOUT_SECONDS: Final = 100.0
+"""Longest a job may take; below the time of a lease."""
+OK: Final = "ok"
+
+_log = structlog.get_logger(__name__)
+
+
+class Bell:
+    """Wakes idle workers: something may have fallen due."""
+
+    def __init__(self) -> None:
+        self._next = asyncio.Event()
+
+    def ring(self) -> None:
+        """Wake all who listen."""
+        rung, self._next = self._next, asyncio.Event()
+        rung.set()
+
+    def listen(self) -> asyncio.Event:
+        """Return what the next ring sets; listen before looking whether there is work."""
+        return self._next
+
+
+class Attempt:
+    """One run of a job, to be filled in while its lease is held."""
+
+    def __init__(self, started_at: datetime) -> None:
+        self.started_at = started_at
+        self.due_at = started_at
+        """When the job falls due again; at once if nobody said."""
+        self.outcome = OK
+        """``ok``, or the code of the first error."""
+
+    @property
+    def failed(self) -> bool:
+        """Whether the attempt counts as a failure."""
+        return self.outcome != OK
+
+
+class Worker:
+    """Runs due jobs of some lanes, one after the other."""
+
+    def __init__(
+        self,
+        lanes: Collection[Lane],
+        run: Callable[[Lease], Awaitable[None]],
+        *,
+        leases: Leases,
+        bell: Bell,
+        metrics: Metrics,
+        clock: Clock,
+        give_way: Callable[[str], Awaitable[None]] | None = None,
+    ) -> None:
+        """Take what it needs; ``give_way`` is awaited, with the instance, before a job is taken."""
+        self._lanes = lanes
+        self._run = run
+        self._leases = leases
+        self._bell = bell
+        self._metrics = metrics
+        self._clock = clock
+        self._give_way = give_way
+
+    async def work(self, instance: str) -> None:
+        """Work on an instance's jobs until cancelled."""
+        while True:
+            try:
+                if self._give_way is not None:
+                    await self._give_way(instance)
+                heard = self._bell.listen()
+                lease = await self._leases.take(instance, self._lanes, self._clock())
+                if lease is None:
+                    await self._idle(instance, heard)
+                else:
+                    await self._run(lease)
+            except StoreError as exc:
+                _log.warning(
+                    "store could not be used for synchronisation", instance=instance, reason=str(exc)
+                )
+                await asyncio.sleep(MAX_IDLE.total_seconds())
+
+    async def _idle(self, instance: str, heard: asyncio.Event) -> None:
+        due = await self._leases.next_due(instance, self._lanes)
+        pause = MAX_IDLE if due is None else min(max(due - self._clock(), timedelta(0)), MAX_IDLE)
+        try:
+            async with asyncio.timeout(pause.total_seconds()):
+                await heard.wait()
+        except TimeoutError:
+            return
+
+    @asynccontextmanager
+    async def holding(self, lease: Lease) -> AsyncIterator[Attempt]:
+        """Run one job from lease to release; the lease is given back even if we are cancelled."""
+        job = lease.job
+        attempt = Attempt(self._clock())
+        if lease.due_at is not None and job.lane is not Lane.HISTORY:
+            self._metrics.sync_lag_seconds.labels(job.project.instance).set(
+                (attempt.started_at - lease.due_at).total_seconds()
+            )
+        try:
+            yield attempt
+            took = self._clock() - attempt.started_at
+            labels = (job.project.instance, job.lane.value)
+            self._metrics.sync_attempts.labels(*labels, attempt.outcome).inc()
+            self._metrics.sync_seconds.labels(*labels).observe(took.total_seconds())
+        finally:
+            await self._leases.release(lease, attempt.due_at, failed=attempt.failed)
+
+
+async def guarded(job: Job, reading: Awaitable[T]) -> T | SectionError:
+    """Return what reading the project brought, or why it failed.
+
+    Raises:
+        StoreError: If our own store is to blame.
+    """
+    try:
+        async with asyncio.timeout(JOB_TIMEOUT_SECONDS):
+            return await reading
+    except TimeoutError:
+        return SectionError(code="upstream_timeout", message="Litmus took too long to answer.")
+    except UpstreamError as exc:
+        return SectionError(code=exc.code, message=str(exc))
+    except StoreError:
+        raise
+    except Exception:  # noqa: BLE001 - a bug met in one project's data must not stop the others
+        _log.exception("synchronisation failed unexpectedly", project=str(job.project), lane=job.lane)
+        return SectionError(code="internal", message="The sidecar failed to read this; its log says why.")

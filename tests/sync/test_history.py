@@ -1,0 +1,247 @@
+"""The history worker with sources that do as they are told."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from sidecar.errors import StoreError, UpstreamUnavailableError
+from sidecar.metrics import Metrics
+from sidecar.model import HistoryState, Lane, ProjectRef, Run, Snapshot
+from sidecar.ports import HistoryChange, Job, RunQuery
+from sidecar.store.memory import MemoryHistory, MemoryLeases, MemorySnapshots
+from sidecar.sync.history import PRUNED_AT_ONCE, HistoryWorker, history_may_differ, retain
+from sidecar.sync.pace import Intervals
+from tests.support.builders import NOW, content, experiment, project, recent_run, run_stats
+from tests.support.histories import ms, run
+from tests.support.service import eventually
+
+SHOP, BANK = project("shop"), project("bank")
+HOUR = timedelta(hours=1)
+
+
+class ObedientHistory:
+    """Finds one run per step, as many steps as it is told; or fails, crashes, waits."""
+
+    def __init__(self) -> None:
+        self.asked: list[ProjectRef] = []
+        self.steps: dict[ProjectRef, int] = {}
+        self.failing: dict[ProjectRef, Exception] = {}
+        self.at_once = 0
+        self.most_at_once = 0
+
+    async def step(
+        self, project: ProjectRef, state: HistoryState, snapshot: Snapshot | None
+    ) -> tuple[HistoryChange, bool]:
+        del snapshot
+        self.asked.append(project)
+        self.at_once += 1
+        self.most_at_once = max(self.most_at_once, self.at_once)
+        await asyncio.sleep(0)
+        self.at_once -= 1
+        if project in self.failing:
+            raise self.failing[project]
+        self.steps[project] = self.steps.get(project, 1) - 1
+        found = run(NOW + timedelta(seconds=len(self.asked)))
+        return HistoryChange(state=state, runs=[found]), self.steps[project] > 0
+
+
+class Bench:
+    """A worker on memory."""
+
+    def __init__(self, *, slow: timedelta = HOUR) -> None:
+        self.source = ObedientHistory()
+        self.leases = MemoryLeases()
+        self.snapshots = MemorySnapshots(self.leases)
+        self.history = MemoryHistory(self.leases)
+        self.metrics = Metrics("test")
+        self.pauses: list[float] = []
+        self.worker = HistoryWorker(
+            sources={"default": self.source},
+            history=self.history,
+            snapshots=self.snapshots,
+            leases=self.leases,
+            intervals=Intervals(fast=slow, slow=slow, active=slow),
+            metrics=self.metrics,
+            clock=lambda: datetime.now(UTC),
+            chance=random.Random(1),  # noqa: S311 - spreads load, guards nothing
+            sleep=self._sleep,
+        )
+
+    async def _sleep(self, seconds: float) -> None:
+        self.pauses.append(seconds)
+        await asyncio.sleep(0.01)
+
+    async def runs(self, project: ProjectRef) -> list[Run]:
+        return list(await self.history.runs(project, RunQuery()))
+
+    def counted(self, outcome: str) -> float:
+        labels = {"instance": "default", "lane": "history", "outcome": outcome}
+        return self.metrics.registry.get_sample_value("litmus_sidecar_sync_attempts_total", labels) or 0.0
+
+    @asynccontextmanager
+    async def working(self, *jobs: Job) -> AsyncIterator[None]:
+        await self.leases.plan(jobs, datetime.now(UTC))
+        task = asyncio.create_task(self.worker.work("default"))
+        try:
+            yield
+        finally:
+            task.cancel()
+            await asyncio.wait([task])
+
+
+def history_of(project: ProjectRef) -> Job:
+    return Job(project=project, lane=Lane.HISTORY)
+
+
+async def test_steps_follow_while_more_is_due_and_each_is_recorded() -> None:
+    bench = Bench()
+    bench.source.steps[SHOP] = 4
+    async with bench.working(history_of(SHOP)):
+        await eventually(lambda: len(bench.source.asked) == 4)
+        await eventually(lambda: bench.counted("ok") == 4)
+
+    assert len(await bench.runs(SHOP)) == 4
+
+
+async def test_an_instance_is_asked_one_thing_at_a_time() -> None:
+    bench = Bench()
+    bench.source.steps = {SHOP: 3, BANK: 3}
+    async with bench.working(history_of(SHOP), history_of(BANK)):
+        await eventually(lambda: len(bench.source.asked) == 6)
+
+    assert bench.source.most_at_once == 1
+
+
+@pytest.mark.parametrize(
+    ("failure", "code"),
+    [(UpstreamUnavailableError("down"), "upstream_unavailable"), (RuntimeError("a bug"), "internal")],
+)
+async def test_a_failing_project_waits_alone(failure: Exception, code: str) -> None:
+    bench = Bench()
+    bench.source.failing[BANK] = failure
+    bench.source.steps[SHOP] = 3
+    async with bench.working(history_of(SHOP), history_of(BANK)):
+        await eventually(lambda: len(bench.source.asked) == 4)
+        await eventually(lambda: bench.counted("ok") == 3)
+
+    assert bench.counted(code) == 1
+    assert len(await bench.runs(SHOP)) == 3
+    assert await bench.runs(BANK) == []
+
+
+async def test_a_failed_step_is_taken_again() -> None:
+    bench = Bench(slow=timedelta(milliseconds=20))
+    bench.source.failing[SHOP] = UpstreamUnavailableError("down")
+    async with bench.working(history_of(SHOP)):
+        await eventually(lambda: bench.counted("upstream_unavailable") >= 2)
+        bench.source.failing.clear()
+        await eventually(lambda: bench.counted("ok") >= 1)
+
+
+async def test_the_history_waits_while_the_fast_lane_is_behind() -> None:
+    bench = Bench()
+    fast = Job(project=SHOP, lane=Lane.FAST)
+    # A fast job that nobody takes, and that fell due a while ago.
+    await bench.leases.plan([fast], datetime.now(UTC) - timedelta(seconds=30))
+    async with bench.working(fast, history_of(SHOP)):
+        await eventually(lambda: bool(bench.pauses))
+        assert bench.source.asked == []
+        lease = await bench.leases.take("default", [Lane.FAST], datetime.now(UTC))
+        assert lease is not None
+        await bench.leases.release(lease, datetime.now(UTC) + HOUR, failed=False)
+        await eventually(lambda: bench.source.asked == [SHOP])
+
+
+async def test_a_step_whose_lease_moved_on_writes_nothing() -> None:
+    bench = Bench()
+    lease_taken = asyncio.Event()
+
+    class Slow(ObedientHistory):
+        async def step(
+            self, project: ProjectRef, state: HistoryState, snapshot: Snapshot | None
+        ) -> tuple[HistoryChange, bool]:
+            await bench.leases.plan([], datetime.now(UTC))
+            lease_taken.set()
+            return await super().step(project, state, snapshot)
+
+    slow = Slow()
+    bench.worker = HistoryWorker(
+        sources={"default": slow},
+        history=bench.history,
+        snapshots=bench.snapshots,
+        leases=bench.leases,
+        intervals=Intervals(fast=HOUR, slow=HOUR, active=HOUR),
+        metrics=bench.metrics,
+        clock=lambda: datetime.now(UTC),
+    )
+    async with bench.working(history_of(SHOP)):
+        await lease_taken.wait()
+        await eventually(lambda: bench.counted("ok") == 1)
+
+    assert await bench.runs(SHOP) == []
+
+
+def test_only_news_of_runs_or_experiments_makes_the_history_follow() -> None:
+    before = content()
+    ran = content(experiments=[experiment(recent_runs=[recent_run(phase="Running")])])
+    counted = content(run_stats=run_stats(total=13))
+    touched = content(experiments=[experiment(updated_at_ms=1)], hubs=[])
+
+    assert history_may_differ(None, before)
+    assert history_may_differ(before, ran)
+    assert history_may_differ(before, counted)
+    assert not history_may_differ(before, touched)
+
+
+class Pauses:
+    """Remembers how long was slept, and ends the loop after some."""
+
+    def __init__(self, count: int) -> None:
+        self.slept: list[float] = []
+        self._count = count
+
+    async def __call__(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        if len(self.slept) == self._count:
+            raise asyncio.CancelledError
+
+
+async def history_with(runs: list[Run]) -> MemoryHistory:
+    leases = MemoryLeases()
+    await leases.plan([history_of(SHOP)], NOW)
+    lease = await leases.take("default", [Lane.HISTORY], NOW)
+    assert lease is not None
+    history = MemoryHistory(leases)
+    await history.record(lease, HistoryChange(state=HistoryState(), runs=runs))
+    return history
+
+
+async def test_retention_forgets_old_runs_in_small_steps_and_keeps_the_rest() -> None:
+    old = [run(NOW - timedelta(days=401, seconds=number)) for number in range(PRUNED_AT_ONCE + 1)]
+    kept = run(NOW - timedelta(days=399))
+    history = await history_with([*old, kept])
+    pauses = Pauses(2)
+    with pytest.raises(asyncio.CancelledError):
+        await retain(history, timedelta(days=400), lambda: NOW, sleep=pauses)
+
+    assert [one.created_at_ms for one in await history.runs(SHOP, RunQuery())] == [
+        ms(NOW - timedelta(days=399))
+    ]
+    assert pauses.slept[0] < 1 < pauses.slept[1]
+
+
+async def test_a_store_that_is_away_does_not_end_retention() -> None:
+    class Away(MemoryHistory):
+        async def prune(self, before_ms: int, at_most: int) -> int:
+            del before_ms, at_most
+            raise StoreError("away")
+
+    pauses = Pauses(3)
+    with pytest.raises(asyncio.CancelledError):
+        await retain(Away(MemoryLeases()), HOUR, lambda: NOW, sleep=pauses)
+
+    assert len(pauses.slept) == 3
