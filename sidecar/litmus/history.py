@@ -191,7 +191,7 @@ class _Step:
         more = (
             notes.increment is not None
             or notes.sweep is not None
-            or state.synced_at is None
+            or (state.watermark_ms is not None and notes.seen_version != self._snapshot.version)
             or notes_of.sweep_due(notes, state, self._snapshot, self._pace, self._now) is not None
         )
         return change, more
@@ -368,7 +368,12 @@ class _Step:
         stats = self._snapshot.content.run_stats
         # A Litmus that was upgraded since may be asked by date again.
         self._note(balance=notes_of.Balance(total=stats.total if stats else None), ranges_failed_at=None)
-        self._state = msgspec.structs.replace(self._state, is_complete=True, reconciled_at=self._now)
+        self._state = msgspec.structs.replace(
+            self._state,
+            is_complete=True,
+            reconciled_at=self._now,
+            synced_at=self._state.synced_at or self._now,
+        )
 
     # What was told
 
