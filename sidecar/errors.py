@@ -312,3 +312,9 @@ class IdempotencyKeyReusedError(ActionRefusedError):
     """The Idempotency-Key was used for another action."""
 
     code = "idempotency_key_reused"
+
+
+class ActionNotDoneError(UpstreamError):
+    """Litmus did not answer an action, and later synchronisations show that it did not do it."""
+
+    code = "action_not_done"

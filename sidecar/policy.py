@@ -9,7 +9,7 @@ could do harm (see ``is_production``).
 from collections.abc import Collection
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import assert_never
+from typing import Final, assert_never
 
 import msgspec
 
@@ -41,6 +41,8 @@ from sidecar.model import (
     RecentRun,
 )
 from sidecar.snapshots import STUCK_AFTER
+
+_LONGEST_ID: Final = 256
 
 
 class PolicyLevel(StrEnum):
@@ -128,18 +130,27 @@ def refuse_form(asked: Asked) -> SidecarError | None:
     """Refuse what no state of the world would make sensible."""
     if not asked.experiment_id:
         return BadRequestError("Experiment id is empty.", parameter="experimentID")
+    if not _is_id(asked.experiment_id):
+        return BadRequestError("Experiment id is none Litmus could have given.", parameter="experimentID")
     if asked.kind is ActionKind.STOP:
-        if asked.run_id == "":
-            return BadRequestError(
-                "Run id is empty: this run has none yet and cannot be stopped alone.", parameter="runID"
-            )
-        if asked.notify_id is not None and asked.run_id is None:
-            return BadRequestError(
-                "Run id is missing: a notifyID alone would stop every run before Litmus 3.31.",
-                parameter="notifyID",
-            )
+        return _refuse_run_id(asked)
     if asked.kind is ActionKind.SCHEDULE and asked.suspended is None:
         return BadRequestError("Give suspended as true or false.", parameter="suspended")
+    return None
+
+
+def _refuse_run_id(asked: Asked) -> SidecarError | None:
+    if asked.run_id == "":
+        return BadRequestError(
+            "Run id is empty: this run has none yet and cannot be stopped alone.", parameter="runID"
+        )
+    if asked.run_id is not None and not _is_id(asked.run_id):
+        return BadRequestError("Run id is none Litmus could have given.", parameter="runID")
+    if asked.notify_id is not None and asked.run_id is None:
+        return BadRequestError(
+            "Run id is missing: a notifyID alone would stop every run before Litmus 3.31.",
+            parameter="notifyID",
+        )
     return None
 
 
@@ -227,6 +238,11 @@ def is_production(experiment: Experiment, content: Content) -> bool:
     wanted = experiment.infra.environment_id
     types = [one.type for one in content.environments if one.environment_id == wanted]
     return not types or any(type_ != "NON_PROD" for type_ in types)
+
+
+def _is_id(text: str) -> bool:
+    """Tell whether it can be an id; what is stored and logged is bounded by it."""
+    return len(text) <= _LONGEST_ID and text.isprintable()
 
 
 def _acts_everywhere(case: Case, level: PolicyLevel) -> bool:

@@ -1,5 +1,7 @@
 """Whether the database is in use; one line in the log when that changes."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import datetime
 
 import structlog
@@ -50,3 +52,13 @@ class StoreHealth:
         """Raise at once while the database is away, instead of waiting for it again."""
         if self.reason is not None:
             raise StoreUnavailableError(self.reason)
+
+    @asynccontextmanager
+    async def watching(self) -> AsyncIterator[None]:
+        """Around what nothing else can stand in for: refused at once while the database is away."""
+        self.require()
+        try:
+            yield
+        except StoreUnavailableError as exc:
+            self.lose(exc)
+            raise

@@ -138,3 +138,48 @@ runs: Final = Table(
     PrimaryKeyConstraint("project", "experiment_id", "identity"),
     Index(None, "project", "created_at_ms"),
 )
+
+actions: Final = Table(
+    "actions",
+    metadata,
+    Column("id", _WORD, primary_key=True),
+    Column("instance", _WORD, nullable=False),
+    Column("project_id", _WORD, nullable=False),
+    Column("created_at_ms", BigInteger, nullable=False),
+    # More is to be learnt of it from what is synchronised.
+    Column("is_open", Boolean, nullable=False),
+    Column("revision", BigInteger, nullable=False),
+    # The action as JSON.
+    Column("body", LargeBinary, nullable=False),
+    Index(None, "is_open", "created_at_ms"),
+    Index(None, "instance", "project_id", "created_at_ms"),
+)
+
+action_claims: Final = Table(
+    "action_claims",
+    metadata,
+    Column("name", _WORD, primary_key=True),
+    Column("action_id", _WORD, nullable=False),
+    Column("held_until_ms", BigInteger, nullable=False),
+    # Its time is set anew when the action's answer comes.
+    Column("is_window", Boolean, nullable=False),
+    Index(None, "action_id"),
+    Index(None, "held_until_ms"),
+)
+"""At most one action happens under a name while it is held."""
+
+audit: Final = Table(
+    "audit",
+    metadata,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("who", _WORD, nullable=False),
+    Column("instance", _WORD, nullable=False),
+    Column("project_id", _WORD, nullable=False),
+    Column("kind", _WORD, nullable=False),
+    Column("outcome", _WORD, nullable=False),
+    # The entry as JSON.
+    Column("body", LargeBinary, nullable=False),
+    Index(None, "at_ms"),
+)
+"""Who did what; rows are added and, after retention, deleted, never changed."""

@@ -14,7 +14,9 @@ from datetime import timedelta
 from typing import Final
 
 from sidecar.model import Lane, ProjectRef
-from sidecar.ports import Clock, History, Lease, Leases, Snapshots
+from sidecar.ports import Actions, Audit, Clock, History, Lease, Leases, Snapshots
+from sidecar.store.actions import SqlActions
+from sidecar.store.audit import SqlAudit
 from sidecar.store.database import Database, StoreUnavailableError, parse_url, to_ms
 from sidecar.store.durable_history import DurableHistory
 from sidecar.store.durable_leases import DurableLeases
@@ -23,6 +25,7 @@ from sidecar.store.health import StoreHealth
 from sidecar.store.history import SqlHistory
 from sidecar.store.leases import SqlLeases
 from sidecar.store.memory import LEASE_TIME, MemoryHistory, MemoryLeases, MemorySnapshots
+from sidecar.store.memory_actions import MemoryActions, MemoryAudit
 from sidecar.store.schema import meta
 
 MEMORY_URL: Final = "memory:"
@@ -40,6 +43,8 @@ class Store:
     leases: Leases
     snapshots: Snapshots
     history: History
+    actions: Actions
+    audit: Audit
     health: StoreHealth
     follow: Callable[[], Coroutine[None, None, None]]
     """Runs until cancelled; to be supervised."""
@@ -79,10 +84,13 @@ async def open_store(
     """
     if url is None or url == MEMORY_URL:
         leases = MemoryLeases(lease_time=lease_time)
+        audit = MemoryAudit()
         yield Store(
             leases=leases,
             snapshots=MemorySnapshots(leases),
             history=MemoryHistory(leases),
+            actions=MemoryActions(audit, clock),
+            audit=audit,
             health=StoreHealth(clock, MEMORY_URL),
             follow=_nothing,
         )
@@ -94,6 +102,8 @@ async def open_store(
             leases=keeper.leases,
             snapshots=keeper.snapshots,
             history=keeper.history,
+            actions=keeper.actions,
+            audit=keeper.audit,
             health=keeper.health,
             follow=keeper.follow,
         )
@@ -121,6 +131,8 @@ class _Keeper:
         )
         self.snapshots = DurableSnapshots(database, self.health, self.leases.holds, on_change)
         self.history = DurableHistory(SqlHistory(database), self.health)
+        self.actions = SqlActions(database, self.health, clock)
+        self.audit = SqlAudit(database, self.health)
 
     async def start(self) -> None:
         """Migrate and read what the last process left; without a database, begin degraded."""

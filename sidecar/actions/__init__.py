@@ -1,0 +1,9 @@
+"""The one way to run, stop or switch: rights, at most once, written down, looked up afterwards.
+
+Whatever door a request came through, it ends in :meth:`ActionService.act`.
+Nothing here knows HTTP, a database or Litmus's wire; those are ports.
+"""
+
+from sidecar.actions.service import ActionService, Settings, open_actions
+
+__all__ = ["ActionService", "Settings", "open_actions"]

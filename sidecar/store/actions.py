@@ -1,0 +1,190 @@
+"""Actions in the database; who may begin one is decided by one statement per claim.
+
+``INSERT … ON CONFLICT DO UPDATE … WHERE`` the holder's time is over: the row's
+lock orders replicas that ask at once, and each sees what the one before wrote.
+Claims go by the database's clock on PostgreSQL, so replicas agree on a window.
+"""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime, timedelta
+
+import msgspec
+from sqlalchemy import delete, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from sidecar.action_model import Action, AuditEntry
+from sidecar.model import ProjectRef
+from sidecar.ports import Claim, Clock
+from sidecar.store.audit import insert_entry
+from sidecar.store.database import Database, to_ms
+from sidecar.store.health import StoreHealth
+from sidecar.store.keys import safe_text
+from sidecar.store.schema import action_claims, actions
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(Action).decode
+
+
+class SqlActions:
+    """:class:`ports.Actions` in the database."""
+
+    def __init__(self, database: Database, health: StoreHealth, clock: Clock) -> None:
+        self._database = database
+        self._health = health
+        self._clock = clock
+
+    async def claim(self, action: Action, claims: Sequence[Claim]) -> Action | None:
+        """See :meth:`ports.Actions.claim`."""
+        async with self._health.watching(), self._database.writing() as connection:
+            for number, one in enumerate(claims):
+                if not await self._take(connection, one, action.id):
+                    # Whoever held it when we asked came first, even if the time has run out since.
+                    holder = await self._held_by(connection, one.name, even_if_over=True)
+                    if holder is not None:
+                        names = [earlier.name for earlier in claims[:number]]
+                        await _follow(connection, names, holder.id)
+                        return holder
+            await connection.execute(self._database.insert(actions), _row(action))
+        return None
+
+    async def _take(self, connection: AsyncConnection, claim: Claim, action_id: str) -> bool:
+        """Hold a claim, in one statement; tell whether it was free."""
+        now_ms = self._database.now_ms(self._clock())
+        insert = self._database.insert(action_claims).values(
+            name=claim.name,
+            action_id=action_id,
+            held_until_ms=now_ms + _ms(claim.hold),
+            is_window=claim.is_window,
+        )
+        statement = insert.on_conflict_do_update(
+            index_elements=["name"],
+            set_={name: insert.excluded[name] for name in ("action_id", "held_until_ms", "is_window")},
+            where=None if claim.seize else action_claims.c.held_until_ms <= now_ms,
+        ).returning(action_claims.c.action_id)
+        return (await connection.execute(statement)).one_or_none() is not None
+
+    async def _held_by(
+        self, connection: AsyncConnection, name: str, *, even_if_over: bool = False
+    ) -> Action | None:
+        statement = (
+            select(actions.c.body)
+            .join(action_claims, action_claims.c.action_id == actions.c.id)
+            .where(action_claims.c.name == name)
+        )
+        if not even_if_over:
+            statement = statement.where(action_claims.c.held_until_ms > self._database.now_ms(self._clock()))
+        body = await connection.scalar(statement)
+        return None if body is None else _decode(body)
+
+    async def holder(self, names: Sequence[str]) -> Action | None:
+        """See :meth:`ports.Actions.holder`."""
+        async with self._health.watching(), self._database.reading() as connection:
+            for name in names:
+                found = await self._held_by(connection, name)
+                if found is not None:
+                    return found
+        return None
+
+    async def get(self, action_id: str) -> Action | None:
+        """See :meth:`ports.Actions.get`."""
+        async with self._health.watching(), self._database.reading() as connection:
+            body = await connection.scalar(select(actions.c.body).where(actions.c.id == safe_text(action_id)))
+        return None if body is None else _decode(body)
+
+    async def settle(
+        self, action: Action, entry: AuditEntry | None, hold: timedelta | None = None
+    ) -> Action | None:
+        """See :meth:`ports.Actions.settle`."""
+        written = msgspec.structs.replace(action, revision=action.revision + 1)
+        async with self._health.watching(), self._database.writing() as connection:
+            changed = await connection.execute(
+                update(actions)
+                .where(actions.c.id == action.id, actions.c.revision == action.revision)
+                .values(is_open=not written.is_resolved, revision=written.revision, body=_encode(written))
+                .returning(actions.c.id)
+            )
+            if changed.one_or_none() is None:
+                return None
+            if hold is not None:
+                now_ms = self._database.now_ms(self._clock())
+                await connection.execute(
+                    update(action_claims)
+                    .where(action_claims.c.action_id == action.id, action_claims.c.is_window)
+                    .values(held_until_ms=now_ms + _ms(hold))
+                )
+            if entry is not None:
+                await insert_entry(self._database, connection, entry)
+        return written
+
+    async def unresolved(self, since: datetime) -> Collection[ProjectRef]:
+        """See :meth:`ports.Actions.unresolved`."""
+        statement = (
+            select(actions.c.instance, actions.c.project_id)
+            .where(actions.c.is_open, actions.c.created_at_ms >= to_ms(since))
+            .distinct()
+        )
+        async with self._health.watching(), self._database.reading() as connection:
+            rows = await connection.execute(statement)
+            return [ProjectRef(instance=row.instance, project_id=row.project_id) for row in rows]
+
+    async def recent(self, project: ProjectRef, since: datetime) -> Sequence[Action]:
+        """See :meth:`ports.Actions.recent`."""
+        statement = (
+            select(actions.c.body)
+            .where(
+                actions.c.instance == project.instance,
+                actions.c.project_id == project.project_id,
+                actions.c.created_at_ms >= to_ms(since),
+            )
+            .order_by(actions.c.created_at_ms, actions.c.id)
+        )
+        async with self._health.watching(), self._database.reading() as connection:
+            return [_decode(body) for body in await connection.scalars(statement)]
+
+    async def prune(self, before: datetime, at_most: int) -> int:
+        """See :meth:`ports.Actions.prune`."""
+        old = (
+            select(actions.c.id)
+            .where(actions.c.created_at_ms < to_ms(before))
+            .order_by(actions.c.created_at_ms)
+            .limit(at_most)
+        )
+        now_ms = self._database.now_ms(self._clock())
+        free = select(action_claims.c.name).where(action_claims.c.held_until_ms <= now_ms).limit(at_most)
+        async with self._health.watching(), self._database.writing() as connection:
+            await connection.execute(
+                delete(action_claims).where(
+                    action_claims.c.name.in_(free.scalar_subquery()),
+                    action_claims.c.held_until_ms <= now_ms,
+                )
+            )
+            gone = await connection.scalars(
+                delete(actions).where(actions.c.id.in_(old.scalar_subquery())).returning(actions.c.id)
+            )
+            return len(gone.all())
+
+
+async def _follow(connection: AsyncConnection, names: Sequence[str], action_id: str) -> None:
+    """Let claims that were just taken lead to the action that came first."""
+    if names:
+        await connection.execute(
+            update(action_claims)
+            .where(action_claims.c.name.in_(names), ~action_claims.c.is_window)
+            .values(action_id=action_id)
+        )
+
+
+def _row(action: Action) -> dict[str, object]:
+    return {
+        "id": action.id,
+        "instance": action.project.instance,
+        "project_id": action.project.project_id,
+        "created_at_ms": to_ms(action.created_at),
+        "is_open": not action.is_resolved,
+        "revision": action.revision,
+        "body": _encode(action),
+    }
+
+
+def _ms(span: timedelta) -> int:
+    return int(span.total_seconds() * 1000)

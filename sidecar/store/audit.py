@@ -1,0 +1,80 @@
+"""The audit in the database: rows are added, found, and forgotten after retention."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import msgspec
+from sqlalchemy import delete, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from sidecar.action_model import AuditEntry
+from sidecar.ports import AuditQuery
+from sidecar.store.database import Database, to_ms
+from sidecar.store.health import StoreHealth
+from sidecar.store.keys import safe_text
+from sidecar.store.schema import audit
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(AuditEntry).decode
+
+
+class SqlAudit:
+    """:class:`ports.Audit` in the database."""
+
+    def __init__(self, database: Database, health: StoreHealth) -> None:
+        self._database = database
+        self._health = health
+
+    async def append(self, entry: AuditEntry) -> None:
+        """See :meth:`ports.Audit.append`."""
+        async with self._health.watching(), self._database.writing() as connection:
+            await insert_entry(self._database, connection, entry)
+
+    async def find(self, query: AuditQuery) -> Sequence[AuditEntry]:
+        """See :meth:`ports.Audit.find`."""
+        statement = select(audit.c.id, audit.c.body).order_by(audit.c.id.desc()).limit(query.limit)
+        if query.who is not None:
+            statement = statement.where(audit.c.who == safe_text(query.who))
+        if query.project is not None:
+            statement = statement.where(
+                audit.c.instance == query.project.instance,
+                audit.c.project_id == safe_text(query.project.project_id),
+            )
+        if query.kind is not None:
+            statement = statement.where(audit.c.kind == query.kind.value)
+        if query.outcome is not None:
+            statement = statement.where(audit.c.outcome == query.outcome.value)
+        if query.since is not None:
+            statement = statement.where(audit.c.at_ms >= to_ms(query.since))
+        if query.until is not None:
+            statement = statement.where(audit.c.at_ms < to_ms(query.until))
+        if query.before_id is not None:
+            statement = statement.where(audit.c.id < query.before_id)
+        async with self._health.watching(), self._database.reading() as connection:
+            rows = await connection.execute(statement)
+            return [msgspec.structs.replace(_decode(row.body), id=row.id) for row in rows]
+
+    async def prune(self, before: datetime, at_most: int) -> int:
+        """See :meth:`ports.Audit.prune`."""
+        old = select(audit.c.id).where(audit.c.at_ms < to_ms(before)).order_by(audit.c.id).limit(at_most)
+        async with self._health.watching(), self._database.writing() as connection:
+            gone = await connection.scalars(
+                delete(audit).where(audit.c.id.in_(old.scalar_subquery())).returning(audit.c.id)
+            )
+            return len(gone.all())
+
+
+async def insert_entry(database: Database, connection: AsyncConnection, entry: AuditEntry) -> None:
+    """Add an entry within a transaction."""
+    await connection.execute(
+        database.insert(audit),
+        {
+            "at_ms": to_ms(entry.at),
+            "who": safe_text(entry.who),
+            "instance": entry.project.instance,
+            "project_id": safe_text(entry.project.project_id),
+            "kind": entry.kind.value,
+            "outcome": entry.outcome.value,
+            "body": _encode(entry),
+        },
+    )
