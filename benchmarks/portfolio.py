@@ -1,4 +1,4 @@
-"""Overview and portfolio over a filled store: 50 experiments × 100 runs a project.
+"""Overview and portfolio over a filled store: 50 experiments with 100 runs each a project.
 
 Prints time and memory at growing numbers of projects, and how much doubling
 costs. The largest number is the argument; 1000 takes some minutes, most of

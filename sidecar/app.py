@@ -4,7 +4,7 @@ import asyncio
 import signal
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Final
 
@@ -21,6 +21,7 @@ from sidecar.insight.links import LitmusLinks
 from sidecar.litmus.claims import token_claims
 from sidecar.litmus.client import LitmusClient, open_litmus_client
 from sidecar.litmus.documents import SERVER_VERSION
+from sidecar.litmus.history import LitmusHistory
 from sidecar.litmus.source import LitmusSource
 from sidecar.metrics import Metrics, Reading
 from sidecar.model import ProjectRef
@@ -30,7 +31,9 @@ from sidecar.services import InstanceHealth, Phase, Services
 from sidecar.store.store import open_store
 from sidecar.supervision import Supervisor
 from sidecar.sync.engine import SyncEngine
+from sidecar.sync.history import HistoryWorker, retain
 from sidecar.sync.pace import Intervals
+from sidecar.sync.working import Bell
 from sidecar.web.keys import SERVICES
 from sidecar.web.middleware import around
 from sidecar.web.routes import add_routes
@@ -83,13 +86,17 @@ async def open_services(
             instance.name: await stack.enter_async_context(open_client(config, instance, metrics))
             for instance in config.instances
         }
+        intervals = Intervals(
+            fast=config.sync.interval, slow=config.sync.slow_interval, active=config.sync.active_interval
+        )
+        retention = timedelta(days=config.history.retention_days)
+        bell = Bell()
         engine = SyncEngine(
             sources={name: LitmusSource(client, clock) for name, client in clients.items()},
             snapshots=store.snapshots,
             leases=store.leases,
-            intervals=Intervals(
-                fast=config.sync.interval, slow=config.sync.slow_interval, active=config.sync.active_interval
-            ),
+            intervals=intervals,
+            history_bell=bell,
             workers=config.sync.max_in_flight,
             wait_seconds=wait_seconds,
             metrics=metrics,
@@ -98,10 +105,29 @@ async def open_services(
         waiting.engine = engine
         metrics.observe_with(partial(_readings, catalogue, replica, clients, store.health))
         await stack.enter_async_context(supervisor.running("store", store.follow))
+        past = HistoryWorker(
+            sources={
+                name: LitmusHistory(client, store.history, clock, retention=retention)
+                for name, client in clients.items()
+            },
+            history=store.history,
+            snapshots=store.snapshots,
+            leases=store.leases,
+            intervals=intervals,
+            metrics=metrics,
+            clock=clock,
+            bell=bell,
+        )
         for name in clients:
             await stack.enter_async_context(
                 supervisor.running(f"synchronisation of {name}", partial(engine.work, name))
             )
+            await stack.enter_async_context(
+                supervisor.running(f"history of {name}", partial(past.work, name))
+            )
+        await stack.enter_async_context(
+            supervisor.running("retention", partial(retain, store.history, retention, clock))
+        )
         versions: dict[str, str] = {}
         for name, client in clients.items():
             await stack.enter_async_context(

@@ -89,7 +89,7 @@ class Worker:
                 if self._give_way is not None:
                     await self._give_way(instance)
                 heard = self._bell.listen()
-                lease = await self._leases.take(instance, self._lanes, self._clock())
+                lease = await self._take(instance)
                 if lease is None:
                     await self._idle(instance, heard)
                 else:
@@ -99,6 +99,17 @@ class Worker:
                     "store could not be used for synchronisation", instance=instance, reason=str(exc)
                 )
                 await asyncio.sleep(MAX_IDLE.total_seconds())
+
+    async def _take(self, instance: str) -> Lease | None:
+        """Take a lease; one that we get while being cancelled is given back, not left to expire."""
+        taking = asyncio.ensure_future(self._leases.take(instance, self._lanes, self._clock()))
+        try:
+            return await asyncio.shield(taking)
+        except asyncio.CancelledError:
+            lease = await taking
+            if lease is not None:
+                await self._leases.release(lease, self._clock(), failed=False)
+            raise
 
     async def _idle(self, instance: str, heard: asyncio.Event) -> None:
         due = await self._leases.next_due(instance, self._lanes)
@@ -125,7 +136,17 @@ class Worker:
             self._metrics.sync_attempts.labels(*labels, attempt.outcome).inc()
             self._metrics.sync_seconds.labels(*labels).observe(took.total_seconds())
         finally:
-            await self._leases.release(lease, attempt.due_at, failed=attempt.failed)
+            await _uninterrupted(self._leases.release(lease, attempt.due_at, failed=attempt.failed))
+
+
+async def _uninterrupted(work: Awaitable[None]) -> None:
+    """Await the work to its end even if we are cancelled meanwhile; the cancellation follows then."""
+    task = asyncio.ensure_future(work)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await task
+        raise
 
 
 async def guarded(job: Job, reading: Awaitable[T]) -> T | SectionError:

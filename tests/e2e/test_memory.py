@@ -1,0 +1,102 @@
+"""What outlives a process: data served at once after a restart, and a history that follows Litmus."""
+
+from typing import Any
+
+from sidecar.simulator.documents import FaultCounts
+from tests.e2e.conftest import Small
+from tests.replica.documents import EXPERIMENTS
+from tests.support.service import QUICK_SYNC, Service, config_for, eventually, open_service
+
+OVERVIEW = "/api/v1/entities/component/default/cart/overview?window=12mo"
+RUNS = "/api/v1/entities/component/default/cart/runs?limit=200"
+
+
+async def get(service: Service, path: str) -> dict[str, Any]:
+    response = await service.get(path)
+    assert response.status == 200, await response.text()
+    answer: dict[str, Any] = await response.json()
+    return answer
+
+
+async def history_complete(service: Service) -> bool:
+    return bool((await get(service, OVERVIEW))["history"]["isComplete"])
+
+
+async def test_a_restart_serves_the_last_data_at_once_marked_stale(small: Small) -> None:
+    config = config_for({"default": (small.simulator, small.token)}, small.catalog)
+    async with open_service(config) as service:
+        await service.ready()
+        await eventually(lambda: history_complete(service))
+        before = await service.query(EXPERIMENTS, small.project.project_id)
+        runs_before = (await get(service, RUNS))["runs"]
+    await small.simulator.stop()
+    async with open_service(config) as service:
+        after = await service.query(EXPERIMENTS, small.project.project_id)
+        assert after["data"] == before["data"]
+        assert after["extensions"]["litmusSidecar"]["stale"] is True
+        assert after["extensions"]["litmusSidecar"]["asOf"] == before["extensions"]["litmusSidecar"]["asOf"]
+        assert (await get(service, RUNS))["runs"] == runs_before
+        await small.simulator.start()
+
+
+async def test_a_restart_with_litmus_at_hand_becomes_fresh(small: Small) -> None:
+    config = config_for({"default": (small.simulator, small.token)}, small.catalog, sync={**QUICK_SYNC})
+    async with open_service(config) as service:
+        await service.ready()
+    async with open_service(config) as service:
+        await eventually(lambda: is_fresh(service, small.project.project_id))
+
+
+async def is_fresh(service: Service, project: str) -> bool:
+    answer = await service.query(EXPERIMENTS, project)
+    return answer["extensions"]["litmusSidecar"]["stale"] is False
+
+
+async def test_more_runs_than_litmus_lists_are_kept_and_counted(small: Small) -> None:
+    world = small.world
+    experiment = next(iter(world.experiments.values()))
+    now_ms = world.now_ms
+    for number in range(60):
+        started = now_ms - (number + 1) * 3_600_000
+        world.add_finished_run(
+            experiment,
+            started_at_ms=started,
+            ended_at_ms=started + 60_000,
+            phase="Completed" if number % 2 else "Completed_With_Probe_Failure",
+            score=100.0 if number % 2 else 50.0,
+            counts=FaultCounts(passed=1) if number % 2 else FaultCounts(failed=1),
+        )
+    config = config_for({"default": (small.simulator, small.token)}, small.catalog)
+    async with open_service(config) as service:
+        await service.ready()
+        await eventually(lambda: history_complete(service))
+        overview = await get(service, OVERVIEW)
+        assert overview["totalRuns"] == 63
+        assert overview["runsByOutcome"]["passed"] == 30
+        assert overview["runsByOutcome"]["probe_failed"] == 30
+        assert overview["runsByOutcome"]["waiting"] == 3
+        assert overview["score"]["mean"] == 75.0
+        assert overview["score"]["number"] == 60
+        runs = (await get(service, RUNS))["runs"]
+        assert len(runs) == 63
+        assert sum(run["faults"] is None for run in runs) == 3
+
+
+async def test_a_run_that_ends_shows_in_the_figures_without_waiting_for_the_slow_lane(small: Small) -> None:
+    config = config_for(
+        {"default": (small.simulator, small.token)},
+        small.catalog,
+        sync={"activeInterval": {"milliseconds": 100}},
+    )
+    async with open_service(config) as service:
+        await service.ready()
+        await eventually(lambda: history_complete(service))
+        assert (await get(service, OVERVIEW))["score"]["number"] == 0
+        for run in list(small.world.runs):
+            small.world.finish_run(run, phase="Completed", score=80.0)
+        await eventually(lambda: scored(service, 3))
+        assert (await get(service, OVERVIEW))["scoreNow"] == {"score": 80.0, "number": 3}
+
+
+async def scored(service: Service, number: int) -> bool:
+    return bool((await get(service, OVERVIEW))["score"]["number"] == number)
