@@ -74,7 +74,7 @@ def catalog_of(documents: Iterable[Document], instances: Sequence[str]) -> Catal
         for ref in sorted(described)
         if (found := _entity(described[ref], described, instances, problems))
     ]
-    problems += _ambiguities(entities)
+    problems += ambiguities(entities)
     return Catalog(entities=tuple(entities), problems=tuple(problems))
 
 
@@ -239,7 +239,8 @@ def _title(value: object) -> str | None:
     return value.strip().encode("utf-8", "replace").decode()
 
 
-def _ambiguities(entities: Sequence[Entity]) -> list[str]:
+def ambiguities(entities: Sequence[Entity]) -> list[str]:
+    """Return one problem per project id that is named in several instances."""
     instances: dict[str, set[str]] = defaultdict(set)
     for entity in entities:
         instances[entity.project.project_id].add(entity.project.instance)
@@ -249,3 +250,11 @@ def _ambiguities(entities: Sequence[Entity]) -> list[str]:
         for project_id, names in sorted(instances.items())
         if len(names) > 1
     ]
+
+
+def projects_by_id(entities: Iterable[Entity]) -> Mapping[str, tuple[ProjectRef, ...]]:
+    """Return the projects that entities name by their exact id, one per instance, sorted."""
+    found: dict[str, list[ProjectRef]] = defaultdict(list)
+    for project in sorted({entity.project for entity in entities}):
+        found[project.project_id].append(project)
+    return {project_id: tuple(projects) for project_id, projects in found.items()}

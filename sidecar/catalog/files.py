@@ -9,11 +9,11 @@ import asyncio
 import glob
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from sidecar.catalog.entities import Document, catalog_of
+from sidecar.catalog.entities import Document, catalog_of, projects_by_id
 from sidecar.model import Catalog, ProjectRef
 from sidecar.yaml_text import TextError, parse_documents
 
@@ -51,7 +51,7 @@ class FileCatalog:
         self._current = Catalog()
         self._signature: object = None
         self._doubted = False
-        self._by_id: dict[str, tuple[ProjectRef, ...]] = {}
+        self._by_id: Mapping[str, tuple[ProjectRef, ...]] = {}
         self._refreshing = asyncio.Lock()
 
     @property
@@ -96,11 +96,7 @@ class FileCatalog:
             catalog = reading.catalog
         changed = catalog != self._current
         self._current = catalog
-        projects = sorted({entity.project for entity in catalog.entities})
-        self._by_id = {
-            project.project_id: tuple(p for p in projects if p.project_id == project.project_id)
-            for project in projects
-        }
+        self._by_id = projects_by_id(catalog.entities)
         return changed
 
     def _look(self) -> object:

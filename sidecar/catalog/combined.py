@@ -1,0 +1,76 @@
+"""Files and Backstage as one catalog.
+
+Backstage counts where both describe an entity: there an owner is resolved and
+changed under Backstage's rules, while a file may be a copy from long ago. A
+file counts again only while Backstage's catalog does not have the entity.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from sidecar.catalog.entities import ambiguities, projects_by_id
+from sidecar.model import Catalog, Entity, ProjectRef
+from sidecar.ports import Catalogue
+
+_RIGHTS: Final = {
+    "project": "project",
+    "owner": "owner",
+    "experiment_tags": "experiment tags",
+    "infra_ids": "infrastructures",
+}
+"""What decides who may do what, and its name; a difference in anything else is no conflict."""
+
+
+class CombinedCatalog:
+    """The two as one. Implements ``ports.Catalogue``.
+
+    Follows its parts by itself: who refreshes a part finds the change here.
+    """
+
+    def __init__(self, files: Catalogue, backstage: Catalogue) -> None:
+        self._files = files
+        self._backstage = backstage
+        self._made_of: tuple[Catalog, Catalog] | None = None
+        self._current = Catalog()
+        self._by_id: Mapping[str, tuple[ProjectRef, ...]] = {}
+
+    @property
+    def current(self) -> Catalog:
+        """The entities of both, as last read."""
+        parts = (self._files.current, self._backstage.current)
+        if self._made_of is None or any(
+            new is not old for new, old in zip(parts, self._made_of, strict=True)
+        ):
+            self._current = combined(*parts)
+            self._by_id = projects_by_id(self._current.entities)
+            self._made_of = parts
+        return self._current
+
+    def projects_with_id(self, project_id: str) -> tuple[ProjectRef, ...]:
+        """Return the projects of that exact id that entities name, one per instance, sorted."""
+        return self._by_id.get(project_id, ()) if self.current.entities else ()
+
+
+def combined(files: Catalog, backstage: Catalog) -> Catalog:
+    """Return the entities of both; of two with one reference that of Backstage, and what they differ in."""
+    entities = {entity.ref: entity for entity in files.entities}
+    conflicts: list[str] = []
+    for entity in backstage.entities:
+        other = entities.get(entity.ref)
+        if other is not None and (differing := _differing(other, entity)):
+            conflicts.append(
+                f"{entity.ref} has another {', '.join(differing)} in a file than in Backstage, which counts"
+            )
+        entities[entity.ref] = entity
+    merged = tuple(entities[ref] for ref in sorted(entities))
+    return Catalog(
+        entities=merged,
+        # Each part names its own ambiguities; the same sentence is told once.
+        problems=tuple(
+            dict.fromkeys((*files.problems, *backstage.problems, *conflicts, *ambiguities(merged)))
+        ),
+    )
+
+
+def _differing(one: Entity, other: Entity) -> Sequence[str]:
+    return [name for field, name in _RIGHTS.items() if getattr(one, field) != getattr(other, field)]

@@ -1,0 +1,145 @@
+"""What trusted proxies tell about a request: the person, the client's address, the address it was made to.
+
+Pure. Headers count only from peers whose own address is trusted; from anyone
+else they are as if not sent.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from typing import Final, Protocol
+
+import msgspec
+
+from sidecar.errors import UnauthenticatedError
+from sidecar.identity.people import Person
+
+Address = IPv4Address | IPv6Address
+Network = IPv4Network | IPv6Network
+
+FORWARDED_FOR: Final = "X-Forwarded-For"
+FORWARDED_PROTO: Final = "X-Forwarded-Proto"
+FORWARDED_HOST: Final = "X-Forwarded-Host"
+MAX_HOPS: Final = 32
+MAX_GROUPS: Final = 1_000
+
+_NAME: Final = re.compile(r"[A-Za-z0-9_.@+-]{1,127}")
+_HOST: Final = re.compile(r"([A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
+_WITH_PORT: Final = re.compile(r"\[(?P<six>[^\]]+)\](:\d{1,5})?|(?P<four>[\d.]+):\d{1,5}")
+
+
+class Headers(Protocol):
+    """The headers of a request; aiohttp's match by shape."""
+
+    def getall(self, key: str, default: list[str], /) -> list[str]:
+        """Return every value of a header, in order."""
+
+
+class ProxySettings(msgspec.Struct, frozen=True, kw_only=True):
+    """What ``auth.proxy`` configures."""
+
+    trusted: tuple[Network, ...] = ()
+    """Addresses of the authenticating proxy itself; without any, nobody is believed."""
+    user_header: str = "X-Forwarded-User"
+    groups_header: str = "X-Forwarded-Groups"
+
+
+def networks(texts: Iterable[str]) -> tuple[Network, ...]:
+    """Return the networks of CIDR texts.
+
+    Raises:
+        ValueError: If one is none, or has host bits.
+    """
+    return tuple(ip_network(text) for text in texts)
+
+
+def is_trusted(peer: str | None, trusted: Sequence[Network]) -> bool:
+    """Tell whether the address of a peer lies in one of the networks."""
+    address = _address(peer)
+    return address is not None and any(address in network for network in trusted)
+
+
+def person_behind_proxy(peer: str | None, headers: Headers, settings: ProxySettings) -> Person | None:
+    """Return the person that an authenticating proxy vouches for; ``None`` if none does.
+
+    ``peer`` is the address the connection comes from, never a forwarded one.
+    A value is a bare name, which becomes ``user:default/…`` and
+    ``group:default/…``. Full references are refused: whoever chooses a name at
+    the identity provider must not choose a kind or namespace with it. The name
+    is taken whole; nobody becomes ``alice`` by the first half of an address.
+
+    Raises:
+        UnauthenticatedError: If a trusted proxy sends a user that cannot be used, or several.
+    """
+    if not is_trusted(peer, settings.trusted):
+        return None
+    users = headers.getall(settings.user_header, [])
+    if not users or users == [""]:
+        return None
+    user = users[0].strip()
+    if len(users) > 1 or not _NAME.fullmatch(user):
+        raise UnauthenticatedError(
+            f"Header {settings.user_header} not accepted: it must hold one name of letters, digits and _.@+-"
+        )
+    group_values = headers.getall(settings.groups_header, [])
+    if len(group_values) > 1:
+        raise UnauthenticatedError(f"Header {settings.groups_header} not accepted: it was sent twice.")
+    names = [name.strip() for value in group_values for name in value.split(",", MAX_GROUPS)[:MAX_GROUPS]]
+    return Person(
+        ref=f"user:default/{user.lower()}",
+        # A group whose name no entity could have gives no right.
+        groups=frozenset(f"group:default/{name.lower()}" for name in names if _NAME.fullmatch(name)),
+    )
+
+
+def client_address(peer: str | None, headers: Headers, trusted: Sequence[Network]) -> str | None:
+    """Return where a request comes from: the first address from the right that no trusted proxy has.
+
+    What stands left of it in ``X-Forwarded-For`` is the client's word. ``None``
+    where the connection has no address (a Unix socket).
+    """
+    address = _address(peer)
+    if address is None:
+        return None
+    hops = ",".join(headers.getall(FORWARDED_FOR, [])).split(",")
+    for hop in reversed(hops[-MAX_HOPS:]):
+        if not any(address in network for network in trusted):
+            break
+        earlier = _address(hop.strip())
+        if earlier is None:
+            break
+        address = earlier
+    return str(address)
+
+
+def requested_origin(
+    peer: str | None, headers: Headers, trusted: Sequence[Network], *, scheme: str, host: str
+) -> str:
+    """Return scheme and host as the browser sees them, ``https://sidecar.example.com``.
+
+    ``scheme`` and ``host`` are the request's own; a trusted proxy may say
+    otherwise, once each. Lower-case, without the scheme's own port.
+    """
+    if is_trusted(peer, trusted):
+        protos, hosts = headers.getall(FORWARDED_PROTO, []), headers.getall(FORWARDED_HOST, [])
+        if len(protos) == 1 and protos[0].strip().lower() in {"http", "https"}:
+            scheme = protos[0].strip().lower()
+        if len(hosts) == 1 and _HOST.fullmatch(hosts[0].strip()):
+            host = hosts[0].strip()
+    own_port = {"http": ":80", "https": ":443"}.get(scheme, "")
+    return f"{scheme}://{host.lower().removesuffix(own_port) if own_port else host.lower()}"
+
+
+def _address(text: str | None) -> Address | None:
+    """Return an address, without port and scope; an IPv4 one in IPv6 clothes as IPv4."""
+    if not text:
+        return None
+    if match := _WITH_PORT.fullmatch(text):
+        text = match["six"] or match["four"]
+    try:
+        address = ip_address(text.partition("%")[0])
+    except ValueError:
+        return None
+    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
+        return address.ipv4_mapped
+    return address
