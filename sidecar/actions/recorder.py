@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Callable
 from datetime import datetime
+from typing import Final
 
 import msgspec
 import structlog
@@ -19,7 +20,7 @@ from sidecar.errors import SidecarError, StoreError
 from sidecar.policy import Asked, Caller
 from sidecar.ports import Audit, Clock
 
-_LONGEST_WORD = 256
+_LONGEST_WORD: Final = 256
 """What a caller sends is kept so far, however long it was."""
 
 _log = structlog.get_logger(__name__)
@@ -90,7 +91,8 @@ def new_action(
 
 def log_entry(entry: AuditEntry) -> None:
     """Log an entry; the same words as in the audit."""
-    told = {name: value for name, value in msgspec.to_builtins(entry).items() if value not in (None, 0)}
+    told = {name: value for name, value in msgspec.to_builtins(entry).items() if value is not None}
+    del told["id"]  # The store gives it.
     told["project"] = str(entry.project)
     # "event" is the name of the line itself.
     _log.info("action", step=told.pop("event"), **told)

@@ -28,7 +28,7 @@ from sidecar.errors import (
     UpstreamAnswerLostError,
     UpstreamError,
 )
-from sidecar.model import Content, Experiment, ProjectRef, Section
+from sidecar.model import Content, Experiment, ProjectRef, Section, Snapshot
 from sidecar.policy import (
     Asked,
     Caller,
@@ -40,7 +40,7 @@ from sidecar.policy import (
     refuse_rights,
     refuse_state,
 )
-from sidecar.ports import Actions, Actor, Audit, Catalogue, Claim, Clock, History, Snapshots, Sync
+from sidecar.ports import Actions, Actor, Audit, Catalogue, Claim, Clock, History, Sync
 
 PROOF_AGE: Final = timedelta(minutes=5)
 """Experiments read longer ago prove nothing about now: the one asked for is looked up."""
@@ -92,7 +92,7 @@ class ActionService:
         audit: Audit,
         actors: Mapping[str, Actor],
         catalogue: Catalogue,
-        snapshots: Snapshots,
+        snapshot_of: Callable[[ProjectRef], Snapshot | None],
         history: History,
         sync: Sync,
         clock: Clock,
@@ -102,7 +102,7 @@ class ActionService:
         self._audit = audit
         self._actors = actors
         self._catalogue = catalogue
-        self._snapshots = snapshots
+        self._snapshot_of = snapshot_of
         self._history = history
         self._sync = sync
         self._clock = clock
@@ -139,7 +139,7 @@ class ActionService:
 
     async def resolve(self, project: ProjectRef) -> None:
         """Learn from the project's snapshot what became of its actions."""
-        snapshot = self._snapshots.get(project)
+        snapshot = self._snapshot_of(project)
         if snapshot is None:
             return
         now = self._clock()
@@ -321,7 +321,7 @@ async def open_actions(
     audit: Audit,
     actors: Mapping[str, Actor],
     catalogue: Catalogue,
-    snapshots: Snapshots,
+    snapshot_of: Callable[[ProjectRef], Snapshot | None],
     history: History,
     sync: Sync,
     clock: Clock,
@@ -333,7 +333,7 @@ async def open_actions(
         audit=audit,
         actors=actors,
         catalogue=catalogue,
-        snapshots=snapshots,
+        snapshot_of=snapshot_of,
         history=history,
         sync=sync,
         clock=clock,

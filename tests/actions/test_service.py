@@ -1,0 +1,445 @@
+"""Actions on a simulated Litmus: once, by whom it may be, and written down."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from datetime import timedelta
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from sidecar.action_model import ActionKind, ActionOutcome
+from sidecar.errors import (
+    AccessDeniedError,
+    AlreadyRunningError,
+    BadRequestError,
+    ExperimentUnknownError,
+    ForbiddenError,
+    IdempotencyKeyReusedError,
+    SidecarError,
+    TokenRoleError,
+    UpstreamError,
+    UpstreamUnavailableError,
+    UpstreamUnsupportedError,
+)
+from sidecar.policy import LitmusRole, PolicyLevel, Rules
+from sidecar.simulator import ScriptedFault
+from tests.support.acting import ALICE, BOB, Replica, Shop, open_replica, open_shop
+from tests.support.service import eventually
+
+STOP, SCHEDULE = ActionKind.STOP, ActionKind.SCHEDULE
+
+
+@pytest.fixture
+async def shop() -> AsyncIterator[Shop]:
+    async with open_shop() as opened:
+        yield opened
+
+
+@pytest.fixture
+async def replica(shop: Shop) -> AsyncIterator[Replica]:
+    async with open_replica(shop) as opened:
+        yield opened
+
+
+class TestAtMostOnce:
+    async def test_ten_clicks_on_three_replicas_start_one_run(self, shop: Shop, tmp_path: Path) -> None:
+        url = f"sqlite:///{tmp_path}/store.db"
+        async with AsyncExitStack() as stack:
+            replicas = [await stack.enter_async_context(open_replica(shop, url)) for _ in range(3)]
+
+            answers = await asyncio.gather(
+                *(replicas[click % 3].act(request_id=f"click-{click}") for click in range(10))
+            )
+
+            entries = await replicas[0].audit()
+        assert len(shop.world.runs) == 1
+        assert shop.mutations == 1
+        assert {(one.id, one.outcome, one.notify_id) for one in answers} == {
+            (answers[0].id, ActionOutcome.ACCEPTED, shop.world.runs[0].notify_id)
+        }
+        assert sorted(one.event for one in entries) == ["attempt"] + ["repeat"] * 9
+        assert {one.request_id for one in entries} == {f"click-{click}" for click in range(10)}
+
+    async def test_repeat_gets_the_first_answer_though_the_run_is_known_by_then(
+        self, shop: Shop, replica: Replica
+    ) -> None:
+        first = await replica.act()
+        await replica.synchronise()
+
+        again = await replica.act()
+
+        assert again.id == first.id
+        assert shop.mutations == 1
+
+    async def test_after_the_window_a_known_run_refuses_another(self, shop: Shop, replica: Replica) -> None:
+        await replica.act()
+        await replica.synchronise()
+        shop.clock.ahead += timedelta(seconds=11)
+
+        with pytest.raises(AlreadyRunningError):
+            await replica.act()
+
+        assert shop.mutations == 1
+
+    async def test_after_the_window_a_finished_experiment_runs_again(
+        self, shop: Shop, replica: Replica
+    ) -> None:
+        first = await replica.act()
+        shop.world.finish_run(shop.world.runs[0])
+        await replica.synchronise()
+        shop.clock.ahead += timedelta(seconds=11)
+
+        second = await replica.act()
+
+        assert second.id != first.id
+        assert len(shop.world.runs) == 2
+
+    async def test_forced_runs_start_each_time(self, shop: Shop, replica: Replica) -> None:
+        await replica.act(shop.asked(force=True))
+        await replica.act(shop.asked(force=True))
+
+        assert len(shop.world.runs) == 2
+
+    async def test_forced_run_with_a_key_starts_once(self, shop: Shop, replica: Replica) -> None:
+        first = await replica.act(shop.asked(force=True), idempotency_key="k")
+        again = await replica.act(shop.asked(force=True), idempotency_key="k")
+
+        assert again.id == first.id
+        assert len(shop.world.runs) == 1
+
+    async def test_key_outlives_the_window(self, shop: Shop, replica: Replica) -> None:
+        first = await replica.act(idempotency_key="k")
+        shop.world.finish_run(shop.world.runs[0])
+        shop.clock.ahead += timedelta(hours=1)
+
+        assert (await replica.act(idempotency_key="k")).id == first.id
+        assert len(shop.world.runs) == 1
+
+    async def test_key_is_its_callers_own(self, shop: Shop, replica: Replica) -> None:
+        await replica.act(shop.asked(force=True), idempotency_key="k")
+        other = msgspec.structs.replace(ALICE, name="user:default/carol")
+        await replica.act(shop.asked(force=True), caller=other, idempotency_key="k")
+
+        assert len(shop.world.runs) == 2
+
+    async def test_key_of_another_action_is_refused(self, shop: Shop, replica: Replica) -> None:
+        await replica.act(idempotency_key="k")
+
+        with pytest.raises(IdempotencyKeyReusedError, match=r"^Idempotency-Key was used"):
+            await replica.act(shop.asked(force=True), idempotency_key="k")
+        with pytest.raises(IdempotencyKeyReusedError):
+            await replica.act(shop.asked(STOP), idempotency_key="k")
+
+    @pytest.mark.parametrize("key", ["", "k" * 256, "ключ", "a\nb"])
+    async def test_unusable_key_is_refused(self, shop: Shop, replica: Replica, key: str) -> None:
+        with pytest.raises(BadRequestError, match=r"^Idempotency-Key must be"):
+            await replica.act(idempotency_key=key)
+        assert shop.mutations == 0
+
+    async def test_repeat_of_a_failed_action_fails_alike(self, shop: Shop, replica: Replica) -> None:
+        shop.simulator.faults.add(
+            ScriptedFault(
+                root_field="runChaosExperiment",
+                body='{"errors":[{"message":"no","path":["runChaosExperiment"]}],"data":null}',
+            )
+        )
+        with pytest.raises(UpstreamError) as first:
+            await replica.act()
+        with pytest.raises(UpstreamError) as second:
+            await replica.act()
+
+        assert (str(second.value), second.value.code) == (str(first.value), first.value.code)
+        assert shop.mutations == 1
+
+    async def test_client_that_leaves_stops_nothing(self, shop: Shop, replica: Replica) -> None:
+        shop.simulator.faults.add(ScriptedFault(root_field="runChaosExperiment", delay_seconds=0.2))
+        shop.simulator.requests.clear()
+        click = asyncio.ensure_future(replica.act())
+        await shop.simulator.wait_for_requests()
+        click.cancel()
+
+        again = await replica.act()
+
+        assert again.outcome is ActionOutcome.ACCEPTED
+        assert len(shop.world.runs) == 1
+
+
+class TestLostAnswer:
+    @pytest.fixture
+    async def lost(self, shop: Shop, replica: Replica) -> str:
+        """An action that Litmus did without saying so."""
+        shop.simulator.faults.add(ScriptedFault(root_field="runChaosExperiment", drop="after"))
+        action = await replica.act()
+        assert action.outcome is ActionOutcome.UNKNOWN
+        assert action.error_code == "upstream_answer_lost"
+        return action.id
+
+    async def test_run_is_found_by_the_next_synchronisation(
+        self, shop: Shop, replica: Replica, lost: str
+    ) -> None:
+        assert replica.sync.hurried == [shop.ref]
+        shop.world.report(shop.world.runs[0], "Running")
+
+        await replica.synchronise()
+
+        action = await replica.service.get(lost)
+        assert action is not None
+        assert (action.outcome, action.run_id) == (ActionOutcome.ACCEPTED, shop.world.runs[0].run_id)
+        told = [(one.event, one.outcome, one.run_id) for one in await replica.audit()]
+        assert told == [("attempt", "unknown", None), ("resolution", "accepted", action.run_id)]
+        assert shop.mutations == len(shop.world.runs) == 1
+
+    async def test_it_keeps_others_from_starting_a_run_until_it_is_resolved(
+        self, shop: Shop, replica: Replica, lost: str
+    ) -> None:
+        shop.clock.ahead += timedelta(minutes=2)
+
+        assert (await replica.act()).id == lost
+        assert shop.mutations == 1
+
+    async def test_another_replica_resolves_it(self, shop: Shop, tmp_path: Path) -> None:
+        url = f"sqlite:///{tmp_path}/store.db"
+        shop.simulator.faults.add(ScriptedFault(root_field="runChaosExperiment", drop="after"))
+        async with open_replica(shop, url) as one:
+            action = await one.act()
+        async with open_replica(shop, url, follow_seconds=0.02) as other:
+            following = asyncio.ensure_future(other.service.follow())
+
+            async def is_resolved() -> bool:
+                known = await other.service.get(action.id)
+                return known is not None and known.outcome is ActionOutcome.ACCEPTED
+
+            await eventually(is_resolved)
+            following.cancel()
+            await asyncio.wait([following])
+
+    async def test_mutation_that_never_arrived_is_failed_in_the_end(
+        self, shop: Shop, replica: Replica
+    ) -> None:
+        shop.simulator.faults.add(ScriptedFault(root_field="runChaosExperiment", drop="before"))
+        action = await replica.act()
+        await replica.synchronise()
+        early = await replica.service.get(action.id)
+        shop.clock.ahead += timedelta(minutes=3)
+        await replica.synchronise()
+
+        late = await replica.service.get(action.id)
+
+        assert early is not None
+        assert late is not None
+        assert (early.outcome, late.outcome) == (ActionOutcome.UNKNOWN, ActionOutcome.FAILED)
+        assert late.error_code == "action_not_done"
+        assert shop.world.runs == []
+
+    async def test_litmus_that_cannot_be_reached_did_nothing(self, shop: Shop, replica: Replica) -> None:
+        await shop.simulator.stop()
+
+        with pytest.raises(UpstreamUnavailableError):
+            await replica.act()
+
+        assert [one.outcome for one in await replica.audit()] == ["failed"]
+        await shop.simulator.start()
+
+    async def test_lost_switch_is_found_in_the_manifest(self, shop: Shop, replica: Replica) -> None:
+        cron = shop.world.add_experiment(shop.project, shop.infra, "nightly", cron="0 2 * * *")
+        await replica.sync.synchronise(shop.ref)
+        shop.simulator.faults.add(ScriptedFault(root_field="updateCronExperimentState", drop="after"))
+        action = await replica.act(shop.asked(SCHEDULE, experiment_id=cron.experiment_id, suspended=True))
+        shop.clock.ahead += timedelta(seconds=1)
+        await replica.synchronise()
+
+        known = await replica.service.get(action.id)
+
+        assert known is not None
+        assert (action.outcome, known.outcome) == (ActionOutcome.UNKNOWN, ActionOutcome.ACCEPTED)
+
+    async def test_lost_stop_is_found_in_the_recent_runs(self, shop: Shop, replica: Replica) -> None:
+        run = shop.world.start_run(shop.experiment, username="robot")
+        shop.world.report(run, "Running")
+        await replica.sync.synchronise(shop.ref)
+        shop.simulator.faults.add(ScriptedFault(root_field="stopExperimentRuns", drop="after"))
+        action = await replica.act(shop.asked(STOP, run_id=run.run_id))
+        await replica.synchronise()
+
+        known = await replica.service.get(action.id)
+
+        assert known is not None
+        assert (action.outcome, known.outcome) == (ActionOutcome.UNKNOWN, ActionOutcome.ACCEPTED)
+
+
+class TestDoing:
+    async def test_run_gets_its_id_from_a_later_synchronisation(self, shop: Shop, replica: Replica) -> None:
+        action = await replica.act()
+        await replica.synchronise()
+        shop.world.report(shop.world.runs[0], "Running")
+        await replica.synchronise()
+
+        known = await replica.service.get(action.id)
+
+        assert known is not None
+        assert (action.run_id, known.run_id) == (None, shop.world.runs[0].run_id)
+        assert [one.event for one in await replica.audit()] == ["attempt", "resolution"]
+
+    async def test_run_asks_for_a_synchronisation(self, shop: Shop, replica: Replica) -> None:
+        await replica.act()
+        assert replica.sync.hurried == [shop.ref]
+
+    async def test_one_run_is_stopped_and_its_bystander_not(self, shop: Shop, replica: Replica) -> None:
+        runs = [shop.world.start_run(shop.experiment) for _ in range(2)]
+        for run in runs:
+            shop.world.report(run, "Running")
+        await replica.sync.synchronise(shop.ref)
+
+        action = await replica.act(shop.asked(STOP, run_id=runs[0].run_id))
+
+        assert (action.outcome, action.run_id) == (ActionOutcome.ACCEPTED, runs[0].run_id)
+        assert sorted(run.phase for run in shop.world.runs) == ["Running", "Stopped"]
+
+    async def test_all_runs_are_stopped(self, shop: Shop, replica: Replica) -> None:
+        for _ in range(2):
+            shop.world.report(shop.world.start_run(shop.experiment), "Running")
+        await replica.sync.synchronise(shop.ref)
+
+        await replica.act(shop.asked(STOP))
+
+        assert [run.phase for run in shop.world.runs] == ["Stopped", "Stopped"]
+
+    @pytest.mark.parametrize("suspended", [True, False])
+    async def test_schedule_is_switched(self, shop: Shop, replica: Replica, *, suspended: bool) -> None:
+        cron = shop.world.add_experiment(
+            shop.project, shop.infra, "nightly", cron="0 2 * * *", suspended=not suspended
+        )
+
+        action = await replica.act(
+            shop.asked(SCHEDULE, experiment_id=cron.experiment_id, suspended=suspended)
+        )
+        await replica.sync.synchronise(shop.ref)
+
+        snapshot = replica.sync.get(shop.ref)
+        assert snapshot is not None
+        assert action.outcome is ActionOutcome.ACCEPTED
+        assert [one.suspended for one in snapshot.content.schedules or ()] == [suspended]
+
+    async def test_experiment_that_the_snapshot_lacks_is_looked_up_once(
+        self, shop: Shop, replica: Replica
+    ) -> None:
+        new = shop.world.add_experiment(shop.project, shop.infra, "brand-new")
+        shop.simulator.requests.clear()
+
+        await replica.act(shop.asked(experiment_id=new.experiment_id))
+
+        assert [one.root_fields for one in shop.simulator.requests] == [
+            ("listExperiment",),
+            ("runChaosExperiment",),
+        ]
+
+    async def test_old_snapshot_is_no_proof(self, shop: Shop, replica: Replica) -> None:
+        shop.world.start_run(shop.experiment)
+        shop.clock.ahead += timedelta(hours=1)
+
+        with pytest.raises(AlreadyRunningError):
+            await replica.act()
+
+        assert shop.mutations == 0
+
+
+class TestRefused:
+    async def test_stranger_is_refused_without_asking_litmus(self, shop: Shop, replica: Replica) -> None:
+        shop.simulator.requests.clear()
+
+        with pytest.raises(ForbiddenError, match=r"^Only owners"):
+            await replica.act(shop.asked(experiment_id="unknown"), caller=BOB)
+
+        assert shop.simulator.requests == []
+        (entry,) = await replica.audit()
+        assert (entry.who, entry.outcome, entry.code) == ("user:default/bob", "refused", "forbidden")
+        assert (entry.experiment_id, entry.request_id, entry.action_id) == ("unknown", "request-1", None)
+
+    async def test_experiment_of_another_project_is_refused(self, shop: Shop, replica: Replica) -> None:
+        other = shop.world.add_project("Bank", owner=shop.world.user_named("robot"))
+        foreign = shop.world.add_experiment(other, shop.infra, "foreign")
+
+        with pytest.raises(ExperimentUnknownError, match=r"^Experiment is not one of this project"):
+            await replica.act(shop.asked(experiment_id=foreign.experiment_id))
+
+        assert shop.mutations == 0
+
+    async def test_disabled_stops_the_owner(self, shop: Shop) -> None:
+        async with open_replica(shop, rules=Rules(policy=PolicyLevel.DISABLED)) as replica:
+            with pytest.raises(SidecarError, match=r"^Actions are disabled"):
+                await replica.act()
+        assert shop.mutations == 0
+
+    async def test_what_the_snapshot_forbids_is_refused_without_asking_litmus(
+        self, shop: Shop, replica: Replica
+    ) -> None:
+        shop.world.finish_run(shop.world.start_run(shop.experiment))
+        running = shop.world.add_experiment(shop.project, shop.infra, "running")
+        shop.world.report(shop.world.start_run(running), "Running")
+        cron = shop.world.add_experiment(shop.project, shop.infra, "nightly", cron="0 2 * * *")
+        lost = shop.world.add_infra(shop.project, shop.world.environments[0], "lost", is_active=False)
+        offline = shop.world.add_experiment(shop.project, lost, "offline")
+        dropped = shop.world.add_infra(shop.project, shop.world.environments[0], "dropped")
+        homeless = shop.world.add_experiment(shop.project, dropped, "homeless")
+        shop.world.drop_infra(dropped)
+        await replica.sync.synchronise(shop.ref)
+        shop.simulator.requests.clear()
+        finished_id = shop.world.runs[0].run_id
+        refused = {
+            "already_running": shop.asked(experiment_id=running.experiment_id),
+            "experiment_scheduled": shop.asked(experiment_id=cron.experiment_id, force=True),
+            "infrastructure_inactive": shop.asked(experiment_id=offline.experiment_id, force=True),
+            "infrastructure_missing": shop.asked(experiment_id=homeless.experiment_id),
+            "experiment_not_scheduled": shop.asked(SCHEDULE, suspended=True),
+            "run_finished": shop.asked(STOP, run_id=finished_id),
+            "run_unknown": shop.asked(STOP, run_id="no-such-run"),
+        }
+        codes = []
+        for asked in refused.values():
+            with pytest.raises(SidecarError) as caught:
+                await replica.act(asked)
+            codes.append(caught.value.code)
+
+        assert codes == list(refused)
+        assert shop.simulator.requests == []
+        assert [one.code for one in await replica.audit()] == list(refused)
+        assert {one.outcome for one in await replica.audit()} == {"refused"}
+
+    async def test_viewers_token_is_refused_before_litmus_is_asked(self) -> None:
+        async with (
+            open_shop(role="Viewer") as shop,
+            open_replica(shop, token_role=lambda _: LitmusRole.VIEWER) as replica,
+        ):
+            with pytest.raises(TokenRoleError, match=r"^Action is off: .* is Viewer"):
+                await replica.act()
+            assert shop.mutations == 0
+
+    async def test_viewers_token_of_unknown_role_is_refused_by_litmus(self) -> None:
+        async with open_shop(role="Viewer") as shop, open_replica(shop) as replica:
+            with pytest.raises(AccessDeniedError):
+                await replica.act()
+            assert shop.world.runs == []
+            assert [one.outcome for one in await replica.audit()] == ["failed"]
+
+    async def test_litmus_3_0_says_what_a_stop_needs(self) -> None:
+        async with open_shop(version="3.0.0") as shop:
+            run = shop.world.start_run(shop.experiment)
+            shop.world.report(run, "Running")
+            async with open_replica(shop) as replica:
+                with pytest.raises(UpstreamUnsupportedError, match=r"needs Litmus 3\.1"):
+                    await replica.act(shop.asked(STOP, run_id=run.run_id))
+            assert run.phase == "Running"
+
+
+async def test_retention_forgets_actions_and_entries(shop: Shop, replica: Replica) -> None:
+    action = await replica.act()
+
+    await replica.service.prune(shop.clock() - timedelta(days=1))
+    assert await replica.service.get(action.id) is not None
+    assert len(await replica.audit()) == 1
+
+    await replica.service.prune(shop.clock() + timedelta(days=1))
+    assert await replica.service.get(action.id) is None
+    assert await replica.audit() == []
