@@ -109,6 +109,7 @@ class BackstageUsers:
         digest = token_digest(token)
         kept = self._verified.get((digest, self._keys.version))
         if kept is not None:
+            self._keys.keep_fresh()
             return kept[0]
         key, algorithm = await self._key_of(token)
         person = self._person(_claims(token, key, algorithm, self._issuer))
@@ -139,9 +140,12 @@ class BackstageUsers:
                 Refusal.MALFORMED, "It is no signed token; a static token stands for a program, not a person."
             )
         try:
-            header = jwt.get_unverified_header(token)
+            header: Mapping[str, Any] | None = jwt.get_unverified_header(token)
         except (jwt.PyJWTError, ValueError, RecursionError):
-            header = {}
+            header = None
+        # Extensions that must be understood: Backstage has none, and neither have we.
+        if header is None or "crit" in header:
+            raise TokenRefusedError(Refusal.MALFORMED, "Its header is not as Backstage writes it.")
         kind = header.get("typ")
         if kind != USER_TYPE:
             why = _OTHER_KINDS.get(kind) if isinstance(kind, str) else None
@@ -151,7 +155,7 @@ class BackstageUsers:
             raise TokenRefusedError(
                 Refusal.ALGORITHM, "It is not signed by an algorithm of auth.backstage.algorithms."
             )
-        if "crit" in header or not isinstance(key_id, str) or not 0 < len(key_id) <= MAX_KEY_ID_LENGTH:
+        if not isinstance(key_id, str) or not 0 < len(key_id) <= MAX_KEY_ID_LENGTH:
             raise TokenRefusedError(Refusal.MALFORMED, "Its header is not as Backstage writes it.")
         key = await self._keys.get(key_id)
         if key is None:

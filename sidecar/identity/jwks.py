@@ -45,14 +45,18 @@ class SigningKeys:
     async def get(self, key_id: str) -> jwt.PyJWK | None:
         """Return the key; waits for a reading of the list only if it is not known."""
         if key_id in self._keys:
-            if abs(self._clock().timestamp() - self._read_at) > MAX_AGE_SECONDS:
-                self._start()
+            self.keep_fresh()
             return self._keys[key_id]
         reading = self._start()
         if reading is not None:
             # Shielded: a caller who leaves must not end the reading for the others.
             await asyncio.shield(reading)
         return self._keys.get(key_id)
+
+    def keep_fresh(self) -> None:
+        """Have the list read again if that was long ago; nobody waits for it."""
+        if abs(self._clock().timestamp() - self._read_at) > MAX_AGE_SECONDS:
+            self._start()
 
     async def close(self) -> None:
         """End a reading in progress."""
