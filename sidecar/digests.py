@@ -19,7 +19,7 @@ from sidecar.model import HistoryState, ProjectRef, Run
 from sidecar.ports import History, RunQuery
 
 CACHE_BYTES: Final = 256 * 1024 * 1024
-BYTES_PER_RUN: Final = 48
+BYTES_PER_RUN: Final = 32
 """Rough memory of a run in a digest; ``benchmarks/insight.py`` measures it."""
 BYTES_PER_EXPERIMENT: Final = 1_024
 RUNS_AT_ONCE: Final = 500
