@@ -137,6 +137,14 @@ class ActionService:
         """Return an action as far as it is known now; ``None`` if there is none."""
         return await self._actions.get(action_id)
 
+    async def look(self, caller: Caller, action_id: str) -> Action | None:
+        """Return an action if it is the caller's own, or of a project they may act in; else ``None``."""
+        action = await self._actions.get(action_id)
+        if action is None or action.principal == caller.name or "admin" in caller.scopes:
+            return action
+        asked = Asked(kind=action.kind, project=action.project, experiment_id=action.experiment_id)
+        return action if refuse_caller(self._case(caller, asked)) is None else None
+
     async def resolve(self, project: ProjectRef) -> None:
         """Learn from the project's snapshot what became of its actions."""
         snapshot = self._snapshot_of(project)
@@ -187,13 +195,7 @@ class ActionService:
         self, caller: Caller, asked: Asked, request_id: str, idempotency_key: str | None
     ) -> tuple[Action, Action | None]:
         """Return the action as ours, or the earlier one that it repeats, as second."""
-        entities = self._catalogue.current.entities
-        case = Case(
-            caller=caller,
-            asked=asked,
-            entities=tuple(one for one in entities if one.project == asked.project),
-            rules=self._settings.rules,
-        )
+        case = self._case(caller, asked)
         _raise(refuse_form(asked) or refuse_caller(case))
         experiment, content = await self._prove(asked)
         _raise(refuse_rights(case, experiment, content))
@@ -209,6 +211,15 @@ class ActionService:
             if first is not None and not is_same(first, asked):
                 raise _reused()
         return action, first
+
+    def _case(self, caller: Caller, asked: Asked) -> Case:
+        entities = self._catalogue.current.entities
+        return Case(
+            caller=caller,
+            asked=asked,
+            entities=tuple(one for one in entities if one.project == asked.project),
+            rules=self._settings.rules,
+        )
 
     async def _earlier(
         self, action: Action, asked: Asked, by_key: Claim | None, by_window: Claim | None

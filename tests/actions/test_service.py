@@ -1,13 +1,15 @@
 """Actions on a simulated Litmus: once, by whom it may be, and written down."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import logging
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from datetime import timedelta
 from pathlib import Path
 
 import msgspec
 import pytest
+import structlog
 
 from sidecar.action_model import ActionKind, ActionOutcome
 from sidecar.errors import (
@@ -18,17 +20,25 @@ from sidecar.errors import (
     ForbiddenError,
     IdempotencyKeyReusedError,
     SidecarError,
+    StoreError,
     TokenRoleError,
     UpstreamError,
     UpstreamUnavailableError,
     UpstreamUnsupportedError,
 )
-from sidecar.policy import LitmusRole, PolicyLevel, Rules
+from sidecar.policy import Caller, CallerKind, LitmusRole, PolicyLevel, Rules
 from sidecar.simulator import ScriptedFault
+from tests.store.postgres import PostgresServer, running_server
 from tests.support.acting import ALICE, BOB, Replica, Shop, open_replica, open_shop
 from tests.support.service import eventually
 
 STOP, SCHEDULE = ActionKind.STOP, ActionKind.SCHEDULE
+
+
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[PostgresServer]:
+    with running_server() as server:
+        yield server
 
 
 @pytest.fixture
@@ -431,6 +441,58 @@ class TestRefused:
                 with pytest.raises(UpstreamUnsupportedError, match=r"needs Litmus 3\.1"):
                     await replica.act(shop.asked(STOP, run_id=run.run_id))
             assert run.phase == "Running"
+
+
+async def test_action_is_seen_by_its_caller_and_by_who_may_act_there(replica: Replica) -> None:
+    action = await replica.act()
+    key = Caller(name="key:ci", kind=CallerKind.KEY, scopes=frozenset({"run"}))
+    admin = msgspec.structs.replace(BOB, scopes=frozenset({"admin"}))
+
+    seen = [await replica.service.look(caller, action.id) for caller in (ALICE, key, admin, BOB)]
+
+    assert [one is not None for one in seen] == [True, True, True, False]
+    assert await replica.service.look(ALICE, "nobody") is None
+
+
+async def test_without_a_store_nothing_is_done(postgres: PostgresServer, shop: Shop) -> None:
+    async with open_replica(shop, postgres.new_database()) as replica:
+        postgres.stop()
+        try:
+            with pytest.raises(StoreError):
+                await replica.act()
+        finally:
+            postgres.start()
+    assert shop.mutations == 0
+
+
+async def test_what_is_done_while_the_store_goes_away_is_told_all_the_same(
+    postgres: PostgresServer, shop: Shop
+) -> None:
+    shop.simulator.faults.add(ScriptedFault(root_field="runChaosExperiment", delay_seconds=0.5))
+    async with open_replica(shop, postgres.new_database()) as replica:
+        shop.simulator.requests.clear()
+        click = asyncio.ensure_future(replica.act())
+        await shop.simulator.wait_for_requests()
+        await asyncio.to_thread(postgres.stop)
+        try:
+            action = await click
+        finally:
+            await asyncio.to_thread(postgres.start)
+    assert action.outcome is ActionOutcome.ACCEPTED
+    assert action.notify_id == shop.world.runs[0].notify_id
+
+
+async def test_log_names_each_attempt_as_the_audit_does(replica: Replica) -> None:
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.INFO))
+    with structlog.testing.capture_logs() as lines:
+        await replica.act(request_id="request-7")
+    told = [line for line in lines if line["event"] == "action"]
+    (entry,) = await replica.audit()
+    assert [(line["step"], line["who"], line["outcome"], line["request_id"]) for line in told] == [
+        ("attempt", entry.who, "accepted", "request-7")
+    ]
+    assert told[0]["notify_id"] == entry.notify_id
+    assert told[0]["project"] == str(entry.project)
 
 
 async def test_retention_forgets_actions_and_entries(shop: Shop, replica: Replica) -> None:

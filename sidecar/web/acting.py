@@ -1,0 +1,98 @@
+"""What a request asks to do, out of its body or its GraphQL mutation, and what a mutation answers.
+
+Reading only: rights and everything else are the business of ``actions``.
+"""
+
+from typing import TypeVar
+
+import msgspec
+
+from sidecar.action_model import Action, ActionKind, ActionOutcome
+from sidecar.errors import BadRequestError, UpstreamAnswerLostError
+from sidecar.model import Entity, ProjectRef
+from sidecar.policy import Asked
+from sidecar.replica import MutationRequest
+
+
+class RunBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Body of ``…/run``."""
+
+    force: bool = False
+    """Start another run though one is unfinished."""
+
+
+class StopBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Body of ``…/stop``."""
+
+    run_id: str | None = msgspec.field(name="runID", default=None)
+    """Absent: all unfinished runs of the experiment."""
+
+
+class ScheduleBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Body of ``…/schedule``."""
+
+    suspended: bool
+
+
+B = TypeVar("B", RunBody, StopBody, ScheduleBody)
+
+
+def asked_by_body(kind: ActionKind, entity: Entity, experiment_id: str, body: bytes) -> Asked:
+    """Return the action that a REST request asks for; an empty body of run and stop is ``{}``.
+
+    Raises:
+        BadRequestError: If the body is not of the kind's form.
+    """
+    asked = Asked(kind=kind, project=entity.project, experiment_id=experiment_id, entity=entity)
+    match kind:
+        case ActionKind.RUN:
+            return msgspec.structs.replace(asked, force=_decode(body or b"{}", RunBody).force)
+        case ActionKind.STOP:
+            return msgspec.structs.replace(asked, run_id=_decode(body or b"{}", StopBody).run_id)
+        case ActionKind.SCHEDULE:
+            return msgspec.structs.replace(asked, suspended=_decode(body, ScheduleBody).suspended)
+
+
+def asked_by_mutation(mutation: MutationRequest, project: ProjectRef) -> Asked:
+    """Return the action that a GraphQL mutation asks for; it never forces."""
+    given = mutation.arguments
+    experiment_id = given["experimentID"]
+    match mutation.field:
+        case "runChaosExperiment":
+            return Asked(kind=ActionKind.RUN, project=project, experiment_id=experiment_id)
+        case "stopExperimentRuns":
+            return Asked(
+                kind=ActionKind.STOP,
+                project=project,
+                experiment_id=experiment_id,
+                run_id=given.get("experimentRunID"),
+                notify_id=given.get("notifyID"),
+            )
+        case _:
+            return Asked(
+                kind=ActionKind.SCHEDULE,
+                project=project,
+                experiment_id=experiment_id,
+                suspended=given["disable"],
+            )
+
+
+def mutation_result(action: Action) -> str | bool:
+    """Return what the mutation answers: the notify id of a run, else ``true``.
+
+    Raises:
+        UpstreamAnswerLostError: If it is not known whether Litmus did it: the plugin has no word for that.
+    """
+    if action.outcome is ActionOutcome.UNKNOWN:
+        raise UpstreamAnswerLostError(
+            action.error_message or "Answer is late: Litmus was asked and has not answered yet."
+        )
+    return (action.notify_id or "") if action.kind is ActionKind.RUN else True
+
+
+def _decode(body: bytes, form: type[B]) -> B:
+    try:
+        return msgspec.json.decode(body, type=form)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as exc:
+        names = ", ".join(field.encode_name for field in msgspec.structs.fields(form))
+        raise BadRequestError(f"Body must be a JSON object with nothing but: {names}.") from exc
