@@ -120,7 +120,9 @@ class BackstageHttp:
         else:
             if answer is not None:
                 return status, answer
-            failure = f"An answer of Backstage at {self._server} is larger than {self._max_answer_bytes} bytes."
+            failure = (
+                f"An answer of Backstage at {self._server} is larger than {self._max_answer_bytes} bytes."
+            )
         raise BackstageError(failure)
 
     async def _read(self, response: aiohttp.ClientResponse) -> bytes | None:
