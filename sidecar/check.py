@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 
-from sidecar.app import open_client, utc_now
+from sidecar.assembly import open_client, utc_now
 from sidecar.catalog import FileCatalog
 from sidecar.config import Config, findings
 from sidecar.errors import UpstreamError

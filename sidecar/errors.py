@@ -66,6 +66,17 @@ class ForbiddenError(SidecarError):
     status = 403
 
 
+class TooManyRequestsError(SidecarError):
+    """The caller, or all callers together, ask for more than is allowed; later they may."""
+
+    code = "too_many_requests"
+    status = 429
+
+    def __init__(self, detail: str, *, retry_after_seconds: int) -> None:
+        super().__init__(detail)
+        self.retry_after_seconds = retry_after_seconds
+
+
 class NotFoundError(SidecarError):
     """There is no such thing here."""
 

@@ -83,6 +83,12 @@ class Metrics:
             buckets=_LATENCY_BUCKETS,
             registry=self.registry,
         )
+        self.actions = Counter(
+            "litmus_sidecar_actions",
+            "Attempts to run, stop or switch, by what came of them (an outcome, or repeat).",
+            ["kind", "outcome"],
+            registry=self.registry,
+        )
         self.task_failures = Counter(
             "litmus_sidecar_task_failures",
             "Unexpected ends of a supervised task.",

@@ -4,24 +4,32 @@ import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
+from sidecar.actions import ActionService
 from sidecar.config import Config
 from sidecar.digests import Digests
+from sidecar.identity.backstage import BackstageUsers
+from sidecar.identity.pace import RequestPace
+from sidecar.identity.proxy import ProxySettings
+from sidecar.identity.visibility import CatalogVisibility
 from sidecar.insight.links import LitmusLinks
 from sidecar.metrics import Metrics
 from sidecar.model import Lane, ProjectRef
-from sidecar.ports import Catalogue, Clock, History, Keys, Snapshots, StoreHealth, Sync
+from sidecar.ports import Audit, Catalogue, Clock, History, Keys, Snapshots, StoreHealth, Sync
 from sidecar.replica import Replica
 from sidecar.supervision import Supervisor
 
 
 @dataclass(slots=True)
 class Phase:
-    """Where the process is between start and end; the one mutable part."""
+    """Where the process is between start and end; the mutable part."""
 
     started_at: datetime
     was_ready: bool = False
     """Whether readiness was reached once; it then stays, until draining."""
+    in_progress: int = 0
+    """Requests that are being worked on."""
     draining: asyncio.Event = field(default_factory=asyncio.Event)
 
 
@@ -47,6 +55,16 @@ class Services:
     sync: Sync
     replica: Replica
     keys: Keys
+    users: BackstageUsers | None
+    """People of Backstage; ``None``: not configured."""
+    visibility: CatalogVisibility | None
+    """Which entities a person sees in Backstage; ``None``: every verified caller reads every project."""
+    proxy: ProxySettings
+    catalog_keys: Mapping[str, Any]
+    """JWKS with which Backstage verifies the tokens we sign for its catalog; empty without a signing key."""
+    actions: ActionService
+    audit: Audit
+    pace: RequestPace
     metrics: Metrics
     supervisor: Supervisor
     phase: Phase

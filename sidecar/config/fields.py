@@ -8,6 +8,7 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from datetime import timedelta
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
@@ -33,6 +34,8 @@ _SECONDS_OF_UNIT: Final = {
     "days": 86_400,
     "weeks": 604_800,
 }
+_REFERENCE: Final = re.compile(r"[A-Za-z]+:[^\s:/]+/[^\s:/]+")
+_HEADER_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,63}")
 _MIN_SECRET_LENGTH: Final = 16
 MEMORY_STORE: Final = "memory:"
 """Store that keeps everything in this process; nothing survives its end."""
@@ -171,6 +174,25 @@ def _mask_store_url(secret: SecretStr) -> str:
     )
 
 
+def _networks(value: object) -> object:
+    """Take a list of CIDR texts."""
+    if not isinstance(value, tuple | list) or not all(isinstance(one, str) for one in value):
+        return value
+    try:
+        return tuple(ip_network(one) for one in value)
+    except ValueError:
+        raise ValueError("must be a list of networks such as 10.0.0.0/8 or 192.0.2.7/32") from None
+
+
+def _references(value: object) -> object:
+    """Take a list of full entity references, in lower case as they are compared."""
+    if not isinstance(value, tuple | list) or not all(isinstance(one, str) for one in value):
+        return value
+    if not all(_REFERENCE.fullmatch(one) for one in value):
+        raise ValueError("must be a list of full references such as user:default/alice or group:default/sre")
+    return frozenset(one.lower() for one in value)
+
+
 _DURATION_SCHEMA: Final[dict[str, Any]] = {"type": "object", "format": "duration"}
 _duration_parts: Final = (
     BeforeValidator(_duration),
@@ -208,6 +230,22 @@ Token = Annotated[
     PlainSerializer(mask, return_type=str, when_used="json"),
     WithJsonSchema({"type": "string", "format": "password"}),
 ]
+Networks = Annotated[
+    tuple[IPv4Network | IPv6Network, ...],
+    BeforeValidator(_networks),
+    PlainSerializer(lambda networks: [str(network) for network in networks], when_used="json"),
+    WithJsonSchema({"type": "array", "items": {"type": "string"}}),
+]
+References = Annotated[
+    frozenset[str],
+    BeforeValidator(_references),
+    PlainSerializer(sorted, when_used="json"),
+    WithJsonSchema({"type": "array", "items": {"type": "string"}}),
+]
+HeaderName = Annotated[
+    str, AfterValidator(_matching(_HEADER_NAME, "must be the name of a header: letters, digits and '-'"))
+]
+Algorithm = Literal["ES256", "ES384", "ES512", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "EdDSA"]
 StoreUrl = Annotated[
     SecretStr,
     AfterValidator(_store_url),

@@ -156,6 +156,11 @@ class _Wording:
         store = section.get("store")
         if isinstance(store, dict):
             self._read_secret_file(store, "url", (SECTION, "store"))
+        catalog = section.get("catalog")
+        backstage = catalog.get("backstage") if isinstance(catalog, dict) else None
+        if isinstance(backstage, dict):
+            for key in ("token", "signingKey"):
+                self._read_secret_file(backstage, key, (SECTION, "catalog", "backstage"))
         auth = section.get("auth")
         keys = auth.get("keys") if isinstance(auth, dict) else None
         for owners, key, path in (

@@ -5,22 +5,26 @@ new class. The docstrings and the JSON schema make ``docs/configuration.md``.
 """
 
 from datetime import timedelta
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 from pydantic.alias_generators import to_camel
 
 from sidecar.config.fields import (
     Age,
+    Algorithm,
     AnySecret,
     FileName,
     Flag,
+    HeaderName,
     HostHeader,
     Interval,
     KeySecret,
     Label,
     ListenHost,
+    Networks,
     Rate,
+    References,
     Scopes,
     StoreUrl,
     Text,
@@ -58,6 +62,10 @@ class Listen(Strict):
     """Address to bind. Anything but loopback needs a key, or nobody beyond loopback is served."""
     port: Annotated[Whole, Field(ge=0, le=65_535)] = 8080
     """TCP port; 0 takes any free one."""
+    trusted_proxies: Networks = ()
+    """Networks of reverse proxies whose `X-Forwarded-For` is believed; it names clients in the log."""
+    allowed_origins: tuple[Url, ...] = ()
+    """Origins whose pages may read `/api` from a browser (CORS); off without any."""
 
 
 class Instance(Strict):
@@ -79,13 +87,46 @@ class Instance(Strict):
     """File that holds the token; a line break at its end does not matter."""
 
 
-class CatalogFiles(Strict):
-    """Where the entities come from."""
+class CatalogBackstage(Strict):
+    """The catalog of a Backstage backend."""
+
+    base_url: Url
+    """The backend as the sidecar reaches it; `/api/catalog` is added."""
+    token: Token | None = None
+    """Static external-access token of Backstage (`backend.auth.externalAccess`). Or give `tokenFile`."""
+    token_file: FileName | None = None
+    """File that holds the token."""
+    signing_key: AnySecret | None = None
+    """PEM private key to sign short-lived tokens with (external access of type `jwks`); no token then."""
+    signing_key_file: FileName | None = None
+    """File that holds the signing key."""
+    issuer: Text = "litmus-sidecar"
+    """`iss` of signed tokens, as `externalAccess` names it."""
+    audience: Text = "backstage-catalog"
+    """`aud` of signed tokens, as `externalAccess` names it."""
+    ca_file: FileName | None = None
+    """PEM file with the certificate authorities to trust, in place of the system's."""
+    interval: Interval = timedelta(seconds=60)
+    """Time between two readings."""
+
+    @model_validator(mode="after")
+    def _one_credential(self) -> Self:
+        if (self.token is None) == (self.signing_key is None):
+            raise ValueError("needs exactly one of token and signingKey")
+        if self.audience == "backstage":
+            raise ValueError("audience must not be backstage, which is that of people's tokens")
+        return self
+
+
+class CatalogSettings(Strict):
+    """Where the entities come from; files and Backstage can be used together."""
 
     files: tuple[Text, ...] = ()
     """Catalog files (YAML, several documents each); `*` and `**` work. Relative to the file that says so."""
     interval: Interval = timedelta(seconds=5)
     """Time between two looks at the files; unchanged files are not read again."""
+    backstage: CatalogBackstage | None = None
+    """Read Backstage's catalog. Of two entities with one reference, Backstage's counts."""
 
 
 class SyncSettings(Strict):
@@ -136,11 +177,42 @@ class Key(Strict):
     """What the key may do: any of `read`, `run`, `metrics`, `admin`. None includes another."""
 
 
+class AuthBackstage(Strict):
+    """The Backstage whose people are known here."""
+
+    base_url: Url
+    """The backend as the sidecar reaches it: signing keys and groups are asked there."""
+    issuer: Url | None = None
+    """Issuer in people's tokens. Default: `{backend.baseUrl}/api/auth`."""
+    algorithms: tuple[Algorithm, ...] = ("ES256",)
+    """What tokens may be signed with (`auth.identityTokenAlgorithm` of Backstage)."""
+    ca_file: FileName | None = None
+    """PEM file with the certificate authorities to trust, in place of the system's."""
+
+
+class AuthProxy(Strict):
+    """An authenticating proxy in front, such as oauth2-proxy, that says who is calling."""
+
+    trusted_proxies: Networks = ()
+    """Where that proxy connects from; without any, its headers are ignored."""
+    user_header: HeaderName = "X-Forwarded-User"
+    """Header with the user's name, which becomes `user:default/…`."""
+    groups_header: HeaderName = "X-Forwarded-Groups"
+    """Header with names of groups, separated by commas, which become `group:default/…`."""
+
+
 class Auth(Strict):
     """Who may call."""
 
     keys: tuple[Key, ...] = ()
-    """Without any, only callers on the same machine are served, and those have every scope."""
+    """Without any (and without Backstage or a proxy), only callers on the same machine are served."""
+    backstage: AuthBackstage | None = None
+    """Verify the tokens of people that Backstage's proxy forwards (`credentials: forward`)."""
+    proxy: AuthProxy = AuthProxy()
+    admins: References = frozenset()
+    """People, or groups of people, with scope `admin`."""
+    catalog_visibility: Literal["off", "enforce"] = "off"
+    """`enforce`: a person reads a project only if Backstage's catalog shows them an entity of it."""
 
     @model_validator(mode="after")
     def _distinct_keys(self) -> Self:
@@ -154,6 +226,32 @@ class MetricsSettings(Strict):
 
     public: Flag = False
     """Whether `GET /metrics` needs no credential."""
+
+
+class Actions(Strict):
+    """Who may run and stop experiments and switch schedules."""
+
+    policy: Literal["disabled", "owners", "users"] = "owners"
+    """Nobody, owners of an entity that names the project, or every verified person."""
+    groups: References = frozenset()
+    """Groups whose members count as owners everywhere."""
+    production: Literal["disabled", "owners", "users"] = "owners"
+    """The same where the environment is production; only ever makes `policy` stricter."""
+    window: Interval = timedelta(seconds=10)
+    """For so long, another run of the same experiment gets the first answer, whoever asks."""
+
+
+class Limits(Strict):
+    """How much a caller may ask for."""
+
+    person_per_minute: Annotated[Whole, Field(ge=1, le=1_000_000)] = 600
+    """Requests of one verified person."""
+    actions_per_minute: Annotated[Whole, Field(ge=1, le=1_000_000)] = 30
+    """Actions of one caller."""
+    key_per_minute: Annotated[Whole, Field(ge=1, le=10_000_000)] | None = None
+    """Requests of one key without a person; all of Backstage may share it, so none unless given."""
+    concurrent_requests: Annotated[Whole, Field(ge=1, le=100_000)] = 500
+    """Requests worked on at the same time, of all callers together."""
 
 
 class Store(Strict):
@@ -191,10 +289,12 @@ class SidecarSection(Strict):
     listen: Listen = Listen()
     instances: tuple[Instance, ...] = ()
     """Without any, one named `default`: `litmus.baseUrl` with the token in `$LITMUS_AUTH_TOKEN`."""
-    catalog: CatalogFiles = CatalogFiles()
+    catalog: CatalogSettings = CatalogSettings()
     sync: SyncSettings = SyncSettings()
     auth: Auth = Auth()
     metrics: MetricsSettings = MetricsSettings()
+    actions: Actions = Actions()
+    limits: Limits = Limits()
     store: Store = Store()
     history: HistorySettings = HistorySettings()
     attention: AttentionSettings = AttentionSettings()

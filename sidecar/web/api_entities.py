@@ -10,11 +10,12 @@ from sidecar.insight.instants import earliest, next_window_change
 from sidecar.insight.narrowing import covered_ids
 from sidecar.insight.running import running_runs
 from sidecar.insight.schedules import next_schedule_change
-from sidecar.model import Content, Section
+from sidecar.model import Content, Entity, Section
 from sidecar.ports import RunQuery
+from sidecar.services import Services
 from sidecar.snapshots import as_of
 from sidecar.web.answers import Answer, respond
-from sidecar.web.keys import ANSWERS, SERVICES
+from sidecar.web.keys import ANSWERS, CALLER, SERVICES
 from sidecar.web.paging import page, single
 from sidecar.web.reading import EntityReading, read_entity, read_window
 from sidecar.web.shapes.content import CONTENT_SECTIONS, content_shape
@@ -27,11 +28,8 @@ LATEST_RUNS = 10
 async def entities(request: web.Request) -> web.Response:
     """List the entities that name a Litmus project."""
     services = request.app[SERVICES]
-    owner = read_owner(request)
     now = services.clock()
-    wanted = [
-        entity for entity in services.catalogue.current.entities if owner is None or entity.owner == owner
-    ]
+    wanted = await read_entities(request, services)
     chosen, following = page(request, wanted, lambda entity: entity.ref)
     snapshots = [services.snapshots.get(entity.project) for entity in chosen]
     rows = [
@@ -99,18 +97,25 @@ def covered_experiments(reading: EntityReading) -> Collection[str] | None:
     return covered_ids([reading.entity], reading.digest.runs.experiments)
 
 
-def read_owner(request: web.Request) -> str | None:
-    """Return the owner to filter by, a full reference in lower case; ``None``: everybody's.
+async def read_entities(request: web.Request, services: Services) -> list[Entity]:
+    """Return the entities that the caller sees, of the owner that the query names, by reference.
 
     Raises:
         BadRequestError: If it asks for the caller's own, and the caller is no person.
     """
+    caller = request[CALLER]
+    entities = services.catalogue.current.entities
     owner = single(request, "owner")
-    if owner is None:
-        return None
+    owners: frozenset[str] | None = None if owner is None else frozenset({owner.lower()})
     if owner == "me":
-        raise BadRequestError("Parameter 'owner' can be 'me' only for a signed-in person.", parameter="owner")
-    return owner.lower()
+        if not caller.is_person:
+            raise BadRequestError(
+                "Parameter 'owner' can be 'me' only for a signed-in person.", parameter="owner"
+            )
+        owners = await caller.owns(services)
+    wanted = [one for one in entities if owners is None or one.owner in owners]
+    seen = await caller.sees(services, wanted)
+    return [one for one in wanted if one.ref in seen]
 
 
 def _content_changes(reading: EntityReading) -> datetime | None:

@@ -15,7 +15,7 @@ from sidecar.model import Entity, ProjectRef, Section
 from sidecar.portfolio import Part, needs_attention, portfolio, runs_now
 from sidecar.services import Services
 from sidecar.web.answers import SHORTEST, Answer, respond
-from sidecar.web.api_entities import read_owner
+from sidecar.web.api_entities import read_entities
 from sidecar.web.keys import ANSWERS, SERVICES
 from sidecar.web.paging import page_of_ranked, single
 from sidecar.web.reading import read_window
@@ -38,12 +38,13 @@ async def portfolio_view(request: web.Request) -> web.Response:
     """Give scores and results by owner, system or domain."""
     services = request.app[SERVICES]
     now = services.clock()
-    window, by, owner = read_window(request, now), _grouping(request), read_owner(request)
+    window, by = read_window(request, now), _grouping(request)
     # Refused before the work, not after it.
     page_of_ranked(request, ())
+    entities = await read_entities(request, services)
 
     async def make() -> Answer:
-        parts = await read_parts(services, owner)
+        parts = await read_parts(services, entities)
         groups = await asyncio.to_thread(portfolio, parts, by, window)
         chosen, following = page_of_ranked(request, groups)
         age = _age(services, parts, now)
@@ -58,14 +59,15 @@ async def portfolio_view(request: web.Request) -> web.Response:
         )
         return Answer(shape, as_of=age.as_of, until=now + SHORTEST)
 
-    return await _kept(request, now, make)
+    return await _kept(request, entities, now, make)
 
 
 async def attention_view(request: web.Request) -> web.Response:
     """Give what needs attention, most urgent first."""
     services = request.app[SERVICES]
-    now, owner = services.clock(), read_owner(request)
+    now = services.clock()
     page_of_ranked(request, ())
+    entities = await read_entities(request, services)
     settings = services.config.attention
     thresholds = Thresholds(
         not_run_days=settings.not_run_days,
@@ -74,7 +76,7 @@ async def attention_view(request: web.Request) -> web.Response:
     )
 
     async def make() -> Answer:
-        parts = await read_parts(services, owner)
+        parts = await read_parts(services, entities)
         found = await asyncio.to_thread(needs_attention, parts, thresholds, now)
         chosen, following = page_of_ranked(request, found)
         age = _age(services, parts, now)
@@ -89,17 +91,18 @@ async def attention_view(request: web.Request) -> web.Response:
         )
         return Answer(shape, as_of=age.as_of, until=now + SHORTEST)
 
-    return await _kept(request, now, make)
+    return await _kept(request, entities, now, make)
 
 
 async def now_view(request: web.Request) -> web.Response:
     """Give what runs or waits now, longest first."""
     services = request.app[SERVICES]
-    now, owner = services.clock(), read_owner(request)
+    now = services.clock()
     page_of_ranked(request, ())
+    entities = await read_entities(request, services)
 
     async def make() -> Answer:
-        parts = await read_parts(services, owner)
+        parts = await read_parts(services, entities)
         found = await asyncio.to_thread(runs_now, parts, now)
         chosen, following = page_of_ranked(request, found)
         age = _age(services, parts, now)
@@ -119,34 +122,37 @@ async def now_view(request: web.Request) -> web.Response:
         )
         return Answer(shape, as_of=age.as_of, until=now + SHORTEST)
 
-    return await _kept(request, now, make)
+    return await _kept(request, entities, now, make)
 
 
-async def read_parts(services: Services, owner: str | None) -> list[Part]:
-    """Return every project that entities (of the owner, if one is given) name, with what is known of it."""
+async def read_parts(services: Services, entities: Sequence[Entity]) -> list[Part]:
+    """Return every project that these entities name, with what is known of it."""
     by_project: defaultdict[ProjectRef, list[Entity]] = defaultdict(list)
-    for entity in services.catalogue.current.entities:
-        if owner is None or entity.owner == owner:
-            by_project[entity.project].append(entity)
+    for entity in entities:
+        by_project[entity.project].append(entity)
     return [
         Part(
             project=project,
-            entities=tuple(entities),
+            entities=tuple(of_project),
             snapshot=services.snapshots.get(project),
             digest=await services.digests.of(project),
         )
-        for project, entities in by_project.items()
+        for project, of_project in by_project.items()
     ]
 
 
-async def _kept(request: web.Request, now: datetime, make: Callable[[], Awaitable[Answer]]) -> web.Response:
+async def _kept(
+    request: web.Request, entities: Sequence[Entity], now: datetime, make: Callable[[], Awaitable[Answer]]
+) -> web.Response:
     """Answer from what was made for the same query a moment ago, or make it.
 
     With many projects something changes every second; these answers are
     therefore kept for the shortest time whatever changes, and say as of when
     they are.
     """
-    key: Hashable = (request.path, tuple(sorted(request.query.items())))
+    # What a caller sees is part of the question: nobody gets another's answer.
+    seen = frozenset(entity.ref for entity in entities)
+    key: Hashable = (request.path, tuple(sorted(request.query.items())), seen)
     return respond(request, await request.app[ANSWERS].of(key, now, make))
 
 

@@ -1,43 +1,57 @@
 """Who is calling, and whether the route lets them: one rule for all routes.
 
 A route is private unless the table of routes says that it needs no scope; what
-is not in the table needs ``admin``.
+is not in the table needs ``admin``. The rule itself is in contract words in
+``docs/security.md``: a key, a person of Backstage, both (then the person
+decides), a person behind an authenticating proxy, or, while nothing of this is
+configured, this machine.
 """
 
 import ipaddress
 from typing import Final
 
+import msgspec
 from aiohttp import web
 
 from sidecar.errors import ForbiddenError, UnauthenticatedError
+from sidecar.identity.people import Person
+from sidecar.identity.proxy import person_behind_proxy
 from sidecar.model import Principal
 from sidecar.services import Services
-from sidecar.web.keys import PRINCIPAL, ROUTES, SERVICES
+from sidecar.web.caller import Caller
+from sidecar.web.keys import CALLER, ROUTES, SERVICES
 
 KEY_HEADER: Final = "X-Litmus-Sidecar-Key"
 ALL_SCOPES: Final = frozenset({"read", "run", "metrics", "admin"})
+ANY_SCOPE: Final = "any"
+"""Scope of routes that need somebody known; what they may do is decided further in."""
 
 LOOPBACK_NAMES: Final = frozenset({"localhost", "127.0.0.1", "[::1]"})
 _FORWARDING_HEADERS: Final = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host")
 
 
-def identify(request: web.Request, services: Services) -> Principal:
+async def identify(request: web.Request, services: Services) -> Caller:
     """Return who is calling.
 
     Raises:
         UnauthenticatedError: Without a credential that holds.
     """
-    if KEY_HEADER in request.headers:
-        # Beside a valid key, Authorization is somebody's Backstage token that nothing here verifies.
-        return _key(services, request.headers[KEY_HEADER])
-    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    if services.keys:
-        if scheme.lower() == "bearer":
-            return _key(services, token.strip())
-        raise UnauthenticatedError(f"Credential missing: send a key in {KEY_HEADER} or as a Bearer token.")
-    if is_own_machine(request):
-        return Principal(name="local", scopes=ALL_SCOPES)
-    raise UnauthenticatedError("Access is limited to this machine until a key is configured (auth.keys).")
+    proxied = person_behind_proxy(request.remote, request.headers, services.proxy)
+    if proxied is not None:
+        return _person(services, proxied, groups=proxied.groups | {proxied.ref}, ambient=True)
+    given_key = request.headers.get(KEY_HEADER)
+    key = None if given_key is None else _key(services, given_key)
+    token = _bearer(request)
+    if key is not None and (token is None or services.users is None):
+        # Without Backstage configured, Authorization is somebody's token that nothing here verifies.
+        return Caller(key)
+    if token is not None:
+        return await _by_token(services, token, beside_key=key is not None)
+    if _is_open(services):
+        if is_own_machine(request):
+            return Caller(Principal(name="local", scopes=ALL_SCOPES), ambient=True)
+        raise UnauthenticatedError("Access is limited to this machine until a key is configured (auth.keys).")
+    raise UnauthenticatedError(f"Credential missing: send a key in {KEY_HEADER} or a Bearer token.")
 
 
 def is_own_machine(request: web.Request) -> bool:
@@ -60,8 +74,8 @@ def is_own_machine(request: web.Request) -> bool:
     )
 
 
-def authorize(request: web.Request) -> None:
-    """Let the request through to its route, or say why not; leaves the principal with the request.
+async def authorize(request: web.Request) -> None:
+    """Let the request through to its route, or say why not; leaves the caller with the request.
 
     Raises:
         UnauthenticatedError: Without a credential that holds.
@@ -73,18 +87,63 @@ def authorize(request: web.Request) -> None:
     scope = route.scope if route is not None else "admin"
     if scope is None or (name == "metrics" and services.config.metrics.public):
         return
-    principal = identify(request, services)
-    if scope not in principal.scopes:
-        raise ForbiddenError(f"Scope '{scope}' is needed here, and {principal.name} does not have it.")
-    request[PRINCIPAL] = principal
+    caller = await identify(request, services)
+    request[CALLER] = caller
+    if scope == "admin" and caller.is_person:
+        caller.principal = await _with_admin_by_group(caller, services)
+    if scope not in caller.principal.scopes and scope != ANY_SCOPE:
+        raise ForbiddenError(f"Scope '{scope}' is needed here, and {caller.principal.name} does not have it.")
 
 
-def may_read(request: web.Request) -> bool:
+async def may_read(request: web.Request) -> bool:
     """Tell whether the caller of a public route may see more than its public part."""
     try:
-        return "read" in identify(request, request.app[SERVICES]).scopes
+        caller = await identify(request, request.app[SERVICES])
     except UnauthenticatedError:
         return False
+    return "read" in caller.principal.scopes
+
+
+def _is_open(services: Services) -> bool:
+    """Tell whether nobody is configured, so that the own machine is served."""
+    return not services.keys and services.users is None and not services.proxy.trusted
+
+
+def _bearer(request: web.Request) -> str | None:
+    """Return what stands in ``Authorization``; what is no Bearer token is one that holds for nobody."""
+    if "Authorization" not in request.headers:
+        return None
+    scheme, _, token = request.headers["Authorization"].partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""
+
+
+async def _by_token(services: Services, token: str, *, beside_key: bool) -> Caller:
+    if not beside_key and (principal := services.keys.match(token)) is not None:
+        return Caller(principal)
+    if services.users is None:
+        raise UnauthenticatedError("Key not accepted: it is none of those in auth.keys.")
+    return _person(services, await services.users.verify(token), token=token)
+
+
+def _person(
+    services: Services,
+    person: Person,
+    *,
+    token: str | None = None,
+    groups: frozenset[str] | None = None,
+    ambient: bool = False,
+) -> Caller:
+    is_admin = not services.config.auth.admins.isdisjoint({person.ref} | (groups or frozenset()))
+    scopes = frozenset({"read", "admin"}) if is_admin else frozenset({"read"})
+    return Caller(Principal(name=person.ref, scopes=scopes), token=token, groups=groups, ambient=ambient)
+
+
+async def _with_admin_by_group(caller: Caller, services: Services) -> Principal:
+    """Return the principal with scope ``admin`` if a group of theirs is named; groups cost a question."""
+    principal = caller.principal
+    if "admin" in principal.scopes or services.config.auth.admins.isdisjoint(await caller.owns(services)):
+        return principal
+    return msgspec.structs.replace(principal, scopes=principal.scopes | {"admin"})
 
 
 def _key(services: Services, secret: str) -> Principal:

@@ -15,6 +15,7 @@ from sidecar.errors import (
     NotFoundError,
     SidecarError,
     TooLargeError,
+    TooManyRequestsError,
     UnsupportedMediaTypeError,
 )
 from sidecar.web.keys import OUTCOME, REQUEST_ID
@@ -46,6 +47,8 @@ def answer_for(request: web.Request, error: Exception) -> web.Response:
     if known.status == UNAUTHORIZED:
         headers["WWW-Authenticate"] = "Bearer"
     response = _graphql(request, known) if request.path == QUERY_PATH else _problem(request, known)
+    if isinstance(error, TooManyRequestsError):
+        headers["Retry-After"] = str(error.retry_after_seconds)
     response.headers.update(headers)
     response.headers["Cache-Control"] = "private, no-store"
     return response

@@ -14,20 +14,19 @@ import msgspec
 from aiohttp import web
 
 from sidecar.errors import (
-    ActionsDisabledError,
-    BadRequestError,
     NoDataError,
     ProjectAmbiguousError,
     ProjectUnknownError,
-    TooLargeError,
     TooStaleError,
-    UnsupportedMediaTypeError,
 )
 from sidecar.model import ProjectRef, Section, Snapshot
 from sidecar.replica import MutationRequest
 from sidecar.services import Services
 from sidecar.snapshots import as_of, has_data, is_stale
-from sidecar.web.keys import SERVICES
+from sidecar.web.acting import asked_by_mutation, mutation_result
+from sidecar.web.api_actions import act
+from sidecar.web.body import read_json_body
+from sidecar.web.keys import CALLER, SERVICES
 from sidecar.web.text import http_date, rfc3339
 
 MAX_BODY_BYTES: Final = 256 * 1024
@@ -47,24 +46,26 @@ async def query(request: web.Request) -> web.Response:
         raise web.HTTPMethodNotAllowed(request.method, ["POST"])
     services = request.app[SERVICES]
     prepared = services.replica.prepare(await read_json_body(request, MAX_BODY_BYTES))
-    project = find_project(services, prepared.project_id)
+    project = await find_project(request, services, prepared.project_id)
     if isinstance(prepared, MutationRequest):
-        raise ActionsDisabledError("Actions are disabled: this sidecar does not run or stop experiments.")
+        done = await act(request, services, asked_by_mutation(prepared, project))
+        return _mutated(prepared.data(mutation_result(done)))
     snapshot = await services.sync.ensure(project, prepared.sections)
     now = services.clock()
     check_servable(snapshot, prepared.sections, services.config.sync.max_stale, now)
     return _response(services.replica.answer(prepared, snapshot), snapshot, prepared.sections, services, now)
 
 
-def find_project(services: Services, project_id: str) -> ProjectRef:
-    """Return the project that entities name by this id.
+async def find_project(request: web.Request, services: Services, project_id: str) -> ProjectRef:
+    """Return the project that entities which the caller may see name by this id.
 
     Raises:
         ProjectUnknownError: If no entity names it.
         ProjectAmbiguousError: If entities name it in several instances.
     """
     projects = services.catalogue.projects_with_id(project_id)
-    if not projects:
+    naming = [one for one in services.catalogue.current.entities if one.project.project_id == project_id]
+    if not projects or not await request[CALLER].sees(services, naming):
         raise ProjectUnknownError("Project not in the catalog: no entity names this project id.")
     if len(projects) > 1:
         names = ", ".join(project.instance for project in projects)
@@ -95,26 +96,12 @@ def check_servable(
             raise TooStaleError(f"Data too old: last read {hours:.0f} h ago. {reason}")
 
 
-async def read_json_body(request: web.Request, max_bytes: int) -> bytes:
-    """Return the body of a request that must be JSON.
-
-    Raises:
-        UnsupportedMediaTypeError: If it says to be something else.
-        TooLargeError: If it is longer than ``max_bytes``.
-        BadRequestError: If it is compressed.
-    """
-    if request.content_type != "application/json":
-        raise UnsupportedMediaTypeError("Content-Type must be application/json.")
-    if request.headers.get("Content-Encoding", "identity") != "identity":
-        raise BadRequestError("Body must not be compressed.")
-    if (request.content_length or 0) > max_bytes:
-        raise TooLargeError(f"Body too large: at most {max_bytes} bytes are read.")
-    body = bytearray()
-    async for chunk in request.content.iter_any():
-        body += chunk
-        if len(body) > max_bytes:
-            raise TooLargeError(f"Body too large: at most {max_bytes} bytes are read.")
-    return bytes(body)
+def _mutated(data: bytes) -> web.Response:
+    return web.Response(
+        body=b'{"data":' + data + b"}",
+        content_type="application/json",
+        headers={"Cache-Control": "private, no-store"},
+    )
 
 
 def _response(

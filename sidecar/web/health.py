@@ -36,12 +36,17 @@ async def readyz(request: web.Request) -> web.Response:
     }
     status = _status(services, projects, now)
     document: dict[str, Any] = {"status": status}
-    if may_read(request):
+    if await may_read(request):
         document |= _detail(services, projects)
     code = 503 if status in {"starting", "draining"} else 200
     return web.Response(
         body=msgspec.json.encode(document), status=code, content_type="application/json", headers=_NO_STORE
     )
+
+
+async def jwks(request: web.Request) -> web.Response:
+    """Give the public keys with which Backstage verifies the tokens we sign for its catalog."""
+    return web.json_response(request.app[SERVICES].catalog_keys, headers={"Cache-Control": "max-age=300"})
 
 
 async def metrics(request: web.Request) -> web.Response:

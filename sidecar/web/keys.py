@@ -2,16 +2,16 @@
 
 from aiohttp import web
 
-from sidecar.model import Principal
 from sidecar.services import Services
 from sidecar.web.answers import Answers
+from sidecar.web.caller import Caller
 from sidecar.web.route import Route
 
 SERVICES = web.AppKey("services", Services)
 ANSWERS = web.AppKey("answers", Answers)
 ROUTES = web.AppKey("routes", dict[str, Route])
 """Every route by name."""
-PRINCIPAL = web.RequestKey("principal", Principal)
+CALLER = web.RequestKey("caller", Caller)
 REQUEST_ID = web.RequestKey("request_id", str)
 OUTCOME = web.RequestKey("outcome", str)
 """Code of the error that was answered; absent when all went well. For metrics and the log."""

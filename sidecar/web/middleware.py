@@ -1,17 +1,21 @@
-"""What happens around every request: its id, the gate, errors, the log line, the metrics."""
+"""What happens around every request: its id, the gate, limits, errors, the log line, the metrics."""
 
 import re
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from time import perf_counter
 from typing import Final
 
 import structlog
 from aiohttp import web
 
+from sidecar.errors import TooManyRequestsError
+from sidecar.identity.origins import cors_headers, is_preflight, origin_of, refuse_api_change
+from sidecar.identity.proxy import client_address
+from sidecar.services import Services
 from sidecar.web.auth import authorize
 from sidecar.web.errors import answer_for
-from sidecar.web.keys import OUTCOME, PRINCIPAL, REQUEST_ID, SERVICES
+from sidecar.web.keys import CALLER, OUTCOME, REQUEST_ID, SERVICES
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -34,18 +38,71 @@ async def around(request: web.Request, handler: Handler) -> web.StreamResponse:
     request_id = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
     request[REQUEST_ID] = request_id
     with structlog.contextvars.bound_contextvars(request_id=request_id):
+        allowed = request.app[SERVICES].config.listen.allowed_origins
         try:
-            # Nothing to guard where there is no route; everybody may learn that.
-            if request.match_info.http_exception is None:
-                authorize(request)
-            response = await handler(request)
+            if allowed and is_preflight(request.method, request.headers):
+                response = _preflight(request, allowed)
+            else:
+                # Nothing to guard where there is no route; everybody may learn that.
+                if request.match_info.http_exception is None:
+                    await _admit(request)
+                response = await _limited(request, handler)
         except Exception as exc:  # noqa: BLE001 - the one place where exceptions become answers
             response = answer_for(request, exc)
-        response.headers["X-Request-ID"] = request_id
-        for name, value in _SECURITY_HEADERS.items():
-            response.headers.setdefault(name, value)
+        if not response.prepared:
+            response.headers["X-Request-ID"] = request_id
+            if allowed and request.path.startswith("/api/"):
+                response.headers.update(cors_headers(request.headers, allowed))
+            for name, value in _SECURITY_HEADERS.items():
+                response.headers.setdefault(name, value)
         _account(request, response, perf_counter() - started)
     return response
+
+
+def _preflight(request: web.Request, allowed: Collection[str]) -> web.StreamResponse:
+    """Tell a browser what pages of an allowed origin may send."""
+    return web.Response(status=204, headers=cors_headers(request.headers, allowed, preflight=True))
+
+
+async def _admit(request: web.Request) -> None:
+    """Let the request to its handler, or say why not: who calls, from which page, how often."""
+    await authorize(request)
+    caller = request.get(CALLER)
+    if caller is None:
+        return
+    services = request.app[SERVICES]
+    if request.path.startswith("/api/") and request.method == "POST":
+        refuse_api_change(
+            request.method,
+            request.content_type,
+            request.headers,
+            _own_origins(request, services),
+            ambient=caller.ambient,
+        )
+    await services.pace.check_request(caller.principal.name, is_person=caller.is_person)
+
+
+async def _limited(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Work on a bounded number of requests at once; health must answer whatever else happens."""
+    services = request.app[SERVICES]
+    if request.match_info.route.name in _QUIET_ROUTES:
+        return await handler(request)
+    if services.phase.in_progress >= services.config.limits.concurrent_requests:
+        raise TooManyRequestsError("Too busy: too many requests at the same time.", retry_after_seconds=1)
+    services.phase.in_progress += 1
+    try:
+        return await handler(request)
+    finally:
+        services.phase.in_progress -= 1
+
+
+def _own_origins(request: web.Request, services: Services) -> frozenset[str]:
+    """Return the origins whose pages are ours: the public one, and the one this request names itself."""
+    own = set(services.config.listen.allowed_origins)
+    own |= {f"{request.scheme}://{request.host}".lower()}
+    if services.config.public_url is not None:
+        own.add(origin_of(services.config.public_url))
+    return frozenset(own)
 
 
 def _account(request: web.Request, response: web.StreamResponse, took_seconds: float) -> None:
@@ -53,19 +110,20 @@ def _account(request: web.Request, response: web.StreamResponse, took_seconds: f
     resource = route.resource
     template = resource.canonical if resource is not None else "unmatched"
     outcome = request.get(OUTCOME, "ok")
-    metrics = request.app[SERVICES].metrics
+    services = request.app[SERVICES]
     # Any other method is the client's text; it must not become a label.
     method = request.method if request.method in _METHODS else "other"
-    metrics.requests.labels(template, method, outcome).inc()
-    metrics.request_seconds.labels(template).observe(took_seconds)
+    services.metrics.requests.labels(template, method, outcome).inc()
+    services.metrics.request_seconds.labels(template).observe(took_seconds)
     log = _log.debug if route.name in _QUIET_ROUTES else _log.info
-    principal = request.get(PRINCIPAL)
+    caller = request.get(CALLER)
     log(
         "request",
         method=request.method,
         route=template,
         status=response.status,
         outcome=outcome,
-        caller=principal.name if principal else None,
+        caller=caller.principal.name if caller else None,
+        client=client_address(request.remote, request.headers, services.config.listen.trusted_proxies),
         seconds=round(took_seconds, 4),
     )

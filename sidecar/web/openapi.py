@@ -1,7 +1,7 @@
 """The OpenAPI 3.1 document, made from the table of routes and the structs that are served."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -15,12 +15,19 @@ _PATH_DESCRIPTIONS: Final = {
     "kind": "Kind of the entity, such as `component`.",
     "namespace": "Namespace of the entity, mostly `default`.",
     "name": "Name of the entity.",
+    "id": "Id of the experiment or action.",
 }
 _STATUS: Final = {
     400: "A parameter is wrong; `parameter` names it.",
     401: "No credential, or one that does not hold.",
     403: "The caller's scopes do not include this.",
     404: "There is no such thing.",
+    409: "It makes no sense as things stand; the code says why.",
+    410: "It was there, and Litmus deleted it.",
+    413: "The body is too large.",
+    415: "The body is not declared as JSON.",
+    429: "Too many requests; `Retry-After` says when.",
+    502: "Litmus did not do it.",
     503: "Starting, draining, or the store cannot be read.",
 }
 _PROBLEM: Final = "Problem"
@@ -29,13 +36,12 @@ _PROBLEM: Final = "Problem"
 def openapi_document(routes: Sequence[Route]) -> dict[str, Any]:
     """Return the document for the routes of the API (those under ``/api/v1``)."""
     served = [route for route in routes if route.path.startswith("/api/v1/")]
-    answers = [route.answer for route in served if route.answer is not None]
-    schemas, components = msgspec.json.schema_components(answers, ref_template="#/components/schemas/{name}")
-    schema_of = dict(zip(answers, schemas, strict=True))
+    forms = [form for route in served for form in (route.answer, route.body) if form is not None]
+    schemas, components = msgspec.json.schema_components(forms, ref_template="#/components/schemas/{name}")
+    schema_of = dict(zip(forms, schemas, strict=True))
     paths: dict[str, dict[str, Any]] = {}
     for route in served:
-        schema = schema_of[route.answer] if route.answer is not None else {}
-        paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, schema)
+        paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, schema_of)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -56,21 +62,22 @@ def openapi_document(routes: Sequence[Route]) -> dict[str, Any]:
     }
 
 
-def _operation(route: Route, schema: dict[str, Any]) -> dict[str, Any]:
+def _operation(route: Route, schema_of: Mapping[Any, dict[str, Any]]) -> dict[str, Any]:
+    schema = schema_of[route.answer] if route.answer is not None else {}
     content: dict[str, Any] = {}
     for content_type in route.content_types:
         content[content_type] = {
             "schema": schema if content_type == "application/json" else {"type": "string"}
         }
-    responses: dict[str, Any] = {"200": {"description": "The answer.", "content": content}}
-    if route.answer is not None:
+    responses: dict[str, Any] = {str(route.status): {"description": "The answer.", "content": content}}
+    if route.answer is not None and route.method == "GET":
         responses["304"] = {"description": "The client has this answer (`If-None-Match`)."}
-    for status in sorted({*route.errors, 401, 403, 503}):
+    for status in sorted({*route.errors, 401, 403, 429, 503}):
         responses[str(status)] = {
             "description": _STATUS[status],
             "content": {"application/problem+json": {"schema": {"$ref": f"#/components/schemas/{_PROBLEM}"}}},
         }
-    return {
+    operation: dict[str, Any] = {
         "operationId": route.name,
         "summary": route.summary,
         "parameters": [
@@ -79,6 +86,10 @@ def _operation(route: Route, schema: dict[str, Any]) -> dict[str, Any]:
         ],
         "responses": responses,
     }
+    if route.body is not None:
+        content = {"application/json": {"schema": schema_of[route.body]}}
+        operation["requestBody"] = {"required": True, "content": content}
+    return operation
 
 
 def _path_parameter(name: str) -> dict[str, Any]:

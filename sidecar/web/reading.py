@@ -12,6 +12,7 @@ from sidecar.insight.links import LitmusLinks
 from sidecar.insight.windows import Window, parse_window
 from sidecar.model import Entity, Section, Snapshot
 from sidecar.services import Services
+from sidecar.web.keys import CALLER
 from sidecar.web.paging import single
 from sidecar.web.shapes.common import Age, age_of
 
@@ -51,7 +52,7 @@ async def read_entity(
     Raises:
         NotFoundError: If no such entity names a project.
     """
-    entity = find_entity(request, services)
+    entity = await find_entity(request, services)
     try:
         snapshot: Snapshot | None = await services.sync.ensure(entity.project, sections)
     except NotReadyError:
@@ -67,18 +68,26 @@ async def read_entity(
     )
 
 
-def find_entity(request: web.Request, services: Services) -> Entity:
+async def find_entity(request: web.Request, services: Services) -> Entity:
     """Return the entity that the path names; case does not matter, as in Backstage.
 
     Raises:
-        NotFoundError: If there is none with a Litmus project.
+        NotFoundError: If there is none with a Litmus project, or none of that project that the caller sees.
     """
     parts = request.match_info
     ref = f"{parts['kind']}:{parts['namespace']}/{parts['name']}".lower()
     for entity in services.catalogue.current.entities:
-        if entity.ref == ref:
+        if entity.ref == ref and await sees_project(request, services, entity):
             return entity
     raise NotFoundError("No such entity, or it names no Litmus project (litmuschaos.io/project-id).")
+
+
+async def sees_project(request: web.Request, services: Services, entity: Entity) -> bool:
+    """Tell whether the caller sees the entity, or another one that names its project."""
+    if services.visibility is None:
+        return True
+    naming = [one for one in services.catalogue.current.entities if one.project == entity.project]
+    return bool(await request[CALLER].sees(services, naming))
 
 
 def read_window(request: web.Request, now: datetime) -> Window:

@@ -26,9 +26,13 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     handler: Handler
     scope: str | None
-    """What the caller needs; ``None``: the route is public."""
+    """What the caller needs; ``None``: public; ``any``: only to be known, more is asked within."""
     summary: str
     parameters: tuple[Parameter, ...] = ()
+    body: Any = None
+    """Type of the JSON body; ``None``: it has none."""
+    status: int = 200
+    """Of the good answer."""
     answer: Any = None
     """Type of the JSON answer, for the documentation; ``None``: it is not JSON of ours."""
     content_types: tuple[str, ...] = ("application/json",)

@@ -6,14 +6,18 @@ import aiohttp_jinja2
 from aiohttp import web
 from jinja2 import ChainableUndefined, PackageLoader
 
+from sidecar.action_model import ActionKind, ActionOutcome
 from sidecar.insight.rollup import Grouping
 from sidecar.insight.windows import DEFAULT_WINDOW, WINDOWS
 from sidecar.model import Outcome
-from sidecar.web import api_entities, api_groups, api_runs, docs, graphql, health, keys
+from sidecar.web import api_actions, api_entities, api_groups, api_runs, docs, graphql, health, keys
+from sidecar.web.acting import RunBody, ScheduleBody, StopBody
 from sidecar.web.answers import Answers
+from sidecar.web.auth import ANY_SCOPE
 from sidecar.web.errors import QUERY_PATH
 from sidecar.web.paging import DEFAULT_LIMIT, MAX_LIMIT
 from sidecar.web.route import Parameter, Route
+from sidecar.web.shapes.actions import ActionShape, AuditShape, BegunShape
 from sidecar.web.shapes.content import ContentShape
 from sidecar.web.shapes.entities import EntityListShape
 from sidecar.web.shapes.groups import AttentionListShape, NowShape, PortfolioShape
@@ -68,6 +72,14 @@ ROUTES: Final = (
         handler=health.readyz,
         scope=None,
         summary="Whether requests should come here; with scope `read`, what is degraded and why.",
+    ),
+    Route(
+        method="GET",
+        path="/.well-known/jwks.json",
+        name="jwks",
+        handler=health.jwks,
+        scope=None,
+        summary="Public keys of the tokens that the sidecar signs for Backstage's catalog.",
     ),
     Route(
         method="GET",
@@ -188,6 +200,66 @@ ROUTES: Final = (
         summary="What runs or waits now, longest first.",
         parameters=(_OWNER, _LIMIT, _CURSOR),
         answer=NowShape,
+        errors=(400,),
+    ),
+    *(
+        Route(
+            method="POST",
+            path=f"{_ENTITY}/experiments/{{id}}/{kind}",
+            name=f"action_{kind}",
+            handler=handler,
+            scope=ANY_SCOPE,
+            summary=summary,
+            body=body,
+            answer=BegunShape,
+            status=202,
+            errors=(400, 404, 409, 410, 413, 415, 429, 502),
+        )
+        for kind, handler, body, summary in (
+            ("run", api_actions.run, RunBody, "Run an experiment; needs scope `run`, or policy."),
+            ("stop", api_actions.stop, StopBody, "Stop a run, or all unfinished ones of an experiment."),
+            ("schedule", api_actions.schedule, ScheduleBody, "Suspend or resume a schedule."),
+        )
+    ),
+    Route(
+        method="GET",
+        path="/api/v1/actions/{id}",
+        name="action",
+        handler=api_actions.action,
+        scope=ANY_SCOPE,
+        summary="What became of an action: your own, or of a project you may act in.",
+        answer=ActionShape,
+        errors=(404,),
+    ),
+    Route(
+        method="GET",
+        path="/api/v1/audit",
+        name="audit",
+        handler=api_actions.audit,
+        scope="admin",
+        summary="Who asked for what, and what came of it; newest first.",
+        parameters=(
+            Parameter(name="who", description="Only this caller, by name.", schema=_TEXT),
+            Parameter(name="projectID", description="Only this project.", schema=_TEXT),
+            Parameter(
+                name="instance", description="Instance of that project; the first if absent.", schema=_TEXT
+            ),
+            Parameter(
+                name="kind",
+                description="Only actions of this kind.",
+                schema={"type": "string", "enum": list(ActionKind)},
+            ),
+            Parameter(
+                name="outcome",
+                description="Only this outcome.",
+                schema={"type": "string", "enum": list(ActionOutcome)},
+            ),
+            Parameter(name="since", description="At or after.", schema=_TIME),
+            Parameter(name="until", description="Before.", schema=_TIME),
+            _LIMIT,
+            _CURSOR,
+        ),
+        answer=AuditShape,
         errors=(400,),
     ),
     Route(

@@ -7,7 +7,7 @@ from pydantic import SecretStr
 
 from sidecar.config import (
     Auth,
-    CatalogFiles,
+    CatalogSettings,
     Config,
     Instance,
     Key,
@@ -22,7 +22,7 @@ TOKEN = SecretStr("token-of-litmus")
 GOOD = Config(
     display_token=SecretStr(display_token("backstage")),
     instances=(Instance(name="one", base_url="https://litmus.example.com", token=TOKEN),),
-    catalog=CatalogFiles(files=("/etc/catalog/*.yaml",)),
+    catalog=CatalogSettings(files=("/etc/catalog/*.yaml",)),
 )
 KEY = Key(name="backstage", secret=SecretStr("x" * 16), scopes=frozenset({"read"}))
 AUTH = Auth(keys=(KEY,))
@@ -45,7 +45,7 @@ def test_a_good_configuration_has_no_findings() -> None:
         ({"display_token": SecretStr(SIGNED)}, "revoke it in Litmus"),
         ({"display_token": SecretStr("opaque")}, "cannot be decoded"),
         ({"display_token": SecretStr("e30.e30.")}, "holds no uid"),
-        ({"catalog": CatalogFiles()}, "names no file"),
+        ({"catalog": CatalogSettings()}, "names no file"),
         ({"sync": SyncSettings(interval=timedelta(seconds=1))}, "below 5 seconds"),
         (
             {"instances": (Instance(name="one", base_url="http://litmus.example.com", token=TOKEN),)},

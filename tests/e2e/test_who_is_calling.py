@@ -12,7 +12,7 @@ from sidecar.web.routes import ROUTES
 from tests.e2e.conftest import Small
 from tests.support.service import Service, config_for, open_service
 
-PUBLIC_ROUTES = {"healthz", "readyz"}
+PUBLIC_ROUTES = {"healthz", "readyz", "jwks"}
 READER = "reader-secret-0123456789"
 SCRAPER = "scraper-secret-0123456789"
 QUERY = json.dumps({"query": "{ __typename }"})
@@ -88,7 +88,7 @@ async def test_every_route_is_private_unless_listed(guarded: Service) -> None:
 
 def test_every_private_route_names_its_scope() -> None:
     assert {route.name for route in ROUTES if route.scope is None} == PUBLIC_ROUTES
-    assert {route.scope for route in ROUTES} <= {None, "read", "run", "metrics", "admin"}
+    assert {route.scope for route in ROUTES} <= {None, "any", "read", "run", "metrics", "admin"}
     names = [route.name for route in create_app(Config()).router.routes()]
     assert sorted(filter(None, names)) == sorted(route.name for route in ROUTES)
 

@@ -6,10 +6,13 @@ from datetime import datetime
 
 from aiohttp import web
 
+from sidecar.actions import ActionService, Settings
 from sidecar.app import create_app
 from sidecar.config import Config
 from sidecar.digests import Digests
 from sidecar.identity.keys import KeyRing
+from sidecar.identity.pace import RequestPace
+from sidecar.identity.proxy import ProxySettings
 from sidecar.insight.links import LitmusLinks
 from sidecar.metrics import Metrics
 from sidecar.model import (
@@ -28,6 +31,7 @@ from sidecar.services import Phase, Services
 from sidecar.snapshots import FIELD_OF_SECTION
 from sidecar.store.health import StoreHealth
 from sidecar.store.memory import MemoryHistory, MemoryLeases, MemorySnapshots
+from sidecar.store.memory_actions import MemoryActions, MemoryAudit
 from sidecar.supervision import Supervisor
 from tests.support.golden import Golden, golden
 
@@ -91,6 +95,18 @@ def golden_app(
         snapshots, history = MemorySnapshots(leases), MemoryHistory(leases)
         await leases.plan([Job(project=PROJECT, lane=lane) for lane in Lane], known.now)
         await _fill(leases, snapshots, history, known, more_runs)
+        audit = MemoryAudit()
+        acting = ActionService(
+            actions=MemoryActions(audit, lambda: known.now),
+            audit=audit,
+            actors={},
+            catalogue=FixedCatalogue(entities),
+            snapshot_of=snapshots.get,
+            history=history,
+            sync=NothingToSync(snapshots),
+            clock=lambda: known.now,
+            settings=Settings(),
+        )
         yield Services(
             config=config,
             clock=lambda: known.now,
@@ -101,6 +117,13 @@ def golden_app(
             sync=NothingToSync(snapshots),
             replica=Replica(),
             keys=KeyRing(()),
+            users=None,
+            visibility=None,
+            proxy=ProxySettings(),
+            catalog_keys={"keys": []},
+            actions=acting,
+            audit=audit,
+            pace=RequestPace(person_per_minute=600, actions_per_minute=30, key_per_minute=None),
             metrics=Metrics("test"),
             supervisor=Supervisor(),
             phase=Phase(started_at=known.now),

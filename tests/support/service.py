@@ -12,7 +12,8 @@ import aiohttp
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from sidecar.app import create_app, open_services
+from sidecar.app import create_app
+from sidecar.assembly import open_services
 from sidecar.config import Config, parse_config
 from sidecar.services import Services
 from sidecar.simulator import Simulator

@@ -1,0 +1,392 @@
+"""The composition root: the one module that names concrete classes and ties them together."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any, Final
+
+import structlog
+
+from sidecar import __version__
+from sidecar.actions import ActionService, Settings, open_actions
+from sidecar.backstage_http import open_backstage_http
+from sidecar.catalog import BackstageCatalog, CatalogSigner, CombinedCatalog, FileCatalog
+from sidecar.config import CatalogBackstage, Config, Instance, display_uid
+from sidecar.digests import Digests
+from sidecar.errors import ConfigError, StoreError, UpstreamError
+from sidecar.identity.backstage import BackstageUsers, open_backstage_users
+from sidecar.identity.keys import KeyRing
+from sidecar.identity.pace import RequestPace
+from sidecar.identity.proxy import ProxySettings
+from sidecar.identity.visibility import CatalogVisibility
+from sidecar.insight.links import LitmusLinks
+from sidecar.litmus.actor import LitmusActor
+from sidecar.litmus.claims import token_claims
+from sidecar.litmus.client import LitmusClient, open_litmus_client
+from sidecar.litmus.documents import SERVER_VERSION
+from sidecar.litmus.history import LitmusHistory
+from sidecar.litmus.history_notes import HistoryPace
+from sidecar.litmus.source import LitmusSource
+from sidecar.metrics import Metrics
+from sidecar.model import ProjectRef
+from sidecar.policy import PolicyLevel, Rules
+from sidecar.ports import Catalogue, Clock
+from sidecar.readings import readings
+from sidecar.replica import Replica
+from sidecar.services import InstanceHealth, Phase, Services
+from sidecar.store.store import Store, open_store
+from sidecar.supervision import Supervisor
+from sidecar.sync.engine import SyncEngine
+from sidecar.sync.history import HistoryWorker, retain
+from sidecar.sync.pace import Intervals
+from sidecar.sync.working import Bell
+
+WAIT_SECONDS: Final = 15.0
+"""Longest a reader waits for a first synchronisation."""
+VERSION_TIMEOUT_SECONDS: Final = 15.0
+VERSION_INTERVAL_SECONDS: Final = 3_600.0
+VERSION_RETRY_SECONDS: Final = 60.0
+ACTIONS_PRUNE_SECONDS: Final = 86_400.0
+
+_log = structlog.get_logger(__name__)
+
+
+def utc_now() -> datetime:
+    """Return the time; the only clock of the product."""
+    return datetime.now(UTC)
+
+
+@asynccontextmanager
+async def open_services(
+    config: Config, *, clock: Clock = utc_now, wait_seconds: float = WAIT_SECONDS
+) -> AsyncIterator[Services]:
+    """Make the parts, set the root tasks going, and undo it all in reverse at the end.
+
+    Raises:
+        ConfigError: If a file that the configuration names cannot be used.
+    """
+    async with AsyncExitStack() as stack:
+        yield await _Assembly(config, clock, stack).services(wait_seconds)
+
+
+class _Assembly:
+    """Opens one part after the other; each is closed by the stack, the last one first."""
+
+    def __init__(self, config: Config, clock: Clock, stack: AsyncExitStack) -> None:
+        self._config = config
+        self._clock = clock
+        self._stack = stack
+        self._metrics = Metrics(__version__)
+        self._catalog_keys: Mapping[str, Any] = {"keys": []}
+        self._supervisor = Supervisor(lambda task: self._metrics.task_failures.labels(task).inc())
+
+    async def services(self, wait_seconds: float) -> Services:
+        """Open everything, in the order of who needs whom."""
+        config, clock = self._config, self._clock
+        waiting = _Waiting()
+        store = await self._stack.enter_async_context(
+            open_store(config.store.url.get_secret_value(), clock=clock, on_change=waiting.announce)
+        )
+        await self._supervise("store", store.follow)
+        clients = {
+            instance.name: await self._stack.enter_async_context(open_client(config, instance, self._metrics))
+            for instance in config.instances
+        }
+        engine = waiting.engine = await self._open_sync(store, clients, wait_seconds)
+        users, visibility = await self._open_people()
+        catalogue = await self._open_catalogue(engine)
+        actions = await self._open_actions(store, clients, catalogue, engine)
+        digests = Digests(store.history)
+        await self._supervise("digests", partial(digests.keep_warm, lambda: engine.projects))
+        versions: dict[str, str] = {}
+        for name, client in clients.items():
+            await self._supervise(f"version of {name}", partial(_follow_version, name, client, versions))
+        replica = Replica()
+        self._metrics.observe_with(partial(readings, catalogue, replica, clients, store.health))
+        proxy, limits = config.auth.proxy, config.limits
+        return Services(
+            config=config,
+            clock=clock,
+            catalogue=catalogue,
+            snapshots=store.snapshots,
+            history=store.history,
+            digests=digests,
+            sync=engine,
+            replica=replica,
+            keys=KeyRing((key.name, key.secret.get_secret_value(), key.scopes) for key in config.auth.keys),
+            users=users,
+            visibility=visibility,
+            proxy=ProxySettings(
+                trusted=proxy.trusted_proxies,
+                user_header=proxy.user_header,
+                groups_header=proxy.groups_header,
+            ),
+            catalog_keys=self._catalog_keys,
+            actions=actions,
+            audit=store.audit,
+            pace=RequestPace(
+                person_per_minute=limits.person_per_minute,
+                actions_per_minute=limits.actions_per_minute,
+                key_per_minute=limits.key_per_minute,
+            ),
+            metrics=self._metrics,
+            supervisor=self._supervisor,
+            phase=Phase(started_at=clock()),
+            store_health=store.health,
+            instances=partial(_instances_health, clients),
+            links=partial(_links, {instance.name: instance for instance in config.instances}, config),
+            litmus_version=versions.get,
+        )
+
+    async def _supervise(self, name: str, task: Callable[[], Coroutine[None, None, None]]) -> None:
+        await self._stack.enter_async_context(self._supervisor.running(name, task))
+
+    async def _open_sync(
+        self, store: Store, clients: Mapping[str, LitmusClient], wait_seconds: float
+    ) -> SyncEngine:
+        """Open the engine and the history's workers, which share a bell and the pace."""
+        sync, bell = self._config.sync, Bell()
+        intervals = Intervals(fast=sync.interval, slow=sync.slow_interval, active=sync.active_interval)
+        retention = timedelta(days=self._config.history.retention_days)
+        pace = HistoryPace(increment_every=sync.slow_interval)
+        engine = SyncEngine(
+            sources={name: LitmusSource(client, self._clock) for name, client in clients.items()},
+            snapshots=store.snapshots,
+            leases=store.leases,
+            intervals=intervals,
+            history_bell=bell,
+            workers=sync.max_in_flight,
+            wait_seconds=wait_seconds,
+            metrics=self._metrics,
+            clock=self._clock,
+        )
+        past = HistoryWorker(
+            sources={
+                name: LitmusHistory(client, store.history, self._clock, retention=retention, pace=pace)
+                for name, client in clients.items()
+            },
+            history=store.history,
+            snapshots=store.snapshots,
+            leases=store.leases,
+            intervals=intervals,
+            metrics=self._metrics,
+            clock=self._clock,
+            bell=bell,
+        )
+        for name in clients:
+            await self._supervise(f"synchronisation of {name}", partial(engine.work, name))
+            await self._supervise(f"history of {name}", partial(past.work, name))
+        await self._supervise("retention", partial(retain, store.history, retention, self._clock))
+        return engine
+
+    async def _open_people(self) -> tuple[BackstageUsers | None, CatalogVisibility | None]:
+        """Open the verification of Backstage's people, and what they see there; ``None``: not configured."""
+        settings = self._config.auth.backstage
+        if settings is None:
+            return None, None
+        issuer = settings.issuer or (
+            f"{self._config.backend_base_url}/api/auth" if self._config.backend_base_url else None
+        )
+        if issuer is None:
+            raise ConfigError(("litmusSidecar.auth.backstage.issuer: is required, or backend.baseUrl",))
+        http = await self._stack.enter_async_context(
+            open_backstage_http(settings.base_url, ca_file=settings.ca_file)
+        )
+        users = await self._stack.enter_async_context(
+            open_backstage_users(http, issuer=issuer, algorithms=settings.algorithms, clock=self._clock)
+        )
+        enforced = self._config.auth.catalog_visibility == "enforce"
+        return users, CatalogVisibility(http, clock=self._clock) if enforced else None
+
+    async def _open_catalogue(self, engine: SyncEngine) -> Catalogue:
+        """Open the catalog, read it once before anybody is served, and follow its sources."""
+        settings = self._config.catalog
+        names = [instance.name for instance in self._config.instances]
+        files = FileCatalog(settings.files, names)
+        if settings.backstage is None:
+            reader = _CatalogReader(files, engine)
+            await reader.read(files.refresh)
+            await self._supervise("catalog", partial(reader.follow, files.refresh, settings.interval))
+            return files
+        backstage = await self._open_backstage_catalog(settings.backstage, names)
+        both = CombinedCatalog(files, backstage)
+        # What only Backstage knows must not be forgotten because it is away when we start.
+        reader = _CatalogReader(both, engine, may_plan=lambda: backstage.read_at is not None)
+        await reader.read(files.refresh)
+        await reader.read(backstage.refresh)
+        await self._supervise("catalog files", partial(reader.follow, files.refresh, settings.interval))
+        await self._supervise(
+            "catalog of Backstage", partial(reader.follow, backstage.refresh, settings.backstage.interval)
+        )
+        return both
+
+    async def _open_backstage_catalog(
+        self, settings: CatalogBackstage, instances: list[str]
+    ) -> BackstageCatalog:
+        http = await self._stack.enter_async_context(
+            open_backstage_http(settings.base_url, ca_file=settings.ca_file)
+        )
+        if settings.token is not None:
+            token = settings.token.get_secret_value
+        else:
+            signer = catalog_signer(settings, self._clock)
+            self._catalog_keys = signer.public_keys()
+            token = signer.token
+        return BackstageCatalog(http, instances, token=token, clock=self._clock)
+
+    async def _open_actions(
+        self,
+        store: Store,
+        clients: Mapping[str, LitmusClient],
+        catalogue: Catalogue,
+        engine: SyncEngine,
+    ) -> ActionService:
+        settings = self._config.actions
+        users = {
+            instance.name: claims.username if (claims := token_claims(_token_of(instance))) else None
+            for instance in self._config.instances
+        }
+        acting = await self._stack.enter_async_context(
+            open_actions(
+                actions=store.actions,
+                audit=store.audit,
+                actors={name: LitmusActor(client) for name, client in clients.items()},
+                catalogue=catalogue,
+                snapshot_of=store.snapshots.get,
+                history=store.history,
+                sync=engine,
+                clock=self._clock,
+                settings=Settings(
+                    rules=Rules(
+                        policy=PolicyLevel(settings.policy),
+                        groups=settings.groups,
+                        production=PolicyLevel(settings.production),
+                    ),
+                    window=settings.window,
+                    token_user=users.get,
+                    observe=lambda kind, outcome: self._metrics.actions.labels(kind.value, outcome).inc(),
+                ),
+            )
+        )
+        await self._supervise("actions", acting.follow)
+        retention = timedelta(days=self._config.history.retention_days)
+        await self._supervise("audit retention", partial(_retain_actions, acting, retention, self._clock))
+        return acting
+
+
+def catalog_signer(settings: CatalogBackstage, clock: Clock) -> CatalogSigner:
+    """Return what signs the tokens that Backstage's catalog is read with.
+
+    Raises:
+        ConfigError: If the key cannot be used.
+    """
+    key = settings.signing_key
+    return CatalogSigner(
+        key.get_secret_value() if key is not None else "",
+        issuer=settings.issuer,
+        audience=settings.audience,
+        clock=clock,
+    )
+
+
+class _CatalogReader:
+    """Reads sources of the catalog, and has planned what the whole names."""
+
+    def __init__(
+        self, catalogue: Catalogue, engine: SyncEngine, *, may_plan: Callable[[], bool] = lambda: True
+    ) -> None:
+        self._catalogue = catalogue
+        self._engine = engine
+        self._may_plan = may_plan
+        self._told: tuple[str, ...] = ()
+
+    async def read(self, refresh: Callable[[], Coroutine[None, None, bool]]) -> None:
+        """Read one source, and plan if that changed anything."""
+        if not await refresh():
+            return
+        current = self._catalogue.current
+        if self._may_plan():
+            await self._engine.plan({entity.project for entity in current.entities})
+        _log.info("catalog read", entities=len(current.entities), problems=len(current.problems))
+        for problem in current.problems:
+            if problem not in self._told:
+                _log.warning("catalog problem", problem=problem)
+        self._told = current.problems
+
+    async def follow(self, refresh: Callable[[], Coroutine[None, None, bool]], interval: timedelta) -> None:
+        """Read one source on its interval until cancelled."""
+        while True:
+            await asyncio.sleep(interval.total_seconds())
+            await self.read(refresh)
+
+
+class _Waiting:
+    """Passes on what other replicas wrote to those who wait for it; the store opens before the engine."""
+
+    engine: SyncEngine | None = None
+
+    def announce(self, project: ProjectRef) -> None:
+        if self.engine is not None:
+            self.engine.announce(project)
+
+
+def open_client(
+    config: Config, instance: Instance, metrics: Metrics
+) -> AbstractAsyncContextManager[LitmusClient]:
+    """Return the client of one instance, to be entered."""
+
+    def observe(operation: str, code: str, seconds: float) -> None:
+        metrics.upstream_requests.labels(instance.name, operation, code).inc()
+        metrics.upstream_seconds.labels(instance.name, operation).observe(seconds)
+
+    return open_litmus_client(
+        base_url=instance.base_url,
+        token=instance.token.get_secret_value,
+        host_header=instance.host_header,
+        ca_file=instance.ca_file,
+        max_in_flight=config.sync.max_in_flight,
+        max_requests_per_second=config.sync.max_requests_per_second,
+        # When Litmus is back, everything is to be fresh within an interval.
+        longest_pause_seconds=config.sync.interval.total_seconds() / 2,
+        observe=observe,
+    )
+
+
+async def _follow_version(name: str, client: LitmusClient, versions: dict[str, str]) -> None:
+    """Ask an instance for its version now and then; only links depend on it, so failures are not told."""
+    while True:
+        with suppress(UpstreamError):
+            versions[name] = await client.run(SERVER_VERSION, {}, VERSION_TIMEOUT_SECONDS)
+        await asyncio.sleep(VERSION_INTERVAL_SECONDS if name in versions else VERSION_RETRY_SECONDS)
+
+
+def _links(instances: Mapping[str, Instance], config: Config, project: ProjectRef) -> LitmusLinks:
+    """Return the links of a project; the account in them is the token's, or that of the display token."""
+    instance = instances[project.instance]
+    claims = token_claims(_token_of(instance))
+    account = claims.uid if claims is not None else None
+    if account is None and config.display_token is not None:
+        account = display_uid(config.display_token.get_secret_value())
+    return LitmusLinks(base_url=instance.external_base_url, account_id=account, project_id=project.project_id)
+
+
+def _token_of(instance: Instance) -> str:
+    return instance.token.get_secret_value()
+
+
+async def _retain_actions(acting: ActionService, retention: timedelta, clock: Clock) -> None:
+    """Forget actions and audit entries as old as the runs that are forgotten, once a day."""
+    while True:
+        # While the store is away nothing is forgotten; its health tells.
+        with suppress(StoreError):
+            await acting.prune(clock() - retention)
+        await asyncio.sleep(ACTIONS_PRUNE_SECONDS)
+
+
+def _instances_health(clients: Mapping[str, LitmusClient]) -> Mapping[str, InstanceHealth]:
+    return {
+        name: InstanceHealth(breaker=client.breaker.state.value, opened_at=client.breaker.opened_at)
+        for name, client in clients.items()
+    }

@@ -1,0 +1,51 @@
+"""How often one caller may ask, and act; counted per replica."""
+
+import math
+import time
+from typing import Final
+
+from limits import RateLimitItemPerMinute
+from limits.aio.storage import MemoryStorage
+from limits.aio.strategies import MovingWindowRateLimiter
+
+from sidecar.errors import TooManyRequestsError
+
+_REQUESTS: Final = "requests"
+_ACTIONS: Final = "actions"
+
+
+class RequestPace:
+    """Moving windows of a minute per caller."""
+
+    def __init__(
+        self, *, person_per_minute: int, actions_per_minute: int, key_per_minute: int | None
+    ) -> None:
+        """Take the limits; ``key_per_minute`` ``None``: keys without a person are not limited."""
+        self._limiter = MovingWindowRateLimiter(MemoryStorage())
+        self._person = RateLimitItemPerMinute(person_per_minute)
+        self._action = RateLimitItemPerMinute(actions_per_minute)
+        self._key = None if key_per_minute is None else RateLimitItemPerMinute(key_per_minute)
+
+    async def check_request(self, name: str, *, is_person: bool) -> None:
+        """Count a request of the caller.
+
+        Raises:
+            TooManyRequestsError: If it is one too many.
+        """
+        limit = self._person if is_person else self._key
+        if limit is not None:
+            await self._hit(limit, _REQUESTS, name, "Too many requests: slow down and try again.")
+
+    async def check_action(self, name: str) -> None:
+        """Count an action of the caller.
+
+        Raises:
+            TooManyRequestsError: If it is one too many.
+        """
+        await self._hit(self._action, _ACTIONS, name, "Too many actions: wait a moment before the next.")
+
+    async def _hit(self, limit: RateLimitItemPerMinute, what: str, name: str, sentence: str) -> None:
+        if await self._limiter.hit(limit, what, name):
+            return
+        reset_at, _ = await self._limiter.get_window_stats(limit, what, name)
+        raise TooManyRequestsError(sentence, retry_after_seconds=max(1, math.ceil(reset_at - time.time())))

@@ -1,0 +1,53 @@
+"""Values that other parts keep, read for a scrape."""
+
+from collections.abc import Mapping
+
+from sidecar.litmus.client import LitmusClient
+from sidecar.metrics import Reading
+from sidecar.ports import Catalogue, StoreHealth
+from sidecar.replica import Replica
+
+
+def readings(
+    catalogue: Catalogue, replica: Replica, clients: Mapping[str, LitmusClient], store: StoreHealth
+) -> Mapping[str, Reading]:
+    """Return the values that other parts keep, for a scrape."""
+    stats = replica.stats
+    return {
+        "litmus_sidecar_catalog_entities": Reading(
+            "Entities that name a Litmus project.", {(): len(catalogue.current.entities)}
+        ),
+        "litmus_sidecar_catalog_problems": Reading(
+            "Catalog documents, annotations or files that could not be used.",
+            {(): len(catalogue.current.problems)},
+        ),
+        "litmus_sidecar_breaker_open": Reading(
+            "1 while an instance is left alone because it did not answer, else 0.",
+            {(name,): float(client.breaker.state.value != "closed") for name, client in clients.items()},
+            labels=("instance",),
+        ),
+        "litmus_sidecar_store_degraded": Reading(
+            "1 while the database is away and the sidecar goes on in memory, else 0.",
+            {(): float(store.state != "ok")},
+        ),
+        "litmus_sidecar_store_outages": Reading(
+            "Times that the database was lost.", {(): store.outages}, counter=True
+        ),
+        "litmus_sidecar_graphql_plans_compiled": Reading(
+            "GraphQL documents compiled into a plan.", {(): stats.plans_compiled}, counter=True
+        ),
+        "litmus_sidecar_graphql_answers_built": Reading(
+            "GraphQL answers projected from a snapshot.", {(): stats.answers_built}, counter=True
+        ),
+        "litmus_sidecar_graphql_answer_hits": Reading(
+            "GraphQL answers given from memory.", {(): stats.answer_hits}, counter=True
+        ),
+        "litmus_sidecar_graphql_refusals": Reading(
+            "GraphQL requests refused by the served schema or its limits.",
+            {(): stats.refusals},
+            counter=True,
+        ),
+        "litmus_sidecar_graphql_cache_bytes": Reading(
+            "Bytes that plans and answers hold in memory.", {(): replica.cached_bytes}
+        ),
+    }

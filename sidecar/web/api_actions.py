@@ -1,0 +1,135 @@
+"""Run, stop, switch a schedule over REST; what became of an action; the audit."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Final, TypeVar
+
+from aiohttp import web
+
+from sidecar.action_model import Action, ActionKind, ActionOutcome
+from sidecar.errors import BadRequestError, NotFoundError
+from sidecar.insight.windows import parse_instant
+from sidecar.model import ProjectRef
+from sidecar.policy import Asked, caller_of
+from sidecar.ports import AuditQuery
+from sidecar.services import Services
+from sidecar.web.acting import asked_by_body
+from sidecar.web.answers import Answer, respond
+from sidecar.web.body import read_json_body
+from sidecar.web.keys import CALLER, REQUEST_ID, SERVICES
+from sidecar.web.paging import decode_cursor, encode_cursor, read_limit, single
+from sidecar.web.reading import find_entity
+from sidecar.web.shapes.actions import action_shape, audit_shape, begun_shape
+
+MAX_BODY_BYTES: Final = 4096
+_ACCEPTED: Final = 202
+_LONGEST_KEY: Final = 255
+
+Choice = TypeVar("Choice", bound=StrEnum)
+
+
+async def run(request: web.Request) -> web.Response:
+    """Run an experiment."""
+    return await _begin(request, ActionKind.RUN)
+
+
+async def stop(request: web.Request) -> web.Response:
+    """Stop one run of an experiment, or all unfinished ones."""
+    return await _begin(request, ActionKind.STOP)
+
+
+async def schedule(request: web.Request) -> web.Response:
+    """Suspend or resume a schedule."""
+    return await _begin(request, ActionKind.SCHEDULE)
+
+
+async def action(request: web.Request) -> web.Response:
+    """Give an action as far as it is known now."""
+    services, caller = request.app[SERVICES], request[CALLER]
+    acting = caller_of(caller.principal, owns=await caller.owns(services))
+    found = await services.actions.look(acting, request.match_info["id"])
+    if found is None:
+        raise NotFoundError("No such action, or not one of yours.")
+    return respond(request, Answer(action_shape(found), as_of=None))
+
+
+async def audit(request: web.Request) -> web.Response:
+    """Give who asked for what, newest first."""
+    services = request.app[SERVICES]
+    limit = read_limit(request)
+    project = single(request, "projectID")
+    instance = single(request, "instance")
+    if project is not None and instance is None:
+        instance = services.config.instances[0].name if services.config.instances else ""
+    query = AuditQuery(
+        who=single(request, "who"),
+        project=None if project is None else ProjectRef(instance=instance or "", project_id=project),
+        kind=_choice(request, "kind", ActionKind),
+        outcome=_choice(request, "outcome", ActionOutcome),
+        since=_instant(request, "since"),
+        until=_instant(request, "until"),
+        before_id=decode_cursor(request, int),
+        limit=limit + 1,
+    )
+    entries = await services.audit.find(query)
+    shown = entries[:limit]
+    following = encode_cursor(shown[-1].id) if len(entries) > limit else None
+    return respond(request, Answer(audit_shape(shown, following), as_of=None))
+
+
+async def act(request: web.Request, services: Services, asked: Asked) -> Action:
+    """Do what is asked in the name of the caller; every door ends here.
+
+    Raises:
+        SidecarError: If it is refused, or Litmus did not do it.
+    """
+    caller = request[CALLER]
+    await services.pace.check_action(caller.principal.name)
+    owns = await caller.owns(services)
+    return await services.actions.act(
+        caller_of(caller.principal, owns=owns),
+        asked,
+        request_id=request[REQUEST_ID],
+        idempotency_key=_idempotency_key(request),
+    )
+
+
+async def _begin(request: web.Request, kind: ActionKind) -> web.Response:
+    services = request.app[SERVICES]
+    entity = await find_entity(request, services)
+    body = await read_json_body(request, MAX_BODY_BYTES)
+    begun = await act(request, services, asked_by_body(kind, entity, request.match_info["id"], body))
+    answer = Answer(begun_shape(begun), as_of=None)
+    return web.Response(
+        body=answer.body,
+        status=_ACCEPTED,
+        content_type="application/json",
+        headers={"Location": f"/api/v1/actions/{begun.id}", "Cache-Control": "private, no-store"},
+    )
+
+
+def _idempotency_key(request: web.Request) -> str | None:
+    key = request.headers.get("Idempotency-Key")
+    if key is not None and not (0 < len(key) <= _LONGEST_KEY and key.isascii() and key.isprintable()):
+        raise BadRequestError(
+            f"Header Idempotency-Key must be 1 to {_LONGEST_KEY} printable ASCII characters.",
+            parameter="Idempotency-Key",
+        )
+    return key
+
+
+def _choice(request: web.Request, name: str, choices: type[Choice]) -> Choice | None:
+    text = single(request, name)
+    if text is None:
+        return None
+    try:
+        return choices(text)
+    except ValueError as exc:
+        raise BadRequestError(
+            f"Parameter '{name}' must be one of {', '.join(choices)}.", parameter=name
+        ) from exc
+
+
+def _instant(request: web.Request, name: str) -> datetime | None:
+    text = single(request, name)
+    return None if text is None else parse_instant(text, name)
