@@ -28,6 +28,7 @@ from sidecar.litmus.client import LitmusClient, open_litmus_client
 from sidecar.litmus.documents import SERVER_VERSION
 from sidecar.litmus.history import LitmusHistory
 from sidecar.litmus.history_notes import HistoryPace
+from sidecar.litmus.roles import RoleBook
 from sidecar.litmus.source import LitmusSource
 from sidecar.metrics import Metrics
 from sidecar.model import ProjectRef
@@ -244,6 +245,8 @@ class _Assembly:
         engine: SyncEngine,
     ) -> ActionService:
         settings = self._config.actions
+        roles = RoleBook(clients, lambda: engine.projects, self._config.sync.slow_interval)
+        await self._supervise("roles of the tokens", roles.follow)
         users = {
             instance.name: claims.username if (claims := token_claims(_token_of(instance))) else None
             for instance in self._config.instances
@@ -265,6 +268,7 @@ class _Assembly:
                         production=PolicyLevel(settings.production),
                     ),
                     window=settings.window,
+                    token_role=roles.role,
                     token_user=users.get,
                     observe=lambda kind, outcome: self._metrics.actions.labels(kind.value, outcome).inc(),
                 ),

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final, TypeVar, cast
+from urllib.parse import quote
 
 import aiohttp
 import msgspec
@@ -36,6 +37,8 @@ T = TypeVar("T")
 MAX_ANSWER_BYTES: Final = 32 * 1024 * 1024
 CONNECT_TIMEOUT_SECONDS: Final = 5.0
 ACTION_TIMEOUT_SECONDS: Final = 30.0
+_QUERY_PATH: Final = "/api/query"
+_OK: Final = 200
 _CHUNK_BYTES: Final = 64 * 1024
 
 
@@ -56,6 +59,10 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
         return cast("T", self.values[query.field])
 
 
+class _RoleAnswer(msgspec.Struct, frozen=True):
+    role: str
+
+
 class LitmusClient:
     """Asks one Litmus instance, at its pace."""
 
@@ -70,9 +77,9 @@ class LitmusClient:
         max_answer_bytes: int = MAX_ANSWER_BYTES,
     ) -> None:
         # A user and password in the URL would want the header that carries the token, and show in sentences.
-        base = URL(base_url.rstrip("/") + "/api/query").with_user(None)
+        base = URL(base_url.rstrip("/")).with_user(None)
         self._session = session
-        self._url = base
+        self._base_url = str(base).rstrip("/")
         self._server = f"{base.scheme}://{base.host_port_subcomponent}"
         self._host_header = host_header
         self._host = host_header or base.host_port_subcomponent or ""
@@ -176,14 +183,37 @@ class LitmusClient:
             headers["Host"] = self._host_header
         return headers
 
+    async def project_role(self, project_id: str, timeout_seconds: float) -> str | None:
+        """Return the role of the token's user in a project as Litmus words it; ``None``: none, or not told.
+
+        Raises:
+            UpstreamError: If Litmus could not be asked.
+        """
+        path = f"/auth/get_project_role/{quote(project_id, safe='')}"
+        async with self._gate.turn("getProjectRole"):
+            reply = await self._exchange("GET", path, None, timeout_seconds)
+        try:
+            return msgspec.json.decode(reply.body, type=_RoleAnswer).role if reply.status == _OK else None
+        except msgspec.MsgspecError:
+            return None
+
     async def _post(self, body: bytes, timeout_seconds: float) -> Reply:
+        return await self._exchange("POST", _QUERY_PATH, body, timeout_seconds)
+
+    async def _exchange(self, method: str, path: str, body: bytes | None, timeout_seconds: float) -> Reply:
+        """Send one request and return what came; the one HTTP primitive."""
         timeout = aiohttp.ClientTimeout(
             total=timeout_seconds, sock_connect=min(CONNECT_TIMEOUT_SECONDS, timeout_seconds)
         )
         headers = self._headers()
         try:
-            async with self._session.post(
-                self._url, data=body, headers=headers, timeout=timeout, allow_redirects=False
+            async with self._session.request(
+                method,
+                URL(f"{self._base_url}{path}", encoded=True),
+                data=body,
+                headers=headers,
+                timeout=timeout,
+                allow_redirects=False,
             ) as response:
                 answer = await self._read(response)
                 return Reply(

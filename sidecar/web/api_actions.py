@@ -46,6 +46,7 @@ async def schedule(request: web.Request) -> web.Response:
 async def action(request: web.Request) -> web.Response:
     """Give an action as far as it is known now."""
     services, caller = request.app[SERVICES], request[CALLER]
+    await caller.claim_admin(services)
     acting = caller_of(caller.principal, owns=await caller.owns(services))
     found = await services.actions.look(acting, request.match_info["id"])
     if found is None:
@@ -86,6 +87,7 @@ async def act(request: web.Request, services: Services, asked: Asked) -> Action:
     caller = request[CALLER]
     await services.pace.check_action(caller.principal.name)
     owns = await caller.owns(services)
+    await caller.claim_admin(services)
     return await services.actions.act(
         caller_of(caller.principal, owns=owns),
         asked,

@@ -10,7 +10,6 @@ configured, this machine.
 import ipaddress
 from typing import Final
 
-import msgspec
 from aiohttp import web
 
 from sidecar.errors import ForbiddenError, UnauthenticatedError
@@ -89,8 +88,8 @@ async def authorize(request: web.Request) -> None:
         return
     caller = await identify(request, services)
     request[CALLER] = caller
-    if scope == "admin" and caller.is_person:
-        caller.principal = await _with_admin_by_group(caller, services)
+    if scope == "admin":
+        await caller.claim_admin(services)
     if scope not in caller.principal.scopes and scope != ANY_SCOPE:
         raise ForbiddenError(f"Scope '{scope}' is needed here, and {caller.principal.name} does not have it.")
 
@@ -136,14 +135,6 @@ def _person(
     is_admin = not services.config.auth.admins.isdisjoint({person.ref} | (groups or frozenset()))
     scopes = frozenset({"read", "admin"}) if is_admin else frozenset({"read"})
     return Caller(Principal(name=person.ref, scopes=scopes), token=token, groups=groups, ambient=ambient)
-
-
-async def _with_admin_by_group(caller: Caller, services: Services) -> Principal:
-    """Return the principal with scope ``admin`` if a group of theirs is named; groups cost a question."""
-    principal = caller.principal
-    if "admin" in principal.scopes or services.config.auth.admins.isdisjoint(await caller.owns(services)):
-        return principal
-    return msgspec.structs.replace(principal, scopes=principal.scopes | {"admin"})
 
 
 def _key(services: Services, secret: str) -> Principal:

@@ -2,6 +2,8 @@
 
 from collections.abc import Collection
 
+import msgspec
+
 from sidecar.model import Entity, Principal
 from sidecar.services import Services
 
@@ -34,6 +36,12 @@ class Caller:
         if self._token is not None and services.users is not None:
             return await services.users.ownership(self._token)
         return (self._groups or frozenset()) | {self.principal.name}
+
+    async def claim_admin(self, services: Services) -> None:
+        """Give a person scope ``admin`` if a group of theirs is among the admins; groups cost a question."""
+        admins = services.config.auth.admins
+        if self.is_person and "admin" not in self.principal.scopes and admins & await self.owns(services):
+            self.principal = msgspec.structs.replace(self.principal, scopes=self.principal.scopes | {"admin"})
 
     async def sees(self, services: Services, entities: Collection[Entity]) -> frozenset[str]:
         """Return those of the entities that the caller may read, by reference.

@@ -262,7 +262,7 @@ class TestValidation:
             ({"listen": {"prot": 1}}, ".listen.prot: is unknown; did you mean port?"),
             (
                 {"listen": {"trusted_proxies": []}},
-                ".listen.trusted_proxies: is unknown; known here are host, port",
+                ".listen.trusted_proxies: is unknown; did you mean trustedProxies?",
             ),
             (
                 {"public_url": "http://a"},

@@ -162,11 +162,11 @@ async def test_the_viewer_project_works_with_gitops_false(demo: Service) -> None
         assert data["getGitOpsDetails"] == {"enabled": False}
 
 
-async def test_the_play_button_gets_a_sentence(demo: Service) -> None:
+async def test_the_play_button_of_an_unknown_experiment_gets_a_sentence(demo: Service) -> None:
     answer = await demo.query(RUN, next(iter(projects(demo))), experimentID="anything")
     assert answer["data"] is None
-    assert answer["errors"][0]["message"].startswith("Actions are disabled")
-    assert answer["errors"][0]["extensions"]["code"] == "actions_disabled"
+    assert answer["errors"][0]["message"].startswith("Experiment is not one of this project")
+    assert answer["errors"][0]["extensions"]["code"] == "experiment_unknown"
 
 
 async def test_aliases_fragments_and_other_formatting_give_the_same_figures(demo: Service) -> None:

@@ -1,0 +1,339 @@
+"""People of a Backstage and what they may see and do, through every door."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from yarl import URL
+
+from sidecar.config import parse_config
+from sidecar.simulator.documents import OWNER, Experiment, Project
+from sidecar.web.routes import ROUTES
+from tests.e2e.conftest import Small
+from tests.replica.documents import EXPERIMENTS, RUN, RUN_STATS
+from tests.support.backstage import ISSUER, Backstage, component, open_backstage, user_claims
+from tests.support.service import QUIET_SYNC, Service, eventually, open_service
+
+KEY = "backstage-key-0123456789"
+RUNNER = "pipeline-key-0123456789"
+
+
+@dataclass
+class Portal:
+    """A sidecar between a Backstage and a Litmus: ``cart`` is alice's team's, ``bank`` is bob's."""
+
+    service: Service
+    backstage: Backstage
+    small: Small
+    bank: Project
+
+    def token(self, user: str = "alice", **changes: Any) -> str:
+        return self.backstage.keys[-1].sign(
+            user_claims(f"user:default/{user}", now=datetime.now(UTC), **changes)
+        )
+
+    def headers(self, user: str | None = "alice", key: str | None = KEY) -> dict[str, str]:
+        headers = {} if key is None else {"X-Litmus-Sidecar-Key": key}
+        return headers if user is None else {**headers, "Authorization": f"Bearer {self.token(user)}"}
+
+    @property
+    def experiment(self) -> Experiment:
+        return next(iter(self.small.world.experiments.values()))
+
+    async def post(
+        self, path: str, body: object = None, *, headers: dict[str, str] | None = None
+    ) -> tuple[int, dict[str, Any]]:
+        sent = {**(self.headers() if headers is None else headers), "Content-Type": "application/json"}
+        url = self.service.url(path)
+        data = json.dumps({} if body is None else body)
+        async with self.service.session.post(url, data=data, headers=sent) as response:
+            return response.status, await response.json()
+
+    async def run(self, user: str | None = "alice", key: str | None = KEY, **body: object) -> tuple[int, Any]:
+        return await self.post(self.run_path, body, headers=self.headers(user, key))
+
+    @property
+    def run_path(self) -> str:
+        return f"/api/v1/entities/component/default/cart/experiments/{self.experiment.experiment_id}/run"
+
+    async def query(self, document: str, project: str, headers: dict[str, str]) -> dict[str, Any]:
+        variables = {"projectID": project, "experimentID": self.experiment.experiment_id, "request": {}}
+        status, answer = await self.post(
+            "/api/query", {"query": document, "variables": variables}, headers=headers
+        )
+        assert status == 200, answer
+        return answer
+
+    def started(self) -> int:
+        return self.small.simulator.asked("runChaosExperiment")
+
+
+async def _portal(small: Small, visibility: str = "off", **actions: Any) -> AsyncIterator[Portal]:
+    for run in list(small.world.runs):
+        small.world.finish_run(run)
+    user = small.world.user_named("backstage")
+    assert user is not None
+    bank = small.world.add_project("bank", owner=user, members={user.user_id: OWNER})
+    async with open_backstage() as backstage:
+        backstage.groups = {
+            "user:default/alice": ["group:default/team-a"],
+            "user:default/root": ["group:default/platform"],
+        }
+        bobs = component("bank", bank.project_id)
+        bobs["relations"] = [{"type": "ownedBy", "targetRef": "group:default/team-b"}]
+        backstage.entities = [component("cart", small.project.project_id), bobs]
+        section = {
+            "instances": [{"name": "default", "baseUrl": small.simulator.url, "token": small.token}],
+            "catalog": {"backstage": {"baseUrl": backstage.url, "token": "catalog-reader-0123456789"}},
+            "sync": {"maxRequestsPerSecond": 200, **QUIET_SYNC},
+            "store": {"url": f"sqlite:///{small.catalog.parent / 'portal.db'}"},
+            "auth": {
+                "keys": [
+                    {"name": "backstage", "secret": KEY, "scopes": ["read", "run"]},
+                    {"name": "pipeline", "secret": RUNNER, "scopes": ["run"]},
+                ],
+                "backstage": {"baseUrl": backstage.url, "issuer": ISSUER},
+                "admins": ["group:default/platform"],
+                "catalogVisibility": visibility,
+            },
+            "actions": actions,
+        }
+        config = parse_config({"litmusSidecar": section}, directory=small.catalog.parent)
+        async with open_service(config) as service:
+            await service.ready()
+            yield Portal(service, backstage, small, bank)
+
+
+@pytest.fixture
+async def portal(small: Small) -> AsyncIterator[Portal]:
+    async for one in _portal(small):
+        yield one
+
+
+@pytest.fixture
+async def strict(small: Small) -> AsyncIterator[Portal]:
+    """The same with ``catalogVisibility: enforce``: alice sees cart alone."""
+    async for one in _portal(small, "enforce"):
+        one.backstage.visible = {"user:default/alice": {"component:default/cart"}}
+        yield one
+
+
+async def test_identities_come_to_their_exact_outcome(portal: Portal) -> None:
+    good, late = portal.token(), portal.token(exp=1)
+    static = "catalog-reader-0123456789"
+    for name, headers, expected in (
+        ("nobody", {}, 401),
+        ("key alone", {"X-Litmus-Sidecar-Key": KEY}, 200),
+        ("person alone", {"Authorization": f"Bearer {good}"}, 200),
+        ("key and person", {"X-Litmus-Sidecar-Key": KEY, "Authorization": f"Bearer {good}"}, 200),
+        ("key and bad token", {"X-Litmus-Sidecar-Key": KEY, "Authorization": f"Bearer {good}x"}, 401),
+        ("key and late token", {"X-Litmus-Sidecar-Key": KEY, "Authorization": f"Bearer {late}"}, 401),
+        ("bad key and person", {"X-Litmus-Sidecar-Key": "x", "Authorization": f"Bearer {good}"}, 401),
+        ("key and static token", {"X-Litmus-Sidecar-Key": KEY, "Authorization": f"Bearer {static}"}, 401),
+        ("key and Basic", {"X-Litmus-Sidecar-Key": KEY, "Authorization": "Basic YTpi"}, 401),
+        ("key without read", {"X-Litmus-Sidecar-Key": RUNNER}, 403),
+    ):
+        response = await portal.service.get("/api/v1/entities", headers=headers)
+        assert response.status == expected, name
+
+
+async def test_the_tokens_go_nowhere_but_to_backstage(portal: Portal) -> None:
+    await portal.run()
+    token = portal.token()
+    headers = {"Authorization": f"Bearer {token}"}
+    await portal.service.get("/api/v1/entities?owner=me", headers=headers)
+    assert f"Bearer {token}" in portal.backstage.tokens
+    assert all(token not in repr(request.headers) for request in portal.small.simulator.requests)
+
+
+async def test_owner_me_lists_what_is_the_persons_own(portal: Portal) -> None:
+    response = await portal.service.get("/api/v1/entities?owner=me", headers=portal.headers())
+    assert [row["entityRef"] for row in (await response.json())["entities"]] == ["component:default/cart"]
+
+
+async def test_an_owner_runs_an_experiment_once_however_often_they_click(portal: Portal) -> None:
+    answers = await asyncio.gather(*(portal.run() for _ in range(8)))
+    assert {status for status, _ in answers} == {202}
+    assert len({answer["actionID"] for _, answer in answers}) == 1
+    assert portal.started() == 1
+    action = answers[0][1]
+    response = await portal.service.get(f"/api/v1/actions/{action['actionID']}", headers=portal.headers())
+    assert (await response.json())["who"] == "user:default/alice"
+
+
+async def test_the_plugins_play_button_works_for_an_owner(portal: Portal) -> None:
+    answer = await portal.query(RUN, portal.small.project.project_id, portal.headers())
+    assert answer["data"]["runChaosExperiment"]["notifyID"]
+    again = await portal.query(RUN, portal.small.project.project_id, portal.headers())
+    assert again == answer
+    assert portal.started() == 1
+
+
+async def test_the_run_shows_soon_after_without_waiting_for_the_interval(portal: Portal) -> None:
+    await portal.run()
+    await eventually(lambda: is_queued(portal))
+
+
+async def is_queued(portal: Portal) -> bool:
+    answer = await portal.query(EXPERIMENTS, portal.small.project.project_id, portal.headers())
+    rows = answer["data"]["listExperiment"]["experiments"]
+    return any(row["recentExperimentRunDetails"][0]["phase"] == "Queued" for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("user", "key", "status", "code"),
+    [
+        ("bob", KEY, 403, "forbidden"),
+        ("mallory", KEY, 403, "forbidden"),
+        (None, None, 401, "unauthenticated"),
+        (None, RUNNER, 202, None),
+        ("root", KEY, 202, None),
+    ],
+)
+async def test_who_may_run(portal: Portal, user: str | None, key: str | None, status: int, code: str) -> None:
+    got, answer = await portal.run(user, key)
+    assert (got, answer.get("code")) == (status, code)
+    assert portal.started() == (status == 202)
+
+
+async def test_a_key_beside_a_person_adds_no_right(portal: Portal) -> None:
+    status, _ = await portal.run("bob", KEY)
+    assert status == 403
+    status, _ = await portal.run(None, KEY)
+    assert status == 202
+
+
+async def test_refusals_name_the_reason_and_ask_litmus_nothing(portal: Portal) -> None:
+    portal.small.simulator.clear()
+    other = portal.run_path.replace(portal.experiment.experiment_id, "nobody")
+    status, answer = await portal.post(other)
+    assert (status, answer["code"]) == (404, "experiment_unknown")
+    schedule = portal.run_path.replace("/run", "/schedule")
+    status, answer = await portal.post(schedule, {"suspended": True})
+    assert (status, answer["code"]) == (409, "experiment_not_scheduled")
+    status, answer = await portal.post(portal.run_path, {"force": "yes"})
+    assert (status, answer["code"]) == (400, "bad_request")
+    assert portal.started() == 0
+
+
+async def test_the_audit_names_each_attempt_and_is_for_admins(portal: Portal) -> None:
+    await portal.run("bob")
+    await portal.run("alice")
+    denied = await portal.service.get("/api/v1/audit", headers=portal.headers("alice"))
+    assert denied.status == 403
+    response = await portal.service.get("/api/v1/audit", headers=portal.headers("root"))
+    entries = [(one["who"], one["outcome"], one["code"]) for one in (await response.json())["entries"]]
+    assert ("user:default/bob", "refused", "forbidden") in entries
+    assert ("user:default/alice", "accepted", None) in entries
+
+
+async def test_every_state_changing_route_refuses_a_caller_without_the_right(portal: Portal) -> None:
+    walked = 0
+    for route in ROUTES:
+        if route.method != "POST":
+            continue
+        path = route.path.format(
+            kind="component", namespace="default", name="cart", id=portal.experiment.experiment_id
+        )
+        body = {"suspended": True} if route.path.endswith("schedule") else {}
+        status, _ = await portal.post(path, body, headers=portal.headers("mallory"))
+        assert status == 403, path
+        status, _ = await portal.post(path, body, headers={})
+        assert status == 401, path
+        walked += 1
+    assert walked == 3
+    assert portal.started() == 0
+
+
+async def test_a_form_of_another_page_cannot_act(portal: Portal) -> None:
+    headers = {**portal.headers(), "Content-Type": "text/plain"}
+    url = portal.service.url(portal.run_path)
+    async with portal.service.session.post(url, data="{}", headers=headers) as response:
+        assert response.status == 415
+    assert portal.started() == 0
+
+
+async def test_too_many_requests_of_one_person_are_told_when_to_come_back(small: Small) -> None:
+    async for portal in _portal(small):
+        services = portal.service.services
+        for _ in range(services.config.limits.person_per_minute):
+            await services.pace.check_request("user:default/alice", is_person=True)
+        response = await portal.service.get("/api/v1/entities", headers=portal.headers())
+        assert response.status == 429
+        assert 1 <= int(response.headers["Retry-After"]) <= 60
+        answer = await portal.query(RUN_STATS, portal.small.project.project_id, portal.headers())
+        assert answer["errors"][0]["extensions"]["code"] == "too_many_requests"
+        other = await portal.service.get("/api/v1/entities", headers=portal.headers("bob"))
+        assert other.status == 200
+
+
+async def test_a_person_reads_only_what_the_catalog_shows_them_when_enforced(strict: Portal) -> None:
+    headers = strict.headers()
+    listed = await (await strict.service.get("/api/v1/entities", headers=headers)).json()
+    assert [row["entityRef"] for row in listed["entities"]] == ["component:default/cart"]
+    bank = "/api/v1/entities/component/default/bank/overview"
+    assert (await strict.service.get(bank, headers=headers)).status == 404
+    answer = await strict.query(RUN_STATS, strict.bank.project_id, headers)
+    assert answer["errors"][0]["extensions"]["code"] == "project_unknown"
+    assert (await strict.service.get(bank, headers=strict.headers("bob"))).status == 200
+    strict.backstage.failing = {"/api/catalog/entities/by-refs": 503}
+    assert (await strict.service.get(bank, headers=strict.headers("carol"))).status == 404
+
+
+async def test_no_path_reaches_a_project_the_caller_may_not_see(strict: Portal) -> None:
+    """Whatever is put into a path, alice never gets a word of the bank."""
+    tricks = st.lists(
+        st.sampled_from(
+            ["bank", "cart", "%2e", "..", "//", "/", ";", "%2f", "default", "component", "%00", ":"]
+        ),
+        max_size=6,
+    ).map("".join)
+    seen: list[str] = []
+
+    @settings(max_examples=60)
+    @given(tail=tricks, view=st.sampled_from(["overview", "content", "runs"]))
+    def collect(tail: str, view: str) -> None:
+        seen.append(f"/api/v1/entities/component/default/{tail}/{view}")
+
+    collect()
+    base = strict.service.url("/").rstrip("/")
+    for path in seen:
+        url = URL(base + path, encoded=True)
+        async with strict.service.session.get(url, headers=strict.headers()) as response:
+            text = await response.text()
+        assert strict.bank.project_id not in text, path
+
+
+async def test_no_document_or_header_reaches_a_project_the_caller_may_not_see(strict: Portal) -> None:
+    bank, cart = strict.bank.project_id, strict.small.project.project_id
+    documents = [
+        f'{{ getExperimentStats(projectID: "{bank}") {{ totalExperiments }} }}',
+        f'query Q($p: ID! = "{bank}") {{ getExperimentStats(projectID: $p) {{ totalExperiments }} }}',
+        (
+            f'{{ a: getExperimentStats(projectID: "{cart}") {{ totalExperiments }} '
+            f'b: getExperimentStats(projectID: "{bank}") {{ totalExperiments }} }}'
+        ),
+        (
+            f'query Q {{ ...F }} fragment F on Query {{ getExperimentStats(projectID: "{bank}") '
+            "{ totalExperiments } }"
+        ),
+        f'{{ getExperimentStats(projectID: "{bank.upper()}") {{ totalExperiments }} }}',
+        f'{{ getExperimentStats(projectID: "{bank} ") {{ totalExperiments }} }}',
+        f'{{ getExperimentStats(projectID: "{quote(bank)}") {{ totalExperiments }} }}',
+    ]
+    extra = {
+        "X-Forwarded-User": "bob",
+        "X-Forwarded-Groups": "team-b",
+        "X-Original-URL": "/api/v1/entities/component/default/bank/overview",
+        "X-HTTP-Method-Override": "GET",
+    }
+    for document in documents:
+        answer = await strict.query(document, cart, {**strict.headers(), **extra})
+        assert answer["data"] is None, document
