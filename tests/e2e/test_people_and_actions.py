@@ -311,29 +311,68 @@ async def test_no_path_reaches_a_project_the_caller_may_not_see(strict: Portal) 
         assert strict.bank.project_id not in text, path
 
 
+ASKED = '{{ {alias}{field}(projectID: "{project}") {{ {leaf} }} }}'
+PROJECT_GIVEN = (
+    "query Q($p: ID!) " + ASKED,
+    'query Q($p: ID! = "{project}") {{ {alias}{field}(projectID: "{project}") {{ {leaf} }} }}',
+    "query Q($p: ID!) {{ ...F }} fragment F on Query " + ASKED,
+    "query Q($p: ID!) {{ own: getExperimentStats(projectID: $p) {{ totalExperiments }} ... on Query "
+    + ASKED
+    + " }}",
+    "query Q($p: ID!) {{ ... on Query @include(if: true) " + ASKED + " }}",
+)
+FIELDS = (
+    ("getExperimentStats", "totalExperiments"),
+    ("getExperimentRunStats", "totalExperimentRuns"),
+    ("getChaosHubStats", "totalChaosHubs"),
+    ("getGitOpsDetails", "enabled projectID"),
+    ("listChaosHub", "id name"),
+)
+TRICKY_HEADERS = (
+    ("X-Forwarded-User", "bob"),
+    ("X-Forwarded-Groups", "team-b"),
+    ("X-Forwarded-For", "127.0.0.1"),
+    ("X-Original-URL", "/api/v1/entities/component/default/bank/overview"),
+    ("X-HTTP-Method-Override", "GET"),
+    ("X-Litmus-Project", "bank"),
+)
+
+
 async def test_no_document_or_header_reaches_a_project_the_caller_may_not_see(strict: Portal) -> None:
+    """However a document names the bank, and whatever headers come along, alice gets errors alone."""
     bank, cart = strict.bank.project_id, strict.small.project.project_id
-    documents = [
-        f'{{ getExperimentStats(projectID: "{bank}") {{ totalExperiments }} }}',
-        f'query Q($p: ID! = "{bank}") {{ getExperimentStats(projectID: $p) {{ totalExperiments }} }}',
-        (
-            f'{{ a: getExperimentStats(projectID: "{cart}") {{ totalExperiments }} '
-            f'b: getExperimentStats(projectID: "{bank}") {{ totalExperiments }} }}'
-        ),
-        (
-            f'query Q {{ ...F }} fragment F on Query {{ getExperimentStats(projectID: "{bank}") '
-            "{ totalExperiments } }"
-        ),
-        f'{{ getExperimentStats(projectID: "{bank.upper()}") {{ totalExperiments }} }}',
-        f'{{ getExperimentStats(projectID: "{bank} ") {{ totalExperiments }} }}',
-        f'{{ getExperimentStats(projectID: "{quote(bank)}") {{ totalExperiments }} }}',
-    ]
-    extra = {
-        "X-Forwarded-User": "bob",
-        "X-Forwarded-Groups": "team-b",
-        "X-Original-URL": "/api/v1/entities/component/default/bank/overview",
-        "X-HTTP-Method-Override": "GET",
-    }
-    for document in documents:
-        answer = await strict.query(document, cart, {**strict.headers(), **extra})
+    questions: list[tuple[str, dict[str, str]]] = []
+
+    @settings(max_examples=60)
+    @given(
+        template=st.sampled_from(PROJECT_GIVEN),
+        field=st.sampled_from(FIELDS),
+        alias=st.sampled_from(["", "a: ", "getExperimentStats: "]),
+        project=st.sampled_from([bank, bank.upper(), f"{bank} ", f" {bank}", quote(bank, safe="")]),
+        headers=st.lists(st.sampled_from(TRICKY_HEADERS), max_size=3),
+    )
+    def collect(
+        template: str, field: tuple[str, str], alias: str, project: str, headers: list[tuple[str, str]]
+    ) -> None:
+        name, leaf = field
+        document = template.format(alias=alias, field=name, leaf=leaf, project=project)
+        questions.append((document, dict(headers)))
+
+    collect()
+    assert len(questions) >= 30
+    for document, extra in questions:
+        body = {"query": document, "variables": {"p": cart, "projectID": cart}}
+        status, answer = await strict.post("/api/query", body, headers={**strict.headers(), **extra})
+        assert status == 200, document
         assert answer["data"] is None, document
+
+
+async def test_two_replicas_start_one_run_for_two_clicks(portal: Portal) -> None:
+    """The store decides, not the process: both replicas work on the same one."""
+    async with open_service(portal.service.services.config) as other:
+        await eventually(lambda: len(other.services.catalogue.current.entities) == 2)
+        twin = Portal(other, portal.backstage, portal.small, portal.bank)
+        answers = await asyncio.gather(*(one.run() for one in (portal, twin) for _ in range(3)))
+    assert {status for status, _ in answers} == {202}
+    assert len({answer["actionID"] for _, answer in answers}) == 1
+    assert portal.started() == 1
