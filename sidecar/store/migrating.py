@@ -8,8 +8,9 @@ keeps its state in module globals.
 import sqlite3
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from alembic.config import Config
 from alembic.runtime.environment import EnvironmentContext
@@ -20,6 +21,8 @@ from sqlalchemy.engine import URL, Connection
 from sqlalchemy.pool import NullPool
 
 from sidecar.store.schema import metadata
+
+T = TypeVar("T")
 
 SCRIPTS: Final = Path(__file__).parent / "migrations"
 LOCK: Final = 0x6C69746D7573
@@ -40,24 +43,42 @@ def migrate(url: URL) -> None:
         sqlalchemy.exc.SQLAlchemyError: If the database cannot be used.
     """
     with _one_at_a_time:
-        engine = _engine(url)
-        try:
-            with engine.begin() as connection:
-                if connection.dialect.name == "postgresql":
-                    connection.execute(func.pg_advisory_xact_lock(LOCK).select())
-                _upgrade(connection)
-        finally:
-            engine.dispose()
+        # Looked at without the lock first: a restart, a further replica or a database that is back
+        # mostly finds nothing to do, and must not wait for whoever writes.
+        if _with_connection(url, "BEGIN", _is_current):
+            return
+        _with_connection(url, "BEGIN EXCLUSIVE", _upgrade)
+
+
+def _with_connection(url: URL, begin: str, use: Callable[[Connection], T]) -> T:
+    engine = _engine(url, begin)
+    try:
+        with engine.begin() as connection:
+            return use(connection)
+    finally:
+        engine.dispose()
+
+
+def _scripts() -> tuple[Config, ScriptDirectory]:
+    config = Config()
+    config.set_main_option("script_location", str(SCRIPTS).replace("%", "%%"))
+    return config, ScriptDirectory.from_config(config)
+
+
+def _is_current(connection: Connection) -> bool:
+    """Tell whether nothing is missing; a revision we do not know is a newer release's."""
+    _, scripts = _scripts()
+    current = MigrationContext.configure(connection).get_current_revision()
+    known = {script.revision for script in scripts.walk_revisions()}
+    return current is not None and (current not in known or current == scripts.get_current_head())
 
 
 def _upgrade(connection: Connection) -> None:
-    config = Config()
-    config.set_main_option("script_location", str(SCRIPTS).replace("%", "%%"))
-    scripts = ScriptDirectory.from_config(config)
-    current = MigrationContext.configure(connection).get_current_revision()
-    known = {script.revision for script in scripts.walk_revisions()}
-    if current is not None and (current not in known or current == scripts.get_current_head()):
+    if connection.dialect.name == "postgresql":
+        connection.execute(func.pg_advisory_xact_lock(LOCK).select())
+    if _is_current(connection):
         return
+    config, scripts = _scripts()
 
     def steps(revision: Any, _context: Any) -> Any:
         return scripts._upgrade_revs("head", revision)  # noqa: SLF001 - as alembic.command does; there is no public name
@@ -67,7 +88,7 @@ def _upgrade(connection: Connection) -> None:
         environment.run_migrations()
 
 
-def _engine(url: URL) -> Engine:
+def _engine(url: URL, begin: str) -> Engine:
     if url.get_backend_name() != "sqlite":
         return create_engine(
             url,
@@ -90,8 +111,8 @@ def _engine(url: URL) -> Engine:
         _use_wal(connection)
 
     @event.listens_for(engine, "begin")
-    def begin_exclusive(connection: Connection) -> None:
-        connection.exec_driver_sql("BEGIN EXCLUSIVE")
+    def begin_so(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)
 
     return engine
 
