@@ -94,13 +94,13 @@ async def authorize(request: web.Request) -> None:
         raise ForbiddenError(f"Scope '{scope}' is needed here, and {caller.principal.name} does not have it.")
 
 
-async def may_read(request: web.Request) -> bool:
-    """Tell whether the caller of a public route may see more than its public part."""
+async def reader_of(request: web.Request) -> Caller | None:
+    """Return who calls a public route if they may see more than its public part, else ``None``."""
     try:
         caller = await identify(request, request.app[SERVICES])
     except UnauthenticatedError:
-        return False
-    return "read" in caller.principal.scopes
+        return None
+    return caller if "read" in caller.principal.scopes else None
 
 
 def _is_open(services: Services) -> bool:

@@ -11,7 +11,7 @@ from prometheus_client.exposition import choose_encoder
 
 from sidecar.model import Section, Snapshot
 from sidecar.services import Services
-from sidecar.web.auth import may_read
+from sidecar.web.auth import reader_of
 from sidecar.web.keys import SERVICES
 from sidecar.web.text import rfc3339
 
@@ -36,8 +36,15 @@ async def readyz(request: web.Request) -> web.Response:
     }
     status = _status(services, projects, now)
     document: dict[str, Any] = {"status": status}
-    if await may_read(request):
-        document |= _detail(services, projects)
+    reader = await reader_of(request)
+    if reader is not None:
+        entities = services.catalogue.current.entities
+        seen = await reader.sees(services, entities)
+        names = {str(entity.project) for entity in entities if entity.ref in seen}
+        document |= _detail(services, {name: projects[name] for name in projects if name in names})
+        if len(seen) < len(entities):
+            # Problems name documents and projects, also those that this person is not shown.
+            document["catalog"] = {"entities": len(seen)}
     code = 503 if status in {"starting", "draining"} else 200
     return web.Response(
         body=msgspec.json.encode(document), status=code, content_type="application/json", headers=_NO_STORE

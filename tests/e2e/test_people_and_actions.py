@@ -283,6 +283,9 @@ async def test_a_person_reads_only_what_the_catalog_shows_them_when_enforced(str
     answer = await strict.query(RUN_STATS, strict.bank.project_id, headers)
     assert answer["errors"][0]["extensions"]["code"] == "project_unknown"
     assert (await strict.service.get(bank, headers=strict.headers("bob"))).status == 200
+    ready = await (await strict.service.get("/readyz", headers=headers)).text()
+    assert strict.small.project.project_id in ready
+    assert strict.bank.project_id not in ready
     strict.backstage.failing = {"/api/catalog/entities/by-refs": 503}
     assert (await strict.service.get(bank, headers=strict.headers("carol"))).status == 404
 
