@@ -1,7 +1,7 @@
 """The composition root: the one module that names concrete classes and ties them together."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -15,7 +15,7 @@ from sidecar.backstage_http import open_backstage_http
 from sidecar.catalog import BackstageCatalog, CatalogSigner, CombinedCatalog, FileCatalog
 from sidecar.config import CatalogBackstage, Config, Instance, display_uid
 from sidecar.digests import Digests
-from sidecar.errors import ConfigError, StoreError, UpstreamError
+from sidecar.errors import StoreError, UpstreamError
 from sidecar.identity.backstage import BackstageUsers, open_backstage_users
 from sidecar.identity.keys import KeyRing
 from sidecar.identity.pace import RequestPace
@@ -187,11 +187,8 @@ class _Assembly:
         settings = self._config.auth.backstage
         if settings is None:
             return None, None
-        issuer = settings.issuer or (
-            f"{self._config.backend_base_url}/api/auth" if self._config.backend_base_url else None
-        )
-        if issuer is None:
-            raise ConfigError(("litmusSidecar.auth.backstage.issuer: is required, or backend.baseUrl",))
+        # One of the two is there: the configuration is refused else.
+        issuer = settings.issuer or f"{self._config.backend_base_url}/api/auth"
         http = await self._stack.enter_async_context(
             open_backstage_http(settings.base_url, ca_file=settings.ca_file)
         )
@@ -226,16 +223,12 @@ class _Assembly:
     async def _open_backstage_catalog(
         self, settings: CatalogBackstage, instances: list[str]
     ) -> BackstageCatalog:
-        http = await self._stack.enter_async_context(
-            open_backstage_http(settings.base_url, ca_file=settings.ca_file)
-        )
-        if settings.token is not None:
-            token = settings.token.get_secret_value
-        else:
-            signer = catalog_signer(settings, self._clock)
+        signer = None if settings.token is not None else catalog_signer(settings, self._clock)
+        if signer is not None:
             self._catalog_keys = signer.public_keys()
-            token = signer.token
-        return BackstageCatalog(http, instances, token=token, clock=self._clock)
+        return await self._stack.enter_async_context(
+            open_backstage_catalog(settings, instances, self._clock, signer)
+        )
 
     async def _open_actions(
         self,
@@ -278,6 +271,20 @@ class _Assembly:
         retention = timedelta(days=self._config.history.retention_days)
         await self._supervise("audit retention", partial(_retain_actions, acting, retention, self._clock))
         return acting
+
+
+@asynccontextmanager
+async def open_backstage_catalog(
+    settings: CatalogBackstage, instances: Sequence[str], clock: Clock, signer: CatalogSigner | None
+) -> AsyncIterator[BackstageCatalog]:
+    """Open Backstage's catalog, not read yet; without a ``signer`` the static token is sent."""
+    async with open_backstage_http(settings.base_url, ca_file=settings.ca_file) as http:
+        token = signer.token if signer is not None else partial(_static_token, settings)
+        yield BackstageCatalog(http, instances, token=token, clock=clock)
+
+
+def _static_token(settings: CatalogBackstage) -> str:
+    return settings.token.get_secret_value() if settings.token is not None else ""
 
 
 def catalog_signer(settings: CatalogBackstage, clock: Clock) -> CatalogSigner:

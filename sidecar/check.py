@@ -8,15 +8,15 @@ import asyncio
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 
-from sidecar.assembly import open_client, utc_now
+from sidecar.assembly import catalog_signer, open_backstage_catalog, open_client, utc_now
 from sidecar.catalog import FileCatalog
-from sidecar.config import Config, findings
+from sidecar.config import CatalogBackstage, Config, findings
 from sidecar.errors import UpstreamError
 from sidecar.litmus.client import LitmusClient
 from sidecar.litmus.documents import SERVER_VERSION
 from sidecar.litmus.source import LitmusSource
 from sidecar.metrics import Metrics
-from sidecar.model import Lane, ProjectRef
+from sidecar.model import Catalog, Lane, ProjectRef
 
 _TIMEOUT_SECONDS = 15.0
 
@@ -27,9 +27,23 @@ async def check(config: Config, *, offline: bool) -> tuple[str, ...]:
     await catalogue.refresh()
     found = [*findings(config), *catalogue.current.problems]
     if not offline:
-        projects = sorted({entity.project for entity in catalogue.current.entities})
+        entities = {entity.ref: entity for entity in catalogue.current.entities}
+        if config.catalog.backstage is not None:
+            read = await _read_backstage(config, config.catalog.backstage)
+            found += read.problems
+            entities |= {entity.ref: entity for entity in read.entities}
+        projects = sorted({entity.project for entity in entities.values()})
         found += await _ask(config, projects)
     return tuple(found)
+
+
+async def _read_backstage(config: Config, settings: CatalogBackstage) -> Catalog:
+    """Read Backstage's catalog once; what keeps it from being read is among the problems."""
+    names = [instance.name for instance in config.instances]
+    signer = None if settings.token is not None else catalog_signer(settings, utc_now)
+    async with open_backstage_catalog(settings, names, utc_now, signer) as catalogue:
+        await catalogue.refresh()
+        return catalogue.current
 
 
 async def _ask(config: Config, projects: Sequence[ProjectRef]) -> list[str]:

@@ -85,6 +85,7 @@ def _config(source: Source, environ: Mapping[str, str]) -> Config:
     valid = wording.validated(SidecarSection, section)
     if valid is not None:
         wording.check_certificates(valid)
+        wording.check_issuer(valid, outside)
     if valid is None or outside is None or wording.problems:
         raise ConfigError(tuple(dict.fromkeys(wording.problems)))
     notices = tuple(unset_sentence(path, variable) for path, variable in source.unset.items())
@@ -202,6 +203,13 @@ class _Wording:
             return ()
         self._default_used = True
         return ({"name": DEFAULT_INSTANCE, "baseUrl": outside.litmus_base_url, "token": token},)
+
+    def check_issuer(self, section: SidecarSection, outside: Outside | None) -> None:
+        """Note that nothing says who issues the tokens of Backstage's people."""
+        settings = section.auth.backstage
+        if settings is None or settings.issuer is not None or outside is None or outside.backend_base_url:
+            return
+        self.note((SECTION, "auth", "backstage", "issuer"), "is required, or backend.baseUrl beside it")
 
     def check_certificates(self, section: SidecarSection) -> None:
         """Note every ``caFile`` that a TLS connection could not be made with."""

@@ -55,10 +55,17 @@ def findings(config: Config) -> tuple[str, ...]:
 
 
 def _listen_findings(config: Config) -> Iterator[str]:
-    if not _is_loopback(config.listen.host) and not config.auth.keys:
+    auth = config.auth
+    somebody = auth.keys or auth.backstage is not None or auth.proxy.trusted_proxies
+    if not _is_loopback(config.listen.host) and not somebody:
         yield (
             f"litmusSidecar.listen.host is {config.listen.host}, but litmusSidecar.auth.keys has no key: "
             "only callers on this machine are served"
+        )
+    if auth.catalog_visibility == "enforce" and auth.backstage is None:
+        yield (
+            "litmusSidecar.auth.catalogVisibility is enforce, but litmusSidecar.auth.backstage is not given: "
+            "it hides nothing"
         )
 
 
@@ -96,7 +103,7 @@ def _instance_findings(config: Config) -> Iterator[str]:
 
 
 def _catalog_findings(config: Config) -> Iterator[str]:
-    if not config.catalog.files:
+    if not config.catalog.files and config.catalog.backstage is None:
         yield "litmusSidecar.catalog.files names no file, so no project is synchronised or served"
 
 

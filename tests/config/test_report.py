@@ -7,6 +7,8 @@ from pydantic import SecretStr
 
 from sidecar.config import (
     Auth,
+    AuthBackstage,
+    CatalogBackstage,
     CatalogSettings,
     Config,
     Instance,
@@ -81,3 +83,18 @@ def test_secrets_are_masked_with_their_length() -> None:
     assert shown["litmusSidecar"]["instances"][0]["token"] == "****** (15 characters)"
     assert shown["litmusSidecar"]["auth"]["keys"][0]["secret"] == "****** (16 characters)"
     assert shown["litmus"]["apiToken"] == "decodes, with a uid"
+
+
+def test_people_of_backstage_are_somebody_and_its_catalog_is_a_catalog() -> None:
+    config = Config(
+        listen=Listen(host="0.0.0.0"),  # noqa: S104 - what is to be judged
+        auth=Auth(
+            backstage=AuthBackstage(base_url="http://backstage:7007", issuer="https://b.example/api/auth")
+        ),
+        catalog=CatalogSettings(
+            backstage=CatalogBackstage(base_url="http://backstage:7007", token=SecretStr("a-catalog-token"))
+        ),
+    )
+    told = " ".join(findings(config))
+    assert "only callers on this machine" not in told
+    assert "names no file" not in told

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from yarl import URL
 
+from sidecar.check import check
 from sidecar.config import parse_config
 from sidecar.simulator.documents import OWNER, Experiment, Project
 from sidecar.web.routes import ROUTES
@@ -379,3 +380,10 @@ async def test_two_replicas_start_one_run_for_two_clicks(portal: Portal) -> None
     assert {status for status, _ in answers} == {202}
     assert len({answer["actionID"] for _, answer in answers}) == 1
     assert portal.started() == 1
+
+
+async def test_check_reads_backstages_catalog_and_names_what_keeps_it_from_that(portal: Portal) -> None:
+    config = portal.service.services.config
+    assert not [one for one in await check(config, offline=False) if "catalog" in one.lower()]
+    portal.backstage.failing = {"/api/catalog/entities/by-query": 401}
+    assert any("Backstage" in one for one in await check(config, offline=False))
