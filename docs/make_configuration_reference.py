@@ -96,13 +96,16 @@ def _duration(default: object) -> dict[str, int]:
     if isinstance(default, dict):
         return default
     match = re.fullmatch(
-        r"P(?:(?P<days>\d+)D)?(?:T(?:(?P<minutes>\d+)M)?(?:(?P<seconds>\d+)S)?)?", str(default)
+        r"P(?:(?P<days>\d+)D)?(?:T(?:(?P<hours>\d+)H)?(?:(?P<minutes>\d+)M)?(?:(?P<seconds>\d+)S)?)?",
+        str(default),
     )
     if match is None:
-        raise ValueError(f"Not a duration of days, minutes and seconds: {default}")
+        raise ValueError(f"Not a duration of days, hours, minutes and seconds: {default}")
     parts = {unit: int(amount) for unit, amount in match.groupdict(default="0").items()}
     if parts["days"]:
         return {"days": parts["days"]}
+    if parts["hours"]:
+        return {"hours": parts["hours"]}
     return {"seconds": 60 * parts["minutes"] + parts["seconds"]}
 
 

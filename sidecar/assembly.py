@@ -354,7 +354,7 @@ def open_client(
 
     return open_litmus_client(
         base_url=instance.base_url,
-        token=instance.token.get_secret_value,
+        token=partial(_token_of, instance),
         host_header=instance.host_header,
         ca_file=instance.ca_file,
         max_in_flight=config.sync.max_in_flight,
@@ -384,7 +384,7 @@ def _links(instances: Mapping[str, Instance], config: Config, project: ProjectRe
 
 
 def _token_of(instance: Instance) -> str:
-    return instance.token.get_secret_value()
+    return instance.token.get_secret_value() if instance.token is not None else ""
 
 
 async def _retain_actions(acting: ActionService, retention: timedelta, clock: Clock) -> None:

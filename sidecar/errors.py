@@ -329,3 +329,43 @@ class ActionNotDoneError(UpstreamError):
     """Litmus did not answer an action, and later synchronisations show that it did not do it."""
 
     code = "action_not_done"
+
+
+class TokenUnknownError(SidecarError):
+    """The user of the instance has no API token of this id."""
+
+    code = "token_unknown"
+    status = 404
+
+
+class TokenInUseError(SidecarError):
+    """The sidecar itself uses this token; rotate first."""
+
+    code = "token_in_use"
+    status = 409
+
+
+class TokenNotManagedError(SidecarError):
+    """The token comes from outside; only one that the sidecar manages can be rotated by it."""
+
+    code = "token_not_managed"
+    status = 409
+
+
+class InstanceUnknownError(SidecarError):
+    """No instance of this name is configured."""
+
+    code = "instance_unknown"
+    status = 404
+
+
+class InitialPasswordError(UpstreamError):
+    """The user still has the initial password; Litmus makes and removes tokens only after it was changed."""
+
+    code = "initial_password"
+
+
+class CredentialsRejectedError(UpstreamError):
+    """Litmus refused user and password, or the user is deactivated."""
+
+    code = "credentials_rejected"

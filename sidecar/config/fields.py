@@ -36,7 +36,9 @@ _SECONDS_OF_UNIT: Final = {
 }
 _REFERENCE: Final = re.compile(r"[A-Za-z]+:[^\s:/]+/[^\s:/]+")
 _HEADER_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,63}")
+_TOKEN_NAME: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9 ._-]{0,62}[A-Za-z0-9])?")
 _MIN_SECRET_LENGTH: Final = 16
+_MIN_SIGNING_KEY_LENGTH: Final = 32
 MEMORY_STORE: Final = "memory:"
 """Store that keeps everything in this process; nothing survives its end."""
 _DAY: Final = timedelta(days=1)
@@ -141,6 +143,12 @@ def _header_safe(secret: SecretStr) -> SecretStr:
 def _long_enough(secret: SecretStr) -> SecretStr:
     if len(secret.get_secret_value()) < _MIN_SECRET_LENGTH:
         raise ValueError(f"must have at least {_MIN_SECRET_LENGTH} characters")
+    return secret
+
+
+def _signing_key(secret: SecretStr) -> SecretStr:
+    if len(secret.get_secret_value()) < _MIN_SIGNING_KEY_LENGTH:
+        raise ValueError(f"must have at least {_MIN_SIGNING_KEY_LENGTH} characters")
     return secret
 
 
@@ -252,6 +260,14 @@ StoreUrl = Annotated[
     PlainSerializer(_mask_store_url, return_type=str, when_used="json"),
     WithJsonSchema({"type": "string", "format": "password"}),
 ]
+TokenName = Annotated[
+    str,
+    AfterValidator(
+        _matching(
+            _TOKEN_NAME, "must be 1 to 64 letters, digits, spaces, '.', '_' or '-', no space at its ends"
+        )
+    ),
+]
 KeySecret = Annotated[Token, AfterValidator(_long_enough)]
 Scope = Literal["read", "run", "metrics", "admin"]
 ListenHost = Annotated[str, AfterValidator(_matching(_LISTEN_HOST, "must be an IP address or a host name"))]
@@ -263,3 +279,4 @@ Rate = Annotated[float, BeforeValidator(_number), Field(allow_inf_nan=False)]
 Flag = Annotated[bool, BeforeValidator(_boolean)]
 Scopes = Annotated[frozenset[Scope], BeforeValidator(_as_set), Field(min_length=1)]
 AnySecret = Annotated[SecretStr, PlainSerializer(mask, return_type=str, when_used="json")]
+SigningKey = Annotated[AnySecret, AfterValidator(_signing_key)]

@@ -9,7 +9,7 @@ import difflib
 import re
 import ssl
 import typing
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final, TypeVar
@@ -137,6 +137,8 @@ class _Wording:
             case "extra_forbidden":
                 known = _keys(_model_at(model, location[:-1]))
                 self.note(*_unknown_key(path, known))
+            case "value_error" if self._explains_absence((*path, "token")):
+                pass  # The one key that is needed was meant to be there.
             case "default_factory_not_called":
                 pass  # What the default would be made of is wrong, and told.
             case kind:
@@ -144,13 +146,16 @@ class _Wording:
                 self.note(path, template.format_map({name: str(value) for name, value in context.items()}))
 
     def _note_missing(self, path: KeyPath, model: type[BaseModel] | None) -> None:
-        if path in self._told:
-            return
-        if path in self._unset:
-            self.note(path, f"needs the environment variable {self._unset[path]}, which is not set")
+        if self._explains_absence(path):
             return
         alternative = f"{path[-1]}File"
         self.note(path, f"is required, or {alternative}" if alternative in _keys(model) else "is required")
+
+    def _explains_absence(self, path: KeyPath) -> bool:
+        """Tell whether a key was written, and why it is absent is told; tell it if it was not yet."""
+        if path in self._unset:
+            self.note(path, f"needs the environment variable {self._unset[path]}, which is not set")
+        return path in self._told or path in self._unset
 
     def read_secret_files(self, section: dict[str, object]) -> None:
         """Put what every ``tokenFile``, ``secretFile`` and ``urlFile`` holds beside it."""
@@ -163,16 +168,23 @@ class _Wording:
             for key in ("token", "signingKey"):
                 self._read_secret_file(backstage, key, (SECTION, "catalog", "backstage"))
         auth = section.get("auth")
-        keys = auth.get("keys") if isinstance(auth, dict) else None
-        for owners, key, path in (
-            (section.get("instances"), "token", (SECTION, "instances")),
-            (keys, "secret", (SECTION, "auth", "keys")),
-        ):
-            for index, owner in enumerate(owners if isinstance(owners, tuple) else ()):
-                if isinstance(owner, dict):
-                    self._read_secret_file(owner, key, (*path, index))
+        if isinstance(auth, dict):
+            self._read_secret_file(auth, "signingKeys", (SECTION, "auth"), read=_lines)
+            for index, one in _mappings(auth.get("keys")):
+                self._read_secret_file(one, "secret", (SECTION, "auth", "keys", index))
+        for index, one in _mappings(section.get("instances")):
+            path = (SECTION, "instances", index)
+            self._read_secret_file(one, "token", path)
+            if isinstance(credentials := one.get("credentials"), dict):
+                self._read_secret_file(credentials, "password", (*path, "credentials"))
 
-    def _read_secret_file(self, owner: dict[str, object], key: str, path: KeyPath) -> None:
+    def _read_secret_file(
+        self,
+        owner: dict[str, object],
+        key: str,
+        path: KeyPath,
+        read: Callable[[str], object] = lambda text: text,
+    ) -> None:
         name = owner.get(f"{key}File")
         if not isinstance(name, str) or not name:
             return
@@ -180,7 +192,7 @@ class _Wording:
             self.note(path, f"has both {key} and {key}File; exactly one is needed")
             return
         try:
-            owner[key] = read_text(Path(name))
+            owner[key] = read(read_text(Path(name)))
         except SubstitutionError as error:
             self.note((*path, f"{key}File"), f"the file {error}")
             self._told.add((*path, key))
@@ -228,6 +240,17 @@ class _Wording:
             else:
                 if not authorities:
                     self.note(path, "the file holds no certificate of an authority")
+
+
+def _mappings(entries: object) -> Iterator[tuple[int, dict[str, object]]]:
+    """Return the entries of a list that are mappings, with their numbers."""
+    for index, entry in enumerate(entries if isinstance(entries, tuple) else ()):
+        if isinstance(entry, dict):
+            yield index, entry
+
+
+def _lines(text: str) -> tuple[str, ...]:
+    return tuple(line.strip() for line in text.splitlines() if line.strip())
 
 
 def _unknown_key(path: KeyPath, known: Sequence[str]) -> tuple[KeyPath, str]:

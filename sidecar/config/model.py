@@ -26,9 +26,11 @@ from sidecar.config.fields import (
     Rate,
     References,
     Scopes,
+    SigningKey,
     StoreUrl,
     Text,
     Token,
+    TokenName,
     Url,
     Whole,
 )
@@ -68,6 +70,21 @@ class Listen(Strict):
     """Origins whose pages may read `/api` from a browser (CORS); off without any."""
 
 
+class Credentials(Strict):
+    """A user of Litmus for the sidecar alone, whose API token it manages itself."""
+
+    username: Text
+    """Name of the user, who must have replaced the initial password (Litmus asks for that at first)."""
+    password: AnySecret
+    """Password. Or give `passwordFile`."""
+    password_file: FileName | None = None
+    """File that holds the password; read again at every sign-in."""
+    token_name: TokenName = "backstage-litmus-sidecar"  # noqa: S105  # a name, not a token
+    """Name of the token in Litmus's list; every replica finds it by this name."""
+    token_days: Annotated[Whole, Field(ge=1, le=365)] = 30
+    """Lifetime of a token; it is renewed before a fifth of it remains."""
+
+
 class Instance(Strict):
     """A Litmus installation (ChaosCenter)."""
 
@@ -81,10 +98,18 @@ class Instance(Strict):
     """`Host` to send, where Litmus's `ALLOWED_ORIGINS` does not have the name in `baseUrl`."""
     ca_file: FileName | None = None
     """PEM file with the certificate authorities to trust, in place of the system's."""
-    token: Token
-    """API token of a Litmus user; the role Viewer is enough to read. Or give `tokenFile`."""
+    token: Token | None = None
+    """API token of a Litmus user; the role Viewer is enough to read. Or give `tokenFile` or `credentials`."""
     token_file: FileName | None = None
-    """File that holds the token; a line break at its end does not matter."""
+    """File that holds the token; read again when it changes, and the new token used once it is proven."""
+    credentials: Credentials | None = None
+    """A user of Litmus in whose name the sidecar keeps an API token of its own, renewed before it expires."""
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if (self.token is None) == (self.credentials is None):
+            raise ValueError("needs exactly one of token, tokenFile and credentials")
+        return self
 
 
 class CatalogBackstage(Strict):
@@ -201,6 +226,17 @@ class AuthProxy(Strict):
     """Header with names of groups, separated by commas, which become `group:default/…`."""
 
 
+class SignIn(Strict):
+    """Signing in with a Litmus account, for the pages under `/litmus` only."""
+
+    enabled: Flag = False
+    """Whether there is a sign-in page."""
+    idle: Interval = timedelta(hours=1)
+    """A session ends when nothing was asked for so long."""
+    longest: Interval = timedelta(hours=12)
+    """A session ends at the latest so long after it began, and never after its Litmus token."""
+
+
 class Auth(Strict):
     """Who may call."""
 
@@ -213,6 +249,12 @@ class Auth(Strict):
     """People, or groups of people, with scope `admin`."""
     catalog_visibility: Literal["off", "enforce"] = "off"
     """`enforce`: a person reads a project only if Backstage's catalog shows them an entity of it."""
+    sign_in: SignIn = SignIn()
+    signing_keys: tuple[SigningKey, ...] = ()
+    """Secrets, at least 32 characters each, for shared pictures, forms and sessions. The first signs and
+    encrypts, all verify. Without any, one is made and kept in the store. Or give `signingKeysFile`."""
+    signing_keys_file: FileName | None = None
+    """File that holds them, one in a line."""
 
     @model_validator(mode="after")
     def _distinct_keys(self) -> Self:
@@ -226,6 +268,24 @@ class MetricsSettings(Strict):
 
     public: Flag = False
     """Whether `GET /metrics` needs no credential."""
+    max_experiments: Annotated[Whole, Field(ge=0, le=1_000_000)] = 2_000
+    """With more experiments than this altogether there are no series per experiment; a metric says so."""
+
+
+class Pages(Strict):
+    """The pages under `/litmus`."""
+
+    frame_ancestors: tuple[Url, ...] = ()
+    """Origins that may show the pages in a frame; none unless given."""
+
+
+class Tracing(Strict):
+    """OpenTelemetry traces; needs the extra `otel`."""
+
+    endpoint: Url | None = None
+    """OTLP collector over HTTP, such as `http://collector:4318`; without it nothing is traced."""
+    sample_ratio: Annotated[Rate, Field(ge=0, le=1)] = 1.0
+    """Part of the requests that is traced, where the caller did not decide it."""
 
 
 class Actions(Strict):
@@ -298,6 +358,8 @@ class SidecarSection(Strict):
     store: Store = Store()
     history: HistorySettings = HistorySettings()
     attention: AttentionSettings = AttentionSettings()
+    pages: Pages = Pages()
+    tracing: Tracing = Tracing()
 
     @model_validator(mode="after")
     def _distinct_instances(self) -> Self:

@@ -90,14 +90,15 @@ def _instance_findings(config: Config) -> Iterator[str]:
         address = urlsplit(instance.base_url)
         if address.scheme == "http" and not _is_internal(address.hostname or ""):
             yield f"The instance {instance.name} is asked over plain HTTP, which shows its token; use https"
-    counts = Counter(instance.token.get_secret_value() for instance in config.instances)
-    shared = [i.name for i in config.instances if counts[i.token.get_secret_value()] > 1]
+    tokens = {i.name: i.token.get_secret_value() for i in config.instances if i.token is not None}
+    counts = Counter(tokens.values())
+    shared = [name for name, token in tokens.items() if counts[token] > 1]
     if shared:
         yield f"The instances {', '.join(shared)} share one token; a token is good for one Litmus only"
     secrets = {key.secret.get_secret_value(): key.name for key in config.auth.keys}
-    for instance in config.instances:
-        if (key := secrets.get(instance.token.get_secret_value())) is not None:
-            yield f"The key {key} is the token of the instance {instance.name}; make a secret of its own"
+    for name, token in tokens.items():
+        if (key := secrets.get(token)) is not None:
+            yield f"The key {key} is the token of the instance {name}; make a secret of its own"
     if config.sync.interval < _IMPATIENT:
         yield "litmusSidecar.sync.interval is below 5 seconds; Litmus answers no faster for it"
 

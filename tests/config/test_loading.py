@@ -30,6 +30,11 @@ def config_of(
     )
 
 
+def token_of(instance: Instance) -> str:
+    assert instance.token is not None
+    return instance.token.get_secret_value()
+
+
 def problems_of(section: Any, *, environ: Mapping[str, str] = ENVIRON, **rest: Any) -> tuple[str, ...]:
     with pytest.raises(ConfigError) as caught:
         config_of(section, environ=environ, **rest)
@@ -149,11 +154,11 @@ class TestSubstitution:
 
     def test_two_dollars_write_one(self) -> None:
         config = config_of(instance(token="a$${B}"))
-        assert config.instances[0].token.get_secret_value() == "a${B}"
+        assert token_of(config.instances[0]) == "a${B}"
 
     def test_what_a_variable_brings_is_not_substituted_again(self) -> None:
         config = config_of(instance(token="${A}"), environ={"A": "${B}", "B": "wrong"})
-        assert config.instances[0].token.get_secret_value() == "${B}"
+        assert token_of(config.instances[0]) == "${B}"
 
     def test_a_number_may_come_from_a_variable(self) -> None:
         assert config_of({**instance(), "listen": {"port": "${P}"}}, environ={"P": "81"}).listen.port == 81
@@ -161,7 +166,7 @@ class TestSubstitution:
     def test_a_file_brings_its_text_without_the_line_end(self, tmp_path: Path) -> None:
         write(tmp_path / "token", "from-file\n")
         config = config_of(instance(token={"$file": "token"}), directory=tmp_path)
-        assert config.instances[0].token.get_secret_value() == "from-file"
+        assert token_of(config.instances[0]) == "from-file"
 
     def test_an_include_brings_a_part_of_another_file_and_its_directory(self, tmp_path: Path) -> None:
         write(
@@ -310,7 +315,7 @@ class TestValidation:
                 instance(token=12),
                 ".instances[0].token: must be text; put a number or a word such as true in quotes",
             ),
-            (instance(token=None), ".instances[0].token: is required, or tokenFile"),
+            (instance(token=None), ".instances[0]: needs exactly one of token, tokenFile and credentials"),
             (key(secret="x" * 15), ".auth.keys[0].secret: must have at least 16 characters"),
             (key(scopes=[]), ".auth.keys[0].scopes: must have at least 1 entry"),
             (
@@ -373,7 +378,7 @@ class TestValidation:
         path = write(tmp_path / "token", "from-file\r\n")
         section = {"instances": [{"name": "a", "baseUrl": "http://a", "tokenFile": "token"}]}
         (found,) = config_of(section, directory=tmp_path).instances
-        assert (found.token.get_secret_value(), found.token_file) == ("from-file", path)
+        assert (token_of(found), found.token_file) == ("from-file", path)
 
     def test_a_token_file_that_is_missing_is_told_once(self, tmp_path: Path) -> None:
         section = {"instances": [{"name": "a", "baseUrl": "http://a", "tokenFile": "none"}]}

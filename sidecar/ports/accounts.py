@@ -1,0 +1,210 @@
+"""The doors of tokens, sessions and shares: what the store keeps of them, and Litmus's own list."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Protocol
+
+import msgspec
+
+
+class Locks(Protocol):
+    """Rights that one replica has at a time, by name; for work that must not happen twice at once.
+
+    Every method raises :class:`errors.StoreError` while the store is away:
+    without it nobody can tell who else is at it.
+    """
+
+    async def take(self, name: str, holder: str, hold: timedelta) -> bool:
+        """Take the right for so long from now, or prolong it; ``False``: somebody else holds it."""
+
+    async def release(self, name: str, holder: str) -> None:
+        """Give the right back, if it is still the holder's."""
+
+
+class TokenUses(Protocol):
+    """Which replica uses which token; tokens are named by fingerprint, their values are not kept.
+
+    Every method raises :class:`errors.StoreError` while the store is away.
+    """
+
+    async def tell(self, instance: str, replica: str, token_id: str) -> None:
+        """Say that from now on this replica uses this token of the instance, and no other."""
+
+    async def replicas(self, instance: str, token_id: str, since: datetime) -> Collection[str]:
+        """Return the replicas that said since then that they use the token."""
+
+    async def forget(self, replica: str) -> None:
+        """Forget a replica that ends, so that nobody waits for it."""
+
+
+class SharedPicture(msgspec.Struct, frozen=True, kw_only=True):
+    """A picture that whoever has its signed address may look at."""
+
+    id: str
+    entity_ref: str
+    picture: str
+    """``score``, ``trend``, ``runs`` or ``badge``."""
+    created_by: str
+    created_at: datetime
+    expires_at: datetime
+
+
+class Shares(Protocol):
+    """The shared pictures that are not revoked.
+
+    Every method raises :class:`errors.StoreError` while the store is away.
+    """
+
+    async def add(self, share: SharedPicture) -> None:
+        """Write a share down."""
+
+    async def get(self, share_id: str) -> SharedPicture | None:
+        """Return a share; ``None`` if there is none of this id, or it was revoked."""
+
+    async def of(self, entity_ref: str) -> Sequence[SharedPicture]:
+        """Return an entity's shares, newest first."""
+
+    async def revoke(self, share_id: str) -> bool:
+        """Revoke a share for good; ``False``: there is none."""
+
+    async def prune(self, now: datetime) -> int:
+        """Forget those that expired; count them."""
+
+
+class Session(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody signed in with Litmus."""
+
+    id: str
+    """Digest of what the cookie holds; the cookie itself is not kept."""
+    instance: str
+    user_id: str
+    username: str
+    is_admin: bool
+    """Whether the account role is ``admin``."""
+    sealed_token: bytes
+    """The Litmus session token, encrypted."""
+    created_at: datetime
+    seen_at: datetime
+    expires_at: datetime
+
+
+class Sessions(Protocol):
+    """The sessions of the pages; ended here, they are ended on every replica.
+
+    Every method raises :class:`errors.StoreError` while the store is away.
+    """
+
+    async def add(self, session: Session) -> None:
+        """Write a new session down."""
+
+    async def get(self, session_id: str) -> Session | None:
+        """Return a session as stored, expired or not; ``None``: there is none."""
+
+    async def touch(self, session_id: str, seen_at: datetime) -> None:
+        """Note that it was used; one that has ended stays ended."""
+
+    async def end(self, session_id: str) -> Session | None:
+        """Delete a session and return it; ``None``: somebody ended it before."""
+
+    async def expired(self, *, seen_before: datetime, now: datetime, at_most: int) -> Sequence[Session]:
+        """Return sessions that were last seen before, or expired by now."""
+
+
+class Secrets(Protocol):
+    """Secrets that the sidecar made for itself; all replicas have the same.
+
+    Every method raises :class:`errors.StoreError` while the store is away.
+    """
+
+    async def keep(self, name: str, made: str) -> str:
+        """Return the secret of this name; if there is none yet, store ``made`` and return it."""
+
+
+class TokenState(StrEnum):
+    """What is known of the token that an instance is asked with."""
+
+    GOOD = "good"
+    """Litmus took it when it was last asked."""
+    UNPROVEN = "unproven"
+    """Litmus could not be asked yet."""
+    REJECTED = "rejected"
+    """Litmus refused it: expired, revoked, or none of its own."""
+    MISSING = "missing"
+    """There is none: the file is empty, or signing in failed."""
+
+
+class TokenStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """How it stands with the token of an instance; says nothing of its value."""
+
+    source: str
+    """``token``, ``tokenFile`` or ``credentials``."""
+    state: TokenState
+    token_id: str | None
+    """Fingerprint; ``None`` without a token."""
+    username: str | None
+    user_id: str | None
+    account_role: str | None
+    """``admin`` or ``user``, as the token claims."""
+    expires_at: datetime | None
+    """``None``: it never expires, or is no token that says so."""
+    problem: str | None
+    """One sentence: why it is rejected, or why a new one was not taken; ``None``: all is well."""
+    changed_at: datetime | None
+    """When the token in use was taken into use; ``None``: at start."""
+
+
+class ApiToken(msgspec.Struct, frozen=True, kw_only=True):
+    """An API token as Litmus lists it, without its value."""
+
+    id: str
+    """Fingerprint."""
+    name: str
+    created_at: datetime | None
+    expires_at: datetime | None
+    """``None``: it never expires."""
+    in_use: bool
+    """Whether the sidecar asks Litmus with it."""
+
+
+class CreatedToken(msgspec.Struct, frozen=True, kw_only=True):
+    """A new API token; the only time its value is told."""
+
+    token: ApiToken
+    value: str
+
+    def __repr__(self) -> str:
+        return f"CreatedToken({self.token!r})"
+
+
+class Tokens(Protocol):
+    """The API tokens of one instance's user, and the one the sidecar uses.
+
+    ``status`` costs nothing; the others ask Litmus and raise
+    :class:`errors.UpstreamError`.
+    """
+
+    @property
+    def status(self) -> TokenStatus:
+        """How it stands with the token in use."""
+
+    async def listed(self) -> Sequence[ApiToken]:
+        """Return the tokens of the user whose token is used, newest first."""
+
+    async def create(self, name: str, days: int) -> CreatedToken:
+        """Make a token that lives so many days. Two are never made within the same two seconds."""
+
+    async def revoke(self, token_id: str) -> None:
+        """Revoke a token for good and take it off the list.
+
+        Raises:
+            TokenUnknownError: If the user has none of this id.
+            TokenInUseError: If the sidecar uses it.
+        """
+
+    async def rotate(self) -> TokenStatus:
+        """Take a new token into use and revoke the one before.
+
+        Raises:
+            TokenNotManagedError: If the source of the token is not ``credentials``.
+        """
