@@ -183,3 +183,61 @@ audit: Final = Table(
     Index(None, "at_ms"),
 )
 """Who did what; rows are added and, after retention, deleted, never changed."""
+
+locks: Final = Table(
+    "locks",
+    metadata,
+    Column("name", _WORD, primary_key=True),
+    Column("holder", _WORD, nullable=False),
+    Column("held_until_ms", BigInteger, nullable=False),
+)
+"""Rights that one replica has at a time."""
+
+token_uses: Final = Table(
+    "token_uses",
+    metadata,
+    Column("instance", _WORD, nullable=False),
+    Column("replica", _WORD, nullable=False),
+    # A fingerprint; no table holds a token as it is.
+    Column("token_id", _WORD, nullable=False),
+    Column("told_at_ms", BigInteger, nullable=False),
+    PrimaryKeyConstraint("instance", "replica"),
+)
+
+shares: Final = Table(
+    "shares",
+    metadata,
+    Column("id", _WORD, primary_key=True),
+    Column("entity_ref", _WORD, nullable=False),
+    Column("picture", _WORD, nullable=False),
+    Column("created_by", Text, nullable=False),
+    Column("created_at_ms", BigInteger, nullable=False),
+    Column("expires_at_ms", BigInteger, nullable=False),
+    Index(None, "entity_ref"),
+)
+"""Pictures whose signed address still opens; a revoked one has no row."""
+
+# As many as people who are signed in: looking for what is over reads them all.
+sessions: Final = Table(
+    "sessions",
+    metadata,
+    # A digest of the cookie.
+    Column("id", _WORD, primary_key=True),
+    Column("instance", _WORD, nullable=False),
+    Column("user_id", _WORD, nullable=False),
+    Column("username", Text, nullable=False),
+    Column("is_admin", Boolean, nullable=False),
+    # Encrypted with a key that is configured, or the one in ``secrets``.
+    Column("sealed_token", LargeBinary, nullable=False),
+    Column("created_at_ms", BigInteger, nullable=False),
+    Column("seen_at_ms", BigInteger, nullable=False),
+    Column("expires_at_ms", BigInteger, nullable=False),
+)
+
+secrets: Final = Table(
+    "secrets",
+    metadata,
+    Column("name", _WORD, primary_key=True),
+    Column("value", Text, nullable=False),
+)
+"""What the sidecar made for itself because none was configured; not encrypted."""
