@@ -25,7 +25,7 @@ LONGEST: Final = timedelta(minutes=5)
 CACHE_BYTES: Final = 64 * 1024 * 1024
 _WORTH_COMPRESSING_BYTES: Final = 1024
 _ENTRY_BYTES: Final = 1024
-_VARY: Final = "Accept-Encoding, Authorization, X-Litmus-Sidecar-Key"
+_VARY: Final = "Accept-Encoding, Authorization, Cookie, X-Litmus-Sidecar-Key"
 
 
 class Answer:
@@ -90,7 +90,13 @@ class Answers:
         return answer
 
 
-def respond(request: web.Request, answer: Answer, content_type: str = "application/json") -> web.Response:
+def respond(
+    request: web.Request,
+    answer: Answer,
+    content_type: str = "application/json",
+    *,
+    charset: str | None = None,
+) -> web.Response:
     """Return the answer, or 304 if the client has it."""
     # A strong tag names exact bytes, so the compressed form has its own.
     compress = len(answer.body) >= _WORTH_COMPRESSING_BYTES and _accepts_gzip(request)
@@ -107,7 +113,10 @@ def respond(request: web.Request, answer: Answer, content_type: str = "applicati
     if compress:
         headers["Content-Encoding"] = "gzip"
     return web.Response(
-        body=answer.packed if compress else answer.body, content_type=content_type, headers=headers
+        body=answer.packed if compress else answer.body,
+        content_type=content_type,
+        charset=charset,
+        headers=headers,
     )
 
 

@@ -14,7 +14,7 @@ class Caller:
     Not a struct: nothing prints or serialises it by accident.
     """
 
-    __slots__ = ("_groups", "_token", "ambient", "is_person", "principal")
+    __slots__ = ("_groups", "_token", "ambient", "is_person", "principal", "session_id")
 
     def __init__(
         self,
@@ -23,11 +23,14 @@ class Caller:
         token: str | None = None,
         groups: frozenset[str] | None = None,
         ambient: bool = False,
+        session_id: str | None = None,
     ) -> None:
         self.principal = principal
         self.is_person = token is not None or groups is not None
         self.ambient = ambient
         """Whether no credential of the caller's own making came with the request (CSRF matters then)."""
+        self.session_id = session_id
+        """Of a person who signed in with Litmus on the pages; ``None`` for all others."""
         self._token = token
         self._groups = groups
 

@@ -1,4 +1,4 @@
-"""How errors look: RFC 9457 problem documents, and GraphQL errors under ``/api/query``.
+"""How errors look: RFC 9457 problem documents, GraphQL errors under ``/api/query``, pages under ``/litmus``.
 
 This is the one place where exceptions become answers. What is not ours is a
 bug: logged once with its traceback, told to the client as nothing.
@@ -19,6 +19,7 @@ from sidecar.errors import (
     UnsupportedMediaTypeError,
 )
 from sidecar.web.keys import OUTCOME, REQUEST_ID
+from sidecar.web.pages.errors import is_page, page_error
 
 QUERY_PATH: Final = "/api/query"
 
@@ -33,7 +34,7 @@ class _MethodNotAllowedError(SidecarError):
     status = 405
 
 
-def answer_for(request: web.Request, error: Exception) -> web.Response:
+async def answer_for(request: web.Request, error: Exception) -> web.Response:
     """Return the answer that tells of an error, in the form its path speaks."""
     if isinstance(error, web.HTTPException):
         known = _of_http(request, error)
@@ -46,7 +47,12 @@ def answer_for(request: web.Request, error: Exception) -> web.Response:
     request[OUTCOME] = known.code
     if known.status == UNAUTHORIZED:
         headers["WWW-Authenticate"] = "Bearer"
-    response = _graphql(request, known) if request.path == QUERY_PATH else _problem(request, known)
+    if request.path == QUERY_PATH:
+        response = _graphql(request, known)
+    elif is_page(request):
+        response = await page_error(request, known)
+    else:
+        response = _problem(request, known)
     if isinstance(error, TooManyRequestsError):
         headers["Retry-After"] = str(error.retry_after_seconds)
     response.headers.update(headers)

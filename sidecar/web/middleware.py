@@ -10,12 +10,12 @@ import structlog
 from aiohttp import web
 
 from sidecar.errors import TooManyRequestsError
-from sidecar.identity.origins import cors_headers, is_preflight, origin_of, refuse_api_change
+from sidecar.identity.origins import cors_headers, is_preflight, refuse_api_change
 from sidecar.identity.proxy import client_address
-from sidecar.services import Services
 from sidecar.web.auth import authorize
-from sidecar.web.errors import answer_for
+from sidecar.web.errors import QUERY_PATH, answer_for
 from sidecar.web.keys import CALLER, OUTCOME, REQUEST_ID, SERVICES
+from sidecar.web.origins import own_origins
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -48,7 +48,7 @@ async def around(request: web.Request, handler: Handler) -> web.StreamResponse:
                     await _admit(request)
                 response = await _limited(request, handler)
         except Exception as exc:  # noqa: BLE001 - the one place where exceptions become answers
-            response = answer_for(request, exc)
+            response = await answer_for(request, exc)
         if not response.prepared:
             response.headers["X-Request-ID"] = request_id
             if allowed and request.path.startswith("/api/"):
@@ -71,12 +71,13 @@ async def _admit(request: web.Request) -> None:
     if caller is None:
         return
     services = request.app[SERVICES]
-    if request.path.startswith("/api/") and request.method == "POST":
+    # The plugin's endpoint words its own refusal of whatever is no POST; safe methods pass anyway.
+    if request.path.startswith("/api/") and (request.path != QUERY_PATH or request.method == "POST"):
         refuse_api_change(
             request.method,
             request.content_type,
             request.headers,
-            _own_origins(request, services),
+            own_origins(request, services) | set(services.config.listen.allowed_origins),
             ambient=caller.ambient,
         )
     await services.pace.check_request(caller.principal.name, is_person=caller.is_person)
@@ -94,15 +95,6 @@ async def _limited(request: web.Request, handler: Handler) -> web.StreamResponse
         return await handler(request)
     finally:
         services.phase.in_progress -= 1
-
-
-def _own_origins(request: web.Request, services: Services) -> frozenset[str]:
-    """Return the origins whose pages are ours: the public one, and the one this request names itself."""
-    own = set(services.config.listen.allowed_origins)
-    own |= {f"{request.scheme}://{request.host}".lower()}
-    if services.config.public_url is not None:
-        own.add(origin_of(services.config.public_url))
-    return frozenset(own)
 
 
 def _account(request: web.Request, response: web.StreamResponse, took_seconds: float) -> None:

@@ -1,0 +1,62 @@
+"""How an error looks to somebody who opened a page."""
+
+from typing import Final
+from urllib.parse import urlencode
+
+from aiohttp import web
+
+from sidecar.errors import BadRequestError, SidecarError
+from sidecar.web.keys import CALLER, REQUEST_ID, SERVICES
+from sidecar.web.pages.frame import PAGES, Page, Viewer, fresh_page, viewer_of
+
+SIGN_IN: Final = f"{PAGES}/sign-in"
+_UNAUTHENTICATED: Final = 401
+_NO_PAGES: Final = (".svg", ".csv")
+_NOBODY: Final = Viewer(name=None, is_person=False, is_admin=False, is_signed_in=False, form_token=None)
+_HEADINGS: Final = {
+    400: "That was not understood",
+    401: "Who is asking?",
+    403: "Not allowed",
+    404: "Not found",
+    409: "Not as things stand",
+    410: "Gone",
+    429: "Too many requests",
+    500: "Internal error",
+    502: "Litmus did not do it",
+    503: "Not available now",
+}
+
+
+def is_page(request: web.Request) -> bool:
+    """Tell whether people open this path in a browser."""
+    path = request.path
+    return (path == PAGES or path.startswith(f"{PAGES}/")) and not path.endswith(_NO_PAGES)
+
+
+async def page_error(request: web.Request, error: SidecarError) -> web.Response:
+    """Return the page that tells of an error; who is unknown is sent to the sign-in page, if there is one."""
+    services = request.app[SERVICES]
+    if (
+        error.status == _UNAUTHENTICATED
+        and services.config.auth.sign_in.enabled
+        and request.method in {"GET", "HEAD"}
+    ):
+        return web.Response(
+            status=303, headers={"Location": f"{SIGN_IN}?{urlencode({'next': request.path_qs})}"}
+        )
+    viewer = await viewer_of(request) if CALLER in request and error.status < _INTERNAL else _NOBODY
+    context = {
+        "title": _HEADINGS.get(error.status, "Something went wrong"),
+        "sentence": str(error),
+        "code": error.code,
+        "parameter": error.parameter if isinstance(error, BadRequestError) else None,
+        "status": error.status,
+        "request_id": request[REQUEST_ID],
+        "back": request.path if request.query else None,
+    }
+    return await fresh_page(
+        request, viewer, Page(template="pages/error.html", context=context), status=error.status
+    )
+
+
+_INTERNAL: Final = 500

@@ -1,0 +1,142 @@
+"""What all pages share: who looks at them, the frame around them, their headers, how they are kept.
+
+A page is rendered once for everybody who would get the same bytes, and kept
+like any other answer; texts such as "3 min ago" are made in the browser.
+"""
+
+from collections.abc import Awaitable, Callable, Hashable, Mapping
+from datetime import datetime
+from typing import Any, Final
+
+import aiohttp_jinja2
+import msgspec
+from aiohttp import web
+
+from sidecar import __version__
+from sidecar.config import Config
+from sidecar.errors import StoreError
+from sidecar.services import Services
+from sidecar.web.answers import Answer, respond
+from sidecar.web.assets import asset_url
+from sidecar.web.caller import Caller
+from sidecar.web.keys import ANSWERS, CALLER, SERVICES
+
+PAGES: Final = "/litmus"
+FORM_PURPOSE: Final = "form"
+"""What the keys of CSRF tokens are for."""
+TOKEN_FIELD: Final = "csrf"  # noqa: S105 - the name of a form field
+
+
+class Viewer(msgspec.Struct, frozen=True, kw_only=True):
+    """Who looks at a page."""
+
+    name: str | None
+    """``None``: nobody known, on pages that need nobody."""
+    is_person: bool
+    is_admin: bool
+    is_signed_in: bool
+    """By the sign-in page, so that signing out makes sense."""
+    form_token: str | None
+    """For the forms of the page; ``None``: none can be made now, so there are no forms."""
+
+
+class Page(msgspec.Struct, frozen=True, kw_only=True):
+    """What a handler has to say, before it is put into the frame."""
+
+    template: str
+    context: Mapping[str, Any]
+    as_of: datetime | None = None
+    """Oldest last success among the data shown; ``None`` without any."""
+    until: datetime | None = None
+    """When time alone changes what is shown; ``None``: never."""
+
+
+async def viewer_of(request: web.Request) -> Viewer:
+    """Return who looks at this page."""
+    services, caller = request.app[SERVICES], request.get(CALLER)
+    if caller is None:
+        return Viewer(name=None, is_person=False, is_admin=False, is_signed_in=False, form_token=None)
+    await caller.claim_admin(services)
+    return Viewer(
+        name=caller.principal.name,
+        is_person=caller.is_person,
+        is_admin="admin" in caller.principal.scopes,
+        is_signed_in=caller.session_id is not None,
+        form_token=await form_token(services, caller),
+    )
+
+
+async def form_token(services: Services, caller: Caller) -> str | None:
+    """Return the CSRF token of a caller's forms; ``None`` while the keys cannot be had."""
+    try:
+        return await services.signing.mac(FORM_PURPOSE, form_binding(caller))
+    except StoreError:
+        return None
+
+
+def form_binding(caller: Caller) -> str:
+    """Return what a form's token is bound to: who calls, and the session if there is one."""
+    return f"{caller.session_id or ''} {caller.principal.name}"
+
+
+async def kept_page(
+    request: web.Request, viewer: Viewer, key: Hashable, make: Callable[[], Awaitable[Page]]
+) -> web.Response:
+    """Answer with the page kept under the key for this viewer, or make it.
+
+    ``key`` holds everything that the page depends on beside path, query and viewer.
+    """
+    now = request.app[SERVICES].clock()
+
+    async def render() -> Answer:
+        page = await make()
+        body = await rendered(request, viewer, page)
+        return Answer(body, as_of=page.as_of, until=page.until)
+
+    full_key = ("page", request.path, tuple(sorted(request.query.items())), viewer, key)
+    return _framed(request, await request.app[ANSWERS].of(full_key, now, render))
+
+
+async def fresh_page(request: web.Request, viewer: Viewer, page: Page, *, status: int = 200) -> web.Response:
+    """Answer with a page that is nobody else's and not kept."""
+    body = await rendered(request, viewer, page)
+    response = web.Response(body=body, status=status, content_type="text/html", charset="utf-8")
+    response.headers["Cache-Control"] = "private, no-store"
+    return _with_headers(response, request.app[SERVICES].config)
+
+
+async def rendered(request: web.Request, viewer: Viewer, page: Page) -> bytes:
+    """Return the bytes of a page."""
+    services = request.app[SERVICES]
+    context = {
+        "viewer": viewer,
+        "asset": asset_url,
+        "version": __version__,
+        "sign_in_enabled": services.config.auth.sign_in.enabled,
+        "token_field": TOKEN_FIELD,
+        "as_of": page.as_of,
+        **page.context,
+    }
+    text = await aiohttp_jinja2.render_string_async(page.template, request, context)
+    return text.encode(errors="replace")
+
+
+def policy(config: Config) -> str:
+    """Return the Content-Security-Policy of pages: our own style and script, nothing inline, no other host."""
+    ancestors = " ".join(config.pages.frame_ancestors) or "'none'"
+    return (
+        "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; "
+        f"form-action 'self'; base-uri 'none'; frame-ancestors {ancestors}"
+    )
+
+
+def _framed(request: web.Request, answer: Answer) -> web.Response:
+    response = respond(request, answer, "text/html", charset="utf-8")
+    return _with_headers(response, request.app[SERVICES].config)
+
+
+def _with_headers(response: web.Response, config: Config) -> web.Response:
+    response.headers["Content-Security-Policy"] = policy(config)
+    # Without a referrer of its own, the Origin of a form would be null.
+    response.headers["Referrer-Policy"] = "same-origin"
+    return response

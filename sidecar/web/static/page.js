@@ -1,0 +1,142 @@
+// What pages gain by a script: times in the viewer's zone, ages, refreshing, forms without leaving the page.
+// Everything works without it. Server text is only ever parsed as a document, never run.
+"use strict";
+
+(() => {
+  const STEPS = [[60, "second"], [60, "minute"], [24, "hour"], [30, "day"], [12, "month"], [Infinity, "year"]];
+  const format = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "short" });
+  const relative = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
+
+  function age(instant) {
+    let amount = (instant - Date.now()) / 1000;
+    for (const [size, unit] of STEPS) {
+      if (Math.abs(amount) < size) return relative.format(Math.round(amount), unit);
+      amount /= size;
+    }
+    return "";
+  }
+
+  function showTimes(root) {
+    for (const element of root.querySelectorAll("time[datetime]")) {
+      const instant = Date.parse(element.dateTime);
+      if (Number.isNaN(instant)) continue;
+      const absolute = format.format(instant);
+      const text = "relative" in element.dataset ? `${age(instant)} (${absolute})` : absolute;
+      if (element.textContent !== text) element.textContent = text;
+      element.title = element.dateTime;
+    }
+  }
+
+  // A part is left alone while somebody is at it: an open form, a chosen field, selected text.
+  function isBusy(part) {
+    const selection = document.getSelection();
+    return (part.contains(document.activeElement) && document.activeElement.matches("input, select, textarea, summary, button"))
+      || part.querySelector("details[open] form") !== null
+      || (selection && !selection.isCollapsed && part.contains(selection.anchorNode));
+  }
+
+  let taken = "";
+
+  function take(html, evenBusy) {
+    if (html === taken && !evenBusy) return;
+    taken = html;
+    const fresh = new DOMParser().parseFromString(html, "text/html");
+    for (const part of document.querySelectorAll("[data-live]")) {
+      const other = fresh.getElementById(part.id);
+      if (!other) continue;
+      if (isBusy(part) && !evenBusy) {
+        taken = "";
+        continue;
+      }
+      const open = [...part.querySelectorAll("details[open][id]")].map((one) => one.id);
+      const copy = document.importNode(other, true);
+      if (!evenBusy) for (const id of open) copy.querySelector(`#${CSS.escape(id)}`)?.setAttribute("open", "");
+      part.replaceWith(copy);
+    }
+    document.title = fresh.title || document.title;
+    showTimes(document);
+  }
+
+  const main = document.getElementById("main");
+  const connection = document.getElementById("connection");
+  const seconds = Number(main?.dataset.refresh || 0);
+  let failures = 0;
+  let timer = 0;
+
+  async function refresh(evenBusy = false) {
+    clearTimeout(timer);
+    try {
+      // "no-cache": the browser sends the tag it has, and the answer is mostly a 304 without a body.
+      const response = await fetch(location.href.split("#")[0], { cache: "no-cache", headers: { Accept: "text/html" } });
+      if (!response.ok || response.redirected) throw new Error(String(response.status));
+      take(await response.text(), evenBusy);
+      failures = 0;
+      connection.hidden = true;
+    } catch {
+      failures += 1;
+      if (failures > 1) {
+        connection.textContent = "This page cannot be refreshed at the moment; what it shows may be old.";
+        connection.hidden = false;
+      }
+    }
+    schedule();
+  }
+
+  function schedule() {
+    clearTimeout(timer);
+    if (seconds && !document.hidden) timer = setTimeout(refresh, seconds * 1000 * Math.min(2 ** failures, 8));
+  }
+
+  async function send(form, submitter) {
+    const fields = new URLSearchParams(new FormData(form, submitter));
+    const said = document.getElementById("said");
+    for (const button of form.querySelectorAll("button")) button.disabled = true;
+    try {
+      const response = await fetch(form.action, { method: "POST", body: fields, headers: { Accept: "text/html" } });
+      const page = new DOMParser().parseFromString(await response.text(), "text/html");
+      const words = page.getElementById("said") || page.querySelector("[role=alert]");
+      if (said && words) {
+        said.className = words.className;
+        said.textContent = words.textContent.trim();
+        said.hidden = false;
+        said.scrollIntoView({ block: "nearest" });
+      }
+    } catch {
+      if (said) {
+        said.className = "notice bad";
+        said.textContent = "No answer arrived. It may have been done all the same: look before you try again.";
+        said.hidden = false;
+      }
+    }
+    await refresh(true);
+    // The state that was asked for shows within a moment of being known.
+    for (const pause of [1500, 4000]) setTimeout(refresh, pause);
+  }
+
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    if (!form.matches("form[data-quick]")) return;
+    event.preventDefault();
+    send(form, event.submitter);
+  });
+  document.addEventListener("change", (event) => {
+    if (event.target.matches("form.filter[data-auto] select")) event.target.form.requestSubmit();
+  });
+  document.addEventListener("input", (event) => {
+    if (!event.target.matches("input[data-filters]")) return;
+    const wanted = event.target.value.trim().toLowerCase();
+    const rows = document.querySelectorAll(`#${CSS.escape(event.target.dataset.filters)} [data-text]`);
+    for (const row of rows) row.hidden = !row.dataset.text.toLowerCase().includes(wanted);
+  });
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("[data-copy]");
+    const field = button && document.getElementById(button.dataset.copy);
+    if (!field) return;
+    navigator.clipboard?.writeText(field.value ?? field.textContent).then(() => { button.textContent = "Copied"; });
+  });
+  document.addEventListener("visibilitychange", () => { if (document.hidden) clearTimeout(timer); else if (seconds) refresh(); });
+
+  showTimes(document);
+  setInterval(() => { if (!document.hidden) showTimes(document); }, 15000);
+  schedule();
+})();
