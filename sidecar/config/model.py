@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 from pydantic.alias_generators import to_camel
 
 from sidecar.config.fields import (
+    LONGEST_TOKEN_DAYS,
     Age,
     Algorithm,
     AnySecret,
@@ -81,7 +82,7 @@ class Credentials(Strict):
     """File that holds the password; read again at every sign-in."""
     token_name: TokenName = "backstage-litmus-sidecar"  # noqa: S105  # a name, not a token
     """Name of the token in Litmus's list; every replica finds it by this name."""
-    token_days: Annotated[Whole, Field(ge=1, le=365)] = 30
+    token_days: Annotated[Whole, Field(ge=1, le=LONGEST_TOKEN_DAYS)] = 30
     """Lifetime of a token; it is renewed before a fifth of it remains."""
 
 

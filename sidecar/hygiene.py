@@ -1,0 +1,244 @@
+"""What is unwise about tokens: facts in, findings out. Pure; nothing here asks anybody.
+
+Used by ``check`` and by the page of tokens. A sentence never holds a value,
+nor a text that somebody else could choose freely.
+"""
+
+import hmac
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Final
+from urllib.parse import urlsplit
+
+import msgspec
+
+from sidecar.config import LONGEST_TOKEN_DAYS, Config
+from sidecar.config.display_token import is_signed
+from sidecar.config.report import is_loopback
+from sidecar.ports import ApiToken, TokenState, TokenStatus
+
+SOON: Final = timedelta(days=14)
+"""Less life than this is little, for a token that nobody renews by itself."""
+
+_LONGEST_LIFE: Final = timedelta(days=LONGEST_TOKEN_DAYS + 1)
+"""Litmus counts calendar days; a day of grace keeps 365 of them from being too long."""
+_MANAGED: Final = "credentials"
+_OWNER: Final = "Owner"
+_ABOVE_VIEWER: Final = frozenset({_OWNER, "Executor"})
+_ADMIN: Final = "admin"
+_REVOKE_IT: Final = (
+    "Backstage shows it to every visitor, signed in or not: revoke it in Litmus and put a display token "
+    "there (litmus-sidecar display-token makes a good one)"
+)
+
+
+class Severity(StrEnum):
+    """How soon somebody should act; in the order of what comes first."""
+
+    ERROR = "error"
+    """A token is exposed, or the sidecar does not work."""
+    WARNING = "warning"
+    """More power, or a longer life, than is needed."""
+    NOTICE = "notice"
+    """Worth tidying up."""
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that is unwise."""
+
+    key: str
+    """Stable name."""
+    severity: Severity
+    sentence: str
+
+
+class TokenFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of the token of one instance and of its user; ``None``: not known."""
+
+    instance: str
+    status: TokenStatus
+    listed: Sequence[ApiToken] | None = None
+    """All API tokens of the user."""
+    initial_password: bool | None = None
+    """Whether the user still has the password that Litmus's administrator gave it."""
+    roles: Mapping[str, str | None] | None = None
+    """Role in each project that the user is in, by project id, as Litmus words it."""
+    named_projects: frozenset[str] | None = None
+    """Projects of the instance that entities name."""
+
+
+def ordered(findings: Collection[Finding]) -> tuple[Finding, ...]:
+    """Return the gravest first, each kind in the order in which they were found."""
+    ranks = list(Severity)
+    return tuple(sorted(findings, key=lambda finding: ranks.index(finding.severity)))
+
+
+def config_findings(config: Config) -> Iterator[Finding]:
+    """Find what the configuration alone shows."""
+    tokens = {i.name: i.token.get_secret_value() for i in config.instances if i.token is not None}
+    display = config.display_token.get_secret_value() if config.display_token is not None else ""
+    if is_signed(display) or any(_same(display, token) for token in tokens.values()):
+        yield Finding(
+            key="real_token_shown",
+            severity=Severity.ERROR,
+            sentence=f"litmus.apiToken is a signed token, or one that is in use, and {_REVOKE_IT}",
+        )
+    for instance in config.instances:
+        address = urlsplit(instance.base_url)
+        if address.scheme == "http" and not _is_internal(address.hostname or ""):
+            yield _warning(
+                "plain_http",
+                f"The instance {instance.name} is asked over plain HTTP, which shows its token; use https",
+            )
+    counts = Counter(tokens.values())
+    if shared := [name for name, token in tokens.items() if counts[token] > 1]:
+        yield _warning(
+            "shared_token",
+            f"The instances {', '.join(shared)} share one token; a token is good for one Litmus only",
+        )
+    for name, token in tokens.items():
+        for key in config.auth.keys:
+            if _same(key.secret.get_secret_value(), token):
+                yield _warning(
+                    "key_is_token",
+                    f"The key {key.name} is the token of the instance {name}; make a secret of its own",
+                )
+
+
+def accepted_display_token(instance: str) -> Finding:
+    """Return the finding that Litmus took ``litmus.apiToken`` when it was asked with it."""
+    return Finding(
+        key="real_token_shown",
+        severity=Severity.ERROR,
+        sentence=f"litmus.apiToken is accepted by the instance {instance}, and {_REVOKE_IT}",
+    )
+
+
+def token_findings(facts: TokenFacts, *, actions_enabled: bool, now: datetime) -> Iterator[Finding]:
+    """Find what is unwise about one instance's token; what is not known is not judged."""
+    yield from _life(facts, now)
+    yield from _power(facts, actions_enabled=actions_enabled)
+    yield from _user(facts, now)
+
+
+def _life(facts: TokenFacts, now: datetime) -> Iterator[Finding]:
+    status, token = facts.status, f"The token of the instance {facts.instance}"
+    if status.token_id is None or status.user_id is None:
+        return
+    if status.expires_at is None:
+        yield _warning("never_expires", f"{token} never expires; make one that does")
+        return
+    left = status.expires_at - now
+    if left <= timedelta(0):
+        yield Finding(
+            key="token_expired",
+            severity=Severity.ERROR,
+            sentence=f"{token} expired on {status.expires_at:%Y-%m-%d}; put a new one in its place",
+        )
+    elif left <= SOON and status.source != _MANAGED:
+        yield _warning(
+            "expires_soon",
+            f"{token} expires on {status.expires_at:%Y-%m-%d}; put a new one in its place before",
+        )
+    row = next((one for one in facts.listed or () if one.in_use), None)
+    made_at = row.created_at if row is not None and row.created_at is not None else now
+    if status.expires_at - made_at > _LONGEST_LIFE:
+        yield _warning(
+            "lives_too_long",
+            f"{token} lives until {status.expires_at:%Y-%m-%d}; make one that lives at most "
+            f"{LONGEST_TOKEN_DAYS} days",
+        )
+
+
+def _power(facts: TokenFacts, *, actions_enabled: bool) -> Iterator[Finding]:
+    if facts.status.account_role == _ADMIN:
+        yield _warning(
+            "account_admin",
+            f"The user of the instance {facts.instance} is an administrator of Litmus, which the sidecar "
+            "never needs; give it the account role user",
+        )
+    if actions_enabled:
+        return
+    named, roles = facts.named_projects or frozenset(), facts.roles or {}
+    above = [project for project in named if roles.get(project) in _ABOVE_VIEWER]
+    if above:
+        yield _warning(
+            "role_above_need",
+            f"The user of the instance {facts.instance} is more than Viewer in "
+            f"{_count(len(above), 'project')}, and actions are disabled; Viewer is enough",
+        )
+
+
+def _user(facts: TokenFacts, now: datetime) -> Iterator[Finding]:
+    status, user = facts.status, f"The user of the instance {facts.instance}"
+    if facts.initial_password:
+        yield _warning(
+            "initial_password",
+            f"{user} still has its initial password; sign in to Litmus as that user once and set another",
+        )
+    listed = facts.listed
+    if listed is not None:
+        in_use = next((token for token in listed if token.in_use), None)
+        if in_use is None and status.state is TokenState.GOOD and status.source != _MANAGED:
+            yield _warning(
+                "session_token",
+                f"The token of the instance {facts.instance} is none of its user's API tokens, probably "
+                "one of a session, which ends with it; make an API token",
+            )
+        expired = [token for token in listed if token.expires_at is not None and token.expires_at <= now]
+        if expired:
+            yield Finding(
+                key="expired_left",
+                severity=Severity.NOTICE,
+                sentence=f"{user} has {_count(len(expired), 'expired API token')} in its list, which "
+                "Litmus never tidies; revoke what is left (litmus-sidecar tokens revoke)",
+            )
+        others = [token for token in listed if token not in expired and _is_other(token, in_use)]
+        if others:
+            yield _warning(
+                "user_not_dedicated",
+                f"{user} has {_count(len(others), 'API token')} of other names, so others seem to use it "
+                "too; give the sidecar a user of its own",
+            )
+    if (beyond := _beyond_need(facts)) > 0:
+        yield _warning(
+            "projects_above_need",
+            f"{user} is in {_count(beyond, 'project')} that no entity names, and its token reaches them all; "
+            "take it out of them",
+        )
+
+
+def _is_other(token: ApiToken, in_use: ApiToken | None) -> bool:
+    """Tell whether a token seems to be somebody else's: ours have the name of the one in use."""
+    return not token.in_use and (in_use is None or token.name != in_use.name)
+
+
+def _beyond_need(facts: TokenFacts) -> int:
+    """Count the projects that no entity names; one of its own is what Litmus gives each user at sign-in."""
+    if not facts.roles or not facts.named_projects:
+        return 0
+    beyond = [role for project, role in facts.roles.items() if project not in facts.named_projects and role]
+    return len(beyond) - (_OWNER in beyond)
+
+
+def _warning(key: str, sentence: str) -> Finding:
+    return Finding(key=key, severity=Severity.WARNING, sentence=sentence)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" + ("" if number == 1 else "s")
+
+
+def _same(one: str, other: str) -> bool:
+    return hmac.compare_digest(one.encode(errors="surrogatepass"), other.encode(errors="surrogatepass"))
+
+
+def _is_internal(host: str) -> bool:
+    """Whether a host is this machine or a name that only a cluster or a local network knows."""
+    if is_loopback(host):
+        return True
+    if ":" in host:
+        return False
+    return "." not in host or host.endswith((".svc", ".svc.cluster.local", ".local"))
