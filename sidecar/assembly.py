@@ -30,6 +30,7 @@ from sidecar.litmus.history import LitmusHistory
 from sidecar.litmus.history_notes import HistoryPace
 from sidecar.litmus.roles import RoleBook
 from sidecar.litmus.source import LitmusSource
+from sidecar.litmus.token import LitmusToken
 from sidecar.metrics import Metrics
 from sidecar.model import ProjectRef
 from sidecar.policy import PolicyLevel, Rules
@@ -354,7 +355,7 @@ def open_client(
 
     return open_litmus_client(
         base_url=instance.base_url,
-        token=partial(_token_of, instance),
+        token=lambda: LitmusToken(_token_of(instance)),
         host_header=instance.host_header,
         ca_file=instance.ca_file,
         max_in_flight=config.sync.max_in_flight,

@@ -26,7 +26,7 @@ class ProjectMemory:
         self.manifests: Manifests = {}
         """What was read of the manifests of schedules."""
         self._page_size = page_size
-        self._token_digest = b""
+        self._token_id = ""
         self._attempts = 0
         self._sizes: dict[Section, PageSize] = {}
         self._refused: dict[Section, UpstreamError] = {}
@@ -40,10 +40,10 @@ class ProjectMemory:
         """Return the page size of a section's list."""
         return self._sizes.setdefault(section, PageSize(self._page_size))
 
-    def begin(self, token_digest: bytes) -> bool:
+    def begin(self, token_id: str) -> bool:
         """Open an attempt; tell whether refused sections are to be asked for again in it."""
-        if token_digest != self._token_digest:
-            self._token_digest = token_digest
+        if token_id != self._token_id:
+            self._token_id = token_id
             self._refused.clear()
             self._attempts = 0
         self._attempts += 1

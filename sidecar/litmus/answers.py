@@ -138,7 +138,7 @@ def read_reply(reply: Reply, asked: Asked) -> Envelope:
         UpstreamError: If the failure concerns the request as a whole.
     """
     if reply.status != HTTPStatus.OK:
-        raise _status_error(reply, asked)
+        raise status_error(reply, asked)
     if not reply.body.strip():
         raise UpstreamProtocolError(f"Litmus at {asked.server} sent an empty answer.")
     if not reply.content_type.endswith("json"):
@@ -243,7 +243,8 @@ def _token_rejected() -> TokenRejectedError:
     )
 
 
-def _status_error(reply: Reply, asked: Asked) -> UpstreamError:
+def status_error(reply: Reply, asked: Asked) -> UpstreamError:
+    """Return the error that an HTTP status other than 200 stands for, where its body says nothing more."""
     match reply.status:
         case HTTPStatus.UNAUTHORIZED:
             return _unauthorized(reply, asked.server)

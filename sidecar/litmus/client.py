@@ -5,12 +5,11 @@ every way to fail into our errors (``answers``). It retries nothing, keeps
 nothing, and decides nothing about what to ask.
 """
 
-import hashlib
 import ssl
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Final, Protocol, TypeVar, cast
 from urllib.parse import quote
 
 import aiohttp
@@ -18,6 +17,7 @@ import msgspec
 from yarl import URL
 
 from sidecar.errors import (
+    AccessDeniedError,
     BadRequestError,
     ConfigError,
     TokenRejectedError,
@@ -28,9 +28,10 @@ from sidecar.errors import (
     UpstreamUnavailableError,
 )
 from sidecar.litmus import documents
-from sidecar.litmus.answers import UNREADABLE, Asked, Reply, read_reply, unreadable
+from sidecar.litmus.answers import UNREADABLE, Asked, Envelope, Reply, read_reply, unreadable
 from sidecar.litmus.documents import Query, document
 from sidecar.litmus.pace import LONGEST_PAUSE_SECONDS, Breaker, Gate, Observe
+from sidecar.litmus.token import LitmusToken
 
 T = TypeVar("T")
 
@@ -63,6 +64,16 @@ class _RoleAnswer(msgspec.Struct, frozen=True):
     role: str
 
 
+class TokenWatch(Protocol):
+    """Told what Litmus thought of the token of a request."""
+
+    def accepted(self, token: LitmusToken) -> None:
+        """Note that a field that needs a token was answered."""
+
+    def rejected(self, token: LitmusToken, error: TokenRejectedError) -> None:
+        """Note that Litmus refused the token, whichever way it said so."""
+
+
 class LitmusClient:
     """Asks one Litmus instance, at its pace."""
 
@@ -71,8 +82,9 @@ class LitmusClient:
         session: aiohttp.ClientSession,
         *,
         base_url: str,
-        token: Callable[[], str],
+        token: Callable[[], LitmusToken],
         gate: Gate,
+        watch: TokenWatch | None = None,
         host_header: str | None = None,
         max_answer_bytes: int = MAX_ANSWER_BYTES,
     ) -> None:
@@ -85,6 +97,7 @@ class LitmusClient:
         self._host = host_header or base.host_port_subcomponent or ""
         self._token = token
         self._gate = gate
+        self._watch = watch
         self._max_answer_bytes = max_answer_bytes
 
     def __repr__(self) -> str:
@@ -95,9 +108,13 @@ class LitmusClient:
         """The circuit breaker, for metrics and readiness: read ``state`` and ``opened_at``."""
         return self._gate.breaker
 
-    def token_digest(self) -> bytes:
-        """Return a digest of the present token, to notice that it changed; says nothing about its value."""
-        return hashlib.sha256(self._token().encode(errors="surrogatepass")).digest()
+    def token_id(self) -> str:
+        """Return the fingerprint of the present token, to notice that it changed.
+
+        Raises:
+            TokenRejectedError: If there is no token.
+        """
+        return self._token().id
 
     async def run(self, query: Query[T], variables: Mapping[str, object], timeout_seconds: float) -> T:
         """Ask for one root field and return its value.
@@ -117,19 +134,32 @@ class LitmusClient:
         """
         fields = tuple(query.field for query in queries)
         counts = not any(query.waits_on_others for query in queries)
-        async with self._gate.turn("+".join(fields), timeout_counts=counts) as turn:
-            asked = self._asked(queries, variables)
-            envelope = read_reply(await self._post(_body(queries, variables), timeout_seconds), asked)
-            values: dict[str, object] = {}
-            failed = dict(envelope.failed)
-            for query in queries:
-                if query.field in envelope.answered:
-                    try:
-                        values[query.field] = query.read(envelope.answered[query.field])
-                    except UNREADABLE as exc:
-                        failed[query.field] = unreadable(query.field, exc)
-            turn.error = _gravest(failed)
-            return Answer(values=values, failed=failed)
+        token = self._token()  # Without any, nobody waits for a turn.
+        try:
+            async with self._gate.turn("+".join(fields), timeout_counts=counts) as turn:
+                token = self._token()  # The wait may have been long, and the token renewed.
+                asked = self._asked(queries, variables)
+                reply = await self._exchange(
+                    "POST", _QUERY_PATH, _body(queries, variables), timeout_seconds, token=token
+                )
+                answer = _answer(queries, read_reply(reply, asked))
+                turn.error = _gravest(answer.failed)
+        except TokenRejectedError as exc:
+            self._tell(token, [exc], proven=False)
+            raise
+        proven = any(query.proves_token and query.field in answer.values for query in queries)
+        self._tell(token, answer.failed.values(), proven=proven)
+        return answer
+
+    def _tell(self, token: LitmusToken, errors: Collection[UpstreamError], *, proven: bool) -> None:
+        """Tell the watch what these errors, or an answer, say of the token."""
+        if self._watch is None:
+            return
+        rejected = next((error for error in errors if isinstance(error, TokenRejectedError)), None)
+        if rejected is not None:
+            self._watch.rejected(token, rejected)
+        elif proven or any(isinstance(error, AccessDeniedError) for error in errors):
+            self._watch.accepted(token)
 
     async def run_experiment(self, project_id: str, experiment_id: str) -> str:
         """Start a run and return its notify id; ``""`` for a cron experiment, whose schedule starts instead.
@@ -172,13 +202,38 @@ class LitmusClient:
             since=next((query.since for query in queries if query.since), None),
         )
 
-    def _headers(self) -> dict[str, str]:
-        token = self._token()
-        if not token or not token.isascii() or not token.isprintable() or " " in token:
-            raise TokenRejectedError(
-                "The configured token is empty or not a token at all; Litmus was not asked."
-            )
-        headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+    def asked(self, operation: str) -> Asked:
+        """Return what sentences about an operation besides GraphQL need to know."""
+        return Asked(fields=(operation,), server=self._server, host=self._host)
+
+    async def rest(
+        self,
+        operation: str,
+        method: str,
+        path: str,
+        read: Callable[[Reply], T],
+        *,
+        body: Mapping[str, object] | None = None,
+        token: LitmusToken | None,
+        timeout_seconds: float,
+    ) -> T:
+        """Send a request to any path, with this token or none, and return what ``read`` makes of the answer.
+
+        Raises:
+            UpstreamError: If no answer came, or ``read`` says so.
+        """
+        sent = msgspec.json.encode(body) if body is not None else None
+        async with self._gate.turn(operation):
+            return read(await self._exchange(method, path, sent, timeout_seconds, token=token))
+
+    def _headers(self, token: LitmusToken | None) -> dict[str, str]:
+        headers = {"Content-Type": "application/json"}
+        if token is not None:
+            if not token.is_sendable:
+                raise TokenRejectedError(
+                    "The configured token is empty or not a token at all; Litmus was not asked."
+                )
+            headers["Authorization"] = f"Bearer {token.reveal()}"
         if self._host_header is not None:
             headers["Host"] = self._host_header
         return headers
@@ -190,22 +245,18 @@ class LitmusClient:
             UpstreamError: If Litmus could not be asked.
         """
         path = f"/auth/get_project_role/{quote(project_id, safe='')}"
-        async with self._gate.turn("getProjectRole"):
-            reply = await self._exchange("GET", path, None, timeout_seconds)
-        try:
-            return msgspec.json.decode(reply.body, type=_RoleAnswer).role if reply.status == _OK else None
-        except msgspec.MsgspecError:
-            return None
+        return await self.rest(
+            "getProjectRole", "GET", path, _role, token=self._token(), timeout_seconds=timeout_seconds
+        )
 
-    async def _post(self, body: bytes, timeout_seconds: float) -> Reply:
-        return await self._exchange("POST", _QUERY_PATH, body, timeout_seconds)
-
-    async def _exchange(self, method: str, path: str, body: bytes | None, timeout_seconds: float) -> Reply:
+    async def _exchange(
+        self, method: str, path: str, body: bytes | None, timeout_seconds: float, *, token: LitmusToken | None
+    ) -> Reply:
         """Send one request and return what came; the one HTTP primitive."""
         timeout = aiohttp.ClientTimeout(
             total=timeout_seconds, sock_connect=min(CONNECT_TIMEOUT_SECONDS, timeout_seconds)
         )
-        headers = self._headers()
+        headers = self._headers(token)
         try:
             async with self._session.request(
                 method,
@@ -250,7 +301,8 @@ class LitmusClient:
 async def open_litmus_client(
     *,
     base_url: str,
-    token: Callable[[], str],
+    token: Callable[[], LitmusToken],
+    watch: TokenWatch | None = None,
     host_header: str | None = None,
     ca_file: Path | None = None,
     max_in_flight: int = 4,
@@ -262,7 +314,8 @@ async def open_litmus_client(
     """Open the client of one instance.
 
     ``base_url`` is ChaosCenter's root (``/api/query`` is added); ``token`` is
-    called for every request, so that a rotated token takes effect at once;
+    called for every request, so that a rotated token takes effect at once, and
+    raises where there is none; ``watch`` is told what Litmus thinks of it;
     ``longest_pause_seconds`` bounds how long the circuit breaker stays open.
     With a ``ca_file`` only its authorities are trusted.
 
@@ -284,9 +337,29 @@ async def open_litmus_client(
             base_url=base_url,
             token=token,
             gate=gate,
+            watch=watch,
             host_header=host_header,
             max_answer_bytes=max_answer_bytes,
         )
+
+
+def _answer(queries: Sequence[Query[Any]], envelope: Envelope) -> Answer:
+    values: dict[str, object] = {}
+    failed = dict(envelope.failed)
+    for query in queries:
+        if query.field in envelope.answered:
+            try:
+                values[query.field] = query.read(envelope.answered[query.field])
+            except UNREADABLE as exc:
+                failed[query.field] = unreadable(query.field, exc)
+    return Answer(values=values, failed=failed)
+
+
+def _role(reply: Reply) -> str | None:
+    try:
+        return msgspec.json.decode(reply.body, type=_RoleAnswer).role if reply.status == _OK else None
+    except msgspec.MsgspecError:
+        return None
 
 
 def _body(queries: Sequence[Query[Any]], variables: Mapping[str, object]) -> bytes:

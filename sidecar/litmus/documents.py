@@ -36,6 +36,8 @@ class Query(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
     """First Litmus release that has the field; ``None``: every 3.x."""
     waits_on_others: bool = False
     """Whether a time-out says nothing of Litmus itself, because the field waits for a third party."""
+    proves_token: bool = True
+    """Whether an answer shows that the token holds and its user is active."""
 
 
 def document(queries: Sequence[Query[Any]]) -> str:
@@ -122,6 +124,7 @@ HUBS: Final = Query[tuple[Hub, ...]](
     id name description tags isAvailable isDefault totalFaults totalExperiments
   }""",
     read=wire.hubs,
+    proves_token=False,  # Answered for deactivated users too.
 )
 
 GITOPS: Final = Query[GitOps](
@@ -138,6 +141,7 @@ SERVER_VERSION: Final = Query[str](
     variables={},
     call="  getServerVersion { value }",
     read=wire.version,
+    proves_token=False,  # Answered without any.
 )
 """Informational: Litmus stores it at its first start and may not update it."""
 

@@ -116,7 +116,7 @@ class LitmusSource:
     async def _fast(self, project: ProjectRef, memory: ProjectMemory) -> Mapping[Section, Outcome]:
         attempt = _FastAttempt(self._client, project.project_id, memory, self._timeout_seconds)
         try:
-            ask_refused = memory.begin(self._client.token_digest())
+            ask_refused = memory.begin(self._client.token_id())
         except UpstreamError as exc:  # There is no token to be had.
             return {part.section: exc for part in _FAST}
         remembered: dict[Section, Outcome] = dict(memory.refused)

@@ -8,6 +8,7 @@ from typing import Any
 from sidecar.litmus.client import LitmusClient, open_litmus_client
 from sidecar.litmus.history import LitmusHistory
 from sidecar.litmus.source import LitmusSource
+from sidecar.litmus.token import LitmusToken
 from sidecar.model import HistoryState, Lane, ProjectRef, Run, Snapshot
 from sidecar.ports import Job, RunQuery
 from sidecar.simulator import Simulator, World, open_simulator
@@ -45,7 +46,9 @@ class HistoryBench:
         async with (
             open_simulator(self.world) as self.simulator,
             open_litmus_client(
-                base_url=self.simulator.url, token=lambda: self.token, max_requests_per_second=10_000
+                base_url=self.simulator.url,
+                token=lambda: LitmusToken(self.token),
+                max_requests_per_second=10_000,
             ) as client,
         ):
             self.source = LitmusSource(client, lambda: self.now)

@@ -24,6 +24,7 @@ from sidecar.errors import (
 from sidecar.litmus.client import LitmusClient, open_litmus_client
 from sidecar.litmus.documents import ENVIRONMENTS, GITOPS, RUN_STATS, SERVER_VERSION
 from sidecar.litmus.pace import BreakerState
+from sidecar.litmus.token import LitmusToken
 from sidecar.model import RunStats
 from tests.litmus.support import STATS, TOKEN, Observed, environments
 from tests.support.scripted_litmus import (
@@ -53,7 +54,7 @@ async def client_of(
 ) -> AsyncIterator[LitmusClient]:
     async with open_litmus_client(
         base_url=url,
-        token=token,
+        token=lambda: LitmusToken(token()),
         max_requests_per_second=10_000,
         **settings,  # type: ignore[arg-type]  # passed through as the test gives them
     ) as client:
@@ -109,10 +110,11 @@ async def test_a_refused_host_is_named_as_it_was_sent() -> None:
 
 
 async def test_every_request_takes_the_token_of_the_moment() -> None:
-    tokens = iter(["one", "two"])
+    tokens = ["one"]
     answer = data(getServerVersion={"value": "3.31.0"})
-    async with litmus(lambda _: answer, token=lambda: next(tokens)) as (client, server):
+    async with litmus(lambda _: answer, token=lambda: tokens[0]) as (client, server):
         await client.run(SERVER_VERSION, {}, 30)
+        tokens[0] = "two"
         await client.run(SERVER_VERSION, {}, 30)
 
     assert [sent.headers["Authorization"] for sent in server.requests] == ["Bearer one", "Bearer two"]
@@ -304,5 +306,7 @@ async def test_an_unusable_ca_file_is_a_mistake_of_the_configuration(tmp_path: P
     path.write_text("no certificate")
 
     with pytest.raises(ConfigError, match=r"ca\.pem"):
-        async with open_litmus_client(base_url="https://litmus", token=lambda: TOKEN, ca_file=path):
+        async with open_litmus_client(
+            base_url="https://litmus", token=lambda: LitmusToken(TOKEN), ca_file=path
+        ):
             pytest.fail("opened")

@@ -10,6 +10,7 @@ import pytest
 from sidecar.errors import TokenRejectedError
 from sidecar.litmus.client import open_litmus_client
 from sidecar.litmus.source import LitmusSource
+from sidecar.litmus.token import LitmusToken
 from sidecar.model import GitOps, Lane, ProjectRef, RunStats, Section, SectionResult
 from tests.litmus.support import STATS, TOKEN, environments, experiments, infras
 from tests.support.scripted_litmus import (
@@ -102,7 +103,9 @@ async def collecting(
 ) -> AsyncIterator[Harness]:
     async with (
         open_scripted_litmus(script) as server,
-        open_litmus_client(base_url=server.url, token=token, max_requests_per_second=10_000) as client,
+        open_litmus_client(
+            base_url=server.url, token=lambda: LitmusToken(token()), max_requests_per_second=10_000
+        ) as client,
     ):
         source = LitmusSource(client, lambda: NOW, gitops_timeout_seconds=0.3, page_size=page_size)
         yield Harness(source, server)

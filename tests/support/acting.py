@@ -11,6 +11,7 @@ from sidecar.actions import ActionService, Settings, open_actions
 from sidecar.litmus.actor import LitmusActor
 from sidecar.litmus.client import open_litmus_client
 from sidecar.litmus.source import LitmusSource
+from sidecar.litmus.token import LitmusToken
 from sidecar.model import Catalog, Entity, Lane, ProjectRef, Section, Snapshot
 from sidecar.policy import Asked, Caller, CallerKind
 from sidecar.ports import AuditQuery
@@ -161,7 +162,7 @@ async def open_replica(shop: Shop, url: str = "memory:", **settings: Any) -> Asy
     async with (
         open_store(url, clock=shop.clock) as store,
         open_litmus_client(
-            base_url=shop.simulator.url, token=lambda: token, max_requests_per_second=500.0
+            base_url=shop.simulator.url, token=lambda: LitmusToken(token), max_requests_per_second=500.0
         ) as client,
     ):
         sync = SyncByHand(LitmusSource(client, shop.clock))
