@@ -1,4 +1,7 @@
-"""The doors of tokens, sessions and shares: what the store keeps of them, and Litmus's own list."""
+"""The doors of tokens, sessions and shares: what the store keeps of them, and Litmus's own list.
+
+The store keeps moments to the millisecond.
+"""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
@@ -16,10 +19,17 @@ class Locks(Protocol):
     """
 
     async def take(self, name: str, holder: str, hold: timedelta) -> bool:
-        """Take the right for so long from now, or prolong it; ``False``: somebody else holds it."""
+        """Take the right for so long from now; ``False``: somebody else holds it.
+
+        Who holds it already has it for so long from now, no matter how long
+        it had. One who outlives its time may find that another took it.
+        """
 
     async def release(self, name: str, holder: str) -> None:
         """Give the right back, if it is still the holder's."""
+
+    async def prune(self) -> int:
+        """Forget rights whose time is over, which are free already; count them."""
 
 
 class TokenUses(Protocol):
@@ -36,6 +46,9 @@ class TokenUses(Protocol):
 
     async def forget(self, replica: str) -> None:
         """Forget a replica that ends, so that nobody waits for it."""
+
+    async def prune(self, before: datetime) -> int:
+        """Forget what was last said before then, by replicas that ended without a word; count it."""
 
 
 class SharedPicture(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,13 +70,13 @@ class Shares(Protocol):
     """
 
     async def add(self, share: SharedPicture) -> None:
-        """Write a share down."""
+        """Write a share down; its id is new."""
 
     async def get(self, share_id: str) -> SharedPicture | None:
-        """Return a share; ``None`` if there is none of this id, or it was revoked."""
+        """Return a share, expired or not; ``None`` if there is none of this id, or it was revoked."""
 
     async def of(self, entity_ref: str) -> Sequence[SharedPicture]:
-        """Return an entity's shares, newest first."""
+        """Return an entity's shares, expired ones too until they are pruned, newest first."""
 
     async def revoke(self, share_id: str) -> bool:
         """Revoke a share for good; ``False``: there is none."""
@@ -96,23 +109,23 @@ class Sessions(Protocol):
     """
 
     async def add(self, session: Session) -> None:
-        """Write a new session down."""
+        """Write a new session down; its id is new."""
 
     async def get(self, session_id: str) -> Session | None:
         """Return a session as stored, expired or not; ``None``: there is none."""
 
     async def touch(self, session_id: str, seen_at: datetime) -> None:
-        """Note that it was used; one that has ended stays ended."""
+        """Note that it was used, unless later use is noted; one that has ended stays ended."""
 
     async def end(self, session_id: str) -> Session | None:
-        """Delete a session and return it; ``None``: somebody ended it before."""
+        """Delete a session and return it, to one caller alone; ``None``: somebody ended it before."""
 
     async def expired(self, *, seen_before: datetime, now: datetime, at_most: int) -> Sequence[Session]:
-        """Return sessions that were last seen before, or expired by now."""
+        """Return sessions last seen before then, or expired by now; the longest unseen first."""
 
 
 class Secrets(Protocol):
-    """Secrets that the sidecar made for itself; all replicas have the same.
+    """Secrets that the sidecar made for itself; all replicas on one store have the same.
 
     Every method raises :class:`errors.StoreError` while the store is away.
     """

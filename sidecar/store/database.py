@@ -14,7 +14,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -36,6 +36,9 @@ CONNECT_TIMEOUT_SECONDS: Final = 5
 STATEMENT_TIMEOUT_MS: Final = 15_000
 POOL_SIZE: Final = 5
 READERS: Final = 2
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND: Final = timedelta(milliseconds=1)
 
 _POSTGRESQL_OPTIONS: Final = (
     f"-c statement_timeout={STATEMENT_TIMEOUT_MS} "
@@ -196,8 +199,8 @@ class Database:
 
 
 def to_ms(moment: datetime) -> int:
-    """Return whole Unix milliseconds."""
-    return int(moment.timestamp() * 1000)
+    """Return whole Unix milliseconds, exactly; a float of seconds loses the last one now and then."""
+    return (moment - _EPOCH) // _MILLISECOND
 
 
 @asynccontextmanager

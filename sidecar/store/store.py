@@ -2,8 +2,10 @@
 
 While its database is away it goes on in memory: leases are this process's own,
 snapshots are merged in memory and written back later, the history can be
-neither read nor written (its states are remembered). :meth:`Store.follow`
-brings the database back and looks for what other replicas wrote.
+neither read nor written (its states are remembered), and everything else is
+refused: no process may decide alone who acts, who is signed in, who holds a
+lock. :meth:`Store.follow` brings the database back and looks for what other
+replicas wrote.
 """
 
 import asyncio
@@ -14,7 +16,21 @@ from datetime import timedelta
 from typing import Final
 
 from sidecar.model import Lane, ProjectRef
-from sidecar.ports import Actions, Audit, Clock, History, Lease, Leases, Snapshots
+from sidecar.ports import (
+    Actions,
+    Audit,
+    Clock,
+    History,
+    Lease,
+    Leases,
+    Locks,
+    Secrets,
+    Sessions,
+    Shares,
+    Snapshots,
+    TokenUses,
+)
+from sidecar.store.accounts import SqlSecrets, SqlSessions, SqlShares
 from sidecar.store.actions import SqlActions
 from sidecar.store.audit import SqlAudit
 from sidecar.store.database import Database, StoreUnavailableError, parse_url, to_ms
@@ -24,7 +40,15 @@ from sidecar.store.durable_snapshots import DurableSnapshots
 from sidecar.store.health import StoreHealth
 from sidecar.store.history import SqlHistory
 from sidecar.store.leases import SqlLeases
+from sidecar.store.locks import SqlLocks, SqlTokenUses
 from sidecar.store.memory import LEASE_TIME, MemoryHistory, MemoryLeases, MemorySnapshots
+from sidecar.store.memory_accounts import (
+    MemoryLocks,
+    MemorySecrets,
+    MemorySessions,
+    MemoryShares,
+    MemoryTokenUses,
+)
 from sidecar.store.memory_actions import MemoryActions, MemoryAudit
 from sidecar.store.schema import meta
 
@@ -45,6 +69,11 @@ class Store:
     history: History
     actions: Actions
     audit: Audit
+    locks: Locks
+    token_uses: TokenUses
+    shares: Shares
+    sessions: Sessions
+    secrets: Secrets
     health: StoreHealth
     follow: Callable[[], Coroutine[None, None, None]]
     """Runs until cancelled; to be supervised."""
@@ -91,6 +120,11 @@ async def open_store(
             history=MemoryHistory(leases),
             actions=MemoryActions(audit, clock),
             audit=audit,
+            locks=MemoryLocks(clock),
+            token_uses=MemoryTokenUses(clock),
+            shares=MemoryShares(),
+            sessions=MemorySessions(),
+            secrets=MemorySecrets(),
             health=StoreHealth(clock, MEMORY_URL),
             follow=_nothing,
         )
@@ -104,6 +138,11 @@ async def open_store(
             history=keeper.history,
             actions=keeper.actions,
             audit=keeper.audit,
+            locks=keeper.locks,
+            token_uses=keeper.token_uses,
+            shares=keeper.shares,
+            sessions=keeper.sessions,
+            secrets=keeper.secrets,
             health=keeper.health,
             follow=keeper.follow,
         )
@@ -133,6 +172,11 @@ class _Keeper:
         self.history = DurableHistory(SqlHistory(database), self.health)
         self.actions = SqlActions(database, self.health, clock)
         self.audit = SqlAudit(database, self.health)
+        self.locks = SqlLocks(database, self.health, clock)
+        self.token_uses = SqlTokenUses(database, self.health, clock)
+        self.shares = SqlShares(database, self.health)
+        self.sessions = SqlSessions(database, self.health)
+        self.secrets = SqlSecrets(database, self.health)
 
     async def start(self) -> None:
         """Migrate and read what the last process left; without a database, begin degraded."""

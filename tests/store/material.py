@@ -4,7 +4,9 @@ The clock is the real one: PostgreSQL decides by its own, so time is moved by
 what falls due long ago or far from now, never by pretending.
 """
 
-from collections.abc import Iterable
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
 from sidecar.model import (
@@ -19,7 +21,7 @@ from sidecar.model import (
     SectionResult,
 )
 from sidecar.ports import HistoryChange, Job, Lease
-from sidecar.store.store import Store
+from sidecar.store.store import Store, open_store
 from tests.support.builders import experiment, hub
 
 SHOP = ProjectRef(instance="default", project_id="shop")
@@ -31,6 +33,18 @@ SEEN_AT = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 
 def clock() -> datetime:
     return datetime.now(UTC)
+
+
+@asynccontextmanager
+async def followed_store(url: str) -> AsyncIterator[Store]:
+    """A store whose keeper runs, as the service has it, only quicker."""
+    async with open_store(url, clock=clock, poll_seconds=0.02) as store:
+        following = asyncio.ensure_future(store.follow())
+        try:
+            yield store
+        finally:
+            following.cancel()
+            await asyncio.wait([following])
 
 
 def job(project: ProjectRef = SHOP, lane: Lane = Lane.FAST) -> Job:

@@ -1,9 +1,8 @@
 """A database that goes away, fills up or is not there yet: everything goes on, and heals."""
 
-import asyncio
 import random
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ from tests.store.material import (
     change,
     clock,
     experiments_result,
+    followed_store,
     hubs_result,
     plan_and_take,
     run,
@@ -29,18 +29,6 @@ from tests.store.material import (
 )
 from tests.store.postgres import PostgresServer
 from tests.support.service import eventually
-
-
-@asynccontextmanager
-async def followed_store(url: str) -> AsyncIterator[Store]:
-    """A store whose keeper runs, as the service has it, only quicker."""
-    async with open_store(url, clock=clock, poll_seconds=0.02) as store:
-        following = asyncio.ensure_future(store.follow())
-        try:
-            yield store
-        finally:
-            following.cancel()
-            await asyncio.wait([following])
 
 
 async def assert_serves_on(store: Store) -> None:
