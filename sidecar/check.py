@@ -12,6 +12,7 @@ from sidecar.assembly import catalog_signer, open_backstage_catalog, open_client
 from sidecar.catalog import FileCatalog
 from sidecar.config import CatalogBackstage, Config, findings
 from sidecar.errors import UpstreamError
+from sidecar.hygiene import config_findings, ordered
 from sidecar.litmus.client import LitmusClient
 from sidecar.litmus.documents import SERVER_VERSION
 from sidecar.litmus.source import LitmusSource
@@ -25,7 +26,8 @@ async def check(config: Config, *, offline: bool) -> tuple[str, ...]:
     """Return one sentence per thing that is wrong or probably not meant; empty when all is fine."""
     catalogue = FileCatalog(config.catalog.files, [instance.name for instance in config.instances])
     await catalogue.refresh()
-    found = [*findings(config), *catalogue.current.problems]
+    unwise = [finding.sentence for finding in ordered(list(config_findings(config)))]
+    found = [*unwise, *findings(config), *catalogue.current.problems]
     if not offline:
         entities = {entity.ref: entity for entity in catalogue.current.entities}
         if config.catalog.backstage is not None:
