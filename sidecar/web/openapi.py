@@ -15,7 +15,8 @@ _PATH_DESCRIPTIONS: Final = {
     "kind": "Kind of the entity, such as `component`.",
     "namespace": "Namespace of the entity, mostly `default`.",
     "name": "Name of the entity.",
-    "id": "Id of the experiment or action.",
+    "id": "Id of the experiment, action or token.",
+    "instance": "Name of the Litmus instance.",
 }
 _STATUS: Final = {
     400: "A parameter is wrong; `parameter` names it.",

@@ -10,11 +10,23 @@ from sidecar.action_model import ActionKind, ActionOutcome
 from sidecar.insight.rollup import Grouping
 from sidecar.insight.windows import DEFAULT_WINDOW, WINDOWS
 from sidecar.model import Outcome
-from sidecar.web import api_actions, api_entities, api_groups, api_runs, docs, graphql, health, keys
+from sidecar.web import (
+    api_actions,
+    api_entities,
+    api_groups,
+    api_runs,
+    api_tokens,
+    docs,
+    graphql,
+    health,
+    keys,
+)
 from sidecar.web.acting import RunBody, ScheduleBody, StopBody
 from sidecar.web.answers import Answers
 from sidecar.web.auth import ANY_SCOPE
 from sidecar.web.errors import QUERY_PATH
+from sidecar.web.pages.routes import PAGE_ROUTES
+from sidecar.web.pages.words import FILTERS
 from sidecar.web.paging import DEFAULT_LIMIT, MAX_LIMIT
 from sidecar.web.route import Parameter, Route
 from sidecar.web.shapes.actions import ActionShape, AuditShape, BegunShape
@@ -23,8 +35,16 @@ from sidecar.web.shapes.entities import EntityListShape
 from sidecar.web.shapes.groups import AttentionListShape, NowShape, PortfolioShape
 from sidecar.web.shapes.overview import OverviewShape
 from sidecar.web.shapes.runs import RunListShape
+from sidecar.web.shapes.tokens import (
+    CreatedTokenShape,
+    DisplayTokenShape,
+    TokenBody,
+    TokenListShape,
+    TokenStatusShape,
+)
 
 _ENTITY: Final = "/api/v1/entities/{kind}/{namespace}/{name}"
+_INSTANCE: Final = "/api/v1/instances/{instance}"
 _TEXT: Final[dict[str, Any]] = {"type": "string"}
 _TIME: Final[dict[str, Any]] = {"type": "string", "format": "date-time"}
 
@@ -264,6 +284,59 @@ ROUTES: Final = (
     ),
     Route(
         method="GET",
+        path=f"{_INSTANCE}/tokens",
+        name="tokens",
+        handler=api_tokens.tokens,
+        scope="admin",
+        summary="API tokens of the Litmus user in whose name the sidecar asks, without values.",
+        answer=TokenListShape,
+        errors=(404, 502),
+    ),
+    Route(
+        method="POST",
+        path=f"{_INSTANCE}/tokens",
+        name="token_create",
+        handler=api_tokens.create,
+        scope="admin",
+        summary="Make an API token of that user. Only this answer has its value.",
+        body=TokenBody,
+        status=201,
+        answer=CreatedTokenShape,
+        errors=(400, 404, 413, 415, 502),
+    ),
+    Route(
+        method="DELETE",
+        path=f"{_INSTANCE}/tokens/{{id}}",
+        name="token_revoke",
+        handler=api_tokens.revoke,
+        scope="admin",
+        summary="Revoke a token for good; sent as `application/json`, without a body.",
+        status=204,
+        content_types=(),
+        errors=(404, 409, 415, 502),
+    ),
+    Route(
+        method="POST",
+        path=f"{_INSTANCE}/tokens/rotate",
+        name="token_rotate",
+        handler=api_tokens.rotate,
+        scope="admin",
+        summary="Replace the managed token now; sent as `application/json`, without a body.",
+        answer=TokenStatusShape,
+        errors=(404, 409, 415, 502),
+    ),
+    Route(
+        method="GET",
+        path=f"{_INSTANCE}/display-token",
+        name="display_token",
+        handler=api_tokens.display,
+        scope="admin",
+        summary="What to put into `litmus.apiToken`: links lead to that user, Litmus refuses it.",
+        answer=DisplayTokenShape,
+        errors=(404,),
+    ),
+    Route(
+        method="GET",
         path="/api/v1/openapi.json",
         name="openapi",
         handler=docs.openapi,
@@ -288,6 +361,7 @@ ROUTES: Final = (
         summary="The look of the page above.",
         content_types=("text/css",),
     ),
+    *PAGE_ROUTES,
 )
 
 
@@ -301,6 +375,9 @@ def add_routes(app: web.Application) -> None:
         autoescape=True,
         undefined=ChainableUndefined,
         loader=PackageLoader("sidecar.web", "templates"),
+        filters=FILTERS,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     for route in ROUTES:
         app.router.add_route(route.method, route.path, route.handler, name=route.name)
