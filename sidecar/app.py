@@ -4,6 +4,7 @@ import asyncio
 import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
+from functools import partial
 from typing import Final
 
 import structlog
@@ -11,8 +12,9 @@ from aiohttp import web
 
 from sidecar.assembly import open_services
 from sidecar.config import Config
+from sidecar.readings import answer_readings
 from sidecar.services import Services
-from sidecar.web.keys import SERVICES
+from sidecar.web.keys import ANSWERS, SERVICES
 from sidecar.web.middleware import around
 from sidecar.web.routes import add_routes
 
@@ -33,6 +35,7 @@ def create_app(config: Config, *, open_services: ServicesContext = open_services
 
     async def services(app: web.Application) -> AsyncIterator[None]:
         async with open_services(config) as app[SERVICES]:
+            app[SERVICES].metrics.observe_with(partial(answer_readings, app[ANSWERS]))
             yield
 
     app = web.Application(middlewares=[around])

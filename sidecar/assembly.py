@@ -28,6 +28,7 @@ from sidecar.litmus.client import LitmusClient, open_litmus_client
 from sidecar.litmus.documents import SERVER_VERSION
 from sidecar.litmus.history import LitmusHistory
 from sidecar.litmus.history_notes import HistoryPace
+from sidecar.litmus.pace import OK
 from sidecar.litmus.roles import RoleBook
 from sidecar.litmus.source import LitmusSource
 from sidecar.litmus.token import LitmusToken
@@ -39,11 +40,12 @@ from sidecar.readings import readings
 from sidecar.replica import Replica
 from sidecar.services import InstanceHealth, Phase, Services
 from sidecar.store.store import Store, open_store
-from sidecar.supervision import Supervisor
+from sidecar.supervision import Supervisor, measure_loop_lag
 from sidecar.sync.engine import SyncEngine
 from sidecar.sync.history import HistoryWorker, retain
 from sidecar.sync.pace import Intervals
 from sidecar.sync.working import Bell
+from sidecar.tracing import NO_TRACER, Tracer, open_tracer, record
 
 WAIT_SECONDS: Final = 15.0
 """Longest a reader waits for a first synchronisation."""
@@ -81,15 +83,23 @@ class _Assembly:
         self._clock = clock
         self._stack = stack
         self._metrics = Metrics(__version__)
+        self._tracer: Tracer = NO_TRACER
         self._catalog_keys: Mapping[str, Any] = {"keys": []}
         self._supervisor = Supervisor(lambda task: self._metrics.task_failures.labels(task).inc())
 
     async def services(self, wait_seconds: float) -> Services:
         """Open everything, in the order of who needs whom."""
         config, clock = self._config, self._clock
+        self._tracer = await self._stack.enter_async_context(open_tracer(config.tracing, __version__))
+        await self._supervise("event loop", partial(measure_loop_lag, self._metrics.loop_lag_seconds.observe))
         waiting = _Waiting()
         store = await self._stack.enter_async_context(
-            open_store(config.store.url.get_secret_value(), clock=clock, on_change=waiting.announce)
+            open_store(
+                config.store.url.get_secret_value(),
+                clock=clock,
+                on_change=waiting.announce,
+                observe=partial(_observe_store, self._metrics),
+            )
         )
         await self._supervise("store", store.follow)
         clients = {
@@ -134,6 +144,7 @@ class _Assembly:
                 key_per_minute=limits.key_per_minute,
             ),
             metrics=self._metrics,
+            tracer=self._tracer,
             supervisor=self._supervisor,
             phase=Phase(started_at=clock()),
             store_health=store.health,
@@ -163,6 +174,7 @@ class _Assembly:
             wait_seconds=wait_seconds,
             metrics=self._metrics,
             clock=self._clock,
+            tracer=self._tracer,
         )
         past = HistoryWorker(
             sources={
@@ -175,6 +187,7 @@ class _Assembly:
             intervals=intervals,
             metrics=self._metrics,
             clock=self._clock,
+            tracer=self._tracer,
             bell=bell,
         )
         for name in clients:
@@ -352,6 +365,8 @@ def open_client(
     def observe(operation: str, code: str, seconds: float) -> None:
         metrics.upstream_requests.labels(instance.name, operation, code).inc()
         metrics.upstream_seconds.labels(instance.name, operation).observe(seconds)
+        described = {"litmus.instance": instance.name, "litmus.operation": operation, "sidecar.outcome": code}
+        record("ask Litmus", seconds, described, failure=None if code == OK else code)
 
     return open_litmus_client(
         base_url=instance.base_url,
@@ -364,6 +379,11 @@ def open_client(
         longest_pause_seconds=config.sync.interval.total_seconds() / 2,
         observe=observe,
     )
+
+
+def _observe_store(metrics: Metrics, operation: str, failure: str | None, seconds: float) -> None:
+    metrics.store_seconds.labels(operation).observe(seconds)
+    record(f"store {operation}", seconds, {"db.operation.name": operation}, failure=failure)
 
 
 async def _follow_version(name: str, client: LitmusClient, versions: dict[str, str]) -> None:

@@ -18,6 +18,7 @@ from sidecar.litmus.documents import SERVER_VERSION
 from sidecar.litmus.source import LitmusSource
 from sidecar.metrics import Metrics
 from sidecar.model import Catalog, Lane, ProjectRef
+from sidecar.tracing import tracing_problems
 
 _TIMEOUT_SECONDS = 15.0
 
@@ -27,7 +28,7 @@ async def check(config: Config, *, offline: bool) -> tuple[str, ...]:
     catalogue = FileCatalog(config.catalog.files, [instance.name for instance in config.instances])
     await catalogue.refresh()
     unwise = [finding.sentence for finding in ordered(list(config_findings(config)))]
-    found = [*unwise, *findings(config), *catalogue.current.problems]
+    found = [*unwise, *findings(config), *tracing_problems(config.tracing), *catalogue.current.problems]
     if not offline:
         entities = {entity.ref: entity for entity in catalogue.current.entities}
         if config.catalog.backstage is not None:

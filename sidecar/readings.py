@@ -6,6 +6,7 @@ from sidecar.litmus.client import LitmusClient
 from sidecar.metrics import Reading
 from sidecar.ports import Catalogue, StoreHealth
 from sidecar.replica import Replica
+from sidecar.web.answers import Answers
 
 
 def readings(
@@ -49,5 +50,17 @@ def readings(
         ),
         "litmus_sidecar_graphql_cache_bytes": Reading(
             "Bytes that plans and answers hold in memory.", {(): replica.cached_bytes}
+        ),
+    }
+
+
+def answer_readings(answers: Answers) -> Mapping[str, Reading]:
+    """Return what the answers to GET were made from, for a scrape."""
+    return {
+        "litmus_sidecar_answer_cache_hits": Reading(
+            "Answers to GET given from memory.", {(): answers.hits}, counter=True
+        ),
+        "litmus_sidecar_answer_cache_misses": Reading(
+            "Answers to GET that had to be made.", {(): answers.made}, counter=True
         ),
     }

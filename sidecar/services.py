@@ -19,6 +19,7 @@ from sidecar.model import Lane, ProjectRef
 from sidecar.ports import Audit, Catalogue, Clock, History, Keys, Snapshots, StoreHealth, Sync
 from sidecar.replica import Replica
 from sidecar.supervision import Supervisor
+from sidecar.tracing import Tracer
 
 
 @dataclass(slots=True)
@@ -66,6 +67,7 @@ class Services:
     audit: Audit
     pace: RequestPace
     metrics: Metrics
+    tracer: Tracer
     supervisor: Supervisor
     phase: Phase
     store_health: StoreHealth

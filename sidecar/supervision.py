@@ -6,6 +6,7 @@ started again. After five ends in ten minutes the service is declared dead:
 """
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
@@ -16,8 +17,21 @@ import structlog
 MAX_FAILURES: Final = 5
 WINDOW_SECONDS: Final = 600.0
 FIRST_PAUSE_SECONDS: Final = 0.5
+LAG_MEASURED_EVERY_SECONDS: Final = 0.5
 
 _log = structlog.get_logger(__name__)
+
+
+async def measure_loop_lag(observe: Callable[[float], None]) -> None:
+    """Tell, until cancelled, how many seconds later than asked for a short sleep ends.
+
+    What holds the event loop delays every request by as much.
+    """
+    while True:
+        asked = time.monotonic() + LAG_MEASURED_EVERY_SECONDS
+        await asyncio.sleep(LAG_MEASURED_EVERY_SECONDS)
+        # The loop may wake a timer early, by less than its clock's resolution.
+        observe(max(time.monotonic() - asked, 0.0))
 
 
 class Supervisor:

@@ -16,7 +16,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Final
+from time import perf_counter
+from typing import Any, Final, Protocol
 
 from sqlalchemy import BigInteger, ColumnElement, Table, cast, event, extract, func, literal
 from sqlalchemy.dialects import postgresql, sqlite
@@ -89,6 +90,16 @@ class StoreUnavailableError(StoreError):
         """A key of :data:`SENTENCES`."""
 
 
+class Observe(Protocol):
+    """Told of every transaction."""
+
+    def __call__(self, operation: str, failure: str | None, seconds: float) -> None:
+        """Count a transaction: ``read`` or ``write``, an error's code or ``None``, its time.
+
+        The time includes waiting for a turn.
+        """
+
+
 def parse_url(text: str) -> URL:
     """Return the address with the driver we use: ``sqlite:///relative``, ``sqlite:////absolute``, ``postgresql://…``.
 
@@ -118,10 +129,11 @@ def described(url: URL) -> str:
 class Database:
     """Connections to one database; nothing is opened before it is used."""
 
-    def __init__(self, url: URL) -> None:
+    def __init__(self, url: URL, observe: Observe | None = None) -> None:
         self.is_sqlite: Final = url.get_backend_name() == "sqlite"
         self.description: Final = described(url)
         self._url = url
+        self._observe = observe or _ignore
         self._inode: int | None = None
         """Of the SQLite file we opened; a file put in its place is another database."""
         if self.is_sqlite:
@@ -155,7 +167,7 @@ class Database:
         Raises:
             StoreUnavailableError: If the database cannot be used.
         """
-        async with self._transaction(self._reader) as connection:
+        async with self._transaction("read", self._reader) as connection:
             yield connection
 
     @asynccontextmanager
@@ -166,16 +178,24 @@ class Database:
             StoreUnavailableError: If the database cannot be used.
             StoreError: If it refused a value.
         """
-        async with self._transaction(self._writer) as connection:
+        async with self._transaction("write", self._writer) as connection:
             yield connection
 
     @asynccontextmanager
-    async def _transaction(self, engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
-        async with _in_our_words(), asyncio.timeout(OPERATION_TIMEOUT_SECONDS):
-            if self.is_sqlite:
-                self._check_file()
-            async with engine.begin() as connection:
-                yield connection
+    async def _transaction(self, operation: str, engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+        started = perf_counter()
+        failure: str | None = None
+        try:
+            async with _in_our_words(), asyncio.timeout(OPERATION_TIMEOUT_SECONDS):
+                if self.is_sqlite:
+                    self._check_file()
+                async with engine.begin() as connection:
+                    yield connection
+        except StoreError as exc:
+            failure = exc.code
+            raise
+        finally:
+            self._observe(operation, failure, perf_counter() - started)
 
     def _check_file(self) -> None:
         """Refuse a file that was deleted or replaced under us: what we wrote would be lost unseen."""
@@ -196,6 +216,10 @@ class Database:
         """Keep others with this number out until the transaction ends (SQLite has one writer anyway)."""
         if not self.is_sqlite:
             await connection.execute(func.pg_advisory_xact_lock(number).select())
+
+
+def _ignore(operation: str, failure: str | None, seconds: float) -> None:
+    """Take no notice."""
 
 
 def to_ms(moment: datetime) -> int:

@@ -33,7 +33,7 @@ from sidecar.ports import (
 from sidecar.store.accounts import SqlSecrets, SqlSessions, SqlShares
 from sidecar.store.actions import SqlActions
 from sidecar.store.audit import SqlAudit
-from sidecar.store.database import Database, StoreUnavailableError, parse_url, to_ms
+from sidecar.store.database import Database, Observe, StoreUnavailableError, parse_url, to_ms
 from sidecar.store.durable_history import DurableHistory
 from sidecar.store.durable_leases import DurableLeases
 from sidecar.store.durable_snapshots import DurableSnapshots
@@ -96,6 +96,7 @@ async def open_store(
     on_change: Callable[[ProjectRef], None] = _ignore,
     lease_time: timedelta = LEASE_TIME,
     poll_seconds: float = POLL_SECONDS,
+    observe: Observe | None = None,
 ) -> AsyncIterator[Store]:
     """Open the store of an address; ``None`` and ``memory:`` keep nothing.
 
@@ -107,6 +108,7 @@ async def open_store(
         on_change: Told of every project whose snapshot another replica changed.
         lease_time: Longer than any lane may run.
         poll_seconds: How soon other replicas' writes show here.
+        observe: Told of every transaction with the database.
 
     Raises:
         ConfigError: If the address is none we know.
@@ -129,7 +131,7 @@ async def open_store(
             follow=_nothing,
         )
         return
-    keeper = _Keeper(Database(parse_url(url)), clock, on_change, lease_time, poll_seconds)
+    keeper = _Keeper(Database(parse_url(url), observe), clock, on_change, lease_time, poll_seconds)
     try:
         await keeper.start()
         yield Store(

@@ -31,6 +31,7 @@ from sidecar.snapshots import was_attempted
 from sidecar.sync.history import history_may_differ
 from sidecar.sync.pace import Intervals, pause_after
 from sidecar.sync.working import OK, Bell, Worker, guarded
+from sidecar.tracing import NO_TRACER, Tracer
 
 LANES: Final = (Lane.FAST, Lane.SLOW)
 """What the workers for sections take."""
@@ -52,6 +53,7 @@ class SyncEngine:
         wait_seconds: float,
         metrics: Metrics,
         clock: Clock,
+        tracer: Tracer = NO_TRACER,
         history_bell: Bell | None = None,
         chance: random.Random | None = None,
     ) -> None:
@@ -66,6 +68,7 @@ class SyncEngine:
             wait_seconds: Longest a reader waits for a first attempt.
             metrics: Counted into.
             clock: The time.
+            tracer: Begins a trace per job.
             history_bell: Wakes the history's workers too. With it jobs of the history are planned, and
                 hurried when a fast one brings news; ``None``: no history is kept.
             chance: Source of jitter; seeded by tests.
@@ -79,7 +82,9 @@ class SyncEngine:
         self._clock = clock
         self._has_history = history_bell is not None
         self._bell = history_bell or Bell()
-        self._worker = Worker(LANES, self._run, leases=leases, bell=self._bell, metrics=metrics, clock=clock)
+        self._worker = Worker(
+            LANES, self._run, leases=leases, bell=self._bell, metrics=metrics, clock=clock, tracer=tracer
+        )
         self._chance = chance or random.Random()  # noqa: S311 - spreads load, guards nothing
         self._projects: frozenset[ProjectRef] = frozenset()
         self._draining = False

@@ -18,6 +18,7 @@ from sidecar.model import Content, Lane, SectionError
 from sidecar.ports import Clock, History, HistorySource, Lease, Leases, Snapshots
 from sidecar.sync.pace import Intervals, pause_after_step
 from sidecar.sync.working import Attempt, Bell, Worker, guarded
+from sidecar.tracing import NO_TRACER, Tracer
 
 FAST_MAY_LAG: Final = timedelta(seconds=3)
 """While a fast job of the instance is overdue by more, the history waits."""
@@ -48,6 +49,7 @@ class HistoryWorker:
         intervals: Intervals,
         metrics: Metrics,
         clock: Clock,
+        tracer: Tracer = NO_TRACER,
         bell: Bell | None = None,
         chance: random.Random | None = None,
         sleep: Sleep = asyncio.sleep,
@@ -62,6 +64,7 @@ class HistoryWorker:
             intervals: The pace; steps follow at the slow interval once all is read.
             metrics: Counted into.
             clock: The time.
+            tracer: Begins a trace per job.
             bell: The engine's, so that a hurried job begins at once.
             chance: Source of jitter; seeded by tests.
             sleep: Waits for the fast lane.
@@ -81,6 +84,7 @@ class HistoryWorker:
             bell=bell or Bell(),
             metrics=metrics,
             clock=clock,
+            tracer=tracer,
             give_way=self._give_way,
         )
 

@@ -15,6 +15,7 @@ from sidecar.errors import StoreError, UpstreamError
 from sidecar.metrics import Metrics
 from sidecar.model import Lane, SectionError
 from sidecar.ports import Clock, Job, Lease, Leases
+from sidecar.tracing import Tracer
 
 T = TypeVar("T")
 
@@ -71,6 +72,7 @@ class Worker:
         bell: Bell,
         metrics: Metrics,
         clock: Clock,
+        tracer: Tracer,
         give_way: Callable[[str], Awaitable[None]] | None = None,
     ) -> None:
         """Take what it needs; ``give_way`` is awaited, with the instance, before a job is taken."""
@@ -80,6 +82,7 @@ class Worker:
         self._bell = bell
         self._metrics = metrics
         self._clock = clock
+        self._tracer = tracer
         self._give_way = give_way
 
     async def work(self, instance: str) -> None:
@@ -129,14 +132,23 @@ class Worker:
             self._metrics.sync_lag_seconds.labels(job.project.instance).set(
                 (attempt.started_at - lease.due_at).total_seconds()
             )
-        try:
-            yield attempt
-            took = self._clock() - attempt.started_at
-            labels = (job.project.instance, job.lane.value)
-            self._metrics.sync_attempts.labels(*labels, attempt.outcome).inc()
-            self._metrics.sync_seconds.labels(*labels).observe(took.total_seconds())
-        finally:
-            await _uninterrupted(self._leases.release(lease, attempt.due_at, failed=attempt.failed))
+        described = {"litmus.instance": job.project.instance, "sidecar.lane": job.lane.value}
+        with self._tracer.job("synchronise", described) as span:
+            try:
+                yield attempt
+                if attempt.failed:
+                    span.fail(attempt.outcome)
+                self._count(job, attempt)
+            finally:
+                await _uninterrupted(self._leases.release(lease, attempt.due_at, failed=attempt.failed))
+
+    def _count(self, job: Job, attempt: Attempt) -> None:
+        now = self._clock()
+        labels = (job.project.instance, job.lane.value)
+        self._metrics.sync_attempts.labels(*labels, attempt.outcome).inc()
+        self._metrics.sync_seconds.labels(*labels).observe((now - attempt.started_at).total_seconds())
+        if not attempt.failed:
+            self._metrics.sync_success.labels(*labels).set(now.timestamp())
 
 
 async def _uninterrupted(work: Awaitable[None]) -> None:

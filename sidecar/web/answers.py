@@ -16,6 +16,8 @@ import msgspec
 from aiohttp import web
 from cachetools import LRUCache
 
+from sidecar.tracing import span
+from sidecar.web.negotiation import accepts_gzip
 from sidecar.web.text import http_date
 
 SHORTEST: Final = timedelta(seconds=10)
@@ -23,7 +25,7 @@ LONGEST: Final = timedelta(minutes=5)
 """Bounds of how long an answer is kept, whenever its figures change next."""
 
 CACHE_BYTES: Final = 64 * 1024 * 1024
-_WORTH_COMPRESSING_BYTES: Final = 1024
+WORTH_COMPRESSING_BYTES: Final = 1024
 _ENTRY_BYTES: Final = 1024
 _VARY: Final = "Accept-Encoding, Authorization, Cookie, X-Litmus-Sidecar-Key"
 
@@ -47,13 +49,18 @@ class Answer:
     @cached_property
     def packed(self) -> bytes:
         """The body compressed with gzip, once."""
-        compressor = zlib.compressobj(level=5, wbits=31)
-        return compressor.compress(self.body) + compressor.flush()
+        return gzipped(self.body)
 
     @property
     def size(self) -> int:
         """Memory it takes, compressed form included."""
         return _ENTRY_BYTES + 2 * len(self.body)
+
+
+def gzipped(body: bytes) -> bytes:
+    """Return the body compressed, the same bytes for the same body."""
+    compressor = zlib.compressobj(level=5, wbits=31)
+    return compressor.compress(body) + compressor.flush()
 
 
 class Answers:
@@ -82,7 +89,8 @@ class Answers:
         return await asyncio.shield(task)
 
     async def _make(self, key: Hashable, now: datetime, make: Callable[[], Awaitable[Answer]]) -> Answer:
-        answer = await make()
+        with span("make answer"):
+            answer = await make()
         self.made += 1
         until = now + LONGEST if answer.until is None else answer.until
         if answer.size <= self._kept.maxsize:
@@ -99,7 +107,9 @@ def respond(
 ) -> web.Response:
     """Return the answer, or 304 if the client has it."""
     # A strong tag names exact bytes, so the compressed form has its own.
-    compress = len(answer.body) >= _WORTH_COMPRESSING_BYTES and _accepts_gzip(request)
+    compress = len(answer.body) >= WORTH_COMPRESSING_BYTES and accepts_gzip(
+        request.headers.get("Accept-Encoding", "")
+    )
     packed_tag = f"{answer.tag}-gzip"
     headers = {
         "ETag": f'"{packed_tag if compress else answer.tag}"',
@@ -123,11 +133,3 @@ def respond(
 def _client_has(request: web.Request, tags: set[str]) -> bool:
     given = request.if_none_match
     return given is not None and any(tag.value == "*" or tag.value in tags for tag in given)
-
-
-def _accepts_gzip(request: web.Request) -> bool:
-    for offer in request.headers.get("Accept-Encoding", "").lower().split(","):
-        coding, _, quality = offer.partition(";")
-        if coding.strip() in {"gzip", "*"}:
-            return quality.replace(" ", "").rstrip("0") not in {"q=", "q=0.", "q=."}
-    return False

@@ -23,6 +23,7 @@ from sidecar.model import ProjectRef, Section, Snapshot
 from sidecar.replica import MutationRequest
 from sidecar.services import Services
 from sidecar.snapshots import as_of, has_data, is_stale
+from sidecar.tracing import span
 from sidecar.web.acting import asked_by_mutation, mutation_result
 from sidecar.web.api_actions import act
 from sidecar.web.body import read_json_body
@@ -45,7 +46,9 @@ async def query(request: web.Request) -> web.Response:
     if request.method != "POST":
         raise web.HTTPMethodNotAllowed(request.method, ["POST"])
     services = request.app[SERVICES]
-    prepared = services.replica.prepare(await read_json_body(request, MAX_BODY_BYTES))
+    body = await read_json_body(request, MAX_BODY_BYTES)
+    with span("prepare query"):
+        prepared = services.replica.prepare(body)
     project = await find_project(request, services, prepared.project_id)
     if isinstance(prepared, MutationRequest):
         done = await act(request, services, asked_by_mutation(prepared, project))
@@ -53,7 +56,9 @@ async def query(request: web.Request) -> web.Response:
     snapshot = await services.sync.ensure(project, prepared.sections)
     now = services.clock()
     check_servable(snapshot, prepared.sections, services.config.sync.max_stale, now)
-    return _response(services.replica.answer(prepared, snapshot), snapshot, prepared.sections, services, now)
+    with span("answer query", {"graphql.field": prepared.label}):
+        data = services.replica.answer(prepared, snapshot)
+    return _response(data, snapshot, prepared.sections, services, now)
 
 
 async def find_project(request: web.Request, services: Services, project_id: str) -> ProjectRef:

@@ -7,12 +7,18 @@ from typing import Any, Final
 
 import msgspec
 from aiohttp import web
-from prometheus_client.exposition import choose_encoder
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4 as TEXT_TYPE
+from prometheus_client.exposition import generate_latest as generate_text
+from prometheus_client.openmetrics.exposition import CONTENT_TYPE_LATEST as OPENMETRICS_TYPE
+from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
 
 from sidecar.model import Section, Snapshot
 from sidecar.services import Services
+from sidecar.web.answers import gzipped
 from sidecar.web.auth import reader_of
 from sidecar.web.keys import SERVICES
+from sidecar.web.negotiation import accepts_gzip, wants_openmetrics
 from sidecar.web.text import rfc3339
 
 READY_AFTER: Final = timedelta(seconds=30)
@@ -58,9 +64,23 @@ async def jwks(request: web.Request) -> web.Response:
 
 async def metrics(request: web.Request) -> web.Response:
     """Give Prometheus its text, in OpenMetrics when it asks for that."""
-    encode, content_type = choose_encoder(request.headers.get("Accept", ""))
-    body = await asyncio.to_thread(encode, request.app[SERVICES].metrics.registry)
-    return web.Response(body=body, headers={"Content-Type": content_type})
+    openmetrics = wants_openmetrics(request.headers.get("Accept", ""))
+    packed = accepts_gzip(request.headers.get("Accept-Encoding", ""))
+    registry = request.app[SERVICES].metrics.registry
+    body = await asyncio.to_thread(_exposed, registry, openmetrics=openmetrics, packed=packed)
+    headers = {
+        "Content-Type": OPENMETRICS_TYPE if openmetrics else TEXT_TYPE,
+        "Cache-Control": "no-store",
+        "Vary": "Accept, Accept-Encoding",
+    }
+    if packed:
+        headers["Content-Encoding"] = "gzip"
+    return web.Response(body=body, headers=headers)
+
+
+def _exposed(registry: CollectorRegistry, *, openmetrics: bool, packed: bool) -> bytes:
+    body: bytes = (generate_openmetrics if openmetrics else generate_text)(registry)
+    return gzipped(body) if packed else body
 
 
 _NO_STORE: Final = {"Cache-Control": "no-store"}

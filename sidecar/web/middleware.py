@@ -3,6 +3,7 @@
 import re
 import secrets
 from collections.abc import Awaitable, Callable, Collection
+from contextlib import AbstractContextManager
 from time import perf_counter
 from typing import Final
 
@@ -12,6 +13,7 @@ from aiohttp import web
 from sidecar.errors import TooManyRequestsError
 from sidecar.identity.origins import cors_headers, is_preflight, refuse_api_change
 from sidecar.identity.proxy import client_address
+from sidecar.tracing import NO_TRACER, Span
 from sidecar.web.auth import authorize
 from sidecar.web.errors import QUERY_PATH, answer_for
 from sidecar.web.keys import CALLER, OUTCOME, REQUEST_ID, SERVICES
@@ -37,7 +39,7 @@ async def around(request: web.Request, handler: Handler) -> web.StreamResponse:
     given = request.headers.get("X-Request-ID", "")
     request_id = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
     request[REQUEST_ID] = request_id
-    with structlog.contextvars.bound_contextvars(request_id=request_id):
+    with structlog.contextvars.bound_contextvars(request_id=request_id), _trace(request) as span:
         allowed = request.app[SERVICES].config.listen.allowed_origins
         try:
             if allowed and is_preflight(request.method, request.headers):
@@ -55,8 +57,15 @@ async def around(request: web.Request, handler: Handler) -> web.StreamResponse:
                 response.headers.update(cors_headers(request.headers, allowed))
             for name, value in _SECURITY_HEADERS.items():
                 response.headers.setdefault(name, value)
-        _account(request, response, perf_counter() - started)
+        _account(request, response, perf_counter() - started, span)
     return response
+
+
+def _trace(request: web.Request) -> AbstractContextManager[Span]:
+    """Begin the trace of the request; whoever only looks after us leaves none."""
+    if request.match_info.route.name in _QUIET_ROUTES:
+        return NO_TRACER.request(None)
+    return request.app[SERVICES].tracer.request(request.headers.get("traceparent"))
 
 
 def _preflight(request: web.Request, allowed: Collection[str]) -> web.StreamResponse:
@@ -97,7 +106,8 @@ async def _limited(request: web.Request, handler: Handler) -> web.StreamResponse
         services.phase.in_progress -= 1
 
 
-def _account(request: web.Request, response: web.StreamResponse, took_seconds: float) -> None:
+def _account(request: web.Request, response: web.StreamResponse, took_seconds: float, span: Span) -> None:
+    """Count the request, log it, and say in its trace what it was."""
     route = request.match_info.route
     resource = route.resource
     template = resource.canonical if resource is not None else "unmatched"
@@ -107,6 +117,13 @@ def _account(request: web.Request, response: web.StreamResponse, took_seconds: f
     method = request.method if request.method in _METHODS else "other"
     services.metrics.requests.labels(template, method, outcome).inc()
     services.metrics.request_seconds.labels(template).observe(took_seconds)
+    span.rename(f"{method} {template}")
+    span.note("http.request.method", method)
+    span.note("http.route", template)
+    span.note("http.response.status_code", response.status)
+    span.note("sidecar.outcome", outcome)
+    if OUTCOME in request:
+        span.fail(outcome)
     log = _log.debug if route.name in _QUIET_ROUTES else _log.info
     caller = request.get(CALLER)
     log(

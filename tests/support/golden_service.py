@@ -33,6 +33,7 @@ from sidecar.store.health import StoreHealth
 from sidecar.store.memory import MemoryHistory, MemoryLeases, MemorySnapshots
 from sidecar.store.memory_actions import MemoryActions, MemoryAudit
 from sidecar.supervision import Supervisor
+from sidecar.tracing import NO_TRACER
 from tests.support.golden import Golden, golden
 
 PROJECT = ProjectRef(instance="default", project_id="golden")
@@ -125,6 +126,7 @@ def golden_app(
             audit=audit,
             pace=RequestPace(person_per_minute=600, actions_per_minute=30, key_per_minute=None),
             metrics=Metrics("test"),
+            tracer=NO_TRACER,
             supervisor=Supervisor(),
             phase=Phase(started_at=known.now),
             store_health=StoreHealth(lambda: known.now, "memory:"),
