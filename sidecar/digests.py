@@ -6,7 +6,7 @@ history read in steps: thousands of runs must not hold the event loop.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from typing import Final
 
@@ -15,7 +15,7 @@ from cachetools import LRUCache
 
 from sidecar.errors import StoreError
 from sidecar.insight.digest import ProjectRuns, project_runs
-from sidecar.model import HistoryState, ProjectRef, Run
+from sidecar.model import HistoryState, Outcome, ProjectRef, Run
 from sidecar.ports import History, RunQuery
 
 CACHE_BYTES: Final = 256 * 1024 * 1024
@@ -33,6 +33,8 @@ class Digest(msgspec.Struct, frozen=True, kw_only=True):
 
     runs: ProjectRuns
     state: HistoryState
+    totals: Mapping[str, Mapping[Outcome, int]]
+    """Runs that ever finished, by experiment and outcome; see :meth:`ports.History.totals`."""
 
 
 class Digests:
@@ -53,7 +55,7 @@ class Digests:
         kept = self._kept.get(project)
         if kept is not None and kept.state.version == state.version:
             # The state also tells how complete and how old the history is; that changes without a version.
-            return kept if kept.state == state else Digest(runs=kept.runs, state=state)
+            return kept if kept.state == state else msgspec.structs.replace(kept, state=state)
         task = self._making.get(project)
         if task is None:
             task = asyncio.create_task(self._make(project, state))
@@ -90,7 +92,11 @@ class Digests:
             if len(part) < RUNS_AT_ONCE:
                 break
             after = (part[-1].created_at_ms, part[-1].experiment_id, part[-1].experiment_run_id)
-        digest = Digest(runs=await asyncio.to_thread(project_runs, runs, experiments), state=state)
+        digest = Digest(
+            runs=await asyncio.to_thread(project_runs, runs, experiments),
+            state=state,
+            totals=await self._history.totals(project),
+        )
         if _size(digest) <= self._kept.maxsize:
             self._kept[project] = digest
         return digest

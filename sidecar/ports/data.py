@@ -11,6 +11,7 @@ from sidecar.model import (
     HistoryState,
     KnownExperiment,
     Lane,
+    Outcome,
     Principal,
     ProjectRef,
     Run,
@@ -161,6 +162,14 @@ class History(Protocol):
 
     async def experiments(self, project: ProjectRef) -> Sequence[KnownExperiment]:
         """Return all experiments the history knows, removed ones included, by id."""
+
+    async def totals(self, project: ProjectRef) -> Mapping[str, Mapping[Outcome, int]]:
+        """Return how many runs of each experiment have finished, by outcome; what is missing is 0.
+
+        A run counts once, when it is first seen finished and with its outcome
+        then. Nothing lowers a total: neither retention nor a deletion nor a
+        later correction. The state's version rises with the totals.
+        """
 
     async def prune(self, before_ms: int, at_most: int) -> int:
         """Forget up to ``at_most`` runs created before; return how many. Called in small steps."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from sidecar.model import HistoryState, KnownExperiment, ProjectRef, Run
+from sidecar.model import HistoryState, KnownExperiment, Outcome, ProjectRef, Run
 from sidecar.ports import HistoryChange, Lease, RunQuery
 from sidecar.store.database import StoreUnavailableError
 from sidecar.store.health import StoreHealth
@@ -63,6 +63,15 @@ class DurableHistory:
         self._health.require()
         try:
             return await self._stored.experiments(project)
+        except StoreUnavailableError as exc:
+            self._health.lose(exc)
+            raise
+
+    async def totals(self, project: ProjectRef) -> Mapping[str, Mapping[Outcome, int]]:
+        """See :meth:`ports.History.totals`; raises StoreUnavailableError while the database is away."""
+        self._health.require()
+        try:
+            return await self._stored.totals(project)
         except StoreUnavailableError as exc:
             self._health.lose(exc)
             raise

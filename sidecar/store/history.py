@@ -4,19 +4,20 @@ Moments are kept to the millisecond. Writing is one transaction under the
 job's lease; the version of a project's history rises in the same one.
 """
 
+from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import ColumnElement, Row, and_, delete, exists, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, Row, and_, case, delete, exists, or_, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from sidecar.model import OUTCOME_OF_PHASE, Faults, HistoryState, KnownExperiment, ProjectRef, Run
+from sidecar.model import OUTCOME_OF_PHASE, Faults, HistoryState, KnownExperiment, Outcome, ProjectRef, Run
 from sidecar.ports import HistoryChange, Lease, RunQuery
 from sidecar.store.database import Database, to_ms
 from sidecar.store.keys import CHUNK, from_ms, project_key, require_lease, safe_int, safe_text
-from sidecar.store.run_book import RunBook, key_of
-from sidecar.store.schema import history_state, known_experiments, projects, runs
+from sidecar.store.run_book import Key, RunBook, key_of
+from sidecar.store.schema import history_state, known_experiments, projects, run_totals, runs
 
 _KEY: Final = (runs.c.project, runs.c.experiment_id, runs.c.identity)
 
@@ -51,24 +52,35 @@ class SqlHistory:
             project = await require_lease(connection, lease)
             before = (
                 await connection.execute(
-                    select(history_state.c.version, history_state.c.revision)
+                    select(
+                        history_state.c.version, history_state.c.revision, history_state.c.pruned_before_ms
+                    )
                     .where(history_state.c.project == project)
                     .with_for_update()
                 )
             ).one_or_none()
-            changed = await self._save_runs(connection, project, change)
+            pruned_before_ms = before.pruned_before_ms if before else None
+            changed = await self._save_runs(connection, project, change, pruned_before_ms)
             changed |= await self._save_experiments(connection, project, change.experiments)
             version, revision = (before.version, before.revision) if before else (0, 0)
             state = msgspec.structs.replace(change.state, version=version + changed)
-            values = {"project": project, "revision": revision + 1, **_state_values(state)}
+            values = {
+                "project": project,
+                "revision": revision + 1,
+                "pruned_before_ms": pruned_before_ms,
+                **_state_values(state),
+            }
             await connection.execute(_upsert(self._database, history_state, ["project"]), [values])
         return state
 
-    async def _save_runs(self, connection: AsyncConnection, project: int, change: HistoryChange) -> bool:
-        """Write what differs; tell whether anything did."""
+    async def _save_runs(
+        self, connection: AsyncConnection, project: int, change: HistoryChange, pruned_before_ms: int | None
+    ) -> bool:
+        """Write what differs and what counts; tell whether anything did."""
         told = [_storable(run) for run in change.runs]
         gone = [_storable(run) for run in change.removed_runs]
-        book = RunBook(await _load_same(connection, project, [*told, *gone]))
+        same, counted = await _load_same(connection, project, [*told, *gone])
+        book = RunBook(same, counted=counted, pruned_before_ms=pruned_before_ms)
         before = book.by_key()
         for run in told:
             book.put(run)
@@ -78,11 +90,31 @@ class SqlHistory:
         dropped = [(project, *key) for key in before.keys() - after.keys()]
         for start in range(0, len(dropped), CHUNK):
             await connection.execute(delete(runs).where(tuple_(*_KEY).in_(dropped[start : start + CHUNK])))
-        changed = [_run_values(project, run) for key, run in after.items() if before.get(key) != run]
+        changed = [
+            {**_run_values(project, run), "counted": key in book.counted}
+            for key, run in after.items()
+            if before.get(key) != run or (key in book.counted) != (key in counted)
+        ]
         upsert = _upsert(self._database, runs, ["project", "experiment_id", "identity"])
         for start in range(0, len(changed), CHUNK):
             await connection.execute(upsert, changed[start : start + CHUNK])
+        await self._add_to_totals(connection, project, book.newly_counted)
         return bool(dropped or changed)
+
+    async def _add_to_totals(
+        self, connection: AsyncConnection, project: int, counted: Counter[tuple[str, Outcome]]
+    ) -> None:
+        values = [
+            {"project": project, "experiment_id": experiment_id, "outcome": outcome.value, "total": number}
+            for (experiment_id, outcome), number in counted.items()
+        ]
+        insert = self._database.insert(run_totals)
+        add = insert.on_conflict_do_update(
+            index_elements=["project", "experiment_id", "outcome"],
+            set_={"total": run_totals.c.total + insert.excluded.total},
+        )
+        for start in range(0, len(values), CHUNK):
+            await connection.execute(add, values[start : start + CHUNK])
 
     async def _save_experiments(
         self, connection: AsyncConnection, project: int, experiments: Sequence[KnownExperiment]
@@ -120,6 +152,17 @@ class SqlHistory:
             rows = await _load_experiments(connection, project_key(project))
         return [_experiment(row) for row in rows]
 
+    async def totals(self, project: ProjectRef) -> Mapping[str, Mapping[Outcome, int]]:
+        """See :meth:`ports.History.totals`."""
+        statement = select(run_totals.c.experiment_id, run_totals.c.outcome, run_totals.c.total).where(
+            run_totals.c.project == project_key(project)
+        )
+        totals: defaultdict[str, dict[Outcome, int]] = defaultdict(dict)
+        async with self._database.reading() as connection:
+            for row in await connection.execute(statement):
+                totals[row.experiment_id][Outcome(row.outcome)] = row.total
+        return dict(totals)
+
     async def prune(self, before_ms: int, at_most: int) -> int:
         """See :meth:`ports.History.prune`; works project by project, along the index."""
         left = at_most
@@ -133,7 +176,17 @@ class SqlHistory:
                 await connection.execute(
                     update(history_state)
                     .where(history_state.c.project == project)
-                    .values(version=history_state.c.version + 1, revision=history_state.c.revision + 1)
+                    .values(
+                        version=history_state.c.version + 1,
+                        revision=history_state.c.revision + 1,
+                        pruned_before_ms=case(
+                            (
+                                history_state.c.pruned_before_ms > before_ms,
+                                history_state.c.pruned_before_ms,
+                            ),
+                            else_=before_ms,
+                        ),
+                    )
                 )
                 oldest = (
                     select(*_KEY)
@@ -161,14 +214,17 @@ def _conditions(query: RunQuery) -> list[ColumnElement[bool]]:
     return conditions
 
 
-async def _load_same(connection: AsyncConnection, project: int, told: Collection[Run]) -> list[Run]:
-    """Return the stored runs that may be the same as one of these."""
-    found: dict[tuple[str, str], Run] = {}
+async def _load_same(
+    connection: AsyncConnection, project: int, told: Collection[Run]
+) -> tuple[list[Run], set[Key]]:
+    """Return the stored runs that may be the same as one of these, and which of them are counted."""
+    found: dict[Key, Run] = {}
+    counted: set[Key] = set()
     wanted = list(told)
     for start in range(0, len(wanted), CHUNK):
         chunk = wanted[start : start + CHUNK]
         rows = await connection.execute(
-            select(*_RUN_COLUMNS).where(
+            select(*_RUN_COLUMNS, runs.c.counted).where(
                 runs.c.project == project,
                 runs.c.experiment_id.in_({run.experiment_id for run in chunk}),
                 or_(
@@ -178,9 +234,11 @@ async def _load_same(connection: AsyncConnection, project: int, told: Collection
             )
         )
         for row in rows:
-            run = _run(row)
+            run = _run(row[:-1])
             found[key_of(run)] = run
-    return list(found.values())
+            if row.counted:
+                counted.add(key_of(run))
+    return list(found.values()), counted
 
 
 async def _load_experiments(connection: AsyncConnection, project: Any) -> list[Any]:
@@ -246,7 +304,7 @@ _FAULTS_AT: Final = next(place for place, column in enumerate(_RUN_COLUMNS) if c
 _RUN_FIELDS: Final = tuple(column.name for column in _RUN_COLUMNS)
 
 
-def _run(row: Row[Any]) -> Run:
+def _run(row: Sequence[Any]) -> Run:
     values = dict(zip(_RUN_FIELDS, row, strict=True))
     if row[_FAULTS_AT] is not None:
         values["faults"] = _faults(row[_FAULTS_AT])

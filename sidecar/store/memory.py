@@ -20,6 +20,7 @@ from sidecar.model import (
     HistoryState,
     KnownExperiment,
     Lane,
+    Outcome,
     ProjectRef,
     Run,
     SectionResult,
@@ -202,6 +203,14 @@ class MemoryHistory:
         known = self._pasts[project].experiments if project in self._pasts else {}
         return [known[experiment_id] for experiment_id in sorted(known)]
 
+    async def totals(self, project: ProjectRef) -> Mapping[str, Mapping[Outcome, int]]:
+        """See :meth:`ports.History.totals`."""
+        totals: defaultdict[str, dict[Outcome, int]] = defaultdict(dict)
+        if project in self._pasts:
+            for (experiment_id, outcome), total in self._pasts[project].runs.newly_counted.items():
+                totals[experiment_id][outcome] = total
+        return dict(totals)
+
     async def prune(self, before_ms: int, at_most: int) -> int:
         """See :meth:`ports.History.prune`."""
         left = at_most
@@ -211,6 +220,7 @@ class MemoryHistory:
             for run in old:
                 past.runs.drop(run)
             if old:
+                past.runs.pruned_before_ms = max(before_ms, past.runs.pruned_before_ms or before_ms)
                 past.state = msgspec.structs.replace(past.state, version=past.state.version + 1)
             left -= len(old)
         return at_most - left

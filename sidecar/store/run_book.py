@@ -1,14 +1,15 @@
-"""Which runs are the same run, and what becomes of one when Litmus tells more.
+"""Which runs are the same run, what becomes of one when Litmus tells more, and which count.
 
-Pure; the rule is in :class:`model.Run`. Both stores of the history use it.
+Pure; the rules are in :class:`model.Run` and :meth:`ports.History.totals`. Both
+stores of the history use it.
 """
 
-from collections import defaultdict
-from collections.abc import Iterable
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable
 
 import msgspec
 
-from sidecar.model import Run
+from sidecar.model import UNFINISHED, Outcome, Run
 
 Key = tuple[str, str]
 """Experiment, and the identity of the run in it."""
@@ -22,7 +23,26 @@ def key_of(run: Run) -> Key:
 class RunBook:
     """Runs of one project, found by identity."""
 
-    def __init__(self, runs: Iterable[Run] = ()) -> None:
+    def __init__(
+        self,
+        runs: Iterable[Run] = (),
+        *,
+        counted: Collection[Key] = (),
+        pruned_before_ms: int | None = None,
+    ) -> None:
+        """Open the book.
+
+        Args:
+            runs: Known runs.
+            counted: Those of them that are in the totals already.
+            pruned_before_ms: See :attr:`pruned_before_ms`.
+        """
+        self.counted = set(counted)
+        """Keys of the runs that are in the totals."""
+        self.newly_counted: Counter[tuple[str, Outcome]] = Counter()
+        """Runs that were counted since the book was opened, by experiment and outcome."""
+        self.pruned_before_ms = pruned_before_ms
+        """Runs created before were forgotten: one that is told anew may have been counted already."""
         self._runs: dict[Key, Run] = {}
         self._at: defaultdict[tuple[str, int], set[Key]] = defaultdict(set)
         for run in runs:
@@ -39,14 +59,20 @@ class RunBook:
         return self._runs[min(same)] if same else None
 
     def put(self, run: Run) -> bool:
-        """Take in a run as Litmus tells it now; tell whether that changed anything."""
+        """Take in a run as Litmus tells it now, and count it when due; tell whether that changed anything."""
         known = self.find(run)
         told = run if known is None else _newer(known, run)
-        if told == known:
+        was_counted = self._was_pruned(run) if known is None else key_of(known) in self.counted
+        counts = not was_counted and told.outcome not in UNFINISHED
+        if told == known and not counts:
             return False
         if known is not None:
             self.drop(known)
         self._add(told)
+        if was_counted or counts:
+            self.counted.add(key_of(told))
+        if counts:
+            self.newly_counted[told.experiment_id, told.outcome] += 1
         return True
 
     def mark_removed(self, run: Run) -> bool:
@@ -61,6 +87,7 @@ class RunBook:
         """Forget a run that is known here."""
         key = key_of(run)
         del self._runs[key]
+        self.counted.discard(key)
         at = (run.experiment_id, run.created_at_ms)
         self._at[at].discard(key)
         if not self._at[at]:
@@ -69,6 +96,9 @@ class RunBook:
     def by_key(self) -> dict[Key, Run]:
         """Return all runs by key."""
         return dict(self._runs)
+
+    def _was_pruned(self, run: Run) -> bool:
+        return self.pruned_before_ms is not None and run.created_at_ms < self.pruned_before_ms
 
     def _add(self, run: Run) -> None:
         key = key_of(run)

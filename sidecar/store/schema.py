@@ -20,6 +20,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
 )
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.types import Float, TypeEngine
@@ -100,6 +101,8 @@ history_state: Final = Table(
     Column("synced_at_ms", BigInteger),
     Column("reconciled_at_ms", BigInteger),
     Column("progress", LargeBinary, nullable=False),
+    # Runs created before were forgotten, so one of them that is told anew may have been counted.
+    Column("pruned_before_ms", BigInteger),
 )
 
 known_experiments: Final = Table(
@@ -134,10 +137,23 @@ runs: Final = Table(
     # A JSON list: passed, failed, awaited, stopped, na, total.
     Column("faults", Text),
     Column("removed", Boolean, nullable=False),
+    # Whether it is in run_totals.
+    Column("counted", Boolean, nullable=False, server_default=false()),
     # Its order also finds the runs of one experiment; an index of their own would double the table.
     PrimaryKeyConstraint("project", "experiment_id", "identity"),
     Index(None, "project", "created_at_ms"),
 )
+
+run_totals: Final = Table(
+    "run_totals",
+    metadata,
+    Column("project", ForeignKey(projects.c.id), nullable=False),
+    Column("experiment_id", _WORD, nullable=False),
+    Column("outcome", _WORD, nullable=False),
+    Column("total", BigInteger, nullable=False),
+    PrimaryKeyConstraint("project", "experiment_id", "outcome"),
+)
+"""Finished runs ever seen, by their outcome when first seen finished; a total never falls."""
 
 actions: Final = Table(
     "actions",

@@ -28,6 +28,7 @@ POINTS: Final[Mapping[str, tuple[Any, str, str]]] = {
     "after commit": (Pool, "checkin", ""),
     "between runs and state": (Engine, "before_cursor_execute", "INSERT INTO history_state"),
     "after runs": (Engine, "after_cursor_execute", "INSERT INTO runs"),
+    "after totals": (Engine, "after_cursor_execute", "INSERT INTO run_totals"),
     "before snapshot": (Engine, "before_cursor_execute", "UPDATE snapshots"),
     "after snapshot": (Engine, "after_cursor_execute", "UPDATE snapshots"),
 }

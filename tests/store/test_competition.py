@@ -6,40 +6,53 @@ from collections import Counter
 from pathlib import Path
 from subprocess import PIPE
 
-from sidecar.model import ProjectRef
+from sidecar.model import Lane, Outcome, ProjectRef
+from sidecar.ports import RunQuery
 from sidecar.store.store import open_store
-from tests.store.material import clock, job
+from tests.store import counter
+from tests.store.material import SHOP, clock, job
 
 ROOT = Path(__file__).parents[2]
 JOBS = 60
 PROCESSES = 3
 
 
-async def test_processes_never_hold_a_job_twice(url: str) -> None:
-    projects = [ProjectRef(instance="default", project_id=f"project-{number}") for number in range(JOBS)]
-    async with open_store(url, clock=clock) as store:
-        await store.leases.plan([job(project) for project in projects], clock())
+async def said_at_once(module: str, url: str) -> list[str]:
+    """Let several processes of the module begin at the same moment; return the lines that they print."""
     processes = [
         await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "tests.store.competitor",
-            url,
-            cwd=ROOT,
-            stdin=PIPE,
-            stdout=PIPE,
-            stderr=PIPE,
+            sys.executable, "-m", module, url, cwd=ROOT, stdin=PIPE, stdout=PIPE, stderr=PIPE
         )
         for _ in range(PROCESSES)
     ]
     for process in processes:
         assert process.stdout is not None
         assert await process.stdout.readline() == b"ready\n"
-
     answers = await asyncio.gather(*(process.communicate(b"go\n") for process in processes))
-
     assert [process.returncode for process in processes] == [0] * PROCESSES, answers
-    taken = [out.decode().split() for answer, _ in answers for out in answer.splitlines()]
+    return [line for answer, _ in answers for line in answer.decode().splitlines()]
+
+
+async def test_runs_that_several_processes_record_count_once(url: str) -> None:
+    async with open_store(url, clock=clock) as store:
+        await store.leases.plan([job(SHOP, Lane.HISTORY)], clock())
+
+    await said_at_once("tests.store.counter", url)
+
+    async with open_store(url, clock=clock) as store:
+        stored = await store.history.runs(SHOP, RunQuery())
+        assert len(stored) >= counter.RUNS
+        assert await store.history.totals(SHOP) == {"experiment-1": {Outcome.PASSED: len(stored)}}
+
+
+async def test_processes_never_hold_a_job_twice(url: str) -> None:
+    projects = [ProjectRef(instance="default", project_id=f"project-{number}") for number in range(JOBS)]
+    async with open_store(url, clock=clock) as store:
+        await store.leases.plan([job(project) for project in projects], clock())
+
+    said = await said_at_once("tests.store.competitor", url)
+
+    taken = [line.split() for line in said]
     counts = Counter((project, int(fence)) for project, fence in taken)
     # Every job was taken once, released, taken once more and kept: each fence went to one process only.
     assert counts == {(project.project_id, fence): 1 for project in projects for fence in (1, 2)}

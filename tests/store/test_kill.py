@@ -8,7 +8,7 @@ from subprocess import PIPE
 
 import pytest
 
-from sidecar.model import Lane, Section
+from sidecar.model import Lane, Outcome, Section
 from sidecar.ports import RunQuery
 from sidecar.store.store import open_store
 from tests.store.killed import EXPERIMENTS, POINTS, RUNS
@@ -58,6 +58,9 @@ async def assert_whole(url: str, last: dict[str, int]) -> None:
             for one in range(RUNS)
         ]
         assert [(run.created_at_ms, run.experiment_run_id) for run in runs] == expected[::-1]
+        # Every batch but the last is finished.
+        finished = {"experiment-1": {Outcome.PASSED: RUNS * batch}} if batch > 0 else {}
+        assert await store.history.totals(SHOP) == finished
 
 
 @pytest.mark.parametrize("times", [1, 2, 3])

@@ -11,11 +11,12 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.pool import NullPool
 
+from sidecar.model import Lane, Outcome
 from sidecar.store.database import parse_url
 from sidecar.store.migrating import migrate
 from sidecar.store.schema import metadata
 from sidecar.store.store import open_store
-from tests.store.material import clock, plan_and_take
+from tests.store.material import SHOP, change, clock, plan_and_take, run
 
 ROOT = Path(__file__).parents[2]
 
@@ -41,6 +42,48 @@ def test_migrations_build_what_the_tables_say(url: str) -> None:
         return list(compare_metadata(MigrationContext.configure(connection), metadata))
 
     assert on_database(url, differences) == []
+
+
+async def test_runs_that_were_stored_before_there_were_totals_are_counted(url: str) -> None:
+    migrate(parse_url(url))
+    phases = [
+        "Completed",
+        "Succeeded",
+        "Completed_With_Probe_Failure",
+        "Timeout",
+        "Running",
+        "Queued",
+        "Skipped",
+    ]
+
+    def age(connection: Connection) -> None:
+        connection.execute(text("DROP TABLE run_totals"))
+        connection.execute(text("ALTER TABLE runs DROP COLUMN counted"))
+        connection.execute(text("ALTER TABLE history_state DROP COLUMN pruned_before_ms"))
+        connection.execute(text("UPDATE alembic_version SET version_num = '0003'"))
+        connection.execute(text("INSERT INTO projects (instance, project_id) VALUES ('default', 'shop')"))
+        for number, phase in enumerate(phases):
+            connection.execute(
+                text(
+                    "INSERT INTO runs (project, experiment_id, identity, experiment_run_id, experiment_name,"
+                    " phase, created_at_ms, updated_at_ms, removed)"
+                    " VALUES (1, 'one', :run, :run, 'one', :phase, :at, :at, :removed)"
+                ),
+                {"run": f"run-{number}", "phase": phase, "at": number, "removed": number == 0},
+            )
+
+    on_database(url, age)
+    async with open_store(url, clock=clock) as store:
+        expected = {Outcome.PASSED: 2, Outcome.PROBE_FAILED: 1, Outcome.TIMEOUT: 1, Outcome.OTHER: 1}
+        assert await store.history.totals(SHOP) == {"one": expected}
+
+        lease = await plan_and_take(store, lane=Lane.HISTORY)
+        told = [
+            run(f"run-{number}", experiment_id="one", phase=phase, created_at_ms=number)
+            for number, phase in enumerate(phases)
+        ]
+        await store.history.record(lease, change(*told))
+        assert await store.history.totals(SHOP) == {"one": expected}
 
 
 async def test_database_of_a_newer_release_is_used_as_it_is(url: str) -> None:
