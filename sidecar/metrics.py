@@ -20,6 +20,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 _LATENCY_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0)
+_STORE_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 20.0)
+_LAG_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 _SYNC_BUCKETS = (0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0)
 
 
@@ -70,6 +72,12 @@ class Metrics:
             ["instance"],
             registry=self.registry,
         )
+        self.sync_success = Gauge(
+            "litmus_sidecar_sync_last_success_timestamp_seconds",
+            "When this replica last synchronised a lane of any project of the instance without an error.",
+            ["instance", "lane"],
+            registry=self.registry,
+        )
         self.upstream_requests = Counter(
             "litmus_sidecar_upstream_requests",
             "Requests to Litmus by operation and outcome (ok, or the error's code).",
@@ -87,6 +95,19 @@ class Metrics:
             "litmus_sidecar_actions",
             "Attempts to run, stop or switch, by what came of them (an outcome, or repeat).",
             ["kind", "outcome"],
+            registry=self.registry,
+        )
+        self.store_seconds = Histogram(
+            "litmus_sidecar_store_operation_duration_seconds",
+            "Time of transactions with the database, read or write, waiting for a turn included.",
+            ["operation"],
+            buckets=_STORE_BUCKETS,
+            registry=self.registry,
+        )
+        self.loop_lag_seconds = Histogram(
+            "litmus_sidecar_event_loop_lag_seconds",
+            "How much later than asked for a short sleep ended.",
+            buckets=_LAG_BUCKETS,
             registry=self.registry,
         )
         self.task_failures = Counter(
