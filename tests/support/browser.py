@@ -1,0 +1,102 @@
+"""A real Chromium, and pages of it that notice whatever a page should not do."""
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.resources import files
+from typing import Final
+from urllib.parse import urlsplit
+
+from playwright.async_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    Request,
+    ViewportSize,
+    async_playwright,
+)
+
+FLAGS: Final = (
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+PHONE: Final = ViewportSize(width=360, height=740)
+DESK: Final = ViewportSize(width=1280, height=900)
+AXE: Final = (files("axe_playwright_python") / "axe.min.js").read_text()
+"""axe-core as that package brings it; its wrapper has no types."""
+WCAG: Final = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}}
+
+
+@asynccontextmanager
+async def open_browser(executable: str) -> AsyncIterator[Browser]:
+    """Start the browser; as root it runs without its sandbox, which refuses root."""
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(
+            executable_path=executable, args=list(FLAGS), chromium_sandbox=os.geteuid() != 0
+        )
+        try:
+            yield browser
+        finally:
+            await browser.close()
+
+
+class Watched:
+    """A page of the browser, and what it did that no page of ours may."""
+
+    def __init__(self, page: Page, host: str) -> None:
+        self.page = page
+        self.faults: list[str] = []
+        self._host = host
+        page.on("console", self._console)
+        page.on("pageerror", lambda error: self.faults.append(f"script: {error}"))
+        page.on("request", self._request)
+
+    def _console(self, message: ConsoleMessage) -> None:
+        # Violations of the content policy come this way, too.
+        if message.type in {"error", "warning"}:
+            self.faults.append(f"console: {message.text}")
+
+    def _request(self, request: Request) -> None:
+        address = urlsplit(request.url)
+        if address.scheme in {"http", "https"} and address.netloc != self._host:
+            self.faults.append(f"request to {request.url}")
+
+    async def violations(self) -> list[str]:
+        """Return what axe-core finds against WCAG 2.2 A and AA, one line each."""
+        await self.page.evaluate(AXE)
+        results = await self.page.evaluate("options => axe.run(document, options)", WCAG)
+        return [
+            f"{found['id']}: {node['html'][:160]}: {node['failureSummary']}"
+            for found in results["violations"]
+            for node in found["nodes"]
+        ]
+
+
+@asynccontextmanager
+async def open_page(
+    browser: Browser,
+    base_url: str,
+    *,
+    dark: bool = False,
+    phone: bool = False,
+    script: bool = True,
+    context: BrowserContext | None = None,
+) -> AsyncIterator[Watched]:
+    """Open an empty page of a new visitor to the service at ``base_url``."""
+    visitor = context or await browser.new_context(
+        base_url=base_url,
+        color_scheme="dark" if dark else "light",
+        viewport=PHONE if phone else DESK,
+        java_script_enabled=script,
+        timezone_id="Europe/Berlin",
+        locale="en-GB",
+    )
+    try:
+        yield Watched(await visitor.new_page(), urlsplit(base_url).netloc)
+    finally:
+        await visitor.close()
