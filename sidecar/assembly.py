@@ -20,6 +20,7 @@ from sidecar.identity.backstage import BackstageUsers, open_backstage_users
 from sidecar.identity.keys import KeyRing
 from sidecar.identity.pace import RequestPace
 from sidecar.identity.proxy import ProxySettings
+from sidecar.identity.signing import SigningKeys
 from sidecar.identity.visibility import CatalogVisibility
 from sidecar.insight.links import LitmusLinks
 from sidecar.litmus.actor import LitmusActor
@@ -39,6 +40,7 @@ from sidecar.ports import Catalogue, Clock
 from sidecar.readings import readings
 from sidecar.replica import Replica
 from sidecar.services import InstanceHealth, Phase, Services
+from sidecar.store.pruning import keep_pruning
 from sidecar.store.store import Store, open_store
 from sidecar.supervision import Supervisor, measure_loop_lag
 from sidecar.sync.engine import SyncEngine
@@ -102,6 +104,7 @@ class _Assembly:
             )
         )
         await self._supervise("store", store.follow)
+        await self._supervise("store pruning", partial(keep_pruning, store, clock))
         clients = {
             instance.name: await self._stack.enter_async_context(open_client(config, instance, self._metrics))
             for instance in config.instances
@@ -138,6 +141,9 @@ class _Assembly:
             catalog_keys=self._catalog_keys,
             actions=actions,
             audit=store.audit,
+            signing=SigningKeys([key.get_secret_value() for key in config.auth.signing_keys], store.secrets),
+            shares=store.shares,
+            sessions=store.sessions,
             pace=RequestPace(
                 person_per_minute=limits.person_per_minute,
                 actions_per_minute=limits.actions_per_minute,

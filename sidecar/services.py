@@ -12,11 +12,23 @@ from sidecar.digests import Digests
 from sidecar.identity.backstage import BackstageUsers
 from sidecar.identity.pace import RequestPace
 from sidecar.identity.proxy import ProxySettings
+from sidecar.identity.signing import SigningKeys
 from sidecar.identity.visibility import CatalogVisibility
 from sidecar.insight.links import LitmusLinks
 from sidecar.metrics import Metrics
 from sidecar.model import Lane, ProjectRef
-from sidecar.ports import Audit, Catalogue, Clock, History, Keys, Snapshots, StoreHealth, Sync
+from sidecar.ports import (
+    Audit,
+    Catalogue,
+    Clock,
+    History,
+    Keys,
+    Sessions,
+    Shares,
+    Snapshots,
+    StoreHealth,
+    Sync,
+)
 from sidecar.replica import Replica
 from sidecar.supervision import Supervisor
 from sidecar.tracing import Tracer
@@ -65,6 +77,11 @@ class Services:
     """JWKS with which Backstage verifies the tokens we sign for its catalog; empty without a signing key."""
     actions: ActionService
     audit: Audit
+    signing: SigningKeys
+    """Signs shared pictures and forms, and encrypts what sessions hold."""
+    shares: Shares
+    sessions: Sessions
+    """Who is signed in with a Litmus account, for the pages alone."""
     pace: RequestPace
     metrics: Metrics
     tracer: Tracer

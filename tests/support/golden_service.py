@@ -13,6 +13,7 @@ from sidecar.digests import Digests
 from sidecar.identity.keys import KeyRing
 from sidecar.identity.pace import RequestPace
 from sidecar.identity.proxy import ProxySettings
+from sidecar.identity.signing import SigningKeys
 from sidecar.insight.links import LitmusLinks
 from sidecar.metrics import Metrics
 from sidecar.model import (
@@ -31,6 +32,7 @@ from sidecar.services import Phase, Services
 from sidecar.snapshots import FIELD_OF_SECTION
 from sidecar.store.health import StoreHealth
 from sidecar.store.memory import MemoryHistory, MemoryLeases, MemorySnapshots
+from sidecar.store.memory_accounts import MemorySecrets, MemorySessions, MemoryShares
 from sidecar.store.memory_actions import MemoryActions, MemoryAudit
 from sidecar.supervision import Supervisor
 from sidecar.tracing import NO_TRACER
@@ -124,6 +126,9 @@ def golden_app(
             catalog_keys={"keys": []},
             actions=acting,
             audit=audit,
+            signing=SigningKeys([], MemorySecrets()),
+            shares=MemoryShares(),
+            sessions=MemorySessions(),
             pace=RequestPace(person_per_minute=600, actions_per_minute=30, key_per_minute=None),
             metrics=Metrics("test"),
             tracer=NO_TRACER,
