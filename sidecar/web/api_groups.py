@@ -12,7 +12,7 @@ from sidecar.errors import BadRequestError
 from sidecar.insight.coverage import Thresholds
 from sidecar.insight.rollup import Grouping
 from sidecar.model import Entity, ProjectRef, Section
-from sidecar.portfolio import Part, needs_attention, portfolio, runs_now
+from sidecar.portfolio import Attention, Part, Running, needs_attention, portfolio, runs_now
 from sidecar.services import Services
 from sidecar.web.answers import SHORTEST, Answer, respond
 from sidecar.web.api_entities import read_entities
@@ -22,6 +22,7 @@ from sidecar.web.reading import read_window
 from sidecar.web.shapes.common import Age, age_of, running_run_shape, window_shape
 from sidecar.web.shapes.groups import (
     AttentionListShape,
+    AttentionShape,
     NowRunShape,
     NowShape,
     PortfolioShape,
@@ -38,7 +39,7 @@ async def portfolio_view(request: web.Request) -> web.Response:
     """Give scores and results by owner, system or domain."""
     services = request.app[SERVICES]
     now = services.clock()
-    window, by = read_window(request, now), _grouping(request)
+    window, by = read_window(request, now), read_grouping(request)
     # Refused before the work, not after it.
     page_of_ranked(request, ())
     entities = await read_entities(request, services)
@@ -47,7 +48,7 @@ async def portfolio_view(request: web.Request) -> web.Response:
         parts = await read_parts(services, entities)
         groups = await asyncio.to_thread(portfolio, parts, by, window)
         chosen, following = page_of_ranked(request, groups)
-        age = _age(services, parts, now)
+        age = age_of_parts(services, parts, now)
         shape = PortfolioShape(
             window=window_shape(window),
             group_by=by.value,
@@ -68,25 +69,16 @@ async def attention_view(request: web.Request) -> web.Response:
     now = services.clock()
     page_of_ranked(request, ())
     entities = await read_entities(request, services)
-    settings = services.config.attention
-    thresholds = Thresholds(
-        not_run_days=settings.not_run_days,
-        score_drop=settings.score_drop,
-        failures_in_row=settings.failures_in_row,
-    )
 
     async def make() -> Answer:
         parts = await read_parts(services, entities)
-        found = await asyncio.to_thread(needs_attention, parts, thresholds, now)
+        found = await asyncio.to_thread(needs_attention, parts, thresholds(services), now)
         chosen, following = page_of_ranked(request, found)
-        age = _age(services, parts, now)
+        age = age_of_parts(services, parts, now)
         shape = AttentionListShape(
             as_of=rfc3339(age.as_of),
             stale=age.stale,
-            attention=[
-                attention_shape(one.about, one.part.project, one.part.refs, services.links(one.part.project))
-                for one in chosen
-            ],
+            attention=attention_shapes(services, chosen),
             next_cursor=following,
         )
         return Answer(shape, as_of=age.as_of, until=now + SHORTEST)
@@ -105,19 +97,11 @@ async def now_view(request: web.Request) -> web.Response:
         parts = await read_parts(services, entities)
         found = await asyncio.to_thread(runs_now, parts, now)
         chosen, following = page_of_ranked(request, found)
-        age = _age(services, parts, now)
+        age = age_of_parts(services, parts, now)
         shape = NowShape(
             as_of=rfc3339(age.as_of),
             stale=age.stale,
-            runs=[
-                NowRunShape(
-                    entities=one.part.refs,
-                    project_id=one.part.project.project_id,
-                    instance=one.part.project.instance,
-                    run=running_run_shape(one.run, services.links(one.part.project)),
-                )
-                for one in chosen
-            ],
+            runs=now_shapes(services, chosen),
             next_cursor=following,
         )
         return Answer(shape, as_of=age.as_of, until=now + SHORTEST)
@@ -156,7 +140,12 @@ async def _kept(
     return respond(request, await request.app[ANSWERS].of(key, now, make))
 
 
-def _grouping(request: web.Request) -> Grouping:
+def read_grouping(request: web.Request) -> Grouping:
+    """Return what the query groups entities by.
+
+    Raises:
+        BadRequestError: If it is no grouping we know.
+    """
     text = single(request, "group") or Grouping.OWNER.value
     try:
         return Grouping(text)
@@ -166,7 +155,38 @@ def _grouping(request: web.Request) -> Grouping:
         ) from exc
 
 
-def _age(services: Services, parts: Sequence[Part], now: datetime) -> Age:
+def thresholds(services: Services) -> Thresholds:
+    """Return from when on something needs attention, as configured."""
+    settings = services.config.attention
+    return Thresholds(
+        not_run_days=settings.not_run_days,
+        score_drop=settings.score_drop,
+        failures_in_row=settings.failures_in_row,
+    )
+
+
+def attention_shapes(services: Services, found: Sequence[Attention]) -> list[AttentionShape]:
+    """Return what needs attention as served."""
+    return [
+        attention_shape(one.about, one.part.project, one.part.refs, services.links(one.part.project))
+        for one in found
+    ]
+
+
+def now_shapes(services: Services, found: Sequence[Running]) -> list[NowRunShape]:
+    """Return what runs now as served."""
+    return [
+        NowRunShape(
+            entities=one.part.refs,
+            project_id=one.part.project.project_id,
+            instance=one.part.project.instance,
+            run=running_run_shape(one.run, services.links(one.part.project)),
+        )
+        for one in found
+    ]
+
+
+def age_of_parts(services: Services, parts: Sequence[Part], now: datetime) -> Age:
     """Return the age of the oldest data among the projects."""
     ages = [age_of(part.snapshot, GROUP_SECTIONS, services.intervals, now) for part in parts]
     known = [age.as_of for age in ages if age.as_of is not None]

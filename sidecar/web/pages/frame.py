@@ -19,9 +19,11 @@ from sidecar.services import Services
 from sidecar.web.answers import Answer, respond
 from sidecar.web.assets import asset_url
 from sidecar.web.caller import Caller
+from sidecar.web.charts import LOOKS
 from sidecar.web.keys import ANSWERS, CALLER, SERVICES
 
 PAGES: Final = "/litmus"
+LOOKS_BY_WORD: Final = {outcome.value: look for outcome, look in LOOKS.items()}
 FORM_PURPOSE: Final = "form"
 """What the keys of CSRF tokens are for."""
 TOKEN_FIELD: Final = "csrf"  # noqa: S105 - the name of a form field
@@ -115,6 +117,7 @@ async def rendered(request: web.Request, viewer: Viewer, page: Page) -> bytes:
         "sign_in_enabled": services.config.auth.sign_in.enabled,
         "token_field": TOKEN_FIELD,
         "as_of": page.as_of,
+        "looks": LOOKS_BY_WORD,
         **page.context,
     }
     text = await aiohttp_jinja2.render_string_async(page.template, request, context)
@@ -122,7 +125,7 @@ async def rendered(request: web.Request, viewer: Viewer, page: Page) -> bytes:
 
 
 def policy(config: Config) -> str:
-    """Return the Content-Security-Policy of pages: our own style and script, nothing inline, no other host."""
+    """Return the Content-Security-Policy of pages: our own style and script, nothing inline or foreign."""
     ancestors = " ".join(config.pages.frame_ancestors) or "'none'"
     return (
         "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; "

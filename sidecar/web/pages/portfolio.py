@@ -1,0 +1,195 @@
+"""``/litmus``: how resilient we are, what needs somebody, what runs, and every entity.
+
+Figures come from the same functions and shapes as ``/api/v1/portfolio``,
+``/attention``, ``/now`` and the overview of each entity.
+"""
+
+import asyncio
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from functools import partial
+from typing import Final
+
+import msgspec
+from aiohttp import web
+
+from sidecar.errors import BadRequestError
+from sidecar.insight.rollup import Grouping, ProjectFigures, group_figures, project_figures
+from sidecar.insight.windows import WINDOWS, Window
+from sidecar.model import Entity, ProjectRef
+from sidecar.portfolio import Attention, Group, Part, Running, needs_attention, portfolio, runs_now
+from sidecar.services import Services
+from sidecar.web.answers import SHORTEST
+from sidecar.web.api_entities import read_entities
+from sidecar.web.api_groups import (
+    GROUP_SECTIONS,
+    age_of_parts,
+    attention_shapes,
+    now_shapes,
+    read_grouping,
+    read_parts,
+    thresholds,
+)
+from sidecar.web.charts import spark_chart
+from sidecar.web.keys import CALLER, SERVICES
+from sidecar.web.pages.frame import Page, kept_page, viewer_of
+from sidecar.web.paging import single
+from sidecar.web.reading import read_window
+from sidecar.web.shapes.common import Age, age_of, window_shape
+from sidecar.web.shapes.groups import GroupShape, group_shape
+
+REFRESH_SECONDS: Final = 15
+GROUPS: Final = 50
+"""Groups shown; the API has all."""
+LISTED: Final = 100
+"""Entities on one page."""
+FOUND: Final = 12
+"""Rows of what needs attention, and of what runs; the API has all."""
+
+
+class EntityRow(msgspec.Struct, frozen=True, kw_only=True):
+    """What the list says of an entity."""
+
+    entity: Entity
+    figures: GroupShape
+    """Of the entity as a group of its own."""
+    age: Age
+    mine: bool
+
+
+class _Figures(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that takes a moment to count."""
+
+    groups: Sequence[Group]
+    attention: Sequence[Attention]
+    running: Sequence[Running]
+    rows: Sequence[EntityRow]
+
+
+async def portfolio_page(request: web.Request) -> web.Response:
+    """Give the portfolio."""
+    services = request.app[SERVICES]
+    now = services.clock()
+    window, by, offset = read_window(request, now), read_grouping(request), _offset(request)
+    wanted = (single(request, "q") or "").strip()
+    entities = await read_entities(request, services)
+    viewer = await viewer_of(request)
+    caller = request[CALLER]
+    mine = await caller.owns(services) if caller.is_person else frozenset[str]()
+    listed = _matching(entities, wanted, mine)
+
+    async def make() -> Page:
+        parts = await read_parts(services, entities)
+        shown = listed[offset : offset + LISTED]
+        figures = await asyncio.to_thread(
+            _count, services, parts, by=by, window=window, shown=shown, mine=mine, now=now
+        )
+        ranked = [group_shape(group.figures, group.trend) for group in figures.groups]
+        refs = frozenset(entity.ref for entity in entities if entity.owner in mine)
+        own = [group for group in ranked if refs & set(group.entities)]
+        ranked = own + [group for group in ranked if group not in own]
+        age = age_of_parts(services, parts, now)
+        context = {
+            "title": "Portfolio",
+            "here": "portfolio",
+            "refresh_seconds": REFRESH_SECONDS,
+            "window": window_shape(window),
+            "windows": list(WINDOWS),
+            "by": by.value,
+            "groupings": list(Grouping),
+            "owner": single(request, "owner") or "",
+            "groups": ranked[:GROUPS],
+            "sparks": [
+                spark_chart(group.trend, prefix=f"group-{place}", title="Mean score over the window")
+                for place, group in enumerate(ranked[:GROUPS])
+            ],
+            "own_groups": len(own),
+            "more_groups": max(0, len(ranked) - GROUPS),
+            "attention": attention_shapes(services, figures.attention[:FOUND]),
+            "more_attention": max(0, len(figures.attention) - FOUND),
+            "running": now_shapes(services, figures.running[:FOUND]),
+            "more_running": max(0, len(figures.running) - FOUND),
+            "stale": age.stale,
+            "problems": services.catalogue.current.problems if viewer.is_admin else (),
+            "history_complete": all(part.digest.state.is_complete for part in parts),
+            "any_entity": bool(services.catalogue.current.entities),
+            "wanted": wanted,
+            "rows": figures.rows,
+            "total": len(listed),
+            "offset": offset,
+            "step": LISTED,
+            "is_person": caller.is_person,
+        }
+        return Page(template="pages/portfolio.html", context=context, as_of=age.as_of, until=now + SHORTEST)
+
+    return await kept_page(request, viewer, frozenset(entity.ref for entity in entities), make)
+
+
+def _count(
+    services: Services,
+    parts: Sequence[Part],
+    *,
+    by: Grouping,
+    window: Window,
+    shown: Sequence[Entity],
+    mine: Collection[str],
+    now: datetime,
+) -> _Figures:
+    """Return the figures of the page; for a thread."""
+    by_project = {part.project: part for part in parts}
+    rows = []
+    for entity in shown:
+        part = by_project[entity.project]
+        of_entity = project_figures(part.digest.runs, [entity], window)
+        one = group_figures(entity.ref, [entity], partial(_given, of_entity))
+        rows.append(
+            EntityRow(
+                entity=entity,
+                figures=group_shape(one, ()),
+                age=age_of(part.snapshot, GROUP_SECTIONS, services.intervals, now),
+                mine=entity.owner in mine,
+            )
+        )
+    return _Figures(
+        groups=portfolio(parts, by, window),
+        attention=needs_attention(parts, thresholds(services), now),
+        running=runs_now(parts, now),
+        rows=rows,
+    )
+
+
+def _given(figures: ProjectFigures, _project: ProjectRef, _entities: Sequence[Entity]) -> ProjectFigures:
+    return figures
+
+
+def _matching(entities: Sequence[Entity], wanted: str, mine: Collection[str]) -> list[Entity]:
+    """Return the entities in which every wanted word occurs, own ones first."""
+    words = wanted.casefold().split()
+    found = [entity for entity in entities if all(word in _text_of(entity) for word in words)]
+    return sorted(found, key=lambda entity: (entity.owner not in mine, entity.ref))
+
+
+def _text_of(entity: Entity) -> str:
+    """Return what an entity is searched by."""
+    texts = (
+        entity.ref,
+        entity.title,
+        entity.owner,
+        entity.system,
+        entity.domain,
+        entity.project.project_id,
+        entity.project.instance,
+    )
+    return " ".join(text for text in texts if text).casefold()
+
+
+def _offset(request: web.Request) -> int:
+    """Return the number of entities before the first that is shown.
+
+    Raises:
+        BadRequestError: If the query names no such number.
+    """
+    text = single(request, "from") or "0"
+    if not text.isascii() or not text.isdecimal() or len(text) > len("1000000"):
+        raise BadRequestError("Parameter 'from' must be a whole number.", parameter="from")
+    return int(text)

@@ -1,0 +1,140 @@
+"""The portfolio page tells the figures of the JSON, for everybody, whatever the names are."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from aiohttp.test_utils import TestClient
+from pytest_aiohttp.plugin import AiohttpClient
+
+from tests.support.golden_service import ENTITY, PART, golden_app
+from tests.support.markup import Element, parse_html
+
+Client = TestClient[Any, Any]
+
+
+@pytest.fixture
+async def client(aiohttp_client: AiohttpClient) -> Client:
+    return await aiohttp_client(golden_app())
+
+
+async def page(client: Client, query: str = "", headers: Mapping[str, str] | None = None) -> Element:
+    async with client.get(f"/litmus{query}", headers=headers) as response:
+        assert response.status == 200, await response.text()
+        assert response.headers["Content-Type"] == "text/html; charset=utf-8"
+        return parse_html(await response.text())
+
+
+async def get(client: Client, path: str) -> dict[str, Any]:
+    async with client.get(path) as response:
+        assert response.status == 200, await response.text()
+        answer: dict[str, Any] = await response.json()
+        return answer
+
+
+def percent(score: float | None) -> str:
+    return "no score" if score is None else f"{score:g} %"
+
+
+@pytest.mark.parametrize("group", ["owner", "system", "domain"])
+@pytest.mark.parametrize("window", ["24h", "30d", "12mo"])
+async def test_the_groups_have_the_figures_of_the_api_in_its_order(
+    client: Client, group: str, window: str
+) -> None:
+    rows = (await page(client, f"?group={group}&window={window}")).by_id("groups").rows()
+    groups = (await get(client, f"/api/v1/portfolio?group={group}&window={window}"))["groups"]
+    assert len(rows) == len(groups)
+    for row, told in zip(rows, groups, strict=True):
+        assert row[0].startswith("none" if told["group"] is None else told["group"].rpartition("/")[2])
+        assert row[1].startswith(percent(told["scoreNow"]["score"]))
+        assert row[3].startswith(percent(told["score"]["mean"]))
+        assert row[5].startswith(str(told["totalRuns"] or "none"))
+        assert row[7] == str(len(told["entities"]))
+
+
+async def test_what_needs_attention_is_what_the_api_says(client: Client) -> None:
+    listed = [item.text for item in (await page(client)).by_id("attention").all("li")]
+    told = (await get(client, "/api/v1/attention"))["attention"]
+    assert len(listed) == len(told) > 0
+    for text, one in zip(listed, told, strict=True):
+        assert one["experimentName"] in text
+        assert one["sentence"] in text
+
+
+async def test_what_runs_now_is_what_the_api_says(client: Client) -> None:
+    listed = [item.text for item in (await page(client)).by_id("running").all("li")]
+    told = (await get(client, "/api/v1/now"))["runs"]
+    assert len(listed) == len(told) > 0
+    for text, one in zip(listed, told, strict=True):
+        assert one["run"]["experimentName"] in text
+
+
+async def test_every_entity_has_its_row_with_the_figures_of_its_overview(client: Client) -> None:
+    rows = (await page(client, "?window=30d")).by_id("entity-rows").rows()
+    assert len(rows) == 2
+    for row, entity in zip(rows, sorted([ENTITY, PART], key=lambda one: one.ref), strict=True):
+        told = await get(client, f"/api/v1/entities/{entity.ref.replace(':', '/')}/overview?window=30d")
+        assert row[0] == (entity.title or "pay")
+        assert row[3:5] == [percent(told["scoreNow"]["score"]), percent(told["score"]["mean"])]
+        assert row[6] == str(told["totalRuns"])
+
+
+@pytest.mark.parametrize(
+    ("wanted", "number"), [("shop", 1), ("TEAM-B", 1), ("market%20shop", 1), ("default", 2), ("nothing", 0)]
+)
+async def test_entities_are_searched_without_a_script(client: Client, wanted: str, number: int) -> None:
+    found = (await page(client, f"?q={wanted}")).by_id("entity-rows")
+    assert len(found.all("tr")[1:]) == number
+    if not number:
+        assert "No entity matches “nothing”" in found.text
+
+
+async def test_the_owner_narrows_the_whole_page(client: Client) -> None:
+    narrowed = await page(client, "?owner=group:default/team-b")
+    assert [row[0].split()[0] for row in narrowed.by_id("groups").rows()] == ["team-b"]
+    assert len(narrowed.by_id("entity-rows").rows()) == 1
+
+
+@pytest.mark.parametrize(
+    ("query", "parameter"), [("?window=2y", "window"), ("?group=team", "group"), ("?from=x", "from")]
+)
+async def test_a_bad_parameter_is_told_on_a_page(client: Client, query: str, parameter: str) -> None:
+    async with client.get(f"/litmus{query}") as response:
+        assert response.status == 400
+        said = parse_html(await response.text()).one(role="alert").text
+    assert parameter in said
+
+
+async def test_an_unchanged_page_is_not_sent_again(client: Client) -> None:
+    async with client.get("/litmus") as response:
+        tag = response.headers["ETag"]
+    async with client.get("/litmus", headers={"If-None-Match": tag}) as response:
+        assert response.status == 304
+
+
+async def test_a_page_brings_nothing_inline_and_may_fetch_nothing_foreign(client: Client) -> None:
+    async with client.get("/litmus") as response:
+        policy = response.headers["Content-Security-Policy"]
+        document = parse_html(await response.text())
+    assert "'unsafe" not in policy
+    assert policy.startswith("default-src 'none'; style-src 'self'; script-src 'self'")
+    assert "frame-ancestors 'none'" in policy
+    assert not document.all("style")
+    assert not [one for one in document.all() if "style" in one.attributes]
+    assert all(script.attributes["src"].startswith("/litmus/assets/") for script in document.all("script"))
+
+
+async def test_assets_are_kept_for_ever_under_the_address_of_their_content(client: Client) -> None:
+    address = (await page(client)).one("link", rel="stylesheet").attributes["href"]
+    async with client.get(address) as response:
+        assert (response.status, response.content_type) == (200, "text/css")
+        assert "immutable" in response.headers["Cache-Control"]
+    async with client.get(address.replace("?v=", "?v=0")) as response:
+        assert response.headers["Cache-Control"] == "no-cache"
+    async with client.get("/litmus/assets/secret.py") as response:
+        assert response.status == 404
+
+
+async def test_without_any_entity_the_page_says_what_to_do(aiohttp_client: AiohttpClient) -> None:
+    client = await aiohttp_client(golden_app(entities=()))
+    assert "litmuschaos.io/project-id: <id of the project>" in (await page(client)).by_id("main").text
