@@ -160,7 +160,7 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     caller: Caller
     asked: Asked
     entities: tuple[Entity, ...]
-    """Those that name the project."""
+    """Those that name the project; just the one asked for, if one was."""
     rules: Rules
 
 

@@ -28,7 +28,7 @@ from sidecar.errors import (
     UpstreamAnswerLostError,
     UpstreamError,
 )
-from sidecar.model import Content, Experiment, ProjectRef, Section, Snapshot
+from sidecar.model import Content, Entity, Experiment, ProjectRef, Section, Snapshot
 from sidecar.policy import (
     Asked,
     Caller,
@@ -133,6 +133,25 @@ class ActionService:
         await self._recorder.repeated(first, caller, request_id)
         return _given(first)
 
+    def refusal(
+        self, caller: Caller, asked: Asked, experiment: Experiment, content: Content
+    ) -> SidecarError | None:
+        """Return why :meth:`act` would refuse this as things are known; ``None``: it would be tried.
+
+        For offering actions: it asks nobody, claims nothing and is not written down.
+        """
+        case = self._case(caller, asked)
+        return (
+            refuse_form(asked)
+            or refuse_caller(case)
+            or refuse_rights(case, experiment, content)
+            or refuse_state(asked, experiment, content, self.token_role(asked.project), self._clock())
+        )
+
+    def token_role(self, project: ProjectRef) -> LitmusRole | None:
+        """Return the role of our token in the project; ``None``: not known, then Litmus decides."""
+        return self._settings.token_role(project)
+
     async def get(self, action_id: str) -> Action | None:
         """Return an action as far as it is known now; ``None`` if there is none."""
         return await self._actions.get(action_id)
@@ -205,19 +224,21 @@ class ActionService:
         by_window = window_claim(asked, self._settings.window)
         first = await self._earlier(action, asked, by_key, by_window)
         if first is None:
-            role = self._settings.token_role(asked.project)
-            _raise(refuse_state(asked, experiment, content, role, now))
+            _raise(refuse_state(asked, experiment, content, self.token_role(asked.project), now))
             first = await self._actions.claim(action, [one for one in (by_key, by_window) if one])
             if first is not None and not is_same(first, asked):
                 raise _reused()
         return action, first
 
     def _case(self, caller: Caller, asked: Asked) -> Case:
-        entities = self._catalogue.current.entities
+        entities: tuple[Entity, ...] = () if asked.entity is None else (asked.entity,)
+        if asked.entity is None:
+            known = self._catalogue.current.entities
+            entities = tuple(one for one in known if one.project == asked.project)
         return Case(
             caller=caller,
             asked=asked,
-            entities=tuple(one for one in entities if one.project == asked.project),
+            entities=entities,
             rules=self._settings.rules,
         )
 

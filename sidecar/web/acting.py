@@ -1,4 +1,4 @@
-"""What a request asks to do, out of its body or its GraphQL mutation, and what a mutation answers.
+"""Who asks to act, what for (out of a body or a GraphQL mutation), and what a mutation answers.
 
 Reading only: rights and everything else are the business of ``actions``.
 """
@@ -10,8 +10,11 @@ import msgspec
 from sidecar.action_model import Action, ActionKind, ActionOutcome
 from sidecar.errors import BadRequestError, UpstreamAnswerLostError
 from sidecar.model import Entity, ProjectRef
-from sidecar.policy import Asked
+from sidecar.policy import Asked, caller_of
+from sidecar.policy import Caller as ActingCaller
 from sidecar.replica import MutationRequest
+from sidecar.services import Services
+from sidecar.web.caller import Caller
 
 
 class RunBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -35,6 +38,16 @@ class ScheduleBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 B = TypeVar("B", RunBody, StopBody, ScheduleBody)
+
+
+async def acting_caller(services: Services, caller: Caller, project: ProjectRef | None) -> ActingCaller:
+    """Return who asks for an action in the project (``None``: not known yet), with all their rights.
+
+    The one place where a caller of the web becomes one of ``policy``.
+    """
+    del project
+    await caller.claim_admin(services)
+    return caller_of(caller.principal, owns=await caller.owns(services))
 
 
 def asked_by_body(kind: ActionKind, entity: Entity, experiment_id: str, body: bytes) -> Asked:

@@ -10,10 +10,10 @@ from sidecar.action_model import Action, ActionKind, ActionOutcome
 from sidecar.errors import BadRequestError, NotFoundError
 from sidecar.insight.windows import parse_instant
 from sidecar.model import ProjectRef
-from sidecar.policy import Asked, caller_of
+from sidecar.policy import Asked
 from sidecar.ports import AuditQuery
 from sidecar.services import Services
-from sidecar.web.acting import asked_by_body
+from sidecar.web.acting import acting_caller, asked_by_body
 from sidecar.web.answers import Answer, respond
 from sidecar.web.body import read_json_body
 from sidecar.web.keys import CALLER, REQUEST_ID, SERVICES
@@ -45,9 +45,8 @@ async def schedule(request: web.Request) -> web.Response:
 
 async def action(request: web.Request) -> web.Response:
     """Give an action as far as it is known now."""
-    services, caller = request.app[SERVICES], request[CALLER]
-    await caller.claim_admin(services)
-    acting = caller_of(caller.principal, owns=await caller.owns(services))
+    services = request.app[SERVICES]
+    acting = await acting_caller(services, request[CALLER], None)
     found = await services.actions.look(acting, request.match_info["id"])
     if found is None:
         raise NotFoundError("No such action, or not one of yours.")
@@ -86,10 +85,8 @@ async def act(request: web.Request, services: Services, asked: Asked) -> Action:
     """
     caller = request[CALLER]
     await services.pace.check_action(caller.principal.name)
-    owns = await caller.owns(services)
-    await caller.claim_admin(services)
     return await services.actions.act(
-        caller_of(caller.principal, owns=owns),
+        await acting_caller(services, caller, asked.project),
         asked,
         request_id=request[REQUEST_ID],
         idempotency_key=_idempotency_key(request),

@@ -10,6 +10,7 @@ from sidecar.insight.instants import earliest, next_window_change
 from sidecar.insight.narrowing import covered_ids
 from sidecar.insight.running import running_runs
 from sidecar.insight.schedules import next_schedule_change
+from sidecar.insight.windows import Window
 from sidecar.model import Content, Entity, Section
 from sidecar.ports import RunQuery
 from sidecar.services import Services
@@ -18,9 +19,9 @@ from sidecar.web.answers import Answer, respond
 from sidecar.web.keys import ANSWERS, CALLER, SERVICES
 from sidecar.web.paging import page, single
 from sidecar.web.reading import EntityReading, read_entity, read_window
-from sidecar.web.shapes.content import CONTENT_SECTIONS, content_shape
+from sidecar.web.shapes.content import CONTENT_SECTIONS, ContentShape, content_shape
 from sidecar.web.shapes.entities import EntityListShape, entity_shape
-from sidecar.web.shapes.overview import OVERVIEW_SECTIONS, overview_shape
+from sidecar.web.shapes.overview import OVERVIEW_SECTIONS, OverviewShape, overview_shape
 
 LATEST_RUNS = 10
 
@@ -51,19 +52,7 @@ async def overview(request: web.Request) -> web.Response:
     key = ("overview", window.name, window.zone, *fixed, single(request, "since"), reading.version)
 
     async def make() -> Answer:
-        latest = await services.history.runs(
-            reading.entity.project,
-            RunQuery(limit=LATEST_RUNS, experiment_ids=covered_experiments(reading)),
-        )
-        shape = overview_shape(
-            entity=reading.entity,
-            snapshot=reading.snapshot,
-            digest=reading.digest,
-            latest=list(latest),
-            window=window,
-            links=reading.links,
-            age=reading.age,
-        )
+        shape = await read_overview(services, reading, window)
         until = next_window_change(window, reading.digest.runs, reading.now)
         return Answer(shape, as_of=reading.age.as_of, until=until)
 
@@ -77,19 +66,45 @@ async def content(request: web.Request) -> web.Response:
     version = services.litmus_version(reading.entity.project.instance)
 
     async def make() -> Answer:
-        shape = content_shape(
-            entity=reading.entity,
-            snapshot=reading.snapshot,
-            digest=reading.digest,
-            links=reading.links,
-            litmus_version=version,
-            age=reading.age,
-            now=reading.now,
-        )
-        return Answer(shape, as_of=reading.age.as_of, until=_content_changes(reading))
+        shape = read_content(services, reading)
+        return Answer(shape, as_of=reading.age.as_of, until=content_changes(reading))
 
     key = ("content", version, reading.version)
     return respond(request, await request.app[ANSWERS].of(key, reading.now, make))
+
+
+async def read_overview(services: Services, reading: EntityReading, window: Window) -> OverviewShape:
+    """Return the overview of an entity, for every answer that shows it.
+
+    Raises:
+        StoreError: If the history cannot be read.
+    """
+    latest = await services.history.runs(
+        reading.entity.project,
+        RunQuery(limit=LATEST_RUNS, experiment_ids=covered_experiments(reading)),
+    )
+    return overview_shape(
+        entity=reading.entity,
+        snapshot=reading.snapshot,
+        digest=reading.digest,
+        latest=list(latest),
+        window=window,
+        links=reading.links,
+        age=reading.age,
+    )
+
+
+def read_content(services: Services, reading: EntityReading) -> ContentShape:
+    """Return the content of an entity, for every answer that shows it."""
+    return content_shape(
+        entity=reading.entity,
+        snapshot=reading.snapshot,
+        digest=reading.digest,
+        links=reading.links,
+        litmus_version=services.litmus_version(reading.entity.project.instance),
+        age=reading.age,
+        now=reading.now,
+    )
 
 
 def covered_experiments(reading: EntityReading) -> Collection[str] | None:
@@ -118,7 +133,7 @@ async def read_entities(request: web.Request, services: Services) -> list[Entity
     return [one for one in wanted if one.ref in seen]
 
 
-def _content_changes(reading: EntityReading) -> datetime | None:
+def content_changes(reading: EntityReading) -> datetime | None:
     """Return when a schedule falls due or a run becomes stuck."""
     known = reading.snapshot.content if reading.snapshot else Content()
     running = running_runs(known, reading.digest.runs, reading.now)

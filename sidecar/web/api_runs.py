@@ -3,7 +3,7 @@
 import csv
 import io
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -15,6 +15,7 @@ from sidecar.insight.civil import ceil_ms, from_ms
 from sidecar.insight.windows import parse_instant
 from sidecar.model import OUTCOME_OF_PHASE, Outcome, Run
 from sidecar.ports import RunQuery
+from sidecar.services import Services
 from sidecar.web.answers import Answer, respond
 from sidecar.web.api_entities import covered_experiments
 from sidecar.web.keys import SERVICES
@@ -44,6 +45,8 @@ CSV_COLUMNS: Final = (
 _FORMULA: Final = re.compile(r"[=+\-@\t\r]")
 _UNSAFE_IN_NAMES: Final = re.compile(r"[^a-z0-9._-]")
 _LONGEST_FILTER: Final = 300
+Position = tuple[int, str, str]
+"""Of a run in the list: its creation in milliseconds, its experiment's id and its own."""
 
 
 async def runs(request: web.Request) -> web.StreamResponse:
@@ -52,36 +55,47 @@ async def runs(request: web.Request) -> web.StreamResponse:
     form = single(request, "format") or "json"
     if form not in {"json", "csv"}:
         raise BadRequestError("Parameter 'format' must be json or csv.", parameter="format")
-    wanted = read_filters(request)
+    wanted = read_filters(lambda name: single(request, name))
     limit = read_limit(request)
-    after = _read_after(request)
+    after = read_position(request)
     reading = await read_entity(request, services, ())
-    wanted = _narrowed(wanted, covered_experiments(reading))
     if form == "csv":
-        return await _stream_csv(request, reading, wanted)
+        return await stream_csv(request, reading, wanted)
+    shape = await read_runs(services, reading, wanted, after=after, limit=limit)
+    return respond(request, Answer(shape, as_of=reading.digest.state.synced_at))
+
+
+async def read_runs(
+    services: Services, reading: EntityReading, wanted: RunQuery, *, after: Position | None, limit: int
+) -> RunListShape:
+    """Return one page of an entity's runs, for every answer that shows them.
+
+    Raises:
+        StoreError: If the history cannot be read.
+    """
+    wanted = _narrowed(wanted, covered_experiments(reading))
     found = await services.history.runs(
         reading.entity.project, msgspec.structs.replace(wanted, after=after, limit=limit + 1)
     )
     shown = found[:limit]
-    shape = RunListShape(
+    return RunListShape(
         entity_ref=reading.entity.ref,
         runs=[run_shape(run, reading.links) for run in shown],
         history=history_shape(reading.digest.state),
         narrowed_to=narrowing_shape(reading.entity),
         next_cursor=encode_cursor(_position(shown[-1])) if len(found) > limit else None,
     )
-    return respond(request, Answer(shape, as_of=reading.digest.state.synced_at))
 
 
-def read_filters(request: web.Request) -> RunQuery:
-    """Return the filters that the query names.
+def read_filters(given: Callable[[str], str | None]) -> RunQuery:
+    """Return the filters that the parameters name; ``given`` returns one by its name.
 
     Raises:
         BadRequestError: Names the parameter.
     """
-    outcomes = _outcomes(request)
-    phase, experiment = _text(request, "phase"), _text(request, "experiment")
-    since, until = _instant(request, "since"), _instant(request, "until")
+    outcomes = _outcomes(given("outcome"))
+    phase, experiment = _text(given, "phase"), _text(given, "experiment")
+    since, until = _instant(given, "since"), _instant(given, "until")
     if since is not None and until is not None and since >= until:
         raise BadRequestError("Parameter 'since' must lie before 'until'.", parameter="since")
     phases: Collection[str] | None = None
@@ -129,8 +143,9 @@ def csv_text(rows: Sequence[Run], *, header: bool) -> str:
     return out.getvalue()
 
 
-async def _stream_csv(request: web.Request, reading: EntityReading, wanted: RunQuery) -> web.StreamResponse:
+async def stream_csv(request: web.Request, reading: EntityReading, wanted: RunQuery) -> web.StreamResponse:
     """Send all runs that are wanted, in steps: neither memory nor the event loop holds them at once."""
+    wanted = _narrowed(wanted, covered_experiments(reading))
     history = request.app[SERVICES].history
     name = reading.entity.ref.rpartition("/")[2]
     response = web.StreamResponse(
@@ -140,7 +155,7 @@ async def _stream_csv(request: web.Request, reading: EntityReading, wanted: RunQ
             "Cache-Control": "private, no-store",
         }
     )
-    after: tuple[int, str, str] | None = None
+    after: Position | None = None
     while True:
         part = await history.runs(
             reading.entity.project, msgspec.structs.replace(wanted, after=after, limit=RUNS_AT_ONCE)
@@ -171,17 +186,21 @@ def _narrowed(wanted: RunQuery, covered: Collection[str] | None) -> RunQuery:
     return msgspec.structs.replace(wanted, experiment_ids=kept)
 
 
-def _position(run: Run) -> tuple[int, str, str]:
+def _position(run: Run) -> Position:
     return run.created_at_ms, run.experiment_id, run.experiment_run_id
 
 
-def _read_after(request: web.Request) -> tuple[int, str, str] | None:
-    after: tuple[int, str, str] | None = decode_cursor(request, tuple[int, str, str])
+def read_position(request: web.Request) -> Position | None:
+    """Return the run after which the page begins; ``None``: it is the first page.
+
+    Raises:
+        BadRequestError: Names ``cursor``.
+    """
+    after: Position | None = decode_cursor(request, Position)
     return after
 
 
-def _outcomes(request: web.Request) -> frozenset[Outcome] | None:
-    text = single(request, "outcome")
+def _outcomes(text: str | None) -> frozenset[Outcome] | None:
     if text is None:
         return None
     try:
@@ -193,8 +212,8 @@ def _outcomes(request: web.Request) -> frozenset[Outcome] | None:
         ) from exc
 
 
-def _text(request: web.Request, name: str) -> str | None:
-    text = single(request, name)
+def _text(given: Callable[[str], str | None], name: str) -> str | None:
+    text = given(name)
     if text is not None and not 0 < len(text) <= _LONGEST_FILTER:
         raise BadRequestError(
             f"Parameter '{name}' must have 1 to {_LONGEST_FILTER} characters.", parameter=name
@@ -202,6 +221,6 @@ def _text(request: web.Request, name: str) -> str | None:
     return text
 
 
-def _instant(request: web.Request, name: str) -> datetime | None:
-    text = single(request, name)
+def _instant(given: Callable[[str], str | None], name: str) -> datetime | None:
+    text = given(name)
     return None if text is None else parse_instant(text, name)
