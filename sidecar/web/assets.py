@@ -1,4 +1,4 @@
-"""Style sheet and script of the pages: public, and kept by browsers until they change."""
+"""Style sheet, script and icon of the pages: public, and kept by browsers until they change."""
 
 import hashlib
 from functools import cache
@@ -11,7 +11,7 @@ from sidecar.errors import NotFoundError
 
 ASSETS: Final = "/litmus/assets"
 _FOLDER: Final = Path(__file__).parent / "static"
-_TYPES: Final = {"style.css": "text/css", "page.js": "text/javascript"}
+_TYPES: Final = {"style.css": "text/css", "page.js": "text/javascript", "icon.svg": "image/svg+xml"}
 _LASTING: Final = "public, max-age=31536000, immutable"
 
 

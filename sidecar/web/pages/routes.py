@@ -42,7 +42,7 @@ PAGE_ROUTES: Final = (
         name="asset",
         handler=assets.asset,
         scope=None,
-        summary="Style sheet and script of the pages.",
-        content_types=("text/css", "text/javascript"),
+        summary="Style sheet, script and icon of the pages.",
+        content_types=("text/css", "text/javascript", "image/svg+xml"),
     ),
 )

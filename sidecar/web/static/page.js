@@ -21,9 +21,9 @@
       const instant = Date.parse(element.dateTime);
       if (Number.isNaN(instant)) continue;
       const absolute = format.format(instant);
-      const text = "relative" in element.dataset ? `${age(instant)} (${absolute})` : absolute;
+      const text = "relative" in element.dataset ? age(instant) : absolute;
       if (element.textContent !== text) element.textContent = text;
-      element.title = element.dateTime;
+      element.title = `${absolute} (${element.dateTime})`;
     }
   }
 
