@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 8080
 
-.PHONY: demo test soak bench format clean
+.PHONY: demo test soak bench screenshots format clean
 
 demo: $(VENV)/.runtime
 	@exec $(BIN)/litmus-sidecar demo --port $(PORT)
@@ -23,6 +23,10 @@ soak: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python -m benchmarks.$$(basename $$script .py) || exit 1; done
+
+# The pictures of the README, from the demo; needs chromium.
+screenshots: $(VENV)/.dev
+	$(BIN)/python docs/make_screenshots.py
 
 format: $(VENV)/.dev
 	$(BIN)/ruff check --fix
