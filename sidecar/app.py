@@ -14,7 +14,8 @@ from sidecar.assembly import open_services
 from sidecar.config import Config
 from sidecar.readings import answer_readings
 from sidecar.services import Services
-from sidecar.web.keys import ANSWERS, SERVICES
+from sidecar.web.domain_metrics import DomainMetrics
+from sidecar.web.keys import ANSWERS, DOMAIN_METRICS, SERVICES
 from sidecar.web.middleware import around
 from sidecar.web.routes import add_routes
 
@@ -34,9 +35,12 @@ def create_app(config: Config, *, open_services: ServicesContext = open_services
     """Return the application; its services open and close with it."""
 
     async def services(app: web.Application) -> AsyncIterator[None]:
-        async with open_services(config) as app[SERVICES]:
-            app[SERVICES].metrics.observe_with(partial(answer_readings, app[ANSWERS]))
-            yield
+        async with open_services(config) as parts:
+            app[SERVICES] = parts
+            parts.metrics.observe_with(partial(answer_readings, app[ANSWERS]))
+            domain = app[DOMAIN_METRICS] = _domain_metrics(parts)
+            async with parts.supervisor.running("metrics of the domain", domain.follow):
+                yield
 
     app = web.Application(middlewares=[around])
     app.cleanup_ctx.append(services)
@@ -95,6 +99,18 @@ async def serve(
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.remove_signal_handler(number)
         _log.info("ended")
+
+
+def _domain_metrics(parts: Services) -> DomainMetrics:
+    return DomainMetrics(
+        catalogue=parts.catalogue,
+        snapshots=parts.snapshots,
+        history=parts.history,
+        digests=parts.digests,
+        clock=parts.clock,
+        max_experiments=parts.config.metrics.max_experiments,
+        observe=parts.metrics.domain_render_seconds.observe,
+    )
 
 
 def _address(runner: web.AppRunner) -> str:

@@ -97,6 +97,12 @@ class Metrics:
             ["kind", "outcome"],
             registry=self.registry,
         )
+        self.token_rotations = Counter(
+            "litmus_sidecar_token_rotations",
+            "Attempts to take another token into use: created, adopted, read from a file, or the error's code.",
+            ["instance", "outcome"],
+            registry=self.registry,
+        )
         self.store_seconds = Histogram(
             "litmus_sidecar_store_operation_duration_seconds",
             "Time of transactions with the database, read or write, waiting for a turn included.",
@@ -108,6 +114,12 @@ class Metrics:
             "litmus_sidecar_event_loop_lag_seconds",
             "How much later than asked for a short sleep ended.",
             buckets=_LAG_BUCKETS,
+            registry=self.registry,
+        )
+        self.domain_render_seconds = Histogram(
+            "litmus_sidecar_domain_render_seconds",
+            "Time to render the domain's metrics of one project that changed, in a thread.",
+            buckets=_LATENCY_BUCKETS,
             registry=self.registry,
         )
         self.task_failures = Counter(

@@ -12,6 +12,9 @@ from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_FIRST_MS: Final = -62_135_510_400_000
+_LAST_MS: Final = 253_402_214_400_000
+"""A day within the first and the last day that ``datetime`` has."""
 _MICROSECOND: Final = timedelta(microseconds=1)
 _SECOND: Final = timedelta(seconds=1)
 _HOUR: Final = timedelta(hours=1)
@@ -50,8 +53,8 @@ def ceil_ms(instant: datetime) -> int:
 
 
 def from_ms(milliseconds: int) -> datetime:
-    """Return the instant of Unix milliseconds."""
-    return _EPOCH + timedelta(milliseconds=milliseconds)
+    """Return the instant of Unix milliseconds; what lies beyond the calendar is its end."""
+    return _EPOCH + timedelta(milliseconds=min(max(milliseconds, _FIRST_MS), _LAST_MS))
 
 
 def ceil_second(instant: datetime) -> datetime:

@@ -8,6 +8,7 @@ import msgspec
 
 from sidecar.model import (
     Catalog,
+    Freshness,
     HistoryState,
     KnownExperiment,
     Lane,
@@ -87,11 +88,23 @@ class Leases(Protocol):
         """Return when the next job of these lanes may be taken; ``None`` if there is none."""
 
 
+class SnapshotHead(msgspec.Struct, frozen=True, kw_only=True):
+    """A snapshot without its content."""
+
+    version: int
+    """Of the content."""
+    freshness: Mapping[Section, Freshness]
+    """The same object as long as nothing was attempted."""
+
+
 class Snapshots(Protocol):
     """The last data of every project. Readers always see one whole snapshot."""
 
     def get(self, project: ProjectRef) -> Snapshot | None:
         """Return the current snapshot from memory, without waiting; ``None`` before the first attempt."""
+
+    def head(self, project: ProjectRef) -> SnapshotHead | None:
+        """Return what tells whether the current snapshot is another one, without decoding its content."""
 
     async def merge(self, lease: Lease, results: Sequence[SectionResult]) -> Snapshot:
         """Merge what a lane brought home into the current snapshot, and return the new one.

@@ -12,7 +12,7 @@ import msgspec
 
 from sidecar.errors import LeaseLostError, StoreError
 from sidecar.model import ProjectRef, Section, SectionResult, Snapshot
-from sidecar.ports import Lease
+from sidecar.ports import Lease, SnapshotHead
 from sidecar.snapshots import merge
 from sidecar.store.database import Database, StoreUnavailableError
 from sidecar.store.health import StoreHealth
@@ -47,6 +47,10 @@ class DurableSnapshots:
     def get(self, project: ProjectRef) -> Snapshot | None:
         """See :meth:`ports.Snapshots.get`."""
         return self._view.get(project)
+
+    def head(self, project: ProjectRef) -> SnapshotHead | None:
+        """See :meth:`ports.Snapshots.head`."""
+        return self._view.head(project)
 
     async def merge(self, lease: Lease, results: Sequence[SectionResult]) -> Snapshot:
         """See :meth:`ports.Snapshots.merge`."""

@@ -26,7 +26,7 @@ from sidecar.model import (
     SectionResult,
     Snapshot,
 )
-from sidecar.ports import HistoryChange, Job, Lease, RunQuery
+from sidecar.ports import HistoryChange, Job, Lease, RunQuery, SnapshotHead
 from sidecar.snapshots import merge
 from sidecar.store.run_book import RunBook
 
@@ -138,6 +138,11 @@ class MemorySnapshots:
     def get(self, project: ProjectRef) -> Snapshot | None:
         """See :meth:`ports.Snapshots.get`."""
         return self._snapshots.get(project)
+
+    def head(self, project: ProjectRef) -> SnapshotHead | None:
+        """See :meth:`ports.Snapshots.head`."""
+        snapshot = self._snapshots.get(project)
+        return SnapshotHead(version=snapshot.version, freshness=snapshot.freshness) if snapshot else None
 
     async def merge(self, lease: Lease, results: Sequence[SectionResult]) -> Snapshot:
         """See :meth:`ports.Snapshots.merge`."""

@@ -13,6 +13,7 @@ import structlog
 
 from sidecar.errors import StoreError
 from sidecar.model import Content, Freshness, ProjectRef, Section, Snapshot
+from sidecar.ports import SnapshotHead
 from sidecar.store.codec import dump_content, dump_freshness, parse_content, parse_freshness
 
 DECODED_BYTES: Final = 64 * 1024 * 1024
@@ -69,6 +70,13 @@ class SnapshotView:
         """Return the revision of the row we know; 0 if we know none."""
         entry = self._entries.get(project)
         return entry.row.revision if entry else 0
+
+    def head(self, project: ProjectRef) -> SnapshotHead | None:
+        """Return version and freshness of the current snapshot; ``None`` before the first attempt."""
+        entry = self._entries.get(project)
+        if entry is None or not entry.freshness:
+            return None
+        return SnapshotHead(version=entry.row.version, freshness=entry.freshness)
 
     def get(self, project: ProjectRef) -> Snapshot | None:
         """Return the current snapshot; ``None`` before the first attempt."""

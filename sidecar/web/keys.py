@@ -5,10 +5,12 @@ from aiohttp import web
 from sidecar.services import Services
 from sidecar.web.answers import Answers
 from sidecar.web.caller import Caller
+from sidecar.web.domain_metrics import DomainMetrics
 from sidecar.web.route import Route
 
 SERVICES = web.AppKey("services", Services)
 ANSWERS = web.AppKey("answers", Answers)
+DOMAIN_METRICS = web.AppKey("domain_metrics", DomainMetrics)
 ROUTES = web.AppKey("routes", dict[str, Route])
 """Every route by name."""
 CALLER = web.RequestKey("caller", Caller)

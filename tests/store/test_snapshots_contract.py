@@ -23,6 +23,7 @@ from tests.store.material import (
 class TestSnapshots:
     async def test_there_is_none_before_the_first_attempt(self, store: Store) -> None:
         assert store.snapshots.get(SHOP) is None
+        assert store.snapshots.head(SHOP) is None
 
     async def test_what_was_merged_is_served(self, store: Store) -> None:
         lease = await plan_and_take(store, lane=Lane.SLOW)
@@ -41,6 +42,17 @@ class TestSnapshots:
         ]
 
         assert versions == [1, 1, 2, 2]
+
+    async def test_head_follows_the_snapshot(self, store: Store) -> None:
+        lease = await plan_and_take(store, lane=Lane.SLOW)
+
+        for result in (hubs_result("a"), failed_result(), hubs_result("b")):
+            merged = await store.snapshots.merge(lease, [result])
+            head, again = store.snapshots.head(SHOP), store.snapshots.head(SHOP)
+            assert head is not None
+            assert again is not None
+            assert (head.version, head.freshness) == (merged.version, merged.freshness)
+            assert again.freshness is head.freshness
 
     async def test_failed_section_keeps_its_data_and_gets_its_error(self, store: Store) -> None:
         lease = await plan_and_take(store, lane=Lane.SLOW)
