@@ -7,6 +7,7 @@ code or class, never their message.
 """
 
 import asyncio
+import threading
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
@@ -27,7 +28,7 @@ from sidecar.errors import SidecarError
 from sidecar.tracing.spans import Attribute, Span, within
 
 EXPORT_TIMEOUT_SECONDS: Final = 5.0
-"""Longest that one batch may take, at the end of the process too."""
+"""Longest that one batch may take, and longest that the end of the process waits for what is left."""
 _NANOSECONDS: Final = 1_000_000_000
 _CODE: Final = "error.type"
 _CANCELLED: Final = "cancelled"
@@ -133,4 +134,7 @@ async def open_otlp_tracer(endpoint: str, sample_ratio: float, version: str) -> 
     try:
         yield OtlpTracer(provider.get_tracer("sidecar", version))
     finally:
-        await asyncio.to_thread(provider.shutdown)
+        # The library sends batch after batch; a collector that hangs must not hold up the end.
+        ending = threading.Thread(target=provider.shutdown, name="last traces", daemon=True)
+        ending.start()
+        await asyncio.to_thread(ending.join, EXPORT_TIMEOUT_SECONDS)
