@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, Final
@@ -24,22 +24,20 @@ from sidecar.identity.signing import SigningKeys
 from sidecar.identity.visibility import CatalogVisibility
 from sidecar.insight.links import LitmusLinks
 from sidecar.litmus.actor import LitmusActor
-from sidecar.litmus.claims import token_claims
-from sidecar.litmus.client import LitmusClient, open_litmus_client
+from sidecar.litmus.client import LitmusClient
 from sidecar.litmus.documents import SERVER_VERSION
 from sidecar.litmus.history import LitmusHistory
 from sidecar.litmus.history_notes import HistoryPace
-from sidecar.litmus.pace import OK
 from sidecar.litmus.roles import RoleBook
 from sidecar.litmus.source import LitmusSource
-from sidecar.litmus.token import LitmusToken
 from sidecar.metrics import Metrics
 from sidecar.model import ProjectRef
 from sidecar.policy import PolicyLevel, Rules
-from sidecar.ports import Catalogue, Clock
+from sidecar.ports import Catalogue, Clock, Tokens
 from sidecar.readings import readings
 from sidecar.replica import Replica
 from sidecar.services import InstanceHealth, Phase, Services
+from sidecar.stewardship import Steward, new_replica, open_steward
 from sidecar.store.pruning import keep_pruning
 from sidecar.store.store import Store, open_store
 from sidecar.supervision import Supervisor, measure_loop_lag
@@ -86,6 +84,7 @@ class _Assembly:
         self._stack = stack
         self._metrics = Metrics(__version__)
         self._tracer: Tracer = NO_TRACER
+        self._replica_name = new_replica()
         self._catalog_keys: Mapping[str, Any] = {"keys": []}
         self._supervisor = Supervisor(lambda task: self._metrics.task_failures.labels(task).inc())
 
@@ -105,21 +104,26 @@ class _Assembly:
         )
         await self._supervise("store", store.follow)
         await self._supervise("store pruning", partial(keep_pruning, store, clock))
-        clients = {
-            instance.name: await self._stack.enter_async_context(open_client(config, instance, self._metrics))
-            for instance in config.instances
+        stewards = {
+            instance.name: await self._open_steward(instance, store, waiting) for instance in config.instances
         }
+        clients = {name: steward.client for name, steward in stewards.items()}
+        await asyncio.gather(*(steward.begin() for steward in stewards.values()))
         engine = waiting.engine = await self._open_sync(store, clients, wait_seconds)
         users, visibility = await self._open_people()
         catalogue = await self._open_catalogue(engine)
-        actions = await self._open_actions(store, clients, catalogue, engine)
+        actions = await self._open_actions(store, stewards, catalogue, engine)
         digests = Digests(store.history)
         await self._supervise("digests", partial(digests.keep_warm, lambda: engine.projects))
         versions: dict[str, str] = {}
-        for name, client in clients.items():
-            await self._supervise(f"version of {name}", partial(_follow_version, name, client, versions))
+        for name, steward in stewards.items():
+            follow_version = partial(_follow_version, name, steward.client, versions)
+            await self._supervise(f"version of {name}", follow_version)
+            for task, follow in steward.tasks.items():
+                await self._supervise(task, follow)
+        tokens = {name: steward.tokens for name, steward in stewards.items()}
         replica = Replica()
-        self._metrics.observe_with(partial(readings, catalogue, replica, clients, store.health))
+        self._metrics.observe_with(partial(readings, catalogue, replica, clients, store.health, tokens))
         proxy, limits = config.auth.proxy, config.limits
         return Services(
             config=config,
@@ -144,6 +148,7 @@ class _Assembly:
             signing=SigningKeys([key.get_secret_value() for key in config.auth.signing_keys], store.secrets),
             shares=store.shares,
             sessions=store.sessions,
+            tokens=tokens,
             pace=RequestPace(
                 person_per_minute=limits.person_per_minute,
                 actions_per_minute=limits.actions_per_minute,
@@ -154,9 +159,23 @@ class _Assembly:
             supervisor=self._supervisor,
             phase=Phase(started_at=clock()),
             store_health=store.health,
-            instances=partial(_instances_health, clients),
-            links=partial(_links, {instance.name: instance for instance in config.instances}, config),
+            instances=partial(_instances_health, stewards),
+            links=partial(_links, {instance.name: instance for instance in config.instances}, tokens, config),
             litmus_version=versions.get,
+        )
+
+    async def _open_steward(self, instance: Instance, store: Store, waiting: "_Waiting") -> Steward:
+        return await self._stack.enter_async_context(
+            open_steward(
+                self._config,
+                instance,
+                self._metrics,
+                locks=store.locks,
+                uses=store.token_uses,
+                replica=self._replica_name,
+                clock=self._clock,
+                on_new_token=partial(waiting.retry, instance.name),
+            )
         )
 
     async def _supervise(self, name: str, task: Callable[[], Coroutine[None, None, None]]) -> None:
@@ -253,17 +272,14 @@ class _Assembly:
     async def _open_actions(
         self,
         store: Store,
-        clients: Mapping[str, LitmusClient],
+        stewards: Mapping[str, Steward],
         catalogue: Catalogue,
         engine: SyncEngine,
     ) -> ActionService:
         settings = self._config.actions
+        clients = {name: steward.client for name, steward in stewards.items()}
         roles = RoleBook(clients, lambda: engine.projects, self._config.sync.slow_interval)
         await self._supervise("roles of the tokens", roles.follow)
-        users = {
-            instance.name: claims.username if (claims := token_claims(_token_of(instance))) else None
-            for instance in self._config.instances
-        }
         acting = await self._stack.enter_async_context(
             open_actions(
                 actions=store.actions,
@@ -282,7 +298,7 @@ class _Assembly:
                     ),
                     window=settings.window,
                     token_role=roles.role,
-                    token_user=users.get,
+                    token_user=lambda instance: stewards[instance].held.status.username,
                     observe=lambda kind, outcome: self._metrics.actions.labels(kind.value, outcome).inc(),
                 ),
             )
@@ -362,29 +378,12 @@ class _Waiting:
         if self.engine is not None:
             self.engine.announce(project)
 
-
-def open_client(
-    config: Config, instance: Instance, metrics: Metrics
-) -> AbstractAsyncContextManager[LitmusClient]:
-    """Return the client of one instance, to be entered."""
-
-    def observe(operation: str, code: str, seconds: float) -> None:
-        metrics.upstream_requests.labels(instance.name, operation, code).inc()
-        metrics.upstream_seconds.labels(instance.name, operation).observe(seconds)
-        described = {"litmus.instance": instance.name, "litmus.operation": operation, "sidecar.outcome": code}
-        record("ask Litmus", seconds, described, failure=None if code == OK else code)
-
-    return open_litmus_client(
-        base_url=instance.base_url,
-        token=lambda: LitmusToken(_token_of(instance)),
-        host_header=instance.host_header,
-        ca_file=instance.ca_file,
-        max_in_flight=config.sync.max_in_flight,
-        max_requests_per_second=config.sync.max_requests_per_second,
-        # When Litmus is back, everything is to be fresh within an interval.
-        longest_pause_seconds=config.sync.interval.total_seconds() / 2,
-        observe=observe,
-    )
+    async def retry(self, instance: str) -> None:
+        """Ask again for what failed with the token before; that is nothing before the engine runs."""
+        if self.engine is None:
+            return
+        with suppress(StoreError):  # Then it is asked again when it falls due.
+            await self.engine.retry_failed(instance)
 
 
 def _observe_store(metrics: Metrics, operation: str, failure: str | None, seconds: float) -> None:
@@ -400,18 +399,15 @@ async def _follow_version(name: str, client: LitmusClient, versions: dict[str, s
         await asyncio.sleep(VERSION_INTERVAL_SECONDS if name in versions else VERSION_RETRY_SECONDS)
 
 
-def _links(instances: Mapping[str, Instance], config: Config, project: ProjectRef) -> LitmusLinks:
+def _links(
+    instances: Mapping[str, Instance], tokens: Mapping[str, Tokens], config: Config, project: ProjectRef
+) -> LitmusLinks:
     """Return the links of a project; the account in them is the token's, or that of the display token."""
     instance = instances[project.instance]
-    claims = token_claims(_token_of(instance))
-    account = claims.uid if claims is not None else None
+    account = tokens[project.instance].status.user_id
     if account is None and config.display_token is not None:
         account = display_uid(config.display_token.get_secret_value())
     return LitmusLinks(base_url=instance.external_base_url, account_id=account, project_id=project.project_id)
-
-
-def _token_of(instance: Instance) -> str:
-    return instance.token.get_secret_value() if instance.token is not None else ""
 
 
 async def _retain_actions(acting: ActionService, retention: timedelta, clock: Clock) -> None:
@@ -423,8 +419,12 @@ async def _retain_actions(acting: ActionService, retention: timedelta, clock: Cl
         await asyncio.sleep(ACTIONS_PRUNE_SECONDS)
 
 
-def _instances_health(clients: Mapping[str, LitmusClient]) -> Mapping[str, InstanceHealth]:
+def _instances_health(stewards: Mapping[str, Steward]) -> Mapping[str, InstanceHealth]:
     return {
-        name: InstanceHealth(breaker=client.breaker.state.value, opened_at=client.breaker.opened_at)
-        for name, client in clients.items()
+        name: InstanceHealth(
+            breaker=steward.client.breaker.state.value,
+            opened_at=steward.client.breaker.opened_at,
+            token=steward.held.status,
+        )
+        for name, steward in stewards.items()
     }

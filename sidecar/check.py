@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 
-from sidecar.assembly import catalog_signer, open_backstage_catalog, open_client, utc_now
+from sidecar.assembly import catalog_signer, open_backstage_catalog, utc_now
 from sidecar.catalog import FileCatalog
 from sidecar.config import CatalogBackstage, Config, findings
 from sidecar.errors import UpstreamError
@@ -18,6 +18,7 @@ from sidecar.litmus.documents import SERVER_VERSION
 from sidecar.litmus.source import LitmusSource
 from sidecar.metrics import Metrics
 from sidecar.model import Catalog, Lane, ProjectRef
+from sidecar.stewardship import open_client
 from sidecar.tracing import tracing_problems
 
 _TIMEOUT_SECONDS = 15.0

@@ -99,7 +99,7 @@ class Metrics:
         )
         self.token_rotations = Counter(
             "litmus_sidecar_token_rotations",
-            "Attempts to take another token into use: created, adopted, read from a file, or the error's code.",
+            "Attempts to take another token into use: created, adopted, read (a file), or the error's code.",
             ["instance", "outcome"],
             registry=self.registry,
         )

@@ -4,13 +4,17 @@ from collections.abc import Mapping
 
 from sidecar.litmus.client import LitmusClient
 from sidecar.metrics import Reading
-from sidecar.ports import Catalogue, StoreHealth
+from sidecar.ports import Catalogue, StoreHealth, Tokens, TokenState
 from sidecar.replica import Replica
 from sidecar.web.answers import Answers
 
 
 def readings(
-    catalogue: Catalogue, replica: Replica, clients: Mapping[str, LitmusClient], store: StoreHealth
+    catalogue: Catalogue,
+    replica: Replica,
+    clients: Mapping[str, LitmusClient],
+    store: StoreHealth,
+    tokens: Mapping[str, Tokens],
 ) -> Mapping[str, Reading]:
     """Return the values that other parts keep, for a scrape."""
     stats = replica.stats
@@ -27,6 +31,7 @@ def readings(
             {(name,): float(client.breaker.state.value != "closed") for name, client in clients.items()},
             labels=("instance",),
         ),
+        **_token_readings(tokens),
         "litmus_sidecar_store_degraded": Reading(
             "1 while the database is away and the sidecar goes on in memory, else 0.",
             {(): float(store.state != "ok")},
@@ -62,5 +67,29 @@ def answer_readings(answers: Answers) -> Mapping[str, Reading]:
         ),
         "litmus_sidecar_answer_cache_misses": Reading(
             "Answers to GET that had to be made.", {(): answers.made}, counter=True
+        ),
+    }
+
+
+def _token_readings(tokens: Mapping[str, Tokens]) -> Mapping[str, Reading]:
+    statuses = {name: held.status for name, held in tokens.items()}
+    return {
+        "litmus_sidecar_token_state": Reading(
+            "1 for the state that an instance's token is in (good, unproven, rejected, missing), else 0.",
+            {
+                (name, state.value): float(status.state is state)
+                for name, status in statuses.items()
+                for state in TokenState
+            },
+            labels=("instance", "state"),
+        ),
+        "litmus_sidecar_token_expiry_timestamp_seconds": Reading(
+            "When an instance's token expires, Unix time; absent for one that never does.",
+            {
+                (name,): status.expires_at.timestamp()
+                for name, status in statuses.items()
+                if status.expires_at is not None
+            },
+            labels=("instance",),
         ),
     }

@@ -28,6 +28,8 @@ from sidecar.ports import (
     Snapshots,
     StoreHealth,
     Sync,
+    Tokens,
+    TokenStatus,
 )
 from sidecar.replica import Replica
 from sidecar.supervision import Supervisor
@@ -53,6 +55,7 @@ class InstanceHealth:
     breaker: str
     """``closed``, ``open`` or ``half_open``."""
     opened_at: datetime | None
+    token: TokenStatus
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -82,6 +85,8 @@ class Services:
     shares: Shares
     sessions: Sessions
     """Who is signed in with a Litmus account, for the pages alone."""
+    tokens: Mapping[str, Tokens]
+    """The API tokens of each instance's user, by instance."""
     pace: RequestPace
     metrics: Metrics
     tracer: Tracer

@@ -135,6 +135,19 @@ class SyncEngine:
         """See :meth:`ports.Sync.hurry`: the fast lane, whose news the history follows by itself."""
         await self._hurry(project, (Lane.FAST,), again=True)
 
+    async def retry_failed(self, instance: str) -> None:
+        """Ask again, at once, for what failed in an instance's projects: a new token may be let in."""
+        for project in self._projects:
+            snapshot = self._snapshots.get(project) if project.instance == instance else None
+            failed = {
+                LANE_OF_SECTION[section]
+                for section, freshness in (snapshot.freshness.items() if snapshot else ())
+                if freshness.error is not None
+            }
+            if failed:
+                history = {Lane.HISTORY} if self._has_history else set()
+                await self._hurry(project, failed | history, again=True)
+
     def drain(self) -> None:
         """End all waits, present and future, with :class:`DrainingError`."""
         self._draining = True

@@ -15,6 +15,7 @@ from prometheus_client.openmetrics.exposition import CONTENT_TYPE_LATEST as OPEN
 from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
 
 from sidecar.model import Section, Snapshot
+from sidecar.ports import TokenState, TokenStatus
 from sidecar.services import Services
 from sidecar.web.auth import reader_of
 from sidecar.web.exposition import END
@@ -97,6 +98,7 @@ async def _packed(chunks: Iterable[bytes]) -> AsyncIterator[bytes]:
     yield await asyncio.to_thread(compressor.flush)
 
 
+_NO_TOKEN: Final = frozenset({TokenState.REJECTED, TokenState.MISSING})
 _NO_STORE: Final = {"Cache-Control": "no-store"}
 _GZIP_LEVEL: Final = 1
 """A scrape is the same text over and over: the fastest makes it some twenty times smaller too."""
@@ -116,7 +118,10 @@ def _status(services: Services, projects: Mapping[str, Snapshot | None], now: da
             return "starting"
     is_degraded = (
         any(_errors(snapshot) for snapshot in projects.values())
-        or any(health.breaker != "closed" for health in services.instances().values())
+        or any(
+            health.breaker != "closed" or health.token.state in _NO_TOKEN or health.token.problem is not None
+            for health in services.instances().values()
+        )
         or services.catalogue.current.problems
         or services.store_health.state != "ok"
     )
@@ -127,7 +132,11 @@ def _detail(services: Services, projects: Mapping[str, Snapshot | None]) -> dict
     return {
         "startedAt": rfc3339(services.phase.started_at),
         "instances": {
-            name: {"breaker": health.breaker, "openedAt": rfc3339(health.opened_at)}
+            name: {
+                "breaker": health.breaker,
+                "openedAt": rfc3339(health.opened_at),
+                "token": _token(health.token),
+            }
             for name, health in services.instances().items()
         },
         "store": {
@@ -149,6 +158,19 @@ def _detail(services: Services, projects: Mapping[str, Snapshot | None]) -> dict
             }
             for name, snapshot in projects.items()
         },
+    }
+
+
+def _token(status: TokenStatus) -> dict[str, Any]:
+    return {
+        "source": status.source,
+        "state": status.state.value,
+        "id": status.token_id,
+        "username": status.username,
+        "accountRole": status.account_role,
+        "expiresAt": rfc3339(status.expires_at),
+        "changedAt": rfc3339(status.changed_at),
+        "problem": status.problem,
     }
 
 

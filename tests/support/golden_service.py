@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from datetime import datetime
 
+import msgspec
 from aiohttp import web
 
 from sidecar.actions import ActionService, Settings
@@ -18,10 +19,12 @@ from sidecar.insight.links import LitmusLinks
 from sidecar.metrics import Metrics
 from sidecar.model import (
     Catalog,
+    Content,
     Entity,
     Lane,
     ProjectRef,
     Run,
+    Schedule,
     Section,
     SectionResult,
     Snapshot,
@@ -36,7 +39,7 @@ from sidecar.store.memory_accounts import MemorySecrets, MemorySessions, MemoryS
 from sidecar.store.memory_actions import MemoryActions, MemoryAudit
 from sidecar.supervision import Supervisor
 from sidecar.tracing import NO_TRACER
-from tests.support.golden import Golden, golden
+from tests.support.golden import golden
 
 PROJECT = ProjectRef(instance="default", project_id="golden")
 ENTITY = Entity(
@@ -87,7 +90,10 @@ class NothingToSync:
 
 
 def golden_app(
-    *, entities: Collection[Entity] = (ENTITY, PART), more_runs: Collection[Run] = ()
+    *,
+    entities: Collection[Entity] = (ENTITY, PART),
+    more_runs: Collection[Run] = (),
+    schedules: Collection[Schedule] | None = None,
 ) -> web.Application:
     """Return the application, without tasks, with the golden runs (and others) in its history."""
     known = golden()
@@ -97,7 +103,10 @@ def golden_app(
         leases = MemoryLeases()
         snapshots, history = MemorySnapshots(leases), MemoryHistory(leases)
         await leases.plan([Job(project=PROJECT, lane=lane) for lane in Lane], known.now)
-        await _fill(leases, snapshots, history, known, more_runs)
+        content = msgspec.structs.replace(
+            known.content, schedules=None if schedules is None else tuple(schedules)
+        )
+        await _fill(leases, snapshots, history, content, more_runs)
         audit = MemoryAudit()
         acting = ActionService(
             actions=MemoryActions(audit, lambda: known.now),
@@ -129,6 +138,7 @@ def golden_app(
             signing=SigningKeys([], MemorySecrets()),
             shares=MemoryShares(),
             sessions=MemorySessions(),
+            tokens={},
             pace=RequestPace(person_per_minute=600, actions_per_minute=30, key_per_minute=None),
             metrics=Metrics("test"),
             tracer=NO_TRACER,
@@ -149,14 +159,15 @@ async def _fill(
     leases: MemoryLeases,
     snapshots: MemorySnapshots,
     history: MemoryHistory,
-    known: Golden,
+    content: Content,
     more_runs: Collection[Run],
 ) -> None:
+    known = golden()
     fast = await leases.take("default", [Lane.FAST], known.now)
     past = await leases.take("default", [Lane.HISTORY], known.now)
     assert fast is not None
     assert past is not None
-    await snapshots.merge(fast, [_section(section, known, known.now) for section in Section])
+    await snapshots.merge(fast, [_section(section, content, known.now) for section in Section])
     await history.record(
         past,
         HistoryChange(
@@ -167,6 +178,6 @@ async def _fill(
     )
 
 
-def _section(section: Section, known: Golden, now: datetime) -> SectionResult:
-    value = getattr(known.content, FIELD_OF_SECTION[section])
+def _section(section: Section, content: Content, now: datetime) -> SectionResult:
+    value = getattr(content, FIELD_OF_SECTION[section])
     return SectionResult(section=section, attempted_at=now, value=value)

@@ -1,0 +1,59 @@
+"""Whose turn it is to make an API token: two of one second would be the same string.
+
+Litmus puts nothing random into a token, so two made for one user within a
+second, with one lifetime, are equal, and removing one kills both.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
+from typing import Final
+from uuid import uuid4
+
+from sidecar.errors import StoreError, UpstreamBusyError, UpstreamTimeoutError
+from sidecar.ports import Locks
+
+SPACING: Final = timedelta(seconds=2)
+"""Between two creations for one user."""
+_HOLD: Final = timedelta(seconds=30)
+_WORK_SECONDS: Final = 25.0
+"""Longest that the holder of the turn may take; the right to it outlives that."""
+_LOOK_SECONDS: Final = 0.25
+
+
+class CreationTurns:
+    """Gives the turns of one instance; all replicas on one store share them."""
+
+    def __init__(self, locks: Locks, instance: str, *, spacing: timedelta = SPACING) -> None:
+        self._locks = locks
+        self._instance = instance
+        self._spacing = spacing
+
+    @asynccontextmanager
+    async def turn(self, user_id: str, *, patience: timedelta) -> AsyncIterator[None]:
+        """Hold the right to make a token for this user, waiting for it so long at most.
+
+        Raises:
+            StoreError: If the store is away: then nobody can tell who else is at it.
+            UpstreamError: If the turn did not come, or took too long.
+        """
+        right, holder = f"token of {user_id} in {self._instance}", uuid4().hex
+        await self._take(right, holder, patience)
+        try:
+            async with asyncio.timeout(_WORK_SECONDS):
+                yield
+        except TimeoutError as exc:
+            raise UpstreamTimeoutError("Litmus took too long to make a token.") from exc
+        finally:
+            # Not given back: it ends by itself when the next token cannot be equal any more.
+            with suppress(StoreError):
+                await self._locks.take(right, holder, self._spacing)
+
+    async def _take(self, right: str, holder: str, patience: timedelta) -> None:
+        loop = asyncio.get_running_loop()
+        until = loop.time() + patience.total_seconds()
+        while not await self._locks.take(right, holder, _HOLD):
+            if loop.time() >= until:
+                raise UpstreamBusyError("Another token of this user is being made; try again in a moment.")
+            await asyncio.sleep(_LOOK_SECONDS)

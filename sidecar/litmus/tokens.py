@@ -1,0 +1,118 @@
+"""The API tokens of one instance's user: list, make, revoke, and rotate the managed one."""
+
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from contextlib import suppress
+from datetime import timedelta
+from typing import Final
+
+from sidecar.errors import (
+    StoreError,
+    TokenInUseError,
+    TokenNotManagedError,
+    TokenRejectedError,
+    TokenUnknownError,
+)
+from sidecar.litmus.auth import ListedToken, LitmusAuth
+from sidecar.litmus.held_token import HeldToken
+from sidecar.litmus.token import LitmusToken
+from sidecar.litmus.token_making import CreationTurns
+from sidecar.ports import ApiToken, Clock, CreatedToken, TokenStatus, TokenUses
+
+_PATIENCE: Final = timedelta(seconds=30)
+_ALIVE: Final = timedelta(minutes=3)
+
+
+class InstanceTokens:
+    """Implements :class:`ports.Tokens`."""
+
+    def __init__(
+        self,
+        held: HeldToken,
+        auth: LitmusAuth,
+        turns: CreationTurns,
+        uses: TokenUses,
+        *,
+        clock: Clock,
+        rotate: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
+        """Take what it needs; without ``rotate`` the token is not managed."""
+        self._held = held
+        self._auth = auth
+        self._turns = turns
+        self._uses = uses
+        self._clock = clock
+        self._rotate = rotate
+
+    @property
+    def status(self) -> TokenStatus:
+        """See :class:`ports.Tokens`."""
+        return self._held.status
+
+    async def listed(self) -> Sequence[ApiToken]:
+        """See :class:`ports.Tokens`."""
+        rows = {row.token.id: self._api_token(row) for row in await self._rows()}
+        return sorted(
+            rows.values(),
+            key=lambda token: token.created_at.timestamp() if token.created_at is not None else 0.0,
+            reverse=True,
+        )
+
+    async def create(self, name: str, days: int) -> CreatedToken:
+        """See :class:`ports.Tokens`; also raises :class:`errors.StoreError` while the store is away."""
+        bearer, user_id = self._bearer()
+        async with self._turns.turn(user_id, patience=_PATIENCE):
+            made = await self._auth.create_token(bearer, user_id, name, days)
+        row = ListedToken(
+            token=made,
+            name=name,
+            created_at=self._clock(),
+            expires_at=made.claims.expires_at if made.claims is not None else None,
+        )
+        return CreatedToken(token=self._api_token(row), value=made.reveal())
+
+    async def revoke(self, token_id: str) -> None:
+        """See :class:`ports.Tokens`."""
+        found = next((row for row in await self._rows() if row.token.id == token_id), None)
+        if found is None:
+            raise TokenUnknownError("The user of this instance has no API token of this id.")
+        bearer, user_id = self._bearer()
+        if found.token == bearer or await self._used_elsewhere(token_id):
+            raise TokenInUseError(
+                "The sidecar itself asks Litmus with this token; give it another one first, "
+                "by rotating it where it is managed."
+            )
+        await self._auth.remove_token(bearer, user_id, found.token)
+
+    async def rotate(self) -> TokenStatus:
+        """See :class:`ports.Tokens`; also raises :class:`errors.StoreError` while the store is away."""
+        if self._rotate is None:
+            raise TokenNotManagedError(
+                f"The token of this instance comes from {self._held.source}; only one that the sidecar makes "
+                "itself, with credentials, can be rotated here."
+            )
+        await self._rotate()
+        return self._held.status
+
+    def _bearer(self) -> tuple[LitmusToken, str]:
+        token = self._held.current()
+        if token.claims is None or token.claims.uid is None:
+            raise TokenRejectedError("The configured token is no token of a Litmus user.")
+        return token, token.claims.uid
+
+    async def _rows(self) -> Sequence[ListedToken]:
+        return await self._auth.list_tokens(*self._bearer())
+
+    def _api_token(self, row: ListedToken) -> ApiToken:
+        return ApiToken(
+            id=row.token.id,
+            name=row.name,
+            created_at=row.created_at,
+            expires_at=row.expires_at,
+            in_use=row.token == self._held.token,
+        )
+
+    async def _used_elsewhere(self, token_id: str) -> bool:
+        users: Collection[str] = ()
+        with suppress(StoreError):  # Then our own use is all that is known.
+            users = await self._uses.replicas(self._held.instance, token_id, self._clock() - _ALIVE)
+        return bool(users)

@@ -1,0 +1,227 @@
+"""Ties each instance's client to its token and to whoever looks after that: fixed, in a file, or managed.
+
+The part of the composition root that is about tokens; also the way in for
+commands that ask Litmus without a running service.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Final
+from uuid import uuid4
+
+from sidecar.config import Config, Credentials, Instance
+from sidecar.errors import CredentialsRejectedError, StoreError, TokenRejectedError, UpstreamError
+from sidecar.litmus.auth import LitmusAuth
+from sidecar.litmus.client import LitmusClient, TokenWatch, open_litmus_client
+from sidecar.litmus.held_token import HeldToken
+from sidecar.litmus.managed import ManagedSettings, ManagedToken
+from sidecar.litmus.pace import OK
+from sidecar.litmus.proving import watch
+from sidecar.litmus.token import LitmusToken
+from sidecar.litmus.token_file import TokenFile
+from sidecar.litmus.token_making import CreationTurns
+from sidecar.litmus.tokens import InstanceTokens
+from sidecar.metrics import Metrics
+from sidecar.ports import Clock, Locks, TokenUses
+from sidecar.tracing import record
+
+BEGIN_SECONDS: Final = 5.0
+"""Longest that a start waits for a managed token."""
+TAKEN: Final = frozenset({"adopted", "created", "read"})
+"""Outcomes that mean a new token; all others are codes of errors."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Steward:
+    """One instance: how it is asked, and with which token."""
+
+    client: LitmusClient
+    held: HeldToken
+    tokens: InstanceTokens
+    tasks: Mapping[str, Callable[[], Coroutine[None, None, None]]]
+    """What has to run as long as the service, by name."""
+    look: Callable[[], Awaitable[object]]
+    """Look after the token once, so that there is one from the start if there can be."""
+
+    async def begin(self) -> None:
+        """Look after the token for the first time; a Litmus that is away does not hold up the start."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(BEGIN_SECONDS):
+                await self.look()
+
+
+def new_replica() -> str:
+    """Return a name for this process among the replicas."""
+    return uuid4().hex
+
+
+@asynccontextmanager
+async def open_steward(
+    config: Config,
+    instance: Instance,
+    metrics: Metrics,
+    *,
+    locks: Locks,
+    uses: TokenUses,
+    replica: str,
+    clock: Clock,
+    on_new_token: Callable[[], Awaitable[None]],
+) -> AsyncIterator[Steward]:
+    """Open one instance; nothing is asked yet, and nothing followed.
+
+    Args:
+        config: The whole, for the pace.
+        instance: The instance.
+        metrics: Counted into.
+        locks: Keep replicas from making tokens at the same time.
+        uses: Tell replicas of each other's tokens.
+        replica: Name of this process.
+        clock: The time.
+        on_new_token: Called when another token was taken into use.
+
+    Raises:
+        ConfigError: If a file that the configuration names cannot be used.
+    """
+    held = HeldToken(instance.name, _source(instance), clock, _configured(instance))
+
+    async def switched(outcome: str) -> None:
+        metrics.token_rotations.labels(instance.name, outcome).inc()
+        if outcome in TAKEN:
+            await on_new_token()
+
+    async with _open(config, instance, metrics, held.current, held) as client:
+        auth = LitmusAuth(client)
+        turns = CreationTurns(locks, instance.name)
+        tasks: dict[str, Callable[[], Coroutine[None, None, None]]] = {
+            f"token of {instance.name}": partial(watch, auth, held)
+        }
+        look: Callable[[], Awaitable[object]] = _nothing
+        rotate = None
+        if instance.credentials is not None:
+            managed = ManagedToken(
+                held,
+                auth,
+                turns,
+                uses,
+                replica=replica,
+                settings=_managed_settings(instance.credentials),
+                password=partial(read_password, instance.credentials),
+                on_switch=switched,
+                clock=clock,
+            )
+            look, rotate = managed.tend, managed.rotate
+            tasks[f"managed token of {instance.name}"] = managed.follow
+        elif instance.token_file is not None:
+            file = TokenFile(Path(instance.token_file), held, auth, on_switch=switched)
+            tasks[f"token file of {instance.name}"] = file.follow
+        tokens = InstanceTokens(held, auth, turns, uses, clock=clock, rotate=rotate)
+        try:
+            yield Steward(client=client, held=held, tokens=tokens, tasks=tasks, look=look)
+        finally:
+            # While the store is away the others wait for us a few minutes, no more.
+            with suppress(StoreError):
+                await uses.forget(replica)
+
+
+@asynccontextmanager
+async def open_client(config: Config, instance: Instance, metrics: Metrics) -> AsyncIterator[LitmusClient]:
+    """Open the client of one instance for a short while; with credentials, signed in for that time alone.
+
+    If signing in fails, every request with a token raises what it failed with.
+    """
+    token = _configured(instance)
+    failure: UpstreamError = TokenRejectedError("There is no token for this Litmus.")
+
+    def current() -> LitmusToken:
+        if token is None:
+            raise failure
+        return token
+
+    async with _open(config, instance, metrics, current, None) as client:
+        if instance.credentials is None:
+            yield client
+            return
+        auth = LitmusAuth(client)
+        try:
+            signed_in = await auth.login(
+                instance.credentials.username, await read_password(instance.credentials)
+            )
+        except UpstreamError as exc:
+            failure = exc
+            yield client
+            return
+        token = signed_in.token
+        try:
+            yield client
+        finally:
+            with suppress(UpstreamError):
+                await auth.logout(signed_in.token)
+
+
+async def read_password(credentials: Credentials) -> str:
+    """Return the password of now; a file of it is read again, for it may have been changed.
+
+    Raises:
+        CredentialsRejectedError: If the file cannot be read.
+    """
+    if credentials.password_file is None:
+        return credentials.password.get_secret_value()
+    try:
+        text = await asyncio.to_thread(Path(credentials.password_file).read_text, "utf-8-sig")
+    except (OSError, UnicodeDecodeError):
+        # Not chained: a decoder's words can hold what it could not decode.
+        raise CredentialsRejectedError("passwordFile cannot be read; nobody was signed in.") from None
+    return text.rstrip("\r\n")
+
+
+def _open(
+    config: Config,
+    instance: Instance,
+    metrics: Metrics,
+    token: Callable[[], LitmusToken],
+    token_watch: TokenWatch | None,
+) -> AbstractAsyncContextManager[LitmusClient]:
+    def observe(operation: str, code: str, seconds: float) -> None:
+        metrics.upstream_requests.labels(instance.name, operation, code).inc()
+        metrics.upstream_seconds.labels(instance.name, operation).observe(seconds)
+        described = {"litmus.instance": instance.name, "litmus.operation": operation, "sidecar.outcome": code}
+        record("ask Litmus", seconds, described, failure=None if code == OK else code)
+
+    return open_litmus_client(
+        base_url=instance.base_url,
+        token=token,
+        watch=token_watch,
+        host_header=instance.host_header,
+        ca_file=instance.ca_file,
+        max_in_flight=config.sync.max_in_flight,
+        max_requests_per_second=config.sync.max_requests_per_second,
+        # When Litmus is back, everything is to be fresh within an interval.
+        longest_pause_seconds=config.sync.interval.total_seconds() / 2,
+        observe=observe,
+    )
+
+
+def _source(instance: Instance) -> str:
+    if instance.credentials is not None:
+        return "credentials"
+    return "token" if instance.token_file is None else "tokenFile"
+
+
+def _configured(instance: Instance) -> LitmusToken | None:
+    return LitmusToken(instance.token.get_secret_value()) if instance.token is not None else None
+
+
+def _managed_settings(credentials: Credentials) -> ManagedSettings:
+    return ManagedSettings(
+        username=credentials.username,
+        token_name=credentials.token_name,
+        token_days=credentials.token_days,
+    )
+
+
+async def _nothing() -> None:
+    """Leave the token as it is."""
