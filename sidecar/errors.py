@@ -331,6 +331,27 @@ class ActionNotDoneError(UpstreamError):
     code = "action_not_done"
 
 
+class ShareInvalidError(SidecarError):
+    """The address of a shared picture was not signed here, or for another picture."""
+
+    code = "share_invalid"
+    status = 403
+
+
+class ShareExpiredError(SidecarError):
+    """The address of a shared picture held once."""
+
+    code = "share_expired"
+    status = 410
+
+
+class ShareRevokedError(SidecarError):
+    """Somebody revoked the address of a shared picture before its time."""
+
+    code = "share_revoked"
+    status = 410
+
+
 class TokenUnknownError(SidecarError):
     """The user of the instance has no API token of this id."""
 

@@ -19,6 +19,7 @@ from sidecar.model import Principal
 from sidecar.services import Services
 from sidecar.web.caller import Caller
 from sidecar.web.keys import CALLER, ROUTES, SERVICES
+from sidecar.web.pictures import caller_by_share, has_share
 
 KEY_HEADER: Final = "X-Litmus-Sidecar-Key"
 ALL_SCOPES: Final = frozenset({"read", "run", "metrics", "admin"})
@@ -85,6 +86,9 @@ async def authorize(request: web.Request) -> None:
     route = request.app[ROUTES].get(name)
     scope = route.scope if route is not None else "admin"
     if scope is None or (name == "metrics" and services.config.metrics.public):
+        return
+    if has_share(request):
+        request[CALLER] = await caller_by_share(request, services)
         return
     caller = await identify(request, services)
     request[CALLER] = caller

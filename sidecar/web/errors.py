@@ -20,6 +20,7 @@ from sidecar.errors import (
 )
 from sidecar.web.keys import OUTCOME, REQUEST_ID
 from sidecar.web.pages.errors import is_page, page_error
+from sidecar.web.pictures import has_share, picture_error
 
 QUERY_PATH: Final = "/api/query"
 
@@ -49,6 +50,8 @@ async def answer_for(request: web.Request, error: Exception) -> web.Response:
         headers["WWW-Authenticate"] = "Bearer"
     if request.path == QUERY_PATH:
         response = _graphql(request, known)
+    elif has_share(request):
+        response = await picture_error(request, known)
     elif is_page(request):
         response = await page_error(request, known)
     else:

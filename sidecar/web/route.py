@@ -36,5 +36,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     answer: Any = None
     """Type of the JSON answer, for the documentation; ``None``: it is not JSON of ours."""
     content_types: tuple[str, ...] = ("application/json",)
+    picture: str | None = None
+    """Picture that a signed address shows here without any other credential; ``None``: none does."""
     errors: tuple[int, ...] = ()
     """Statuses of problem documents beside those that every private route may answer (401, 403, 429)."""

@@ -27,7 +27,8 @@ from sidecar.web.auth import ANY_SCOPE
 from sidecar.web.errors import QUERY_PATH
 from sidecar.web.pages.routes import PAGE_ROUTES
 from sidecar.web.pages.words import FILTERS
-from sidecar.web.paging import DEFAULT_LIMIT, MAX_LIMIT
+from sidecar.web.paging import CURSOR, LIMIT
+from sidecar.web.picture_routes import PICTURE_ROUTES
 from sidecar.web.route import Parameter, Route
 from sidecar.web.shapes.actions import ActionShape, AuditShape, BegunShape
 from sidecar.web.shapes.content import ContentShape
@@ -48,14 +49,6 @@ _INSTANCE: Final = "/api/v1/instances/{instance}"
 _TEXT: Final[dict[str, Any]] = {"type": "string"}
 _TIME: Final[dict[str, Any]] = {"type": "string", "format": "date-time"}
 
-_LIMIT: Final = Parameter(
-    name="limit",
-    description="How many rows at most.",
-    schema={"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT},
-)
-_CURSOR: Final = Parameter(
-    name="cursor", description="The `nextCursor` of the page before; opaque.", schema=_TEXT
-)
 _OWNER: Final = Parameter(
     name="owner",
     description="Only entities of this owner: a full reference such as `group:default/team-a`.",
@@ -125,7 +118,7 @@ ROUTES: Final = (
         handler=api_entities.entities,
         scope="read",
         summary="Entities that name a Litmus project.",
-        parameters=(_OWNER, _LIMIT, _CURSOR),
+        parameters=(_OWNER, LIMIT, CURSOR),
         answer=EntityListShape,
         errors=(400,),
     ),
@@ -172,8 +165,8 @@ ROUTES: Final = (
                 description="JSON in pages, or CSV whole.",
                 schema={"type": "string", "enum": ["json", "csv"], "default": "json"},
             ),
-            _LIMIT,
-            _CURSOR,
+            LIMIT,
+            CURSOR,
         ),
         answer=RunListShape,
         content_types=("application/json", "text/csv"),
@@ -194,8 +187,8 @@ ROUTES: Final = (
             ),
             *_WINDOW,
             _OWNER,
-            _LIMIT,
-            _CURSOR,
+            LIMIT,
+            CURSOR,
         ),
         answer=PortfolioShape,
         errors=(400,),
@@ -207,7 +200,7 @@ ROUTES: Final = (
         handler=api_groups.attention_view,
         scope="read",
         summary="What somebody should look at, most urgent first.",
-        parameters=(_OWNER, _LIMIT, _CURSOR),
+        parameters=(_OWNER, LIMIT, CURSOR),
         answer=AttentionListShape,
         errors=(400,),
     ),
@@ -218,7 +211,7 @@ ROUTES: Final = (
         handler=api_groups.now_view,
         scope="read",
         summary="What runs or waits now, longest first.",
-        parameters=(_OWNER, _LIMIT, _CURSOR),
+        parameters=(_OWNER, LIMIT, CURSOR),
         answer=NowShape,
         errors=(400,),
     ),
@@ -276,8 +269,8 @@ ROUTES: Final = (
             ),
             Parameter(name="since", description="At or after.", schema=_TIME),
             Parameter(name="until", description="Before.", schema=_TIME),
-            _LIMIT,
-            _CURSOR,
+            LIMIT,
+            CURSOR,
         ),
         answer=AuditShape,
         errors=(400,),
@@ -362,6 +355,7 @@ ROUTES: Final = (
         content_types=("text/css",),
     ),
     *PAGE_ROUTES,
+    *PICTURE_ROUTES,
 )
 
 

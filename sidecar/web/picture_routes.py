@@ -1,0 +1,99 @@
+"""Routes of pictures and of their signed addresses; what :mod:`sidecar.web.routes` is for the rest."""
+
+from typing import Any, Final
+
+from sidecar.insight.windows import DEFAULT_WINDOW, WINDOWS
+from sidecar.web import api_shares, pictures
+from sidecar.web.auth import ANY_SCOPE
+from sidecar.web.pages.frame import PAGES
+from sidecar.web.paging import CURSOR, LIMIT
+from sidecar.web.route import Parameter, Route
+from sidecar.web.shapes.shares import CreatedShareShape, ShareBody, ShareListShape
+from sidecar.web.sharing import LONGEST_LABEL, PARAMETER, WINDOWED, Picture
+
+_PICTURES: Final = f"{PAGES}/entities/{{kind}}/{{namespace}}/{{name}}"
+_SHARES: Final = "/api/v1/entities/{kind}/{namespace}/{name}/share"
+_TEXT: Final[dict[str, Any]] = {"type": "string"}
+
+_SHARE: Final = Parameter(name=PARAMETER, description="Signature of a shared address.", schema=_TEXT)
+_WINDOW: Final = (
+    Parameter(
+        name="window",
+        description="The time that figures are about, ending now.",
+        schema={"type": "string", "enum": list(WINDOWS), "default": DEFAULT_WINDOW},
+    ),
+)
+_ZONE: Final = Parameter(
+    name="tz",
+    description="IANA time zone of times and of the trend's buckets.",
+    schema={"type": "string", "default": "UTC"},
+)
+_LABEL: Final = (
+    Parameter(
+        name="label",
+        description="What stands on the left of a badge.",
+        schema={"type": "string", "minLength": 1, "maxLength": LONGEST_LABEL},
+    ),
+)
+
+PICTURE_ROUTES: Final = (
+    *(
+        Route(
+            method="GET",
+            path=f"{_PICTURES}/{picture}.svg",
+            name=f"picture_{picture}",
+            handler=handler,
+            scope="read",
+            summary=summary,
+            parameters=(
+                *(_WINDOW if picture in WINDOWED else ()),
+                *(_LABEL if picture is Picture.BADGE else ()),
+                _ZONE,
+                _SHARE,
+            ),
+            content_types=("image/svg+xml",),
+            picture=picture.value,
+            errors=(400, 404, 410),
+        )
+        for picture, handler, summary in (
+            (Picture.SCORE, pictures.score, "The score now as a gauge."),
+            (Picture.TREND, pictures.trend, "Score and runs over a window, bucket by bucket."),
+            (Picture.RUNS, pictures.runs, "A window's runs by outcome."),
+            (Picture.BADGE, pictures.badge, "The score now as a badge, for READMEs."),
+        )
+    ),
+    Route(
+        method="POST",
+        path=_SHARES,
+        name="share_create",
+        handler=api_shares.share,
+        scope=ANY_SCOPE,
+        summary="Sign an address that shows one picture to everybody; for owners and admins.",
+        body=ShareBody,
+        status=201,
+        answer=CreatedShareShape,
+        errors=(400, 404, 413, 415),
+    ),
+    Route(
+        method="GET",
+        path=_SHARES,
+        name="shares",
+        handler=api_shares.shares,
+        scope=ANY_SCOPE,
+        summary="The entity's signed addresses, newest first, without the addresses themselves.",
+        parameters=(LIMIT, CURSOR),
+        answer=ShareListShape,
+        errors=(400, 404),
+    ),
+    Route(
+        method="DELETE",
+        path=f"{_SHARES}/{{id}}",
+        name="share_revoke",
+        handler=api_shares.revoke,
+        scope=ANY_SCOPE,
+        summary="Revoke a signed address for good; sent as `application/json`, without a body.",
+        status=204,
+        content_types=(),
+        errors=(404, 415),
+    ),
+)
