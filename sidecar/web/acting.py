@@ -3,6 +3,7 @@
 Reading only: rights and everything else are the business of ``actions``.
 """
 
+from collections.abc import Mapping
 from typing import TypeVar
 
 import msgspec
@@ -64,6 +65,19 @@ def asked_by_body(kind: ActionKind, entity: Entity, experiment_id: str, body: by
             return msgspec.structs.replace(asked, run_id=_decode(body or b"{}", StopBody).run_id)
         case ActionKind.SCHEDULE:
             return msgspec.structs.replace(asked, suspended=_decode(body, ScheduleBody).suspended)
+
+
+def asked_by_form(kind: ActionKind, entity: Entity, experiment_id: str, fields: Mapping[str, str]) -> Asked:
+    """Return the action that a form of the pages asks for; fields may be left out as in a body."""
+    return Asked(
+        kind=kind,
+        project=entity.project,
+        experiment_id=experiment_id,
+        entity=entity,
+        run_id=fields.get("runID"),
+        force=fields.get("force") == "true",
+        suspended={"true": True, "false": False}.get(fields.get("suspended", "")),
+    )
 
 
 def asked_by_mutation(mutation: MutationRequest, project: ProjectRef) -> Asked:

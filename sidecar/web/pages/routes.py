@@ -5,11 +5,31 @@ from typing import Any, Final
 from sidecar.insight.rollup import Grouping
 from sidecar.insight.windows import DEFAULT_WINDOW, WINDOWS
 from sidecar.web import assets
-from sidecar.web.pages import portfolio
+from sidecar.web.auth import ANY_SCOPE
+from sidecar.web.pages import entity, entity_forms, portfolio, runs
 from sidecar.web.pages.frame import PAGES
 from sidecar.web.route import Parameter, Route
 
+_ENTITY: Final = f"{PAGES}/entities/{{kind}}/{{namespace}}/{{name}}"
 _TEXT: Final[dict[str, Any]] = {"type": "string"}
+_WINDOW: Final = (
+    Parameter(
+        name="window",
+        description="The time that figures are about, ending now.",
+        schema={"type": "string", "enum": list(WINDOWS), "default": DEFAULT_WINDOW},
+    ),
+    Parameter(name="since", description="Beginning of a window of your own.", schema=_TEXT),
+    Parameter(name="until", description="Its end; now if it is not given.", schema=_TEXT),
+    Parameter(name="tz", description="IANA time zone of the trend's calendar.", schema=_TEXT),
+)
+_RUNS: Final = (
+    Parameter(name="outcome", description="Only these outcomes, separated by commas.", schema=_TEXT),
+    Parameter(name="phase", description="Only this phase, as Litmus writes it.", schema=_TEXT),
+    Parameter(name="experiment", description="Only the experiment of this id.", schema=_TEXT),
+    Parameter(name="since", description="From this instant or day on.", schema=_TEXT),
+    Parameter(name="until", description="Before this instant, or to the end of this day.", schema=_TEXT),
+    Parameter(name="tz", description="IANA time zone of those days.", schema=_TEXT),
+)
 
 PAGE_ROUTES: Final = (
     Route(
@@ -35,6 +55,82 @@ PAGE_ROUTES: Final = (
         ),
         content_types=("text/html",),
         errors=(400,),
+    ),
+    Route(
+        method="GET",
+        path=_ENTITY,
+        name="entity_page",
+        handler=entity.entity_page,
+        scope="read",
+        summary="An entity: its card, what runs, experiments with their last runs, where they run.",
+        parameters=(
+            *_WINDOW,
+            Parameter(name="q", description="Only experiments whose name contains this.", schema=_TEXT),
+            Parameter(name="outcome", description="Only with this outcome of the last run.", schema=_TEXT),
+            Parameter(name="infra", description="Only on the infrastructure of this id.", schema=_TEXT),
+            Parameter(name="from", description="How many experiments to pass over.", schema=_TEXT),
+            Parameter(name="action", description="Id of an action to tell about.", schema=_TEXT),
+        ),
+        content_types=("text/html",),
+        errors=(400, 404),
+    ),
+    Route(
+        method="GET",
+        path=f"{_ENTITY}/report",
+        name="report_page",
+        handler=entity.report_page,
+        scope="read",
+        summary="The same for managers, on one page to print.",
+        parameters=_WINDOW,
+        content_types=("text/html",),
+        errors=(400, 404),
+    ),
+    Route(
+        method="GET",
+        path=f"{_ENTITY}/runs",
+        name="runs_page",
+        handler=runs.runs_page,
+        scope="read",
+        summary="Run history, newest first, with filters.",
+        parameters=(
+            *_RUNS,
+            Parameter(name="cursor", description="Where the page begins; opaque.", schema=_TEXT),
+        ),
+        content_types=("text/html",),
+        errors=(400, 404),
+    ),
+    Route(
+        method="GET",
+        path=f"{_ENTITY}/runs.csv",
+        name="runs_csv",
+        handler=runs.runs_csv,
+        scope="read",
+        summary="Every run that the filters leave, as CSV.",
+        parameters=_RUNS,
+        content_types=("text/csv",),
+        errors=(400, 404),
+    ),
+    *(
+        Route(
+            method="POST",
+            path=f"{_ENTITY}/experiments/{{id}}/{kind}",
+            name=f"form_{kind}",
+            handler=handler,
+            scope=ANY_SCOPE,
+            summary=summary,
+            status=303,
+            content_types=(),
+            errors=(400, 404, 409, 410, 413, 415, 502),
+        )
+        for kind, handler, summary in (
+            ("run", entity_forms.run_form, "Form of the entity page: run an experiment."),
+            ("stop", entity_forms.stop_form, "Form of the entity page: stop its unfinished runs."),
+            (
+                "schedule",
+                entity_forms.schedule_form,
+                "Form of the entity page: suspend or resume it.",
+            ),
+        )
     ),
     Route(
         method="GET",

@@ -6,6 +6,8 @@ from typing import Any, Final
 
 from markupsafe import Markup
 
+from sidecar.web.charts.words import clean
+
 NO_SCORE: Final = "no score"
 
 
@@ -42,6 +44,14 @@ def when(instant: str | datetime | None, relative: bool = False) -> Markup | str
     )
 
 
+def foreign(text: str) -> Markup:
+    """Return a text of Litmus or the catalog, kept apart so that its direction does not turn ours.
+
+    A ``bdi`` finds its direction by itself; no attribute has to say so.
+    """
+    return Markup("<bdi>{}</bdi>").format(clean(text))
+
+
 def entity_path(ref: str) -> str:
     """Return the address of an entity's page, from its full reference."""
     kind, _, rest = ref.partition(":")
@@ -60,6 +70,8 @@ FILTERS: Final[Mapping[str, Callable[..., Any]]] = {
     "points": points,
     "number": number,
     "when": when,
+    "clean": clean,
+    "foreign": foreign,
     "entity_path": entity_path,
     "entity_name": entity_name,
 }

@@ -35,6 +35,12 @@
       || (selection && !selection.isCollapsed && part.contains(selection.anchorNode));
   }
 
+  function filter(input) {
+    const wanted = input.value.trim().toLowerCase();
+    const rows = document.querySelectorAll(`#${CSS.escape(input.dataset.filters)} [data-text]`);
+    for (const row of rows) row.hidden = !row.dataset.text.toLowerCase().includes(wanted);
+  }
+
   let taken = "";
 
   function take(html, evenBusy) {
@@ -53,6 +59,7 @@
       if (!evenBusy) for (const id of open) copy.querySelector(`#${CSS.escape(id)}`)?.setAttribute("open", "");
       part.replaceWith(copy);
     }
+    for (const input of document.querySelectorAll("input[data-filters]")) if (input.value !== input.defaultValue) filter(input);
     document.title = fresh.title || document.title;
     showTimes(document);
   }
@@ -99,7 +106,8 @@
         said.className = words.className;
         said.textContent = words.textContent.trim();
         said.hidden = false;
-        said.scrollIntoView({ block: "nearest" });
+        // The button that was pressed is about to go; what became of it is where to read on.
+        said.focus();
       }
     } catch {
       if (said) {
@@ -123,10 +131,7 @@
     if (event.target.matches("form.filter[data-auto] select")) event.target.form.requestSubmit();
   });
   document.addEventListener("input", (event) => {
-    if (!event.target.matches("input[data-filters]")) return;
-    const wanted = event.target.value.trim().toLowerCase();
-    const rows = document.querySelectorAll(`#${CSS.escape(event.target.dataset.filters)} [data-text]`);
-    for (const row of rows) row.hidden = !row.dataset.text.toLowerCase().includes(wanted);
+    if (event.target.matches("input[data-filters]")) filter(event.target);
   });
   document.addEventListener("click", (event) => {
     const button = event.target.closest("[data-copy]");

@@ -1,0 +1,76 @@
+"""What is wrong with the data of a page and what to do about it, in words; pure.
+
+The sentences of errors say what happened. Here is only who can do what next.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+import msgspec
+
+from sidecar.model import Section
+from sidecar.web.shapes.common import SectionShape
+
+_SECTION_WORDS: Final[Mapping[str, str]] = {
+    Section.EXPERIMENTS: "experiments",
+    Section.SCHEDULES: "schedules",
+    Section.RUN_STATS: "run counters",
+    Section.INFRASTRUCTURES: "infrastructures",
+    Section.ENVIRONMENTS: "environments",
+    Section.HUBS: "ChaosHubs",
+    Section.GITOPS: "GitOps",
+}
+_TRIED_AGAIN: Final = "It is tried again by itself."
+_NO_ACCESS: Final = "An administrator of the sidecar has to give it a token that Litmus accepts."
+_ADVICE: Final[Mapping[str, str]] = {
+    "upstream_denied": (
+        "Litmus does not tell an unknown project from one that the token may not read. See that the "
+        "annotation litmuschaos.io/project-id has the id that stands in the address of the project's pages "
+        "in Litmus, and that the user of the sidecar's token was invited to the project; the role Viewer "
+        "is enough to read."
+    ),
+    "token_rejected": _NO_ACCESS,
+    "token_revoked": _NO_ACCESS,
+    "credentials_rejected": "An administrator of the sidecar has to correct user name and password.",
+    "upstream_unavailable": _TRIED_AGAIN,
+    "upstream_timeout": _TRIED_AGAIN,
+    "upstream_paused": f"{_TRIED_AGAIN} After many failures the sidecar pauses to spare Litmus.",
+    "upstream_busy": _TRIED_AGAIN,
+    "upstream_overloaded": f"{_TRIED_AGAIN} Smaller pages are asked for then.",
+    "upstream_protocol": "An administrator of the sidecar should see that baseUrl is the address of Litmus.",
+    "upstream_unsupported": "This needs a newer Litmus.",
+    "upstream_host_refused": (
+        "An administrator of the sidecar has to set hostHeader to a name that Litmus's ALLOWED_ORIGINS has."
+    ),
+}
+
+
+class Trouble(msgspec.Struct, frozen=True, kw_only=True):
+    """Parts of a project whose last reading failed for the same reason."""
+
+    parts: tuple[str, ...]
+    """In words."""
+    as_of: str | None
+    """When what is shown of them was read, the oldest; ``None``: never, so nothing is shown."""
+    sentence: str
+    code: str
+    advice: str
+
+
+def troubles(sections: Mapping[str, SectionShape]) -> tuple[Trouble, ...]:
+    """Return what the sections suffer from, each reason once, parts without any data first."""
+    found: dict[tuple[bool, str, str], list[tuple[str, str | None]]] = {}
+    for section, shape in sections.items():
+        if shape.error is not None:
+            reason = (shape.as_of is not None, shape.error.code, shape.error.message)
+            found.setdefault(reason, []).append((section, shape.as_of))
+    return tuple(
+        Trouble(
+            parts=tuple(_SECTION_WORDS.get(section, section) for section, _ in members),
+            as_of=min((as_of for _, as_of in members if as_of is not None), default=None),
+            sentence=message,
+            code=code,
+            advice=_ADVICE.get(code, _TRIED_AGAIN),
+        )
+        for (_, code, message), members in sorted(found.items())
+    )

@@ -1,0 +1,247 @@
+"""The page of an entity and its report, from the very shapes of ``/overview`` and ``/content``."""
+
+from collections.abc import Hashable
+from typing import Any, Final
+from urllib.parse import urlencode
+
+from aiohttp import web
+
+from sidecar.action_model import Action
+from sidecar.errors import BadRequestError, SidecarError
+from sidecar.insight.instants import earliest, next_window_change
+from sidecar.insight.narrowing import narrow_content, narrow_runs
+from sidecar.insight.windows import WINDOWS, Window
+from sidecar.model import Content, Experiment
+from sidecar.policy import Asked, is_production
+from sidecar.policy import Caller as ActingCaller
+from sidecar.portfolio import Part, needs_attention
+from sidecar.services import Services
+from sidecar.web.acting import acting_caller
+from sidecar.web.api_entities import content_changes, read_content, read_overview
+from sidecar.web.api_groups import attention_shapes, thresholds
+from sidecar.web.charts import overview_charts
+from sidecar.web.keys import CALLER, SERVICES
+from sidecar.web.pages.advice import troubles
+from sidecar.web.pages.experiments import AT_ONCE, ExperimentTable, Wanted, experiment_table
+from sidecar.web.pages.frame import Page, kept_page, viewer_of
+from sidecar.web.pages.words import entity_path
+from sidecar.web.paging import single
+from sidecar.web.reading import EntityReading, read_entity, read_window
+from sidecar.web.shapes.content import CONTENT_SECTIONS, ContentShape
+from sidecar.web.shapes.overview import OVERVIEW_SECTIONS
+from sidecar.web.shapes.worst import worst_shapes
+
+SECTIONS: Final = tuple(dict.fromkeys((*OVERVIEW_SECTIONS, *CONTENT_SECTIONS)))
+REFRESH_SECONDS: Final = 10
+WORST: Final = 8
+FOUND: Final = 8
+"""Rows of what needs attention in the report; the API has all."""
+_LONGEST_NAME: Final = 300
+_MOST_DIGITS: Final = 6
+_WINDOW_WORDS: Final = {
+    "24h": "24 hours",
+    "7d": "7 days",
+    "30d": "30 days",
+    "90d": "90 days",
+    "12mo": "12 months",
+}
+
+
+async def entity_page(request: web.Request) -> web.Response:
+    """Give the page of an entity: the card, what runs, every experiment, where they run."""
+    services = request.app[SERVICES]
+    wanted = _wanted(request)
+    reading, window = await _read(request, services)
+    viewer = await viewer_of(request)
+    acting = await acting_caller(services, request[CALLER], reading.entity.project)
+    action = await _action(request, services, acting, reading)
+
+    async def make() -> Page:
+        context = await _context(request, services, reading, window)
+        content: ContentShape = context["content"]
+        table = _table(services, reading, content, wanted, acting=acting, zone=window.zone)
+        context |= {
+            "refresh_seconds": REFRESH_SECONDS,
+            "table": table,
+            "windows": _windows(request, window),
+            "kept_fields": [(name, value) for name, value in _kept(request).items() if value],
+            "pages": _pages(request, table),
+            "action": action,
+            "action_name": _name(content, action.experiment_id) if action else "",
+        }
+        return _page("pages/entity.html", context, reading, window)
+
+    key = (_version(services, reading), acting, _fingerprint(action))
+    return await kept_page(request, viewer, key, make)
+
+
+async def report_page(request: web.Request) -> web.Response:
+    """Give the report of an entity, made to be printed on one page."""
+    services = request.app[SERVICES]
+    reading, window = await _read(request, services)
+    viewer = await viewer_of(request)
+
+    async def make() -> Page:
+        part = Part(
+            project=reading.entity.project,
+            entities=(reading.entity,),
+            snapshot=reading.snapshot,
+            digest=reading.digest,
+        )
+        found = needs_attention([part], thresholds(services), reading.now)
+        context = await _context(request, services, reading, window)
+        context |= {
+            "windows": _windows(request, window),
+            "attention": attention_shapes(services, found[:FOUND]),
+            "more_attention": max(0, len(found) - FOUND),
+            "worst": worst_shapes(part.runs, reading.links)[:WORST],
+        }
+        return _page("pages/report.html", context, reading, window)
+
+    return await kept_page(request, viewer, _version(services, reading), make)
+
+
+async def _read(request: web.Request, services: Services) -> tuple[EntityReading, Window]:
+    read_window(request, services.clock())
+    reading = await read_entity(request, services, SECTIONS)
+    return reading, read_window(request, reading.now)
+
+
+async def _context(
+    request: web.Request, services: Services, reading: EntityReading, window: Window
+) -> dict[str, Any]:
+    """Return what page and report both show."""
+    overview = await read_overview(services, reading, window)
+    content = read_content(services, reading)
+    entity = reading.entity
+    path = entity_path(entity.ref)
+    return {
+        "title": entity.title or entity.ref.rpartition("/")[2],
+        "entity": entity,
+        "path": path,
+        "kept": _query(_kept(request)),
+        "overview": overview,
+        "content": content,
+        "charts_of": overview_charts(overview),
+        "troubles": troubles(overview.sections | content.sections),
+        "links": reading.links,
+        "litmus_version": services.litmus_version(entity.project.instance),
+        "any_run": bool(narrow_runs(reading.digest.runs, [entity]).created_at_ms),
+        "now": reading.now,
+    }
+
+
+def _page(template: str, context: dict[str, Any], reading: EntityReading, window: Window) -> Page:
+    changes = (next_window_change(window, reading.digest.runs, reading.now), content_changes(reading))
+    until = earliest(reading.now, changes)
+    return Page(template=template, context=context, as_of=reading.age.as_of, until=until)
+
+
+def _table(
+    services: Services,
+    reading: EntityReading,
+    content: ContentShape,
+    wanted: Wanted,
+    *,
+    acting: ActingCaller,
+    zone: str,
+) -> ExperimentTable:
+    known = reading.snapshot.content if reading.snapshot else Content()
+
+    def refusal(asked: Asked, experiment: Experiment) -> SidecarError | None:
+        return services.actions.refusal(acting, asked, experiment, known)
+
+    return experiment_table(
+        entity=reading.entity,
+        experiments=narrow_content(known, reading.entity).experiments or (),
+        content=content,
+        links=reading.links,
+        wanted=wanted,
+        zone=zone,
+        refusal=refusal,
+        is_production=lambda experiment: is_production(experiment, known),
+    )
+
+
+async def _action(
+    request: web.Request, services: Services, acting: ActingCaller, reading: EntityReading
+) -> Action | None:
+    """Return the action that the address asks about, if it is the viewer's to see and of this project."""
+    action_id = single(request, "action")
+    action = await services.actions.look(acting, action_id) if action_id else None
+    return action if action is not None and action.project == reading.entity.project else None
+
+
+def _fingerprint(action: Action | None) -> Hashable:
+    return None if action is None else (action.id, action.outcome, action.run_id, action.error_code)
+
+
+def _version(services: Services, reading: EntityReading) -> Hashable:
+    """Return what the page is made from, beside its address and who looks."""
+    project = reading.entity.project
+    version = services.litmus_version(project.instance)
+    return reading.version, reading.links, version, services.actions.token_role(project)
+
+
+def _name(content: ContentShape, experiment_id: str) -> str:
+    names = {one.experiment_id: one.name for one in content.experiments or ()}
+    return names.get(experiment_id, experiment_id)
+
+
+def _wanted(request: web.Request) -> Wanted:
+    """Return what the filter of the experiments asks for.
+
+    Raises:
+        BadRequestError: Names the parameter.
+    """
+    offset = single(request, "from") or "0"
+    if not (offset.isascii() and offset.isdecimal() and len(offset) <= _MOST_DIGITS):
+        raise BadRequestError("Parameter 'from' must be a whole number.", parameter="from")
+    wanted = Wanted(
+        name=(single(request, "q") or "").strip(),
+        outcome=single(request, "outcome") or "",
+        infra_id=single(request, "infra") or "",
+        offset=int(offset),
+    )
+    if len(wanted.name) > _LONGEST_NAME:
+        raise BadRequestError(f"Parameter 'q' must have at most {_LONGEST_NAME} characters.", parameter="q")
+    return wanted
+
+
+def _kept(request: web.Request) -> dict[str, str | None]:
+    """Return the window as the address names it, for links to its other views."""
+    return {name: single(request, name) for name in ("window", "since", "until", "tz")}
+
+
+def _query(parameters: dict[str, str | None]) -> str:
+    given = {name: value for name, value in parameters.items() if value}
+    return f"?{urlencode(given, errors='replace')}" if given else ""
+
+
+def _windows(request: web.Request, window: Window) -> list[tuple[str, str, bool]]:
+    """Return each window's word, address and whether it is the one shown."""
+    zone = single(request, "tz")
+    return [
+        (
+            _WINDOW_WORDS.get(name, name),
+            request.path + _query({"window": name, "tz": zone}),
+            name == window.name,
+        )
+        for name in WINDOWS
+    ]
+
+
+def _pages(request: web.Request, table: ExperimentTable) -> list[tuple[str, str, bool]]:
+    """Return the pages of the experiments, if one is not enough: word, address, whether it is this one."""
+    if table.chosen <= AT_ONCE:
+        return []
+    wanted = table.wanted
+    kept = _kept(request) | {"q": wanted.name, "outcome": wanted.outcome, "infra": wanted.infra_id}
+    return [
+        (
+            f"{first + 1} to {min(first + AT_ONCE, table.chosen)}",
+            f"{request.path}{_query({**kept, 'from': str(first)})}#experiments",
+            first <= wanted.offset < first + AT_ONCE,
+        )
+        for first in range(0, table.chosen, AT_ONCE)
+    ]
