@@ -18,12 +18,15 @@ from sidecar.digests import Digests
 from sidecar.errors import StoreError, UpstreamError
 from sidecar.identity.backstage import BackstageUsers, open_backstage_users
 from sidecar.identity.keys import KeyRing
-from sidecar.identity.pace import RequestPace
+from sidecar.identity.pace import RequestPace, SignInPace
 from sidecar.identity.proxy import ProxySettings
+from sidecar.identity.sessions import LitmusSessions
 from sidecar.identity.signing import SigningKeys
 from sidecar.identity.visibility import CatalogVisibility
 from sidecar.insight.links import LitmusLinks
+from sidecar.litmus.accounts import LitmusAccounts
 from sidecar.litmus.actor import LitmusActor
+from sidecar.litmus.auth import LitmusAuth
 from sidecar.litmus.client import LitmusClient
 from sidecar.litmus.documents import SERVER_VERSION
 from sidecar.litmus.history import LitmusHistory
@@ -122,6 +125,7 @@ class _Assembly:
             for task, follow in steward.tasks.items():
                 await self._supervise(task, follow)
         tokens = {name: steward.tokens for name, steward in stewards.items()}
+        signing = SigningKeys([key.get_secret_value() for key in config.auth.signing_keys], store.secrets)
         replica = Replica()
         self._metrics.observe_with(partial(readings, catalogue, replica, clients, store.health, tokens))
         proxy, limits = config.auth.proxy, config.limits
@@ -145,9 +149,10 @@ class _Assembly:
             catalog_keys=self._catalog_keys,
             actions=actions,
             audit=store.audit,
-            signing=SigningKeys([key.get_secret_value() for key in config.auth.signing_keys], store.secrets),
+            signing=signing,
             shares=store.shares,
-            sessions=store.sessions,
+            sessions=await self._open_sessions(store, signing, clients),
+            sign_in_pace=SignInPace(),
             tokens=tokens,
             pace=RequestPace(
                 person_per_minute=limits.person_per_minute,
@@ -236,6 +241,25 @@ class _Assembly:
         )
         enforced = self._config.auth.catalog_visibility == "enforce"
         return users, CatalogVisibility(http, clock=self._clock) if enforced else None
+
+    async def _open_sessions(
+        self, store: Store, signing: SigningKeys, clients: Mapping[str, LitmusClient]
+    ) -> LitmusSessions | None:
+        """Open the sessions of people who sign in with Litmus; ``None``: not configured."""
+        settings = self._config.auth.sign_in
+        if not settings.enabled:
+            return None
+        sessions = LitmusSessions(
+            sessions=store.sessions,
+            locks=store.locks,
+            signing=signing,
+            accounts={name: LitmusAccounts(LitmusAuth(client)) for name, client in clients.items()},
+            clock=self._clock,
+            idle=settings.idle,
+            longest=settings.longest,
+        )
+        await self._supervise("sessions", sessions.follow)
+        return sessions
 
     async def _open_catalogue(self, engine: SyncEngine) -> Catalogue:
         """Open the catalog, read it once before anybody is served, and follow its sources."""
@@ -347,15 +371,19 @@ class _CatalogReader:
         self._catalogue = catalogue
         self._engine = engine
         self._may_plan = may_plan
+        self._has_planned = False
         self._told: tuple[str, ...] = ()
 
     async def read(self, refresh: Callable[[], Coroutine[None, None, bool]]) -> None:
-        """Read one source, and plan if that changed anything."""
-        if not await refresh():
+        """Read one source, and plan if that changed anything, or nothing could be planned before."""
+        changed = await refresh()
+        # A first reading that finds nothing changes nothing, and yet completes what is known.
+        if not changed and (self._has_planned or not self._may_plan()):
             return
         current = self._catalogue.current
         if self._may_plan():
             await self._engine.plan({entity.project for entity in current.entities})
+            self._has_planned = True
         _log.info("catalog read", entities=len(current.entities), problems=len(current.problems))
         for problem in current.problems:
             if problem not in self._told:

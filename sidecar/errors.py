@@ -390,3 +390,10 @@ class CredentialsRejectedError(UpstreamError):
     """Litmus refused user and password, or the user is deactivated."""
 
     code = "credentials_rejected"
+
+
+class RightsUnknownError(SidecarError):
+    """Litmus cannot be asked what somebody who signed in with it may do, so they see nothing."""
+
+    code = "rights_unknown"
+    status = 503

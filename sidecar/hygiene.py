@@ -24,6 +24,7 @@ SOON: Final = timedelta(days=14)
 
 _LONGEST_LIFE: Final = timedelta(days=LONGEST_TOKEN_DAYS + 1)
 """Litmus counts calendar days; a day of grace keeps 365 of them from being too long."""
+_PRESSING: Final = frozenset({"token_expired", "expires_soon"})
 _MANAGED: Final = "credentials"
 _OWNER: Final = "Owner"
 _ABOVE_VIEWER: Final = frozenset({_OWNER, "Executor"})
@@ -114,6 +115,18 @@ def accepted_display_token(instance: str) -> Finding:
         severity=Severity.ERROR,
         sentence=f"litmus.apiToken is accepted by the instance {instance}, and {_REVOKE_IT}",
     )
+
+
+def pressing(instance: str, status: TokenStatus, now: datetime) -> str | None:
+    """Return what an administrator has to know of a token wherever they look; ``None``: nothing."""
+    if status.state is TokenState.REJECTED:
+        return status.problem or f"Litmus does not accept the token of the instance {instance}."
+    if status.state is TokenState.MISSING:
+        return status.problem or f"The instance {instance} has no token."
+    if status.problem is not None:
+        return status.problem
+    life = _life(TokenFacts(instance=instance, status=status), now)
+    return next((f"{one.sentence}." for one in life if one.key in _PRESSING), None)
 
 
 def token_findings(facts: TokenFacts, *, actions_enabled: bool, now: datetime) -> Iterator[Finding]:

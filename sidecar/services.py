@@ -10,8 +10,9 @@ from sidecar.actions import ActionService
 from sidecar.config import Config
 from sidecar.digests import Digests
 from sidecar.identity.backstage import BackstageUsers
-from sidecar.identity.pace import RequestPace
+from sidecar.identity.pace import RequestPace, SignInPace
 from sidecar.identity.proxy import ProxySettings
+from sidecar.identity.sessions import LitmusSessions
 from sidecar.identity.signing import SigningKeys
 from sidecar.identity.visibility import CatalogVisibility
 from sidecar.insight.links import LitmusLinks
@@ -23,7 +24,6 @@ from sidecar.ports import (
     Clock,
     History,
     Keys,
-    Sessions,
     Shares,
     Snapshots,
     StoreHealth,
@@ -83,8 +83,9 @@ class Services:
     signing: SigningKeys
     """Signs shared pictures and forms, and encrypts what sessions hold."""
     shares: Shares
-    sessions: Sessions
-    """Who is signed in with a Litmus account, for the pages alone."""
+    sessions: LitmusSessions | None
+    """Who is signed in with a Litmus account, for the pages alone; ``None``: nobody can sign in."""
+    sign_in_pace: SignInPace
     tokens: Mapping[str, Tokens]
     """The API tokens of each instance's user, by instance."""
     pace: RequestPace

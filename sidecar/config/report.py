@@ -55,11 +55,17 @@ def findings(config: Config) -> tuple[str, ...]:
 
 def _listen_findings(config: Config) -> Iterator[str]:
     auth = config.auth
-    somebody = auth.keys or auth.backstage is not None or auth.proxy.trusted_proxies
+    somebody = auth.keys or auth.backstage is not None or auth.proxy.trusted_proxies or auth.sign_in.enabled
     if not is_loopback(config.listen.host) and not somebody:
         yield (
             f"litmusSidecar.listen.host is {config.listen.host}, but litmusSidecar.auth.keys has no key: "
             "only callers on this machine are served"
+        )
+    is_https = (config.public_url or "").lower().startswith("https://") or config.listen.trusted_proxies
+    if auth.sign_in.enabled and not is_loopback(config.listen.host) and not is_https:
+        yield (
+            "litmusSidecar.auth.signIn is enabled, but litmusSidecar.publicUrl is no https address: people "
+            "can sign in on this machine only, for passwords do not go over plain HTTP"
         )
     if auth.catalog_visibility == "enforce" and auth.backstage is None:
         yield (

@@ -1,7 +1,9 @@
 """How often one caller may ask, and act; counted per replica."""
 
+import hashlib
 import math
 import time
+from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Final
 
 from limits import RateLimitItemPerMinute
@@ -12,6 +14,9 @@ from sidecar.errors import TooManyRequestsError
 
 _REQUESTS: Final = "requests"
 _ACTIONS: Final = "actions"
+_SIGN_INS: Final = "sign-ins"
+NAME_PER_MINUTE: Final = 5
+ADDRESS_PER_MINUTE: Final = 20
 
 
 class RequestPace:
@@ -49,3 +54,31 @@ class RequestPace:
             return
         reset_at, _ = await self._limiter.get_window_stats(limit, what, name)
         raise TooManyRequestsError(sentence, retry_after_seconds=max(1, math.ceil(reset_at - time.time())))
+
+
+class SignInPace:
+    """Moving windows of a minute for attempts to sign in: per account, and per address they come from.
+
+    Whoever knows a name can use up its attempts; signing in to Litmus itself is not affected.
+    """
+
+    def __init__(self, *, per_name: int = NAME_PER_MINUTE, per_address: int = ADDRESS_PER_MINUTE) -> None:
+        self._limiter = MovingWindowRateLimiter(MemoryStorage())
+        self._name = RateLimitItemPerMinute(per_name)
+        self._address = RateLimitItemPerMinute(per_address)
+
+    async def allows(self, instance: str, username: str, address: str | None) -> bool:
+        """Count an attempt, and tell whether Litmus may be asked."""
+        # A name is of any length and from anybody; its digest is not.
+        name = hashlib.sha256(f"{instance} {username}".encode(errors="surrogatepass")).hexdigest()
+        return await self._limiter.hit(
+            self._address, _SIGN_INS, _network(address)
+        ) and await self._limiter.hit(self._name, _SIGN_INS, name)
+
+
+def _network(address: str | None) -> str:
+    """Return what one client has of its own: an IPv4 address, or the /64 network of an IPv6 one."""
+    if address is None:
+        return ""
+    parsed = ip_address(address)
+    return str(ip_network((parsed, 64), strict=False)) if isinstance(parsed, IPv6Address) else address

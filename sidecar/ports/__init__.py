@@ -5,14 +5,17 @@ does anything.
 """
 
 from sidecar.ports.accounts import (
+    Accounts,
     ApiToken,
     CreatedToken,
     Locks,
+    OpenedAccount,
     Secrets,
     Session,
     Sessions,
     SharedPicture,
     Shares,
+    Standing,
     Tokens,
     TokenState,
     TokenStatus,
@@ -44,6 +47,7 @@ from sidecar.ports.data import (
 )
 
 __all__ = [
+    "Accounts",
     "Actions",
     "Actor",
     "ApiToken",
@@ -61,6 +65,7 @@ __all__ = [
     "Lease",
     "Leases",
     "Locks",
+    "OpenedAccount",
     "ProjectSource",
     "RunQuery",
     "Secrets",
@@ -70,6 +75,7 @@ __all__ = [
     "Shares",
     "SnapshotHead",
     "Snapshots",
+    "Standing",
     "StoreHealth",
     "Sync",
     "TokenState",

@@ -3,7 +3,7 @@
 The store keeps moments to the millisecond.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Protocol
@@ -122,6 +122,54 @@ class Sessions(Protocol):
 
     async def expired(self, *, seen_before: datetime, now: datetime, at_most: int) -> Sequence[Session]:
         """Return sessions last seen before then, or expired by now; the longest unseen first."""
+
+
+class OpenedAccount(msgspec.Struct, frozen=True, kw_only=True):
+    """A session that Litmus opened for a user name and a password; does not print its token."""
+
+    token: str
+    user_id: str
+    username: str
+    is_admin: bool
+    """Whether the account role is ``admin``."""
+    expires_at: datetime | None
+    """When the token ends by itself; ``None``: never."""
+
+    def __repr__(self) -> str:
+        return f"OpenedAccount(user_id={self.user_id!r})"
+
+
+class Standing(msgspec.Struct, frozen=True, kw_only=True):
+    """What Litmus lets an account do, as of now."""
+
+    is_admin: bool
+    """Whether the account role is ``admin``; gives no right in any project."""
+    roles: Mapping[str, str]
+    """Role in each project that has the account as a member, by project id, as Litmus words it."""
+
+
+class Accounts(Protocol):
+    """The accounts of one instance's people, asked with their own passwords and tokens.
+
+    Every method raises :class:`errors.UpstreamError` if Litmus could not be asked.
+    """
+
+    async def sign_in(self, username: str, password: str) -> OpenedAccount:
+        """Open a session. At somebody's first, Litmus may make a project of their own.
+
+        Raises:
+            CredentialsRejectedError: If Litmus knows no such user with this password, or deactivated them.
+        """
+
+    async def sign_out(self, token: str) -> None:
+        """Revoke a session's token for good; one that does not hold any more is left alone."""
+
+    async def standing(self, token: str) -> Standing:
+        """Return what the token's account may do.
+
+        Raises:
+            TokenRejectedError: If the token does not hold, or its account is gone or deactivated.
+        """
 
 
 class Secrets(Protocol):

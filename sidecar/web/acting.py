@@ -46,9 +46,8 @@ async def acting_caller(services: Services, caller: Caller, project: ProjectRef 
 
     The one place where a caller of the web becomes one of ``policy``.
     """
-    del project
     await caller.claim_admin(services)
-    return caller_of(caller.principal, owns=await caller.owns(services))
+    return caller_of(caller.principal, owns=await caller.owns(services), role=caller.role_in(project))
 
 
 def asked_by_body(kind: ActionKind, entity: Entity, experiment_id: str, body: bytes) -> Asked:

@@ -104,12 +104,12 @@ async def _count(request: web.Request) -> None:
 
 
 def _tell(request: web.Request, event: str, token_id: str | None) -> None:
-    _log.info(
-        event,
-        instance=request.match_info["instance"],
-        token_id=token_id,
-        caller=request[CALLER].principal.name,
-    )
+    tell_change(request, request.match_info["instance"], event, token_id)
+
+
+def tell_change(request: web.Request, instance: str, event: str, token_id: str | None) -> None:
+    """Log who changed what about the tokens of an instance."""
+    _log.info(event, instance=instance, token_id=token_id, caller=request[CALLER].principal.name)
 
 
 def _asked(body: bytes) -> TokenBody:
@@ -124,6 +124,16 @@ def _asked(body: bytes) -> TokenBody:
         raise BadRequestError(
             "Body must be a JSON object with nothing but name (text) and expiresInDays (a whole number)."
         ) from exc
+    check_asked(asked)
+    return asked
+
+
+def check_asked(asked: TokenBody) -> None:
+    """Refuse a name or an expiry that breaks the rules of the configuration.
+
+    Raises:
+        BadRequestError: Names the field.
+    """
     if not TOKEN_NAME.fullmatch(asked.name):
         raise BadRequestError(f"name {TOKEN_NAME_RULE}.", parameter="name")
     if not 1 <= asked.expires_in_days <= LONGEST_TOKEN_DAYS:
@@ -131,4 +141,3 @@ def _asked(body: bytes) -> TokenBody:
             f"expiresInDays must be from 1 to {LONGEST_TOKEN_DAYS}: every token expires.",
             parameter="expiresInDays",
         )
-    return asked

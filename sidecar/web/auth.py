@@ -3,11 +3,10 @@
 A route is private unless the table of routes says that it needs no scope; what
 is not in the table needs ``admin``. The rule itself is in contract words in
 ``docs/security.md``: a key, a person of Backstage, both (then the person
-decides), a person behind an authenticating proxy, or, while nothing of this is
-configured, this machine.
+decides), a person behind an authenticating proxy, on the pages a person signed
+in with Litmus, or, while nothing of this is configured, this machine.
 """
 
-import ipaddress
 from typing import Final
 
 from aiohttp import web
@@ -17,17 +16,16 @@ from sidecar.identity.people import Person
 from sidecar.identity.proxy import person_behind_proxy
 from sidecar.model import Principal
 from sidecar.services import Services
-from sidecar.web.caller import Caller
+from sidecar.web.caller import Caller, caller_signed_in
 from sidecar.web.keys import CALLER, ROUTES, SERVICES
+from sidecar.web.origins import is_own_machine
 from sidecar.web.pictures import caller_by_share, has_share
+from sidecar.web.session_cookie import is_under_pages, session_secret
 
 KEY_HEADER: Final = "X-Litmus-Sidecar-Key"
 ALL_SCOPES: Final = frozenset({"read", "run", "metrics", "admin"})
 ANY_SCOPE: Final = "any"
 """Scope of routes that need somebody known; what they may do is decided further in."""
-
-LOOPBACK_NAMES: Final = frozenset({"localhost", "127.0.0.1", "[::1]"})
-_FORWARDING_HEADERS: Final = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host")
 
 
 async def identify(request: web.Request, services: Services) -> Caller:
@@ -35,6 +33,8 @@ async def identify(request: web.Request, services: Services) -> Caller:
 
     Raises:
         UnauthenticatedError: Without a credential that holds.
+        StoreError: If nobody can tell whether a session holds.
+        RightsUnknownError: If Litmus cannot be asked what somebody who signed in with it may do.
     """
     proxied = person_behind_proxy(request.remote, request.headers, services.proxy)
     if proxied is not None:
@@ -47,31 +47,14 @@ async def identify(request: web.Request, services: Services) -> Caller:
         return Caller(key)
     if token is not None:
         return await _by_token(services, token, beside_key=key is not None)
+    # A credential that was sent on purpose decides; a cookie comes along by itself.
+    if (signed_in := await _signed_in(request, services)) is not None:
+        return signed_in
     if _is_open(services):
         if is_own_machine(request):
             return Caller(Principal(name="local", scopes=ALL_SCOPES), ambient=True)
         raise UnauthenticatedError("Access is limited to this machine until a key is configured (auth.keys).")
     raise UnauthenticatedError(f"Credential missing: send a key in {KEY_HEADER} or a Bearer token.")
-
-
-def is_own_machine(request: web.Request) -> bool:
-    """Tell whether the caller is on this machine and calls it by a loopback name.
-
-    The Host check keeps out web pages that resolve their own name to
-    127.0.0.1; a forwarding header tells of a caller further away.
-    """
-    try:
-        peer = ipaddress.ip_address(request.remote or "")
-    except ValueError:
-        return False
-    mapped = getattr(peer, "ipv4_mapped", None)
-    name = request.host.lower()
-    name = name[: name.index("]") + 1] if name.startswith("[") and "]" in name else name.partition(":")[0]
-    return (
-        (mapped or peer).is_loopback
-        and name in LOOPBACK_NAMES
-        and not any(header in request.headers for header in _FORWARDING_HEADERS)
-    )
 
 
 async def authorize(request: web.Request) -> None:
@@ -109,7 +92,21 @@ async def reader_of(request: web.Request) -> Caller | None:
 
 def _is_open(services: Services) -> bool:
     """Tell whether nobody is configured, so that the own machine is served."""
-    return not services.keys and services.users is None and not services.proxy.trusted
+    return (
+        not services.keys
+        and services.users is None
+        and not services.proxy.trusted
+        and services.sessions is None
+    )
+
+
+async def _signed_in(request: web.Request, services: Services) -> Caller | None:
+    """Return who signed in with Litmus; cookies count on the pages alone, never under ``/api``."""
+    if services.sessions is None or not is_under_pages(request):
+        return None
+    secret = session_secret(request, services)
+    person = None if secret is None else await services.sessions.person(secret)
+    return None if person is None else caller_signed_in(person)
 
 
 def _bearer(request: web.Request) -> str | None:

@@ -1,20 +1,26 @@
 """Who is calling, as handlers see it."""
 
 from collections.abc import Collection
+from typing import Final
 
 import msgspec
 
-from sidecar.model import Entity, Principal
+from sidecar.identity.sessions import SignedIn
+from sidecar.model import Entity, Principal, ProjectRef
+from sidecar.policy import LitmusRole
 from sidecar.services import Services
 
 
 class Caller:
-    """A principal, and for a person of Backstage their token, which asks Backstage in their name.
+    """A principal, and what goes with it.
+
+    For a person of Backstage that is their token, which asks Backstage in
+    their name; for one who signed in with Litmus, what Litmus lets them do.
 
     Not a struct: nothing prints or serialises it by accident.
     """
 
-    __slots__ = ("_groups", "_token", "ambient", "is_person", "principal", "session_id")
+    __slots__ = ("_groups", "_token", "ambient", "is_person", "principal", "signed_in")
 
     def __init__(
         self,
@@ -23,16 +29,39 @@ class Caller:
         token: str | None = None,
         groups: frozenset[str] | None = None,
         ambient: bool = False,
-        session_id: str | None = None,
+        signed_in: SignedIn | None = None,
     ) -> None:
         self.principal = principal
         self.is_person = token is not None or groups is not None
+        """Whether it is a person whom Backstage knows."""
         self.ambient = ambient
         """Whether no credential of the caller's own making came with the request (CSRF matters then)."""
-        self.session_id = session_id
-        """Of a person who signed in with Litmus on the pages; ``None`` for all others."""
+        self.signed_in = signed_in
+        """Set for a person who signed in with Litmus, on the pages; ``None`` for all others."""
         self._token = token
         self._groups = groups
+
+    @property
+    def session_id(self) -> str | None:
+        """The session of a person who signed in with Litmus; ``None`` for all others."""
+        return self.signed_in.session_id if self.signed_in is not None else None
+
+    def role_in(self, project: ProjectRef | None) -> LitmusRole | None:
+        """Return the role Litmus gives a person who signed in with it; ``None``: none, or no such person."""
+        role = self.signed_in.role_in(project) if self.signed_in is not None and project is not None else None
+        return LitmusRole(role) if role in _ROLES else None
+
+    def manages(self, instance: str) -> bool:
+        """Tell whether the caller may manage the API tokens of an instance.
+
+        An administrator of one Litmus, signed in with it, is none of another.
+        """
+        elsewhere = self.signed_in is not None and self.signed_in.instance != instance
+        return "admin" in self.principal.scopes and not elsewhere
+
+    def sees_all(self, services: Services) -> bool:
+        """Tell whether no entity is hidden from the caller."""
+        return self.signed_in is None and (services.visibility is None or not self.is_person)
 
     async def owns(self, services: Services) -> frozenset[str]:
         """Return the references a person acts as; for others just their own name."""
@@ -49,10 +78,23 @@ class Caller:
     async def sees(self, services: Services, entities: Collection[Entity]) -> frozenset[str]:
         """Return those of the entities that the caller may read, by reference.
 
-        Only ``auth.catalogVisibility: enforce`` hides any, and only from people;
-        one whom Backstage cannot be asked for sees none.
+        ``auth.catalogVisibility: enforce`` hides some from people of Backstage,
+        all of them where Backstage cannot be asked; somebody who signed in
+        with Litmus sees the projects in which Litmus gives them a role.
         """
+        if self.signed_in is not None:
+            return frozenset(one.ref for one in entities if self.role_in(one.project) is not None)
         refs = frozenset(entity.ref for entity in entities)
         if services.visibility is None or not self.is_person:
             return refs
         return frozenset() if self._token is None else await services.visibility.visible(self._token, refs)
+
+
+_ROLES: Final = frozenset(LitmusRole)
+
+
+def caller_signed_in(person: SignedIn) -> Caller:
+    """Return the caller that somebody is who signed in with Litmus: reads, and manages as account admin."""
+    scopes = frozenset({"read", "admin"}) if person.standing.is_admin else frozenset({"read"})
+    principal = Principal(name=f"litmus:{person.username}", scopes=scopes)
+    return Caller(principal, ambient=True, signed_in=person)

@@ -89,7 +89,8 @@ async def _admit(request: web.Request) -> None:
             own_origins(request, services) | set(services.config.listen.allowed_origins),
             ambient=caller.ambient,
         )
-    await services.pace.check_request(caller.principal.name, is_person=caller.is_person)
+    is_person = caller.is_person or caller.signed_in is not None
+    await services.pace.check_request(caller.principal.name, is_person=is_person)
 
 
 async def _limited(request: web.Request, handler: Handler) -> web.StreamResponse:

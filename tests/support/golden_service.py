@@ -12,7 +12,7 @@ from sidecar.app import create_app
 from sidecar.config import Config
 from sidecar.digests import Digests
 from sidecar.identity.keys import KeyRing
-from sidecar.identity.pace import RequestPace
+from sidecar.identity.pace import RequestPace, SignInPace
 from sidecar.identity.proxy import ProxySettings
 from sidecar.identity.signing import SigningKeys
 from sidecar.insight.links import LitmusLinks
@@ -35,7 +35,7 @@ from sidecar.services import Phase, Services
 from sidecar.snapshots import FIELD_OF_SECTION
 from sidecar.store.health import StoreHealth
 from sidecar.store.memory import MemoryHistory, MemoryLeases, MemorySnapshots
-from sidecar.store.memory_accounts import MemorySecrets, MemorySessions, MemoryShares
+from sidecar.store.memory_accounts import MemorySecrets, MemoryShares
 from sidecar.store.memory_actions import MemoryActions, MemoryAudit
 from sidecar.supervision import Supervisor
 from sidecar.tracing import NO_TRACER
@@ -94,8 +94,12 @@ def golden_app(
     entities: Collection[Entity] = (ENTITY, PART),
     more_runs: Collection[Run] = (),
     schedules: Collection[Schedule] | None = None,
+    content: Content | None = None,
 ) -> web.Application:
-    """Return the application, without tasks, with the golden runs (and others) in its history."""
+    """Return the application, without tasks, with the golden runs (and others) in its history.
+
+    ``content`` stands in for the golden content of the snapshot.
+    """
     known = golden()
 
     @asynccontextmanager
@@ -103,10 +107,10 @@ def golden_app(
         leases = MemoryLeases()
         snapshots, history = MemorySnapshots(leases), MemoryHistory(leases)
         await leases.plan([Job(project=PROJECT, lane=lane) for lane in Lane], known.now)
-        content = msgspec.structs.replace(
+        filled = content or msgspec.structs.replace(
             known.content, schedules=None if schedules is None else tuple(schedules)
         )
-        await _fill(leases, snapshots, history, content, more_runs)
+        await _fill(leases, snapshots, history, filled, more_runs)
         audit = MemoryAudit()
         acting = ActionService(
             actions=MemoryActions(audit, lambda: known.now),
@@ -137,7 +141,8 @@ def golden_app(
             audit=audit,
             signing=SigningKeys([], MemorySecrets()),
             shares=MemoryShares(),
-            sessions=MemorySessions(),
+            sessions=None,
+            sign_in_pace=SignInPace(),
             tokens={},
             pace=RequestPace(person_per_minute=600, actions_per_minute=30, key_per_minute=None),
             metrics=Metrics("test"),

@@ -7,12 +7,12 @@ from aiohttp import web
 
 from sidecar.errors import BadRequestError, SidecarError
 from sidecar.web.keys import CALLER, REQUEST_ID, SERVICES
-from sidecar.web.pages.frame import PAGES, Page, Viewer, fresh_page, viewer_of
+from sidecar.web.pages.frame import NOBODY, PAGES, Page, fresh_page, viewer_of
+from sidecar.web.session_cookie import forget_cookie
 
 SIGN_IN: Final = f"{PAGES}/sign-in"
 _UNAUTHENTICATED: Final = 401
 _NO_PAGES: Final = (".svg", ".csv")
-_NOBODY: Final = Viewer(name=None, is_person=False, is_admin=False, is_signed_in=False, form_token=None)
 _HEADINGS: Final = {
     400: "That was not understood",
     401: "Who is asking?",
@@ -41,10 +41,13 @@ async def page_error(request: web.Request, error: SidecarError) -> web.Response:
         and services.config.auth.sign_in.enabled
         and request.method in {"GET", "HEAD"}
     ):
-        return web.Response(
+        to_sign_in = web.Response(
             status=303, headers={"Location": f"{SIGN_IN}?{urlencode({'next': request.path_qs})}"}
         )
-    viewer = await viewer_of(request) if CALLER in request and error.status < _INTERNAL else _NOBODY
+        # Whoever is nobody with a cookie has one of a session that is over.
+        forget_cookie(request, to_sign_in, services)
+        return to_sign_in
+    viewer = await viewer_of(request) if CALLER in request and error.status < _INTERNAL else NOBODY
     context = {
         "title": _HEADINGS.get(error.status, "Something went wrong"),
         "sentence": str(error),

@@ -15,6 +15,7 @@ from aiohttp import web
 from sidecar import __version__
 from sidecar.config import Config
 from sidecar.errors import StoreError
+from sidecar.hygiene import pressing
 from sidecar.services import Services
 from sidecar.web.answers import Answer, respond
 from sidecar.web.assets import asset_url
@@ -29,6 +30,13 @@ FORM_PURPOSE: Final = "form"
 TOKEN_FIELD: Final = "csrf"  # noqa: S105 - the name of a form field
 
 
+class TokenNotice(msgspec.Struct, frozen=True, kw_only=True):
+    """Something about the token of an instance that its administrator has to know."""
+
+    instance: str
+    sentence: str
+
+
 class Viewer(msgspec.Struct, frozen=True, kw_only=True):
     """Who looks at a page."""
 
@@ -40,6 +48,11 @@ class Viewer(msgspec.Struct, frozen=True, kw_only=True):
     """By the sign-in page, so that signing out makes sense."""
     form_token: str | None
     """For the forms of the page; ``None``: none can be made now, so there are no forms."""
+    notices: tuple[TokenNotice, ...] = ()
+    """For administrators, above every page."""
+
+
+NOBODY: Final = Viewer(name=None, is_person=False, is_admin=False, is_signed_in=False, form_token=None)
 
 
 class Page(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,7 +70,7 @@ async def viewer_of(request: web.Request) -> Viewer:
     """Return who looks at this page."""
     services, caller = request.app[SERVICES], request.get(CALLER)
     if caller is None:
-        return Viewer(name=None, is_person=False, is_admin=False, is_signed_in=False, form_token=None)
+        return NOBODY
     await caller.claim_admin(services)
     return Viewer(
         name=caller.principal.name,
@@ -65,6 +78,22 @@ async def viewer_of(request: web.Request) -> Viewer:
         is_admin="admin" in caller.principal.scopes,
         is_signed_in=caller.session_id is not None,
         form_token=await form_token(services, caller),
+        notices=_notices(services, caller),
+    )
+
+
+def _notices(services: Services, caller: Caller) -> tuple[TokenNotice, ...]:
+    """Return what is pressing about the tokens that the caller manages; nobody is asked for it."""
+    now = services.clock()
+    found = {
+        name: pressing(name, tokens.status, now)
+        for name, tokens in services.tokens.items()
+        if caller.manages(name)
+    }
+    return tuple(
+        TokenNotice(instance=name, sentence=sentence)
+        for name, sentence in found.items()
+        if sentence is not None
     )
 
 

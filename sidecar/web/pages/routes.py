@@ -6,7 +6,8 @@ from sidecar.insight.rollup import Grouping
 from sidecar.insight.windows import DEFAULT_WINDOW, WINDOWS
 from sidecar.web import assets
 from sidecar.web.auth import ANY_SCOPE
-from sidecar.web.pages import entity, entity_forms, portfolio, runs
+from sidecar.web.pages import entity, entity_forms, portfolio, runs, sign_in, tokens
+from sidecar.web.pages.errors import SIGN_IN
 from sidecar.web.pages.frame import PAGES
 from sidecar.web.route import Parameter, Route
 
@@ -131,6 +132,62 @@ PAGE_ROUTES: Final = (
                 "Form of the entity page: suspend or resume it.",
             ),
         )
+    ),
+    Route(
+        method="GET",
+        path=tokens.TOKENS_PAGE,
+        name="tokens_page",
+        handler=tokens.tokens_page,
+        scope="admin",
+        summary="API tokens of the sidecar's Litmus user, and how it stands with the one in use.",
+        parameters=(
+            Parameter(name="instance", description="Of which Litmus; the first by default.", schema=_TEXT),
+        ),
+        content_types=("text/html",),
+        errors=(404,),
+    ),
+    Route(
+        method="POST",
+        path=tokens.TOKENS_PAGE,
+        name="tokens_form",
+        handler=tokens.change_tokens,
+        scope="admin",
+        summary="Makes, revokes or rotates a token, as a form of that page says.",
+        content_types=("text/html",),
+        errors=(400, 404, 409, 415, 502),
+    ),
+    Route(
+        method="GET",
+        path=SIGN_IN,
+        name="sign_in_page",
+        handler=sign_in.sign_in_page,
+        scope=None,
+        summary="The form to sign in with a Litmus account.",
+        parameters=(Parameter(name="next", description="Page to go to afterwards.", schema=_TEXT),),
+        content_types=("text/html",),
+        errors=(404,),
+    ),
+    Route(
+        method="POST",
+        path=SIGN_IN,
+        name="sign_in",
+        handler=sign_in.sign_in,
+        scope=None,
+        summary="Signs in with user name and password of Litmus; begins a session of the pages.",
+        status=303,
+        content_types=("text/html",),
+        errors=(403, 404, 415, 503),
+    ),
+    Route(
+        method="POST",
+        path=f"{PAGES}/sign-out",
+        name="sign_out",
+        handler=sign_in.sign_out,
+        scope=None,
+        summary="Ends the session on every replica and revokes its token at Litmus.",
+        status=303,
+        content_types=("text/html",),
+        errors=(403, 404, 503),
     ),
     Route(
         method="GET",

@@ -1,0 +1,43 @@
+"""The people of one Litmus, asked with their own passwords and tokens, never with the sidecar's."""
+
+from sidecar.errors import TokenRejectedError
+from sidecar.litmus.auth import LitmusAuth
+from sidecar.litmus.token import LitmusToken
+from sidecar.ports import OpenedAccount, Standing
+
+
+class LitmusAccounts:
+    """Implements :class:`ports.Accounts`."""
+
+    def __init__(self, auth: LitmusAuth) -> None:
+        self._auth = auth
+
+    async def sign_in(self, username: str, password: str) -> OpenedAccount:
+        """See :class:`ports.Accounts`."""
+        opened = await self._auth.login(username, password)
+        return OpenedAccount(
+            token=opened.token.reveal(),
+            user_id=opened.user_id,
+            username=opened.username or username,
+            is_admin=opened.is_admin,
+            expires_at=opened.expires_at,
+        )
+
+    async def sign_out(self, token: str) -> None:
+        """See :class:`ports.Accounts`."""
+        await self._auth.logout(LitmusToken(token))
+
+    async def standing(self, token: str) -> Standing:
+        """See :class:`ports.Accounts`; costs two requests, and one more per fifty projects."""
+        held = LitmusToken(token)
+        if held.claims is None or held.claims.uid is None:
+            raise TokenRejectedError("The token of the session is none of a Litmus user.")
+        # The claims are as old as the session; the account may have changed since.
+        account = await self._auth.get_user(held, held.claims.uid)
+        if account.is_deactivated:
+            raise TokenRejectedError("The account is deactivated in Litmus.")
+        projects = await self._auth.list_projects(held)
+        return Standing(
+            is_admin=account.role == "admin",
+            roles={project.project_id: project.role for project in projects if project.role is not None},
+        )

@@ -1,0 +1,222 @@
+"""``/litmus/settings/tokens``: the API tokens of the Litmus user in whose name the sidecar asks.
+
+The same work as ``/api/v1/instances/{instance}/tokens``, for people. A value is
+on one answer alone, that to the form which made the token; it is in no address
+and kept by nobody. Sending that form again, as a reload would, is refused by
+the name, so it neither shows the value again nor makes a second token.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final
+from urllib.parse import urlencode
+
+import msgspec
+from aiohttp import web
+
+from sidecar.config import LONGEST_TOKEN_DAYS, TOKEN_NAME
+from sidecar.errors import BadRequestError, InstanceUnknownError, SidecarError, UpstreamError
+from sidecar.hygiene import Finding, TokenFacts, config_findings, ordered, token_findings
+from sidecar.ports import ApiToken, CreatedToken, Tokens
+from sidecar.services import Services
+from sidecar.web.api_tokens import check_asked, tell_change
+from sidecar.web.keys import CALLER, OUTCOME, SERVICES
+from sidecar.web.pages.forms import read_form
+from sidecar.web.pages.frame import PAGES, Page, fresh_page, viewer_of
+from sidecar.web.pages.words import number
+from sidecar.web.paging import single
+from sidecar.web.shapes.tokens import (
+    TokenBody,
+    TokenShape,
+    created_token_shape,
+    token_list_shape,
+    token_status_shape,
+)
+
+TOKENS_PAGE: Final = f"{PAGES}/settings/tokens"
+DAYS: Final = (30, 90, 180, 365)
+"""Lifetimes to choose from; any other number of days can be written."""
+_OWN_DAYS: Final = "other"
+_SAID: Final[Mapping[str, str]] = {
+    "revoked": "The token is revoked for good, and off the list.",
+    "rotated": "The sidecar uses a new token, and the one before is revoked.",
+}
+
+
+class TokenRow(msgspec.Struct, frozen=True, kw_only=True):
+    """What the list says of a token, beside what the API says."""
+
+    token: TokenShape
+    expires_in: str | None
+    """In words; ``None``: it never expires."""
+
+
+class Said(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of the form that was sent."""
+
+    sentence: str
+    is_good: bool
+    created: CreatedToken | None = None
+    fields: Mapping[str, str] = {}
+    """The form, to be corrected."""
+    status: int = 200
+
+
+async def tokens_page(request: web.Request) -> web.Response:
+    """Give the page.
+
+    Raises:
+        InstanceUnknownError: If there is no such instance, or the caller does not manage it.
+    """
+    instance = _instance(request, single(request, "instance"))
+    sentence = _SAID.get(single(request, "said") or "")
+    return await _page(request, instance, Said(sentence=sentence, is_good=True) if sentence else None)
+
+
+async def change_tokens(request: web.Request) -> web.Response:
+    """Make, revoke or rotate, as the form says.
+
+    Raises:
+        ForbiddenError: If the form was made for somebody else, or was not on our page.
+        InstanceUnknownError: If there is no such instance, or the caller does not manage it.
+        TooManyRequestsError: If the caller changes too much.
+    """
+    services = request.app[SERVICES]
+    fields = await read_form(request)
+    instance = _instance(request, fields.get("instance"))
+    held = services.tokens[instance]
+    await services.pace.check_action(request[CALLER].principal.name)
+    try:
+        match fields.get("do"):
+            case "create":
+                return await _page(request, instance, await _created(request, instance, fields))
+            case "revoke":
+                await held.revoke(fields.get("id", ""))
+                tell_change(request, instance, "token revoked", fields.get("id", ""))
+                return _back(instance, "revoked")
+            case "rotate":
+                tell_change(request, instance, "token rotated", (await held.rotate()).token_id)
+                return _back(instance, "rotated")
+            case _:
+                raise BadRequestError("The form does not say what to do.", parameter="do")
+    except SidecarError as exc:
+        request[OUTCOME] = exc.code
+        said = Said(sentence=str(exc), is_good=False, fields=fields, status=exc.status)
+        return await _page(request, instance, said)
+
+
+def _instance(request: web.Request, wanted: str | None) -> str:
+    """Return the instance that is wanted, or the first that the caller manages."""
+    managed = _managed(request)
+    if wanted is None and managed:
+        return managed[0]
+    if wanted not in managed:
+        raise InstanceUnknownError("No instance of this name is configured, or you do not manage its tokens.")
+    return wanted
+
+
+def _managed(request: web.Request) -> list[str]:
+    return [name for name in request.app[SERVICES].tokens if request[CALLER].manages(name)]
+
+
+async def _created(request: web.Request, instance: str, fields: Mapping[str, str]) -> Said:
+    services = request.app[SERVICES]
+    held = services.tokens[instance]
+    asked = TokenBody(name=fields.get("name", "").strip(), expires_in_days=_days(fields))
+    check_asked(asked)
+    now = services.clock()
+    living = [one for one in await held.listed() if one.expires_at is None or one.expires_at > now]
+    if any(one.name == asked.name for one in living):
+        raise BadRequestError(
+            "There is a token of this name already, and its value is shown only when it is made; "
+            "choose another name, or revoke that one first.",
+            parameter="name",
+        )
+    created = await held.create(asked.name, asked.expires_in_days)
+    tell_change(request, instance, "token created", created.token.id)
+    return Said(sentence="The token is made.", is_good=True, created=created, status=201)
+
+
+def _days(fields: Mapping[str, str]) -> int:
+    chosen = fields.get("days", "")
+    text = fields.get("own_days", "").strip() if chosen == _OWN_DAYS else chosen
+    if not text.isascii() or not text.isdecimal() or len(text) > len(str(LONGEST_TOKEN_DAYS)):
+        raise BadRequestError(
+            f"The expiry must be a number of days from 1 to {LONGEST_TOKEN_DAYS}.", parameter="days"
+        )
+    return int(text)
+
+
+def _back(instance: str, said: str) -> web.Response:
+    location = f"{TOKENS_PAGE}?{urlencode({'instance': instance, 'said': said})}"
+    return web.Response(status=303, headers={"Location": location, "Cache-Control": "private, no-store"})
+
+
+async def _page(request: web.Request, instance: str, said: Said | None) -> web.Response:
+    services = request.app[SERVICES]
+    held, now = services.tokens[instance], services.clock()
+    listed: Sequence[ApiToken] | None = None
+    failure: UpstreamError | None = None
+    try:
+        listed = await held.listed()
+    except UpstreamError as exc:
+        failure = exc
+    shape = token_list_shape(listed or (), held.status, now)
+    created = said.created if said is not None else None
+    context: dict[str, Any] = {
+        "title": "Manage API tokens",
+        "here": "tokens",
+        "instance": instance,
+        "instances": _managed(request),
+        "status": token_status_shape(held.status),
+        "status_expires_in": distance(held.status.expires_at, now),
+        "findings": _findings(request, instance, held, listed),
+        "rows": [
+            TokenRow(token=row, expires_in=distance(token.expires_at, now))
+            for row, token in zip(shape.tokens, listed or (), strict=True)
+        ],
+        "failure": failure,
+        "said": said,
+        "created": created_token_shape(created) if created is not None else None,
+        "fields": said.fields if said is not None else {},
+        "days": [str(days) for days in DAYS],
+        "own_days": _OWN_DAYS,
+        "longest_days": LONGEST_TOKEN_DAYS,
+        "name_pattern": TOKEN_NAME.pattern,
+    }
+    page = Page(template="pages/tokens.html", context=context)
+    response = await fresh_page(
+        request, await viewer_of(request), page, status=said.status if said is not None else 200
+    )
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def _findings(
+    request: web.Request, instance: str, held: Tokens, listed: Sequence[ApiToken] | None
+) -> Sequence[Finding]:
+    """Return what is unwise about the token; about the whole configuration to who manages all of it."""
+    services = request.app[SERVICES]
+    facts = TokenFacts(instance=instance, status=held.status, listed=listed)
+    found = list(token_findings(facts, actions_enabled=_actions_enabled(services), now=services.clock()))
+    if request[CALLER].signed_in is None:
+        found += config_findings(services.config)
+    return ordered(found)
+
+
+def _actions_enabled(services: Services) -> bool:
+    return services.config.actions.policy != "disabled"
+
+
+def distance(moment: datetime | None, now: datetime) -> str | None:
+    """Return how far a moment is, in words: ``in 29 days``, ``2 hours ago``; ``None`` for none."""
+    if moment is None:
+        return None
+    away = abs(moment - now)
+    if away >= timedelta(days=2):
+        words = number(away.days, "day")
+    elif away >= timedelta(hours=2):
+        words = number(away // timedelta(hours=1), "hour")
+    else:
+        words = number(away // timedelta(minutes=1), "minute")
+    return f"in {words}" if moment > now else f"{words} ago"
