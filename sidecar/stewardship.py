@@ -31,6 +31,7 @@ from sidecar.tracing import record
 
 BEGIN_SECONDS: Final = 5.0
 """Longest that a start waits for a managed token."""
+BEGIN_PAUSE_SECONDS: Final = 1.0
 TAKEN: Final = frozenset({"adopted", "created", "read"})
 """Outcomes that mean a new token; all others are codes of errors."""
 
@@ -44,14 +45,21 @@ class Steward:
     tokens: InstanceTokens
     tasks: Mapping[str, Callable[[], Coroutine[None, None, None]]]
     """What has to run as long as the service, by name."""
-    look: Callable[[], Awaitable[object]]
-    """Look after the token once, so that there is one from the start if there can be."""
+    look: Callable[[], Awaitable[bool]]
+    """Look after the token once; tell whether there is one."""
 
     async def begin(self) -> None:
-        """Look after the token for the first time; a Litmus that is away does not hold up the start."""
+        """Have a token from the start if there can be one; a Litmus that is away does not hold up the start.
+
+        Replicas that sign in within one second get the same session, and the
+        first to end it ends it for all; so one failure is not the last word.
+        """
         with suppress(TimeoutError):
             async with asyncio.timeout(BEGIN_SECONDS):
-                await self.look()
+                while True:
+                    if await self.look():
+                        return
+                    await asyncio.sleep(BEGIN_PAUSE_SECONDS)
 
 
 def new_replica() -> str:
@@ -99,7 +107,7 @@ async def open_steward(
         tasks: dict[str, Callable[[], Coroutine[None, None, None]]] = {
             f"token of {instance.name}": partial(watch, auth, held)
         }
-        look: Callable[[], Awaitable[object]] = _nothing
+        look: Callable[[], Awaitable[bool]] = _nothing_to_do
         rotate = None
         if instance.credentials is not None:
             managed = ManagedToken(
@@ -223,5 +231,6 @@ def _managed_settings(credentials: Credentials) -> ManagedSettings:
     )
 
 
-async def _nothing() -> None:
+async def _nothing_to_do() -> bool:
     """Leave the token as it is."""
+    return True

@@ -23,7 +23,7 @@ from sidecar.errors import (
 )
 from sidecar.litmus.auth import ListedToken, LitmusAuth
 from sidecar.litmus.held_token import HeldToken
-from sidecar.litmus.proving import check, prove
+from sidecar.litmus.proving import prove
 from sidecar.litmus.token import LitmusToken
 from sidecar.litmus.token_making import CreationTurns
 from sidecar.ports import Clock, TokenState, TokenUses
@@ -147,13 +147,9 @@ class ManagedToken:
             self._held.report(None)
 
     async def _tend(self, *, must_be_new: bool) -> None:
-        before = self._held.token
         await self._tell()
-        if self._held.state is TokenState.REJECTED and before is not None:
-            # Litmus says the same when its own database fails: what it takes now needs no successor.
-            await check(self._auth, self._held)
-            if self._held.state is TokenState.REJECTED:
-                self._spent.add(before.id)
+        if self._held.state is TokenState.REJECTED and self._held.token is not None:
+            await self._doubt(self._held.token)
         async with self._bearer() as bearer:
             own = await self._own(bearer)
             found, how = (None if must_be_new else self._newest(own)), "adopted"
@@ -164,6 +160,16 @@ class ManagedToken:
                 await self._tell()
                 await self._on_switch(how)
             await self._clean_up(_Bearer(token=found, user_id=bearer.user_id), own)
+
+    async def _doubt(self, token: LitmusToken) -> None:
+        """Make sure that it is the token: Litmus says the same of it when its own database fails."""
+        try:
+            await prove(self._auth, token)
+        except TokenRejectedError as exc:
+            self._held.rejected(token, exc)
+            self._spent.add(token.id)
+        else:
+            self._held.accepted(token)
 
     @asynccontextmanager
     async def _bearer(self) -> AsyncIterator[_Bearer]:

@@ -196,7 +196,10 @@ async def test_a_removal_that_failed_is_a_failure_while_the_token_is_still_liste
     used, kept = litmus.token(days=30), litmus.token(days=20)
     litmus.simulator.faults.add(
         ScriptedFault(
-            path="/auth/remove_token", status=500, body='{"error":"server_error","errorDescription":""}'
+            path="/auth/remove_token",
+            status=500,
+            body='{"error":"server_error","errorDescription":""}',
+            times=None,
         )
     )
 

@@ -1,0 +1,144 @@
+"""A Litmus and a store on one clock that tests turn, and replicas that look after a token there."""
+
+import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from sidecar.errors import StoreError
+from sidecar.litmus.auth import LitmusAuth
+from sidecar.litmus.client import LitmusClient, open_litmus_client
+from sidecar.litmus.held_token import HeldToken
+from sidecar.litmus.managed import ManagedSettings, ManagedToken
+from sidecar.litmus.token import LitmusToken
+from sidecar.litmus.token_making import CreationTurns
+from sidecar.simulator import Simulator, World, open_simulator
+from sidecar.simulator.documents import ApiToken, User
+from sidecar.store.memory_accounts import MemoryLocks, MemoryTokenUses
+
+NAME = "backstage-litmus-sidecar"
+PASSWORD = "Litmus-1"
+DAYS = 30
+START = 1_763_728_800.0
+
+
+@dataclass
+class Clock:
+    """The time of everybody; it moves when told."""
+
+    seconds: float = START
+
+    def __call__(self) -> float:
+        return self.seconds
+
+    def now(self) -> datetime:
+        return datetime.fromtimestamp(self.seconds, UTC)
+
+    def pass_by(self, **parts: float) -> None:
+        self.seconds += timedelta(**parts).total_seconds()
+
+
+class FallibleLocks(MemoryLocks):
+    """Locks of a store that can go away."""
+
+    away = False
+
+    async def take(self, name: str, holder: str, hold: timedelta) -> bool:
+        if self.away:
+            raise StoreError("The store is away.")
+        return await super().take(name, holder, hold)
+
+
+@dataclass
+class Setting:
+    """One Litmus with one user, and what its replicas share."""
+
+    simulator: Simulator
+    user: User
+    clock: Clock
+    locks: FallibleLocks
+    uses: MemoryTokenUses
+
+    @property
+    def world(self) -> World:
+        return self.simulator.world
+
+    def listed(self, name: str = NAME) -> list[ApiToken]:
+        return [row for row in self.world.api_tokens if row.name == name]
+
+    def issue(self, *, days: float = DAYS, name: str = NAME) -> LitmusToken:
+        """Make a token in a second of its own."""
+        self.clock.pass_by(seconds=3)
+        return LitmusToken(self.world.issue_token(self.user, days=days, name=name))
+
+    def asked(self, path: str) -> int:
+        return sum(request.path == path for request in self.simulator.requests)
+
+    @asynccontextmanager
+    async def client(self, held: HeldToken) -> AsyncIterator[LitmusClient]:
+        async with open_litmus_client(
+            base_url=self.simulator.url, token=held.current, watch=held, max_requests_per_second=10_000
+        ) as client:
+            yield client
+
+    @asynccontextmanager
+    async def replica(self, name: str = "one", *, days: int = DAYS) -> AsyncIterator["Manager"]:
+        held = HeldToken("default", "credentials", self.clock.now)
+        outcomes: list[str] = []
+
+        async def read() -> str:
+            return PASSWORD
+
+        async def note(outcome: str) -> None:
+            outcomes.append(outcome)
+
+        async with self.client(held) as client:
+            auth = LitmusAuth(client)
+            managed = ManagedToken(
+                held,
+                auth,
+                CreationTurns(self.locks, "default"),
+                self.uses,
+                replica=name,
+                settings=ManagedSettings(username="robot", token_name=NAME, token_days=days),
+                password=read,
+                on_switch=note,
+                clock=self.clock.now,
+                chance=random.Random(1),  # noqa: S311 - the same in every run
+            )
+            yield Manager(held, client, managed, self.clock, outcomes)
+
+
+@dataclass
+class Manager:
+    held: HeldToken
+    client: LitmusClient
+    managed: ManagedToken
+    clock: Clock
+    outcomes: list[str] = field(default_factory=list)
+
+    async def tend(self) -> bool:
+        """Tend in a second of its own: two sessions of one second would be one string."""
+        self.clock.pass_by(seconds=3)
+        return await self.managed.tend()
+
+    async def rotate(self) -> None:
+        self.clock.pass_by(seconds=3)
+        await self.managed.rotate()
+
+    def value(self) -> str:
+        token = self.held.token
+        assert token is not None
+        return token.reveal()
+
+
+@asynccontextmanager
+async def open_setting() -> AsyncIterator[Setting]:
+    clock = Clock()
+    world = World(name="tokens", clock=clock)
+    user = world.add_user("robot", password=PASSWORD)
+    world.add_project("shop", owner=world.add_user("alice"), members={user.user_id: "Viewer"})
+    world.add_project("own", owner=user)
+    async with open_simulator(world) as simulator:
+        yield Setting(simulator, user, clock, FallibleLocks(clock.now), MemoryTokenUses(clock.now))
