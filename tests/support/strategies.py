@@ -9,8 +9,11 @@ from sidecar.model import (
     GitOps,
     Hub,
     Infra,
+    KnownExperiment,
     RecentRun,
+    Run,
     RunStats,
+    Schedule,
     Section,
     Snapshot,
 )
@@ -150,4 +153,38 @@ snapshots = st.builds(
     version=st.integers(1, 2**31),
     content=contents,
     freshness=st.just(dict.fromkeys(Section, fresh(NOW))),
+)
+
+moments_ms = st.sampled_from((0, -1, 1_772_452_800_000, 2**53)) | st.integers(
+    1_700_000_000_000, 1_800_000_000_000
+)
+runs = st.builds(
+    Run,
+    experiment_id=ids,
+    experiment_name=texts,
+    experiment_run_id=ids,
+    phase=phases,
+    # What Litmus's JSON can carry.
+    resiliency_score=st.none() | st.floats(allow_nan=False, allow_infinity=False, width=32),
+    created_at_ms=moments_ms,
+    updated_at_ms=moments_ms,
+    removed=st.booleans(),
+)
+known_experiments = st.builds(
+    KnownExperiment,
+    experiment_id=ids,
+    name=texts,
+    infra_id=st.none() | ids,
+    tags=tags,
+    first_seen_at=st.just(NOW),
+    removed_at=st.none() | st.just(NOW),
+)
+schedules = st.builds(
+    Schedule,
+    experiment_id=ids,
+    cron_syntax=crons,
+    suspended=st.booleans(),
+    timezone=st.none() | st.sampled_from(("Europe/Berlin", "Nowhere/Land", "")),
+    experiment_updated_at_ms=times_ms,
+    since=st.just(NOW),
 )

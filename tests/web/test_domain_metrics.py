@@ -1,0 +1,389 @@
+"""The domain's metrics follow snapshots, history, catalog and time, and nothing stale stays."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sidecar.digests import Digests
+from sidecar.errors import StoreError
+from sidecar.model import (
+    UNFINISHED,
+    Catalog,
+    Entity,
+    Experiment,
+    HistoryState,
+    KnownExperiment,
+    Lane,
+    Outcome,
+    ProjectRef,
+    Run,
+    Schedule,
+    Section,
+    SectionError,
+    SectionResult,
+    Snapshot,
+)
+from sidecar.ports import HistoryChange, Job
+from sidecar.store.memory import MemoryHistory, MemoryLeases, MemorySnapshots
+from sidecar.web.domain_metrics import CHUNK_BYTES, DomainMetrics
+from sidecar.web.exposition import END, clean_id, clean_text
+from tests.support import strategies
+from tests.support.builders import NOW, entity, experiment, project
+from tests.support.exposition import Samples, by_label, parsed
+from tests.support.histories import known, run, schedule
+
+SHOP, BANK = project("shop"), project("bank")
+CART = entity("component:default/cart", project=SHOP)
+TELLER = entity("component:default/teller", project=BANK)
+DOWN = SectionError(code="upstream_unavailable", message="No answer from Litmus.")
+READ = HistoryState(is_complete=True, first_synced_at=NOW - timedelta(days=9), synced_at=NOW)
+
+
+class Unreadable(MemoryHistory):
+    """A history whose database may be away."""
+
+    away = False
+
+    async def experiments(self, project: ProjectRef) -> Sequence[KnownExperiment]:
+        if self.away:
+            raise StoreError("The database is away.")
+        return await super().experiments(project)
+
+
+class World:
+    """Stores that a test fills, a clock that it moves, and the metrics on top."""
+
+    def __init__(self, *entities: Entity, max_experiments: int = 100) -> None:
+        self.now = NOW
+        self.current = Catalog(entities=entities)
+        self.leases = MemoryLeases()
+        self.snapshots = MemorySnapshots(self.leases)
+        self.history = Unreadable(self.leases)
+        self.rendered = 0
+        self.was_rendered = asyncio.Event()
+        self.metrics = DomainMetrics(
+            catalogue=self,
+            snapshots=self.snapshots,
+            history=self.history,
+            digests=Digests(self.history),
+            clock=lambda: self.now,
+            max_experiments=max_experiments,
+            observe=self._count,
+        )
+
+    def _count(self, seconds: float) -> None:
+        assert seconds >= 0
+        self.rendered += 1
+        self.was_rendered.set()
+
+    def projects_with_id(self, project_id: str) -> tuple[ProjectRef, ...]:
+        raise NotImplementedError
+
+    async def synchronised(
+        self,
+        section: Section,
+        value: object = None,
+        *,
+        of: ProjectRef = SHOP,
+        error: SectionError | None = None,
+    ) -> None:
+        await self.leases.plan([Job(project=of, lane=Lane.FAST)], NOW)
+        lease = await self.leases.take("default", [Lane.FAST], NOW)
+        assert lease is not None
+        result = SectionResult(section=section, attempted_at=self.now, value=value, error=error)
+        await self.snapshots.merge(lease, [result])
+        await self.leases.release(lease, NOW, failed=False)
+
+    async def recorded(
+        self,
+        *runs: Run,
+        of: ProjectRef = SHOP,
+        experiments: Sequence[KnownExperiment] = (),
+        removed: Sequence[Run] = (),
+        state: HistoryState = READ,
+    ) -> None:
+        await self.leases.plan([Job(project=of, lane=Lane.HISTORY)], NOW)
+        lease = await self.leases.take("default", [Lane.HISTORY], NOW)
+        assert lease is not None
+        change = HistoryChange(state=state, runs=runs, experiments=experiments, removed_runs=removed)
+        await self.history.record(lease, change)
+        await self.leases.release(lease, NOW, failed=False)
+
+    def scraped(self) -> Samples:
+        text = b"".join(self.metrics.chunks(openmetrics=False)).decode()
+        assert "NaN" not in text
+        return parsed(text)
+
+    async def after_update(self) -> Samples:
+        await self.metrics.update()
+        return self.scraped()
+
+
+def names_of(samples: Samples, label: str) -> set[str]:
+    return {
+        value for values in samples.values() for labels in values for name, value in labels if name == label
+    }
+
+
+async def test_there_is_nothing_to_scrape_before_the_first_look() -> None:
+    assert World(CART).scraped() == {}
+
+
+async def test_a_project_of_which_nothing_is_known_has_its_entity_and_no_figures() -> None:
+    samples = await World(CART).after_update()
+    assert set(samples) == {
+        "backstage_litmus_entity_info",
+        "backstage_litmus_experiments_known",
+        "backstage_litmus_experiments_cut",
+    }
+
+
+async def test_a_deleted_experiment_leaves_with_the_next_change_and_its_runs_stay_in_the_total() -> None:
+    world = World(CART)
+    await world.synchronised(Section.EXPERIMENTS, (experiment("a"), experiment("b")))
+    await world.recorded(run(experiment_id="a"), run(experiment_id="b"), experiments=[known("a"), known("b")])
+    assert names_of(await world.after_update(), "experiment_id") == {"a", "b"}
+
+    await world.synchronised(Section.EXPERIMENTS, (experiment("b"),))
+    samples = await world.after_update()
+
+    assert names_of(samples, "experiment_id") == {"b"}
+    assert by_label(samples, "backstage_litmus_project_runs_total", "outcome")["passed"] == 2
+
+
+async def test_projects_and_entities_that_leave_the_catalog_leave_with_everything() -> None:
+    world = World(CART, TELLER)
+    for one in (SHOP, BANK):
+        await world.synchronised(Section.EXPERIMENTS, (experiment("a"),), of=one)
+        await world.recorded(run(experiment_id="a"), of=one)
+    assert names_of(await world.after_update(), "project") == {"shop", "bank"}
+
+    world.current = Catalog(entities=(TELLER,))
+    samples = await world.after_update()
+
+    assert names_of(samples, "project") == {"bank"}
+    assert names_of(samples, "entity") == {TELLER.ref}
+    assert samples["backstage_litmus_experiments_known"] == {frozenset(): 1}
+
+
+async def test_a_new_owner_replaces_the_old_one() -> None:
+    world = World(CART)
+    await world.metrics.update()
+
+    world.current = Catalog(entities=(entity(CART.ref, project=SHOP, owner="group:default/team-z"),))
+    samples = await world.after_update()
+
+    assert names_of(samples, "owner") == {"group:default/team-z"}
+
+
+async def test_a_run_becomes_stuck_by_time_alone() -> None:
+    world = World(CART)
+    await world.recorded(run(NOW - timedelta(minutes=30), "Running"))
+    samples = await world.after_update()
+    assert by_label(samples, "backstage_litmus_project_running_runs", "project") == {"shop": 1}
+
+    world.now += timedelta(minutes=31)
+    samples = await world.after_update()
+
+    assert by_label(samples, "backstage_litmus_project_running_runs", "project") == {"shop": 0}
+    assert by_label(samples, "backstage_litmus_project_stuck_runs", "project") == {"shop": 1}
+
+
+async def test_the_next_fire_moves_on_when_it_is_reached() -> None:
+    world = World(CART)
+    await world.synchronised(Section.EXPERIMENTS, (experiment("experiment-1"),))
+    await world.synchronised(Section.SCHEDULES, (schedule("30 * * * *"),))
+    await world.recorded(experiments=[known()])
+    name = "backstage_litmus_schedule_next_run_timestamp_seconds"
+    first = by_label(await world.after_update(), name, "experiment_id")
+
+    world.now += timedelta(minutes=45)
+    second = by_label(await world.after_update(), name, "experiment_id")
+
+    assert second["experiment-1"] - first["experiment-1"] == 3_600
+
+
+async def test_missed_runs_follow_what_the_history_has_read() -> None:
+    world = World(CART)
+    await world.synchronised(Section.EXPERIMENTS, (experiment("experiment-1"),))
+    await world.synchronised(Section.SCHEDULES, (schedule("30 * * * *", since=NOW),))
+    await world.recorded(experiments=[known()])
+    name = "backstage_litmus_schedule_missed_runs"
+    assert by_label(await world.after_update(), name, "experiment_id") == {"experiment-1": 0}
+
+    world.now += timedelta(hours=1)
+    await world.recorded(state=HistoryState(is_complete=True, first_synced_at=NOW, synced_at=world.now))
+
+    assert by_label(await world.after_update(), name, "experiment_id") == {"experiment-1": 1}
+
+
+async def test_a_suspended_schedule_has_no_next_run() -> None:
+    world = World(CART)
+    await world.synchronised(Section.EXPERIMENTS, (experiment("experiment-1"),))
+    await world.synchronised(Section.SCHEDULES, (schedule(suspended=True),))
+    await world.recorded(experiments=[known()])
+    samples = await world.after_update()
+    assert "backstage_litmus_schedule_next_run_timestamp_seconds" not in samples
+    assert "backstage_litmus_schedule_missed_runs" not in samples
+
+
+async def test_sections_tell_their_last_success_and_whether_the_last_attempt_failed() -> None:
+    world = World(CART)
+    await world.synchronised(Section.HUBS, ())
+    await world.metrics.update()
+    rendered = world.rendered
+
+    world.now += timedelta(minutes=1)
+    await world.synchronised(Section.HUBS, error=DOWN)
+    samples = await world.after_update()
+
+    success = by_label(samples, "backstage_litmus_section_success_timestamp_seconds", "section")
+    assert success == {"hubs": NOW.timestamp()}
+    assert by_label(samples, "backstage_litmus_section_failed", "section") == {"hubs": 1}
+    assert world.rendered == rendered
+
+
+async def test_what_did_not_change_is_not_rendered_again() -> None:
+    world = World(CART, TELLER)
+    await world.synchronised(Section.HUBS, ())
+    await world.recorded(run(), of=BANK)
+    await world.metrics.update()
+    assert world.rendered == 2
+
+    await world.metrics.update()
+    assert world.rendered == 2
+
+    await world.recorded(run(phase="Error", score=0), of=BANK)
+    await world.metrics.update()
+    assert world.rendered == 3
+
+
+async def test_above_the_limit_no_experiment_has_series_and_a_metric_says_how_many() -> None:
+    world = World(CART, TELLER, max_experiments=3)
+    for one in (SHOP, BANK):
+        await world.synchronised(Section.EXPERIMENTS, (experiment("a"), experiment("b")), of=one)
+        await world.recorded(run(experiment_id="a"), of=one)
+    samples = await world.after_update()
+    assert names_of(samples, "experiment_id") == set()
+    assert samples["backstage_litmus_experiments_known"] == {frozenset(): 4}
+    assert samples["backstage_litmus_experiments_cut"] == {frozenset(): 4}
+    assert len(by_label(samples, "backstage_litmus_project_score", "project")) == 2
+
+    await world.synchronised(Section.EXPERIMENTS, (experiment("a"),), of=BANK)
+    await world.metrics.update()
+    samples = await world.after_update()
+
+    assert samples["backstage_litmus_experiments_cut"] == {frozenset(): 0}
+    assert by_label(samples, "backstage_litmus_experiment_score", "project", experiment_id="a") == {
+        "shop": 100,
+        "bank": 100,
+    }
+
+
+async def test_no_experiment_has_series_while_it_is_not_known_how_many_there_are() -> None:
+    world = World(CART, TELLER)
+    await world.synchronised(Section.EXPERIMENTS, (experiment("a"),))
+
+    looking = asyncio.create_task(world.metrics.update())
+    await world.was_rendered.wait()
+
+    # One of two projects is rendered, the other is on its way.
+    assert names_of(world.scraped(), "experiment_id") == set()
+    await looking
+
+
+async def test_while_the_history_cannot_be_read_its_figures_stay() -> None:
+    world = World(CART)
+    await world.synchronised(Section.EXPERIMENTS, (experiment("a"),))
+    await world.recorded(run(experiment_id="a"))
+    before = await world.after_update()
+
+    world.history.away = True
+    await world.recorded(run(NOW, "Error", 0, experiment_id="a"))
+    assert await world.after_update() == before
+
+    world.history.away = False
+    scores = by_label(await world.after_update(), "backstage_litmus_project_score", "project")
+    assert scores == {"shop": 0}
+
+
+async def test_without_any_history_the_snapshot_is_told_and_the_rest_follows() -> None:
+    world = World(CART)
+    await world.recorded(run(experiment_id="a"))
+    world.history.away = True
+    for ids in (["a"], ["a", "b"]):
+        await world.synchronised(Section.EXPERIMENTS, tuple(experiment(one) for one in ids))
+        samples = await world.after_update()
+        assert by_label(samples, "backstage_litmus_project_experiments", "project") == {"shop": len(ids)}
+        assert "backstage_litmus_project_runs_total" not in samples
+
+    world.history.away = False
+    runs = by_label(await world.after_update(), "backstage_litmus_project_runs_total", "outcome")
+    assert runs == {
+        outcome.value: int(outcome is Outcome.PASSED) for outcome in Outcome if outcome not in UNFINISHED
+    }
+
+
+async def test_a_scrape_comes_in_chunks_and_as_of_its_beginning() -> None:
+    projects = [project(f"project-{number}") for number in range(60)]
+    world = World(
+        *(entity(f"component:default/c-{one.project_id}", project=one) for one in projects),
+        max_experiments=9_999,
+    )
+    for one in projects:
+        await world.synchronised(Section.EXPERIMENTS, tuple(experiment(str(n)) for n in range(20)), of=one)
+        await world.recorded(of=one)
+    await world.metrics.update()
+    whole = b"".join(world.metrics.chunks(openmetrics=True))
+    assert len(whole) > 3 * CHUNK_BYTES
+
+    chunks = world.metrics.chunks(openmetrics=True)
+    first = next(chunks)
+    world.current = Catalog()
+    await world.metrics.update()
+    rest = list(chunks)
+
+    assert first + b"".join(rest) == whole
+    assert max(map(len, rest)) < 2 * CHUNK_BYTES
+
+
+@given(
+    snapshot=strategies.snapshots,
+    schedules=st.lists(strategies.schedules, max_size=3),
+    runs=st.lists(strategies.runs, max_size=8),
+    experiments=st.lists(strategies.known_experiments, max_size=4),
+    owner=strategies.texts,
+)
+def test_whatever_litmus_and_the_catalog_say_prometheus_can_read_it(
+    *,
+    snapshot: Snapshot,
+    schedules: list[Schedule],
+    runs: list[Run],
+    experiments: list[KnownExperiment],
+    owner: str,
+) -> None:
+    world = World(entity(project=SHOP, owner=owner, system=owner))
+
+    async def fill() -> None:
+        await world.synchronised(Section.EXPERIMENTS, snapshot.content.experiments)
+        await world.synchronised(Section.INFRASTRUCTURES, snapshot.content.infrastructures)
+        await world.synchronised(Section.HUBS, snapshot.content.hubs)
+        await world.synchronised(Section.GITOPS, snapshot.content.gitops)
+        await world.synchronised(Section.SCHEDULES, tuple(schedules))
+        await world.recorded(*runs, experiments=experiments)
+        await world.metrics.update()
+
+    asyncio.run(fill())
+    samples = world.scraped()
+    text = (b"".join(world.metrics.chunks(openmetrics=True)) + END).decode()
+
+    assert parsed(text, openmetrics=True) == samples
+    listed: Mapping[str, Experiment] = {one.experiment_id: one for one in snapshot.content.experiments or ()}
+    assert {
+        (labels["experiment_id"], labels["experiment"])
+        for labels in map(dict, samples.get("backstage_litmus_experiment_runs_total", {}))
+    } == {(clean_id(one.experiment_id), clean_text(one.name)) for one in listed.values()}
+    assert names_of(samples, "owner") == {clean_text(owner)}
