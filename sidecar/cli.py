@@ -9,16 +9,32 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import click
+import msgspec
 import uvloop
 
-from sidecar import __version__
+from sidecar import __version__, share_commands, token_commands
 from sidecar.app import serve
+from sidecar.assembly import utc_now
 from sidecar.check import check
-from sidecar.config import Config, describe, display_token, load_config, masked
+from sidecar.config import (
+    LONGEST_TOKEN_DAYS,
+    TOKEN_NAME,
+    TOKEN_NAME_RULE,
+    Config,
+    Instance,
+    describe,
+    display_token,
+    load_config,
+    masked,
+)
 from sidecar.demo import run_demo
-from sidecar.errors import SidecarError
+from sidecar.errors import ConfigError, InstanceUnknownError, SidecarError
+from sidecar.insight.windows import WINDOWS
 from sidecar.logs import configure_logging
 from sidecar.simulator.demo import serve_simulator
+from sidecar.web.shapes.shares import ShareListShape
+from sidecar.web.shapes.tokens import created_token_shape, token_list_shape, token_status_shape
+from sidecar.web.sharing import LONGEST_DAYS, Picture, PictureOptions
 
 FINE: Final = 0
 FINDINGS: Final = 1
@@ -35,6 +51,10 @@ _config_option = click.option(
     default=("app-config.yaml",),
     show_default=True,
     help="File of Backstage's app-config; repeatable, later files win.",
+)
+_json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+_instance_option = click.option(
+    "--instance", "instance_name", help="Litmus instance; the only one if absent."
 )
 _log_level_option = click.option(
     "--log-level",
@@ -64,9 +84,9 @@ def main(argv: Sequence[str], environ: Mapping[str, str]) -> int:
         exc.show()
         return exc.exit_code
     except SidecarError as exc:
-        for problem in getattr(exc, "problems", (str(exc),)):
+        for problem in exc.problems if isinstance(exc, ConfigError) else (str(exc),):
             click.echo(f"error: {problem}", err=True)
-        return BAD_CONFIGURATION
+        return BAD_CONFIGURATION if isinstance(exc, ConfigError) else FINDINGS
     except OSError as exc:
         click.echo(f"error: {exc.strerror or exc}", err=True)
         return FINDINGS
@@ -114,7 +134,7 @@ def simulator_command(port: int, host: str) -> int:
 @commands.command("check", help="Look for mistakes. 0: fine, 1: findings, 2: bad configuration.")
 @_config_option
 @click.option("--offline", is_flag=True, help="Ask no Litmus.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@_json_option
 @click.pass_obj
 def check_command(
     environ: Mapping[str, str],
@@ -148,6 +168,158 @@ def display_token_command(uid: str) -> int:
     except ValueError as exc:
         raise click.BadParameter(str(exc), param_hint="--uid") from exc
     return FINE
+
+
+@commands.group("tokens")
+def tokens_group() -> None:
+    """API tokens of the sidecar's user, at Litmus itself; no running service is needed."""
+
+
+@tokens_group.command("list", help="List them, without values.")
+@_config_option
+@_instance_option
+@_json_option
+@click.pass_obj
+def tokens_list_command(
+    environ: Mapping[str, str],
+    config_paths: tuple[Path, ...],
+    instance_name: str | None,
+    as_json: bool,  # noqa: FBT001 - click passes options by name
+) -> int:
+    """Print the user's tokens and which one the configuration uses."""
+    config, instance = _instance(environ, config_paths, instance_name)
+    tokens, status = _run(token_commands.listed(config, instance))
+    if as_json:
+        _echo_json(token_list_shape(tokens, status, utc_now()))
+    else:
+        click.echo(token_commands.table(tokens, utc_now()))
+    return FINE
+
+
+@tokens_group.command("create", help="Make one, and print its value, this once.")
+@_config_option
+@_instance_option
+@_json_option
+@click.option("--name", required=True, help="Name in Litmus's list.")
+@click.option("--days", type=click.IntRange(1, LONGEST_TOKEN_DAYS), required=True, help="Its lifetime.")
+@click.pass_obj
+def tokens_create_command(  # noqa: PLR0917  # click passes options by name
+    environ: Mapping[str, str],
+    config_paths: tuple[Path, ...],
+    instance_name: str | None,
+    as_json: bool,  # noqa: FBT001 - click passes options by name
+    name: str,
+    days: int,
+) -> int:
+    """Print nothing but the value on standard output, so that it can be sent into a file."""
+    if not TOKEN_NAME.fullmatch(name):
+        raise click.BadParameter(TOKEN_NAME_RULE, param_hint="--name")
+    config, instance = _instance(environ, config_paths, instance_name)
+    created = _run(token_commands.create(config, instance, name, days))
+    if as_json:
+        _echo_json(created_token_shape(created))
+    else:
+        click.echo(created.value)
+    return FINE
+
+
+@tokens_group.command("revoke", help="Revoke one for good, by its ID in the list.")
+@_config_option
+@_instance_option
+@click.argument("token_id", metavar="ID")
+@click.pass_obj
+def tokens_revoke_command(
+    environ: Mapping[str, str], config_paths: tuple[Path, ...], instance_name: str | None, token_id: str
+) -> int:
+    """Revoke a token, and make sure that it is gone."""
+    config, instance = _instance(environ, config_paths, instance_name)
+    _run(token_commands.revoke(config, instance, token_id))
+    click.echo("Revoked.", err=True)
+    return FINE
+
+
+@tokens_group.command("rotate", help="Replace the token that the sidecar manages (credentials), now.")
+@_config_option
+@_instance_option
+@_json_option
+@click.pass_obj
+def tokens_rotate_command(
+    environ: Mapping[str, str],
+    config_paths: tuple[Path, ...],
+    instance_name: str | None,
+    as_json: bool,  # noqa: FBT001 - click passes options by name
+) -> int:
+    """Put a new token into place and revoke the one before; replicas that run take the new one."""
+    config, instance = _instance(environ, config_paths, instance_name)
+    status = _run(token_commands.rotate(config, instance))
+    if as_json:
+        _echo_json(token_status_shape(status))
+    else:
+        click.echo(f"Rotated; the token in use is {status.token_id}.", err=True)
+    return FINE
+
+
+@commands.command("share", help="Sign an address that shows one picture of ENTITY to everybody.")
+@click.argument("entity")
+@_config_option
+@click.option("--picture", type=click.Choice([one.value for one in Picture]), help="What is shown.")
+@click.option("--days", type=click.IntRange(1, LONGEST_DAYS), help="How long it holds.")
+@click.option("--window", type=click.Choice(list(WINDOWS)), help="Of trend and runs; 30d if absent.")
+@click.option("--list", "is_list", is_flag=True, help="List what is shared of ENTITY, instead.")
+@click.option("--revoke", "revoked_id", metavar="ID", help="Revoke a share of ENTITY, instead.")
+@_json_option
+@click.pass_obj
+def share_command(  # noqa: PLR0917 - click passes options by name
+    environ: Mapping[str, str],
+    entity: str,
+    config_paths: tuple[Path, ...],
+    picture: str | None,
+    days: int | None,
+    window: str | None,
+    is_list: bool,  # noqa: FBT001 - click passes options by name
+    revoked_id: str | None,
+    as_json: bool,  # noqa: FBT001 - click passes options by name
+) -> int:
+    """Share a picture, list what is shared, or revoke it."""
+    entity_ref = share_commands.full_ref(entity)
+    if entity_ref is None:
+        raise click.BadParameter("must be a reference such as component:default/cart", param_hint="ENTITY")
+    configure_logging(level="error")
+    config = load_config(config_paths, environ)
+    if is_list:
+        rows = _run(share_commands.listed(config, entity_ref))
+        if as_json:
+            _echo_json(ShareListShape(shares=rows, next_cursor=None))
+        else:
+            click.echo(share_commands.table(rows))
+    elif revoked_id is not None:
+        _run(share_commands.revoke(config, entity_ref, revoked_id))
+        click.echo("Revoked.", err=True)
+    elif picture is None or days is None:
+        raise click.UsageError("Sharing needs --picture and --days; or give --list, or --revoke ID.")
+    else:
+        options = PictureOptions(window=window)
+        made = _run(share_commands.share(config, entity_ref, Picture(picture), options, days))
+        if as_json:
+            _echo_json(made)
+        else:
+            click.echo(made.url)
+    return FINE
+
+
+def _instance(
+    environ: Mapping[str, str], config_paths: tuple[Path, ...], name: str | None
+) -> tuple[Config, Instance]:
+    configure_logging(level="error")
+    config = load_config(config_paths, environ)
+    try:
+        return config, token_commands.chosen(config, name)
+    except InstanceUnknownError as exc:
+        raise click.BadParameter(str(exc), param_hint="--instance") from exc
+
+
+def _echo_json(shape: msgspec.Struct) -> None:
+    click.echo(msgspec.json.format(msgspec.json.encode(shape), indent=2).decode())
 
 
 def _run(coroutine: Coroutine[Any, Any, T]) -> T:
