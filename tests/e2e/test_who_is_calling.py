@@ -12,7 +12,7 @@ from sidecar.web.routes import ROUTES
 from tests.e2e.conftest import Small
 from tests.support.service import Service, config_for, open_service
 
-PUBLIC_ROUTES = {"healthz", "readyz", "jwks"}
+PUBLIC_ROUTES = {"healthz", "readyz", "jwks", "asset", "sign_in_page", "sign_in", "sign_out"}
 READER = "reader-secret-0123456789"
 SCRAPER = "scraper-secret-0123456789"
 QUERY = json.dumps({"query": "{ __typename }"})
