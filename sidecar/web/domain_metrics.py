@@ -9,7 +9,6 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
-from time import perf_counter
 from typing import Final
 
 import msgspec
@@ -39,6 +38,9 @@ POLL_SECONDS: Final = 1.0
 """How soon a change is looked at."""
 LOOKED_AT_ONCE: Final = 100
 """Unchanged projects passed without a pause."""
+REST: Final = 20.0
+"""A project is left alone for so many times as long as it took: years of a schedule's fires are costly."""
+LONGEST_REST_SECONDS: Final = 300.0
 CHUNK_BYTES: Final = 256 * 1024
 """About so much of a scrape is joined at once."""
 
@@ -74,6 +76,8 @@ class _Kept(msgspec.Struct, frozen=True, kw_only=True):
     fresh: Mapping[str, bytes]
     lines: Mapping[str, bytes]
     """All of them."""
+    rested_at: float = 0.0
+    """When it may be rendered again, by the event loop's clock."""
 
 
 class DomainMetrics:
@@ -89,6 +93,7 @@ class DomainMetrics:
         clock: Clock,
         max_experiments: int,
         observe: Callable[[float], None] = lambda _seconds: None,
+        rest: float = REST,
     ) -> None:
         """Take what it reads; there is nothing to scrape before :meth:`update`.
 
@@ -100,6 +105,7 @@ class DomainMetrics:
             clock: The time.
             max_experiments: With more than this altogether, none has series of its own.
             observe: Told how many seconds each rendering took.
+            rest: See :data:`REST`.
         """
         self._catalogue = catalogue
         self._snapshots = snapshots
@@ -108,6 +114,7 @@ class DomainMetrics:
         self._clock = clock
         self._max_experiments = max_experiments
         self._observe = observe
+        self._rest = rest
         self._kept: dict[ProjectRef, _Kept] = {}
         self._experiments = 0
         self._grouped: tuple[Catalog, Mapping[ProjectRef, tuple[Entity, ...]]] | None = None
@@ -168,12 +175,15 @@ class DomainMetrics:
         )
         freshness = head.freshness if head else {}
         kept = self._kept.get(project)
-        is_due = kept is not None and kept.timed.due_at is not None and self._clock() >= kept.timed.due_at
-        if kept is None or kept.basis != basis or is_due:
+        if kept is None or (self._may_differ(kept, basis) and _now() >= kept.rested_at):
             await self._render(project, basis)
             kept = self._kept[project]
         if kept.freshness is not freshness and kept.freshness != freshness:
             self._keep(project, _with_freshness(kept, project, freshness))
+
+    def _may_differ(self, kept: _Kept, basis: _Basis) -> bool:
+        due_at = kept.timed.due_at
+        return kept.basis != basis or (due_at is not None and self._clock() >= due_at)
 
     async def _render(self, project: ProjectRef, wanted: _Basis) -> None:
         kept = self._kept.get(project)
@@ -188,19 +198,25 @@ class DomainMetrics:
         basis = msgspec.structs.replace(
             wanted, version=snapshot.version if snapshot else None, state=digest.state
         )
-        started = perf_counter()
+        started = _now()
         try:
             rendered = await asyncio.to_thread(_rendered, part, basis, kept, self._clock())
         except Exception:  # noqa: BLE001 - a bug met in one project's data must not take the others' figures
             _log.exception("metrics of a project could not be rendered", project=str(project))
             rendered = _unrendered(basis, kept)
-        self._observe(perf_counter() - started)
-        self._keep(project, rendered)
+        took = _now() - started
+        self._observe(took)
+        rested_at = _now() + min(self._rest * took, LONGEST_REST_SECONDS)
+        self._keep(project, msgspec.structs.replace(rendered, rested_at=rested_at))
 
     def _keep(self, project: ProjectRef, rendered: _Kept) -> None:
         before = self._kept.get(project)
         self._experiments += rendered.experiments - (before.experiments if before else 0)
         self._kept[project] = rendered
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
 
 
 def _joined(pieces: Iterable[bytes]) -> Iterator[bytes]:

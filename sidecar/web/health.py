@@ -1,26 +1,17 @@
-"""Liveness, readiness, metrics."""
+"""Liveness and readiness."""
 
-import asyncio
-import zlib
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import Mapping
 from datetime import datetime, timedelta
-from itertools import chain
 from typing import Any, Final
 
 import msgspec
 from aiohttp import web
-from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4 as TEXT_TYPE
-from prometheus_client.exposition import generate_latest as generate_text
-from prometheus_client.openmetrics.exposition import CONTENT_TYPE_LATEST as OPENMETRICS_TYPE
-from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
 
 from sidecar.model import Section, Snapshot
 from sidecar.ports import TokenState, TokenStatus
 from sidecar.services import Services
 from sidecar.web.auth import reader_of
-from sidecar.web.exposition import END
-from sidecar.web.keys import DOMAIN_METRICS, SERVICES
-from sidecar.web.negotiation import accepts_gzip, wants_openmetrics
+from sidecar.web.keys import SERVICES
 from sidecar.web.text import rfc3339
 
 READY_AFTER: Final = timedelta(seconds=30)
@@ -64,44 +55,8 @@ async def jwks(request: web.Request) -> web.Response:
     return web.json_response(request.app[SERVICES].catalog_keys, headers={"Cache-Control": "max-age=300"})
 
 
-async def metrics(request: web.Request) -> web.Response:
-    """Give Prometheus its text, in OpenMetrics when it asks for that."""
-    openmetrics = wants_openmetrics(request.headers.get("Accept", ""))
-    packed = accepts_gzip(request.headers.get("Accept-Encoding", ""))
-    generate = generate_openmetrics if openmetrics else generate_text
-    own = await asyncio.to_thread(generate, request.app[SERVICES].metrics.registry)
-    domain = request.app[DOMAIN_METRICS].chunks(openmetrics=openmetrics)
-    chunks = chain([own.removesuffix(END)], domain, [END] if openmetrics else [])
-    headers = {
-        "Content-Type": OPENMETRICS_TYPE if openmetrics else TEXT_TYPE,
-        "Cache-Control": "no-store",
-        "Vary": "Accept, Accept-Encoding",
-    }
-    if packed:
-        headers["Content-Encoding"] = "gzip"
-    return web.Response(body=_packed(chunks) if packed else _paced(chunks), headers=headers)
-
-
-async def _paced(chunks: Iterable[bytes]) -> AsyncIterator[bytes]:
-    """Let others have the event loop between chunks: with many projects they come to megabytes."""
-    for chunk in chunks:
-        yield chunk
-        await asyncio.sleep(0)
-
-
-async def _packed(chunks: Iterable[bytes]) -> AsyncIterator[bytes]:
-    """Compress chunk by chunk in a thread."""
-    compressor = zlib.compressobj(level=_GZIP_LEVEL, wbits=31)
-    for chunk in chunks:
-        if packed := await asyncio.to_thread(compressor.compress, chunk):
-            yield packed
-    yield await asyncio.to_thread(compressor.flush)
-
-
 _NO_TOKEN: Final = frozenset({TokenState.REJECTED, TokenState.MISSING})
 _NO_STORE: Final = {"Cache-Control": "no-store"}
-_GZIP_LEVEL: Final = 1
-"""A scrape is the same text over and over: the fastest makes it some twenty times smaller too."""
 
 
 def _status(services: Services, projects: Mapping[str, Snapshot | None], now: datetime) -> str:

@@ -20,6 +20,7 @@ from sidecar.web import (
     graphql,
     health,
     keys,
+    scrape,
 )
 from sidecar.web.acting import RunBody, ScheduleBody, StopBody
 from sidecar.web.answers import Answers
@@ -98,7 +99,7 @@ ROUTES: Final = (
         method="GET",
         path="/metrics",
         name="metrics",
-        handler=health.metrics,
+        handler=scrape.metrics,
         scope="metrics",
         summary="Prometheus metrics; OpenMetrics when asked for.",
         content_types=("text/plain", "application/openmetrics-text"),

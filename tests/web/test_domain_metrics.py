@@ -56,7 +56,7 @@ class Unreadable(MemoryHistory):
 class World:
     """Stores that a test fills, a clock that it moves, and the metrics on top."""
 
-    def __init__(self, *entities: Entity, max_experiments: int = 100) -> None:
+    def __init__(self, *entities: Entity, max_experiments: int = 100, rest: float = 0) -> None:
         self.now = NOW
         self.current = Catalog(entities=entities)
         self.leases = MemoryLeases()
@@ -72,6 +72,7 @@ class World:
             clock=lambda: self.now,
             max_experiments=max_experiments,
             observe=self._count,
+            rest=rest,
         )
 
     def _count(self, seconds: float) -> None:
@@ -259,6 +260,17 @@ async def test_what_did_not_change_is_not_rendered_again() -> None:
     await world.recorded(run(phase="Error", score=0), of=BANK)
     await world.metrics.update()
     assert world.rendered == 3
+
+
+async def test_what_was_just_rendered_is_left_alone_in_proportion_to_what_it_took() -> None:
+    world = World(CART, rest=1e9)
+    await world.recorded(run())
+    await world.metrics.update()
+
+    await world.recorded(run(phase="Error", score=0))
+    await world.metrics.update()
+
+    assert world.rendered == 1
 
 
 async def test_above_the_limit_no_experiment_has_series_and_a_metric_says_how_many() -> None:
