@@ -36,7 +36,7 @@ class Sharing(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def full_ref(text: str) -> str | None:
-    """Return the reference that ``cart`` stands for: ``component:default/cart``; ``None`` for what is none."""
+    """Return the full reference of ``cart``, ``component:default/cart`` say; ``None`` for what is none."""
     found = _REF.fullmatch(text)
     if found is None:
         return None
