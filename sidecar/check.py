@@ -1,44 +1,71 @@
 """``litmus-sidecar check``: what an operator should know before people find out.
 
 Looks at the configuration and, unless offline, asks every Litmus once: its
-version, and each project of the catalog. Changes nothing anywhere.
+version, what its token is worth, and each project of the catalog. Changes
+nothing anywhere; with ``credentials`` it signs in for that time.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from functools import partial
 
 from sidecar.assembly import catalog_signer, open_backstage_catalog, utc_now
 from sidecar.catalog import FileCatalog
-from sidecar.config import CatalogBackstage, Config, findings
+from sidecar.config import CatalogBackstage, Config, Instance, findings
 from sidecar.errors import UpstreamError
-from sidecar.hygiene import config_findings, ordered
+from sidecar.hygiene import (
+    Finding,
+    TokenFacts,
+    config_findings,
+    ordered,
+    token_findings,
+)
+from sidecar.litmus.auth import ListedToken, LitmusAuth
 from sidecar.litmus.client import LitmusClient
 from sidecar.litmus.documents import SERVER_VERSION
+from sidecar.litmus.facts import asked_facts, claimed_facts, is_accepted
+from sidecar.litmus.held_token import HeldToken
 from sidecar.litmus.source import LitmusSource
+from sidecar.litmus.token import LitmusToken
 from sidecar.metrics import Metrics
 from sidecar.model import Catalog, Lane, ProjectRef
-from sidecar.stewardship import open_client
+from sidecar.stewardship import configured_token, open_client, source_of
 from sidecar.tracing import tracing_problems
 
 _TIMEOUT_SECONDS = 15.0
 
 
 async def check(config: Config, *, offline: bool) -> tuple[str, ...]:
-    """Return one sentence per thing that is wrong or probably not meant; empty when all is fine."""
+    """Return one sentence per thing that is wrong or probably not meant; empty when all is fine.
+
+    What is unwise about tokens comes first, the gravest at the top.
+    """
     catalogue = FileCatalog(config.catalog.files, [instance.name for instance in config.instances])
     await catalogue.refresh()
-    unwise = [finding.sentence for finding in ordered(list(config_findings(config)))]
-    found = [*unwise, *findings(config), *tracing_problems(config.tracing), *catalogue.current.problems]
-    if not offline:
+    found = [*findings(config), *tracing_problems(config.tracing), *catalogue.current.problems]
+    unwise: list[Finding] = []
+    accepted_by: list[str] = []
+    if offline:
+        for instance in config.instances:
+            claimed = claimed_facts(_held(instance, configured_token(instance)))
+            unwise += _judged(config, claimed)
+    else:
         entities = {entity.ref: entity for entity in catalogue.current.entities}
+        is_whole = True
         if config.catalog.backstage is not None:
             read = await _read_backstage(config, config.catalog.backstage)
             found += read.problems
+            is_whole = not read.problems
             entities |= {entity.ref: entity for entity in read.entities}
         projects = sorted({entity.project for entity in entities.values()})
-        found += await _ask(config, projects)
-    return tuple(found)
+        for answer in await _ask(config, projects, is_whole=is_whole):
+            accepted_by += [answer.instance] if answer.takes_display_token else []
+            unwise += answer.unwise
+            found += answer.sentences
+    judged = ordered([*config_findings(config, accepted_by=accepted_by), *unwise])
+    return (*(finding.sentence for finding in judged), *found)
 
 
 async def _read_backstage(config: Config, settings: CatalogBackstage) -> Catalog:
@@ -50,28 +77,82 @@ async def _read_backstage(config: Config, settings: CatalogBackstage) -> Catalog
         return catalogue.current
 
 
-async def _ask(config: Config, projects: Sequence[ProjectRef]) -> list[str]:
-    """Ask all instances; each is limited by its own pace, so all may be asked at once."""
+@dataclass(kw_only=True)
+class _Answer:
+    """What one instance had to say."""
+
+    instance: str
+    takes_display_token: bool = False
+    unwise: list[Finding] = field(default_factory=list)
+    sentences: list[str] = field(default_factory=list)
+
+
+async def _ask(config: Config, projects: Sequence[ProjectRef], *, is_whole: bool) -> Sequence[_Answer]:
+    """Ask all instances; each is limited by its own pace, so all may be asked at once.
+
+    Only if ``is_whole``, ``projects`` are all that entities name.
+    """
     async with AsyncExitStack() as stack:
         checks = []
         for instance in config.instances:
             client = await stack.enter_async_context(open_client(config, instance, Metrics("check")))
             own = [project for project in projects if project.instance == instance.name]
-            checks.append(_check_instance(instance.name, client, own))
-        return [sentence for sentences in await asyncio.gather(*checks) for sentence in sentences]
+            checks.append(_check_instance(config, instance, client, own, is_whole=is_whole))
+        return await asyncio.gather(*checks)
 
 
-async def _check_instance(name: str, client: LitmusClient, projects: Sequence[ProjectRef]) -> list[str]:
+async def _check_instance(
+    config: Config,
+    instance: Instance,
+    client: LitmusClient,
+    projects: Sequence[ProjectRef],
+    *,
+    is_whole: bool,
+) -> _Answer:
+    named = frozenset(project.project_id for project in projects) if is_whole else frozenset()
+    auth = LitmusAuth(client, timeout_seconds=_TIMEOUT_SECONDS)
+    answer = _Answer(instance=instance.name)
+    if config.display_token is not None:
+        shown = LitmusToken(config.display_token.get_secret_value())
+        answer.takes_display_token = await is_accepted(auth, shown)
+    try:
+        token = client.token()
+    except UpstreamError as error:
+        answer.sentences.append(f"Instance {instance.name}: {error}")
+        return answer
+    facts = await asked_facts(
+        auth,
+        _held(instance, token),
+        is_ours=partial(_is_ours, instance, token),
+        named_projects=named,
+    )
+    answer.unwise += _judged(config, facts)
     try:
         await client.run(SERVER_VERSION, {}, _TIMEOUT_SECONDS)
     except UpstreamError as error:
-        return [f"Instance {name}: {error}"]
+        answer.sentences.append(f"Instance {instance.name}: {error}")
+        return answer
     source = LitmusSource(client, utc_now)
-    found = []
     for project in projects:
         for lane in (Lane.FAST, Lane.SLOW):
             results = await source.collect(project, lane, None)
             # The sections of a lane mostly fail for one reason; it is told once.
             reasons = {result.error.message: None for result in results if result.error is not None}
-            found += [f"Project {project}: {reason}" for reason in reasons]
-    return found
+            answer.sentences += [f"Project {project}: {reason}" for reason in reasons]
+    return answer
+
+
+def _held(instance: Instance, token: LitmusToken | None) -> HeldToken:
+    return HeldToken(instance.name, source_of(instance), utc_now, token)
+
+
+def _is_ours(instance: Instance, token: LitmusToken, row: ListedToken) -> bool:
+    """Tell whether the sidecar uses an API token; a managed one is known by its name."""
+    if instance.credentials is not None:
+        return row.name == instance.credentials.token_name
+    return row.token == token
+
+
+def _judged(config: Config, facts: TokenFacts) -> Iterator[Finding]:
+    enabled = config.actions.policy != "disabled"
+    return token_findings(facts, actions_enabled=enabled, now=utc_now())

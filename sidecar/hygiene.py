@@ -76,16 +76,13 @@ def ordered(findings: Collection[Finding]) -> tuple[Finding, ...]:
     return tuple(sorted(findings, key=lambda finding: ranks.index(finding.severity)))
 
 
-def config_findings(config: Config) -> Iterator[Finding]:
-    """Find what the configuration alone shows."""
+def config_findings(config: Config, *, accepted_by: Collection[str] = ()) -> Iterator[Finding]:
+    """Find what the configuration shows.
+
+    ``accepted_by`` names the instances that took ``litmus.apiToken`` when they were asked with it.
+    """
     tokens = {i.name: i.token.get_secret_value() for i in config.instances if i.token is not None}
-    display = config.display_token.get_secret_value() if config.display_token is not None else ""
-    if is_signed(display) or any(_same(display, token) for token in tokens.values()):
-        yield Finding(
-            key="real_token_shown",
-            severity=Severity.ERROR,
-            sentence=f"litmus.apiToken is a signed token, or one that is in use, and {_REVOKE_IT}",
-        )
+    yield from _shown(config, accepted_by, tokens.values())
     for instance in config.instances:
         address = urlsplit(instance.base_url)
         if address.scheme == "http" and not _is_internal(address.hostname or ""):
@@ -108,12 +105,20 @@ def config_findings(config: Config) -> Iterator[Finding]:
                 )
 
 
-def accepted_display_token(instance: str) -> Finding:
-    """Return the finding that Litmus took ``litmus.apiToken`` when it was asked with it."""
-    return Finding(
+def _shown(config: Config, accepted_by: Collection[str], tokens: Collection[str]) -> Iterator[Finding]:
+    display = config.display_token.get_secret_value() if config.display_token is not None else ""
+    if accepted_by:
+        why = f"is accepted by {', '.join(accepted_by)}"
+    elif is_signed(display):
+        why = "is a signed token"
+    elif any(_same(display, token) for token in tokens):
+        why = "is a token that is in use"
+    else:
+        return
+    yield Finding(
         key="real_token_shown",
         severity=Severity.ERROR,
-        sentence=f"litmus.apiToken is accepted by the instance {instance}, and {_REVOKE_IT}",
+        sentence=f"litmus.apiToken {why}, and {_REVOKE_IT}",
     )
 
 

@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -18,11 +19,11 @@ from sidecar.errors import CredentialsRejectedError, StoreError, TokenRejectedEr
 from sidecar.litmus.auth import LitmusAuth
 from sidecar.litmus.client import LitmusClient, TokenWatch, open_litmus_client
 from sidecar.litmus.held_token import HeldToken
-from sidecar.litmus.managed import ManagedSettings, ManagedToken
+from sidecar.litmus.managed import GRACE, LOOK_INTERVAL, ManagedSettings, ManagedToken
 from sidecar.litmus.pace import OK
-from sidecar.litmus.proving import watch
+from sidecar.litmus.proving import PROOF_INTERVAL, watch
 from sidecar.litmus.token import LitmusToken
-from sidecar.litmus.token_file import TokenFile
+from sidecar.litmus.token_file import POLL_INTERVAL, TokenFile
 from sidecar.litmus.token_making import CreationTurns
 from sidecar.litmus.tokens import InstanceTokens
 from sidecar.metrics import Metrics
@@ -34,6 +35,20 @@ BEGIN_SECONDS: Final = 5.0
 BEGIN_PAUSE_SECONDS: Final = 1.0
 TAKEN: Final = frozenset({"adopted", "created", "read"})
 """Outcomes that mean a new token; all others are codes of errors."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TokenPace:
+    """How often tokens are looked after; shorter in tests."""
+
+    file: timedelta = POLL_INTERVAL
+    """Between two looks at a token file."""
+    managed: timedelta = LOOK_INTERVAL
+    """Between two looks at a managed token, and at what other replicas made."""
+    grace: timedelta = GRACE
+    """A predecessor is kept at least so long."""
+    proof: timedelta = PROOF_INTERVAL
+    """Between two proofs of a token that nothing else proves."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +77,9 @@ class Steward:
                     await asyncio.sleep(BEGIN_PAUSE_SECONDS)
 
 
+DEFAULT_PACE: Final = TokenPace()
+
+
 def new_replica() -> str:
     """Return a name for this process among the replicas."""
     return uuid4().hex
@@ -78,6 +96,7 @@ async def open_steward(
     replica: str,
     clock: Clock,
     on_new_token: Callable[[], Awaitable[None]],
+    pace: TokenPace = DEFAULT_PACE,
 ) -> AsyncIterator[Steward]:
     """Open one instance; nothing is asked yet, and nothing followed.
 
@@ -90,11 +109,12 @@ async def open_steward(
         replica: Name of this process.
         clock: The time.
         on_new_token: Called when another token was taken into use.
+        pace: How often it is looked after.
 
     Raises:
         ConfigError: If a file that the configuration names cannot be used.
     """
-    held = HeldToken(instance.name, _source(instance), clock, _configured(instance))
+    held = HeldToken(instance.name, source_of(instance), clock, configured_token(instance))
 
     async def switched(outcome: str) -> None:
         metrics.token_rotations.labels(instance.name, outcome).inc()
@@ -105,7 +125,7 @@ async def open_steward(
         auth = LitmusAuth(client)
         turns = CreationTurns(locks, instance.name)
         tasks: dict[str, Callable[[], Coroutine[None, None, None]]] = {
-            f"token of {instance.name}": partial(watch, auth, held)
+            f"token of {instance.name}": partial(watch, auth, held, pace.proof)
         }
         look: Callable[[], Awaitable[bool]] = _nothing_to_do
         rotate = None
@@ -116,7 +136,7 @@ async def open_steward(
                 turns,
                 uses,
                 replica=replica,
-                settings=_managed_settings(instance.credentials),
+                settings=_managed_settings(instance.credentials, pace),
                 password=partial(read_password, instance.credentials),
                 on_switch=switched,
                 clock=clock,
@@ -124,7 +144,9 @@ async def open_steward(
             look, rotate = managed.tend, managed.rotate
             tasks[f"managed token of {instance.name}"] = managed.follow
         elif instance.token_file is not None:
-            file = TokenFile(Path(instance.token_file), held, auth, on_switch=switched)
+            file = TokenFile(
+                Path(instance.token_file), held, auth, on_switch=switched, poll_interval=pace.file
+            )
             tasks[f"token file of {instance.name}"] = file.follow
         tokens = InstanceTokens(held, auth, turns, uses, clock=clock, rotate=rotate)
         try:
@@ -141,7 +163,7 @@ async def open_client(config: Config, instance: Instance, metrics: Metrics) -> A
 
     If signing in fails, every request with a token raises what it failed with.
     """
-    token = _configured(instance)
+    token = configured_token(instance)
     failure: UpstreamError = TokenRejectedError("There is no token for this Litmus.")
 
     def current() -> LitmusToken:
@@ -213,21 +235,25 @@ def _open(
     )
 
 
-def _source(instance: Instance) -> str:
+def source_of(instance: Instance) -> str:
+    """Return where the token of an instance comes from, as its status words it."""
     if instance.credentials is not None:
         return "credentials"
     return "token" if instance.token_file is None else "tokenFile"
 
 
-def _configured(instance: Instance) -> LitmusToken | None:
+def configured_token(instance: Instance) -> LitmusToken | None:
+    """Return the token in the configuration; ``None``: it is managed."""
     return LitmusToken(instance.token.get_secret_value()) if instance.token is not None else None
 
 
-def _managed_settings(credentials: Credentials) -> ManagedSettings:
+def _managed_settings(credentials: Credentials, pace: TokenPace) -> ManagedSettings:
     return ManagedSettings(
         username=credentials.username,
         token_name=credentials.token_name,
         token_days=credentials.token_days,
+        look_interval=pace.managed,
+        grace=pace.grace,
     )
 
 

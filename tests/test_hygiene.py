@@ -10,7 +10,6 @@ from sidecar.hygiene import (
     Finding,
     Severity,
     TokenFacts,
-    accepted_display_token,
     config_findings,
     ordered,
     token_findings,
@@ -84,9 +83,9 @@ def test_a_real_token_where_backstage_prints_it_is_an_error_that_says_what_to_do
 
 
 def test_a_shown_token_that_litmus_accepts_is_the_same_error() -> None:
-    found = accepted_display_token("one")
+    (found,) = config_findings(config(instance("one"), shown=SIGNED), accepted_by=["one"])
     assert (found.key, found.severity) == ("real_token_shown", Severity.ERROR)
-    assert "accepted by the instance one" in found.sentence
+    assert "litmus.apiToken is accepted by one" in found.sentence
 
 
 def test_plain_http_to_a_remote_host_is_told() -> None:

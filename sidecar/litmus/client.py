@@ -108,6 +108,14 @@ class LitmusClient:
         """The circuit breaker, for metrics and readiness: read ``state`` and ``opened_at``."""
         return self._gate.breaker
 
+    def token(self) -> LitmusToken:
+        """Return the token that requests are sent with at present.
+
+        Raises:
+            UpstreamError: If there is none.
+        """
+        return self._token()
+
     def token_id(self) -> str:
         """Return the fingerprint of the present token, to notice that it changed.
 
