@@ -33,6 +33,7 @@ from sidecar.litmus.history import LitmusHistory
 from sidecar.litmus.history_notes import HistoryPace
 from sidecar.litmus.roles import RoleBook
 from sidecar.litmus.source import LitmusSource
+from sidecar.litmus.token_making import CreationTurns
 from sidecar.metrics import Metrics
 from sidecar.model import ProjectRef
 from sidecar.policy import PolicyLevel, Rules
@@ -40,7 +41,7 @@ from sidecar.ports import Catalogue, Clock, Tokens
 from sidecar.readings import readings
 from sidecar.replica import Replica
 from sidecar.services import InstanceHealth, Phase, Services
-from sidecar.stewardship import Steward, new_replica, open_steward
+from sidecar.stewardship import DEFAULT_PACE, Steward, TokenPace, new_replica, open_steward
 from sidecar.store.pruning import keep_pruning
 from sidecar.store.store import Store, open_store
 from sidecar.supervision import Supervisor, measure_loop_lag
@@ -67,7 +68,11 @@ def utc_now() -> datetime:
 
 @asynccontextmanager
 async def open_services(
-    config: Config, *, clock: Clock = utc_now, wait_seconds: float = WAIT_SECONDS
+    config: Config,
+    *,
+    clock: Clock = utc_now,
+    wait_seconds: float = WAIT_SECONDS,
+    token_pace: TokenPace = DEFAULT_PACE,
 ) -> AsyncIterator[Services]:
     """Make the parts, set the root tasks going, and undo it all in reverse at the end.
 
@@ -75,14 +80,15 @@ async def open_services(
         ConfigError: If a file that the configuration names cannot be used.
     """
     async with AsyncExitStack() as stack:
-        yield await _Assembly(config, clock, stack).services(wait_seconds)
+        yield await _Assembly(config, clock, stack, token_pace).services(wait_seconds)
 
 
 class _Assembly:
     """Opens one part after the other; each is closed by the stack, the last one first."""
 
-    def __init__(self, config: Config, clock: Clock, stack: AsyncExitStack) -> None:
+    def __init__(self, config: Config, clock: Clock, stack: AsyncExitStack, token_pace: TokenPace) -> None:
         self._config = config
+        self._token_pace = token_pace
         self._clock = clock
         self._stack = stack
         self._metrics = Metrics(__version__)
@@ -180,6 +186,7 @@ class _Assembly:
                 replica=self._replica_name,
                 clock=self._clock,
                 on_new_token=partial(waiting.retry, instance.name),
+                pace=self._token_pace,
             )
         )
 
@@ -253,7 +260,10 @@ class _Assembly:
             sessions=store.sessions,
             locks=store.locks,
             signing=signing,
-            accounts={name: LitmusAccounts(LitmusAuth(client)) for name, client in clients.items()},
+            accounts={
+                name: LitmusAccounts(LitmusAuth(client), CreationTurns(store.locks, name))
+                for name, client in clients.items()
+            },
             clock=self._clock,
             idle=settings.idle,
             longest=settings.longest,

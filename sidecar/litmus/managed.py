@@ -30,6 +30,8 @@ from sidecar.ports import Clock, TokenState, TokenUses
 
 RENEWED_BEFORE: Final = 0.2
 """Part of its lifetime that a token must still have, or it is not adopted and a new one is made."""
+LOOK_INTERVAL: Final = timedelta(seconds=45)
+GRACE: Final = timedelta(minutes=2)
 _JITTER: Final = 0.1
 _FIRST_PAUSE: Final = timedelta(seconds=2)
 _LONGEST_PAUSE: Final = timedelta(seconds=60)
@@ -48,9 +50,9 @@ class ManagedSettings(msgspec.Struct, frozen=True, kw_only=True):
     username: str
     token_name: str
     token_days: int
-    look_interval: timedelta = timedelta(seconds=45)
+    look_interval: timedelta = LOOK_INTERVAL
     """Time between two looks: at the token's age, at what other replicas made, at what is left to remove."""
-    grace: timedelta = timedelta(minutes=2)
+    grace: timedelta = GRACE
     """A predecessor is kept at least so long, for the requests that are still under way with it."""
     longest_grace: timedelta = timedelta(minutes=10)
     """A predecessor is removed after so long, whoever may still use it."""

@@ -13,10 +13,12 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from sidecar.app import create_app
-from sidecar.assembly import open_services
+from sidecar.assembly import open_services, utc_now
 from sidecar.config import Config, parse_config
+from sidecar.ports import Clock
 from sidecar.services import Services
 from sidecar.simulator import Simulator
+from sidecar.stewardship import DEFAULT_PACE, TokenPace
 from sidecar.web.keys import SERVICES
 
 CEILING_SECONDS: Final = 20.0
@@ -103,10 +105,16 @@ def config_for(simulators: Mapping[str, tuple[Simulator, str]], catalog: Path, *
 
 @asynccontextmanager
 async def open_service(
-    config: Config, *, wait_seconds: float = 10.0, extra_routes: Sequence[web.RouteDef] = ()
+    config: Config,
+    *,
+    wait_seconds: float = 10.0,
+    extra_routes: Sequence[web.RouteDef] = (),
+    token_pace: TokenPace = DEFAULT_PACE,
+    clock: Clock = utc_now,
 ) -> AsyncIterator[Service]:
     """Serve the configuration on a free port of the loopback interface."""
-    app = create_app(config, open_services=partial(open_services, wait_seconds=wait_seconds))
+    opened = partial(open_services, wait_seconds=wait_seconds, token_pace=token_pace, clock=clock)
+    app = create_app(config, open_services=opened)
     app.add_routes(extra_routes)
     server = TestServer(app, host="127.0.0.1")
     await server.start_server()
