@@ -12,19 +12,20 @@ database's consistency.
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from time import perf_counter
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, TypeVar
 
 from sqlalchemy import BigInteger, ColumnElement, Table, cast, event, extract, func, literal
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, Connection, make_url
 from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, SQLAlchemyError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import Pool
 
 from sidecar.errors import ConfigError, StoreError
 from sidecar.store.migrating import migrate
@@ -37,6 +38,8 @@ CONNECT_TIMEOUT_SECONDS: Final = 5
 STATEMENT_TIMEOUT_MS: Final = 15_000
 POOL_SIZE: Final = 5
 READERS: Final = 2
+
+_Result = TypeVar("_Result")
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)
@@ -126,6 +129,14 @@ def described(url: URL) -> str:
     return f"postgresql://{url.host or ''}:{url.port or 5432}/{url.database}"
 
 
+@dataclass(frozen=True, slots=True)
+class _Pool:
+    """Connections that are kept open, and a turn for each: waiting for it can be given up at any moment."""
+
+    engine: AsyncEngine
+    turns: asyncio.Semaphore
+
+
 class Database:
     """Connections to one database; nothing is opened before it is used."""
 
@@ -137,10 +148,10 @@ class Database:
         self._inode: int | None = None
         """Of the SQLite file we opened; a file put in its place is another database."""
         if self.is_sqlite:
-            self._writer = _sqlite_engine(url, size=1, begin="BEGIN IMMEDIATE")
-            self._reader = _sqlite_engine(url, size=READERS, begin="BEGIN")
+            self._writer = _Pool(_sqlite_engine(url, size=1, begin="BEGIN IMMEDIATE"), asyncio.Semaphore(1))
+            self._reader = _Pool(_sqlite_engine(url, size=READERS, begin="BEGIN"), asyncio.Semaphore(READERS))
         else:
-            self._writer = self._reader = _postgresql_engine(url)
+            self._writer = self._reader = _Pool(_postgresql_engine(url), asyncio.Semaphore(POOL_SIZE))
 
     async def open(self) -> None:
         """Bring the schema up to date (again, after an outage).
@@ -155,10 +166,10 @@ class Database:
             await asyncio.to_thread(migrate, self._url)
 
     async def close(self) -> None:
-        """Close all connections; later use opens new ones."""
-        await self._reader.dispose()
+        """Close all connections, those in use when they are given back; later use opens new ones."""
+        await self._reader.engine.dispose()
         if self._writer is not self._reader:
-            await self._writer.dispose()
+            await self._writer.engine.dispose()
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection]:
@@ -182,14 +193,14 @@ class Database:
             yield connection
 
     @asynccontextmanager
-    async def _transaction(self, operation: str, engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+    async def _transaction(self, operation: str, pool: _Pool) -> AsyncIterator[AsyncConnection]:
         started = perf_counter()
         failure: str | None = None
         try:
-            async with _in_our_words(), asyncio.timeout(OPERATION_TIMEOUT_SECONDS):
+            async with _in_our_words(), asyncio.timeout(OPERATION_TIMEOUT_SECONDS), pool.turns:
                 if self.is_sqlite:
                     self._check_file()
-                async with engine.begin() as connection:
+                async with _connected(pool.engine) as connection, connection.begin():
                     yield connection
         except StoreError as exc:
             failure = exc.code
@@ -228,12 +239,53 @@ def to_ms(moment: datetime) -> int:
 
 
 @asynccontextmanager
+async def _connected(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+    """A connection for this long.
+
+    Opening and giving back are not left half-way when the task is cancelled:
+    what a driver then leaves open only the garbage collector would find.
+    """
+    pool = engine.pool
+    connection = engine.connect()
+    try:
+        yield await _to_the_end(connection.start())
+    finally:
+        await _to_the_end(_give_back(connection, pool))
+
+
+async def _give_back(connection: AsyncConnection, pool: Pool) -> None:
+    if connection.sync_connection is None:
+        # It could not be opened.
+        return
+    if connection.engine.pool is not pool:
+        # It was closed meanwhile, and what it gets back now would stay open with nobody to use it.
+        await connection.invalidate()
+    await connection.close()
+
+
+async def _to_the_end(work: Coroutine[Any, Any, _Result]) -> _Result:
+    """Wait for the work, however often the task is cancelled meanwhile; that is raised afterwards."""
+    task = asyncio.ensure_future(work)
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.wait([task])
+        except asyncio.CancelledError as exc:
+            cancelled = exc
+    if cancelled is None:
+        return task.result()
+    # Looked at, or asyncio reports it as lost; the cancellation counts more.
+    task.exception()
+    raise cancelled
+
+
+@asynccontextmanager
 async def _in_our_words() -> AsyncIterator[None]:
     try:
         yield
     except (IntegrityError, DataError) as exc:
         raise StoreError("The database refused a value.") from exc
-    except (PoolTimeoutError, TimeoutError) as exc:
+    except TimeoutError as exc:
         raise StoreUnavailableError("timeout") from exc
     except (SQLAlchemyError, OSError) as exc:
         raise StoreUnavailableError(_reason(exc)) from exc
@@ -276,7 +328,6 @@ def _sqlite_engine(url: URL, *, size: int, begin: str) -> AsyncEngine:
         url,
         pool_size=size,
         max_overflow=0,
-        pool_timeout=OPERATION_TIMEOUT_SECONDS,
         hide_parameters=True,
         # The driver begins no transactions by itself; we say when and how.
         connect_args={"timeout": BUSY_TIMEOUT_SECONDS, "isolation_level": None},
@@ -307,7 +358,6 @@ def _postgresql_engine(url: URL) -> AsyncEngine:
         url,
         pool_size=POOL_SIZE,
         max_overflow=0,
-        pool_timeout=OPERATION_TIMEOUT_SECONDS,
         pool_pre_ping=True,
         hide_parameters=True,
         # What the address says itself counts more.
