@@ -8,6 +8,7 @@ from prometheus_client.parser import text_string_to_metric_families as prometheu
 
 from tests.e2e.conftest import Small
 from tests.replica.documents import RUN_STATS
+from tests.support.exposition import by_label, parsed
 from tests.support.service import Service, catalog_text, config_for, eventually, open_service
 
 
@@ -147,3 +148,26 @@ async def test_a_broken_catalog_document_is_named_and_the_others_count(small: Sm
 async def no_problems(service: Service) -> bool:
     detail = json.loads(await (await service.get("/readyz")).text())
     return bool(detail["catalog"]["problems"] == [])
+
+
+@pytest.mark.parametrize("accept", ["text/plain", "application/openmetrics-text; version=1.0.0"])
+@pytest.mark.parametrize("encoding", ["identity", "gzip"])
+async def test_the_domain_is_told_in_every_format(
+    service: Service, small: Small, accept: str, encoding: str
+) -> None:
+    headers = {"Accept": accept, "Accept-Encoding": encoding}
+
+    async def told() -> bool:
+        response = await service.get("/metrics", headers=headers)
+        assert response.headers.get("Content-Encoding", "identity") == encoding
+        assert response.headers["X-Request-ID"]
+        samples = parsed(await response.text(), openmetrics=accept.startswith("application"))
+        return (
+            by_label(samples, "backstage_litmus_entity_info", "entity", project=small.project.project_id)
+            == {"component:default/cart": 1}
+            and "backstage_litmus_section_success_timestamp_seconds" in samples
+            and "litmus_sidecar_build_info" in samples
+            and "litmus_sidecar_domain_render_seconds_count" in samples
+        )
+
+    await eventually(told)
