@@ -124,12 +124,12 @@ def _shown(config: Config, accepted_by: Collection[str], tokens: Collection[str]
 
 def pressing(instance: str, status: TokenStatus, now: datetime) -> str | None:
     """Return what an administrator has to know of a token wherever they look; ``None``: nothing."""
-    if status.state is TokenState.REJECTED:
-        return status.problem or f"Litmus does not accept the token of the instance {instance}."
-    if status.state is TokenState.MISSING:
-        return status.problem or f"The instance {instance} has no token."
     if status.problem is not None:
-        return status.problem
+        return f"The token of the instance {instance}: {status.problem}"
+    if status.state is TokenState.REJECTED:
+        return f"Litmus does not accept the token of the instance {instance}."
+    if status.state is TokenState.MISSING:
+        return f"The instance {instance} has no token."
     life = _life(TokenFacts(instance=instance, status=status), now)
     return next((f"{one.sentence}." for one in life if one.key in _PRESSING), None)
 

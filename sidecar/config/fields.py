@@ -36,7 +36,7 @@ _SECONDS_OF_UNIT: Final = {
 }
 _REFERENCE: Final = re.compile(r"[A-Za-z]+:[^\s:/]+/[^\s:/]+")
 _HEADER_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,63}")
-TOKEN_NAME: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9 ._-]{0,62}[A-Za-z0-9])?")
+TOKEN_NAME: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9 ._\-]{0,62}[A-Za-z0-9])?")
 TOKEN_NAME_RULE: Final = "must be 1 to 64 letters, digits, spaces, '.', '_' or '-', no space at its ends"  # noqa: S105  # a rule
 LONGEST_TOKEN_DAYS: Final = 365
 """Of an API token that we make; Litmus has no bound of its own."""

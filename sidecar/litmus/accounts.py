@@ -1,20 +1,30 @@
 """The people of one Litmus, asked with their own passwords and tokens, never with the sidecar's."""
 
+from datetime import timedelta
+from typing import Final
+
 from sidecar.errors import TokenRejectedError
 from sidecar.litmus.auth import LitmusAuth
 from sidecar.litmus.token import LitmusToken
+from sidecar.litmus.token_making import CreationTurns
 from sidecar.ports import OpenedAccount, Standing
+
+_PATIENCE: Final = timedelta(seconds=10)
 
 
 class LitmusAccounts:
     """Implements :class:`ports.Accounts`."""
 
-    def __init__(self, auth: LitmusAuth) -> None:
+    def __init__(self, auth: LitmusAuth, turns: CreationTurns) -> None:
+        """Take whom to ask; ``turns`` keep two sign-ins of one account apart."""
         self._auth = auth
+        self._turns = turns
 
     async def sign_in(self, username: str, password: str) -> OpenedAccount:
-        """See :class:`ports.Accounts`."""
-        opened = await self._auth.login(username, password)
+        """See :class:`ports.Accounts`; also raises :class:`errors.StoreError` while the store is away."""
+        # Two sessions begun in one second would have the same token, and the end of one would end both.
+        async with self._turns.turn(f"account {username}", patience=_PATIENCE):
+            opened = await self._auth.login(username, password)
         return OpenedAccount(
             token=opened.token.reveal(),
             user_id=opened.user_id,

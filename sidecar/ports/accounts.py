@@ -157,8 +157,11 @@ class Accounts(Protocol):
     async def sign_in(self, username: str, password: str) -> OpenedAccount:
         """Open a session. At somebody's first, Litmus may make a project of their own.
 
+        No two of one account get the same token: the second waits a moment.
+
         Raises:
             CredentialsRejectedError: If Litmus knows no such user with this password, or deactivated them.
+            StoreError: If nobody can tell whether others sign in at this moment.
         """
 
     async def sign_out(self, token: str) -> None:

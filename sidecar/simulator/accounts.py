@@ -24,6 +24,8 @@ class Accounts:
         self.users: dict[str, User] = {}
         self.projects: dict[str, Project] = {}
         self.api_tokens: list[ApiToken] = []
+        self.session_tokens: list[str] = []
+        """What signing in gave out, oldest first."""
         self.revoked_tokens: set[str] = set()
         self.token_factory = TokenFactory(f"signing key of the simulated ChaosCenter {name}".ljust(96, "."))
         self._ids: dict[str, int] = {}

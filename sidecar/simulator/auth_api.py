@@ -161,8 +161,10 @@ def _login(request: AuthRequest) -> dict[str, Any]:
     owned = [project for project in world.projects.values() if _is_owner(project, user)]
     if not owned and not user.initial_login:
         owned = [world.add_project(f"{user.username}-project", owner=user)]
+    token = world.token_factory.issue(user, int(world.clock()) + _LOGIN_SECONDS)
+    world.session_tokens.append(token)
     return {
-        "accessToken": world.token_factory.issue(user, int(world.clock()) + _LOGIN_SECONDS),
+        "accessToken": token,
         "expiresIn": _LOGIN_SECONDS,
         "projectID": owned[0].project_id if owned else "",
         "projectRole": OWNER,

@@ -43,7 +43,7 @@ FAILURE_SECONDS: Final = 0.7
 """A refusal takes at least so long, whatever its reason: Litmus refuses a name sooner than a password."""
 NOT_SIGNED_IN: Final = (
     "Not signed in: user name and password do not fit, the account is deactivated, or there were too many "
-    "attempts within a minute. Wait a minute after a few of them."
+    "attempts. After a few of them, wait a minute."
 )
 _LOCAL: Final = re.compile(r"/litmus([/?][!-\[\]-~]*)?")
 """A path of the pages in printable ASCII, which has no line breaks, and without backslashes."""
