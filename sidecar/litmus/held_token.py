@@ -115,9 +115,12 @@ class HeldToken:
         self._problem = problem
 
     def warn_of_expiry(self) -> None:
-        """Log that the token expires soon, once for each of the lifetimes of :data:`WARNINGS`."""
+        """Log that the token expires soon, once for each of the lifetimes of :data:`WARNINGS`.
+
+        One that is renewed by itself always comes so far; it is told of only while that fails.
+        """
         expires_at = self.status.expires_at
-        if expires_at is None:
+        if expires_at is None or (self.source == "credentials" and self._problem is None):
             return
         left = expires_at - self._clock()
         reached = next((limit for limit in WARNINGS if left <= limit), None)

@@ -8,8 +8,11 @@ from sidecar.errors import TokenRejectedError, UpstreamError
 from sidecar.litmus.auth import Account, LitmusAuth
 from sidecar.litmus.held_token import HeldToken
 from sidecar.litmus.token import LitmusToken
+from sidecar.ports import TokenState
 
 PROOF_INTERVAL: Final = timedelta(minutes=10)
+FIRST_PROOF: Final = timedelta(seconds=20)
+"""By then synchronising has proven the token, or will not."""
 
 
 async def prove(auth: LitmusAuth, token: LitmusToken) -> Account:
@@ -47,8 +50,12 @@ async def watch(auth: LitmusAuth, held: HeldToken, interval: timedelta = PROOF_I
     """Prove the token in use now and then, and warn of its end, until cancelled.
 
     Synchronising proves it all the time; this is for when there is nothing to
-    synchronise, and for a user who is about to be deactivated.
+    synchronise.
     """
+    held.warn_of_expiry()
+    await asyncio.sleep(min(FIRST_PROOF, interval).total_seconds())
+    if held.state is TokenState.UNPROVEN:
+        await check(auth, held)
     while True:
         held.warn_of_expiry()
         await asyncio.sleep(interval.total_seconds())

@@ -128,6 +128,15 @@ def test_a_new_token_is_warned_of_anew(log: io.StringIO) -> None:
     assert log.getvalue().count("token expires soon") == 2
 
 
+def test_a_token_that_renews_itself_is_warned_of_only_when_that_fails(log: io.StringIO) -> None:
+    held = HeldToken("default", "credentials", Clock().now, token(expires_at=NOW + timedelta(days=5)))
+    held.warn_of_expiry()
+    assert log.getvalue() == ""
+    held.report("It could not be renewed.")
+    held.warn_of_expiry()
+    assert "token expires soon" in log.getvalue()
+
+
 def test_a_token_that_never_expires_is_not_warned_of(log: io.StringIO) -> None:
     HeldToken("default", "token", Clock().now, token()).warn_of_expiry()
     assert log.getvalue() == ""
