@@ -1,6 +1,6 @@
 """The application on the golden history, at the golden moment: no Litmus, no waiting."""
 
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime
 
@@ -95,28 +95,34 @@ def golden_app(
     more_runs: Collection[Run] = (),
     schedules: Collection[Schedule] | None = None,
     content: Content | None = None,
+    beside: Mapping[Entity, Content] | None = None,
 ) -> web.Application:
     """Return the application, without tasks, with the golden runs (and others) in its history.
 
-    ``content`` stands in for the golden content of the snapshot.
+    ``content`` stands in for the golden content of the snapshot; ``beside`` are
+    entities of other projects, without any history.
     """
     known = golden()
+    others = {entity.project: given for entity, given in (beside or {}).items()}
+    catalogue = FixedCatalogue([*entities, *(beside or {})])
 
     @asynccontextmanager
     async def services(config: Config) -> AsyncIterator[Services]:
         leases = MemoryLeases()
         snapshots, history = MemorySnapshots(leases), MemoryHistory(leases)
-        await leases.plan([Job(project=PROJECT, lane=lane) for lane in Lane], known.now)
+        await leases.plan(
+            [Job(project=project, lane=lane) for project in (PROJECT, *others) for lane in Lane], known.now
+        )
         filled = content or msgspec.structs.replace(
             known.content, schedules=None if schedules is None else tuple(schedules)
         )
-        await _fill(leases, snapshots, history, filled, more_runs)
+        await _fill(leases, snapshots, history, {PROJECT: filled, **others}, more_runs)
         audit = MemoryAudit()
         acting = ActionService(
             actions=MemoryActions(audit, lambda: known.now),
             audit=audit,
             actors={},
-            catalogue=FixedCatalogue(entities),
+            catalogue=catalogue,
             snapshot_of=snapshots.get,
             history=history,
             sync=NothingToSync(snapshots),
@@ -126,7 +132,7 @@ def golden_app(
         yield Services(
             config=config,
             clock=lambda: known.now,
-            catalogue=FixedCatalogue(entities),
+            catalogue=catalogue,
             snapshots=snapshots,
             history=history,
             digests=Digests(history),
@@ -164,23 +170,22 @@ async def _fill(
     leases: MemoryLeases,
     snapshots: MemorySnapshots,
     history: MemoryHistory,
-    content: Content,
+    contents: Mapping[ProjectRef, Content],
     more_runs: Collection[Run],
 ) -> None:
     known = golden()
-    fast = await leases.take("default", [Lane.FAST], known.now)
-    past = await leases.take("default", [Lane.HISTORY], known.now)
-    assert fast is not None
-    assert past is not None
-    await snapshots.merge(fast, [_section(section, content, known.now) for section in Section])
-    await history.record(
-        past,
-        HistoryChange(
-            state=known.state,
-            runs=[row.run for row in known.rows] + list(more_runs),
-            experiments=known.experiments,
-        ),
-    )
+    for _ in contents:
+        fast = await leases.take("default", [Lane.FAST], known.now)
+        past = await leases.take("default", [Lane.HISTORY], known.now)
+        assert fast is not None
+        assert past is not None
+        content = contents[fast.job.project]
+        await snapshots.merge(fast, [_section(section, content, known.now) for section in Section])
+        if past.job.project == PROJECT:
+            runs = [row.run for row in known.rows] + list(more_runs)
+            await history.record(
+                past, HistoryChange(state=known.state, runs=runs, experiments=known.experiments)
+            )
 
 
 def _section(section: Section, content: Content, now: datetime) -> SectionResult:
