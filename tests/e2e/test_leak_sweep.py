@@ -1,0 +1,412 @@
+"""No secret shows anywhere, whatever is asked and however Litmus, Backstage and the store behave.
+
+Walks the table of routes and the group of commands, so what is added there is
+swept without being named here.
+"""
+
+import asyncio
+import base64
+import html
+import io
+import json
+import logging
+import re
+import traceback
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import quote, quote_plus
+
+import click
+import pytest
+import structlog
+from aiohttp import web
+
+from sidecar.assembly import utc_now
+from sidecar.cli import commands, main
+from sidecar.config import Config, describe, load_config
+from sidecar.errors import ConfigError, UpstreamError
+from sidecar.litmus.auth import LitmusAuth
+from sidecar.litmus.client import open_litmus_client
+from sidecar.litmus.source import LitmusSource
+from sidecar.litmus.token import LitmusToken, fingerprint
+from sidecar.logs import configure_logging
+from sidecar.model import Lane, ProjectRef
+from sidecar.simulator import ScriptedFault
+from sidecar.web.keys import SERVICES
+from sidecar.web.route import Route
+from sidecar.web.routes import ROUTES
+from tests.e2e.sweeping import (
+    ADMIN_KEY,
+    CONDITIONS,
+    DEAD_URL,
+    OPAQUE_TOKEN,
+    PASSWORD,
+    PERSON_TOKEN,
+    READER_KEY,
+    SCRAPER_KEY,
+    STORE_PASSWORD,
+    WRONG_KEY,
+    Marked,
+    open_marked,
+)
+from tests.replica.documents import RUN_STATS
+from tests.support.leaks import Leaks
+from tests.support.service import Service, open_service
+
+KEY_HEADER: Final = "X-Litmus-Sidecar-Key"
+CALLERS: Final[Mapping[str, Mapping[str, str]]] = {
+    "nobody": {},
+    "stranger": {KEY_HEADER: WRONG_KEY},
+    "admin": {KEY_HEADER: ADMIN_KEY},
+    "reader": {"Authorization": f"Bearer {READER_KEY}"},
+    "scraper": {"Authorization": f"Bearer {SCRAPER_KEY}"},
+    "person": {KEY_HEADER: READER_KEY, "Authorization": f"Bearer {PERSON_TOKEN}"},
+}
+SUCCEEDS: Final = {
+    *("healthz", "readyz", "jwks", "metrics", "query", "entities", "overview", "content", "runs"),
+    *("portfolio", "attention", "now", "audit", "openapi", "docs", "action_run"),
+    *("tokens", "token_create", "token_revoke", "token_rotate", "display_token"),
+}
+"""Routes that must have answered well at least once, or the sweep would prove little."""
+RUNS_FOR_EVER: Final = {"serve", "demo", "simulator"}
+
+
+@pytest.fixture
+def log() -> Iterator[io.StringIO]:
+    """Everything that is logged, debug lines included."""
+    stream = io.StringIO()
+    root = logging.getLogger()
+    handlers, level = root.handlers, root.level
+    configure_logging(level="debug", stream=stream, as_json=True)
+    yield stream
+    root.handlers, root.level = handlers, level
+    structlog.reset_defaults()
+
+
+async def crash(request: web.Request) -> web.Response:
+    """A mistake of ours, with all that is secret at hand."""
+    services = request.app[SERVICES]
+    secret = services.config.auth.keys[0].secret.get_secret_value()
+    try:
+        int(repr(services))
+    except ValueError as exc:
+        raise RuntimeError(f"{services.config!r} {services.config.instances} {len(secret)}") from exc
+    raise AssertionError("no number")
+
+
+class Sweep:
+    """Asks every route in every way, and looks at every answer."""
+
+    def __init__(self, service: Service, marked: Marked) -> None:
+        self._service = service
+        self._marked = marked
+        self.statuses: dict[str, set[int]] = defaultdict(set)
+        self.told: list[tuple[str, str]] = []
+        """Place and text of every answer; looked through at the end, when all secrets are known."""
+        self.created: list[str] = []
+        """Values that were told on purpose."""
+
+    async def all(self, condition: str) -> None:
+        """Ask every route; as everybody and with every body while Litmus is fine, else as who may most."""
+        self._marked.misbehave(condition)
+        is_fine = condition == "fine"
+        for route in ROUTES:
+            for method in ("GET", "POST", "PUT") if route.method == "*" else (route.method,):
+                place = f"{method} {route.path} while Litmus is {condition}"
+                bodies = self._bodies(route, method)
+                for number, path in enumerate(self._paths(route) if is_fine else self._paths(route)[:1]):
+                    for kind, body in bodies if is_fine and not number else bodies[:1]:
+                        await self._ask(place, route.name, (method, path), {**CALLERS["admin"], **kind}, body)
+                for caller in CALLERS if is_fine else ():
+                    headers = {**CALLERS[caller], **bodies[0][0]}
+                    path = self._paths(route)[-1]
+                    await self._ask(f"{place} by {caller}", route.name, (method, path), headers, bodies[0][1])
+
+    def refuse_leaks(self) -> None:
+        """Fail if any answer holds a secret; a value told on purpose must be nowhere but there."""
+        self._marked.learn()
+        for place, text in self.told:
+            self._marked.leaks.refuse(place, text)
+
+    def _paths(self, route: Route) -> list[str]:
+        """Fill the template in: for instances whose token is managed, in a file, given, and refused."""
+        paths = []
+        for instance in ("managed", "filed", "default", "opaque"):
+            token = self._marked.extra.token if "/tokens/" in route.path else None
+            values = {
+                "kind": "component",
+                "namespace": "default",
+                "name": f"cart-{instance}",
+                "instance": instance,
+                "id": fingerprint(token) if token is not None else self._experiment(instance),
+                "file": "style.css",
+            }
+            names = re.findall(r"{(\w+)}", route.path)
+            paths.append(route.path.format(**{name: values.get(name, "x") for name in names}))
+        return list(dict.fromkeys(paths))
+
+    def _experiment(self, instance: str) -> str:
+        project = self._marked.projects.get(instance)
+        world = self._marked.simulator.world
+        if project is None:
+            return "none"
+        return next(
+            experiment.experiment_id
+            for experiment in world.experiments.values()
+            if experiment.project_id == project.project_id
+        )
+
+    def _bodies(self, route: Route, method: str) -> list[tuple[dict[str, str], str | None]]:
+        """Return content types and bodies: good ones, and what nobody should send."""
+        if method == "GET":
+            return [({}, None)]
+        project = self._marked.projects["default"]
+        good: Any = {}
+        if route.name == "query":
+            good = {"query": RUN_STATS, "variables": {"projectID": project.project_id, "request": {}}}
+        if route.name == "token_create":
+            good = {"name": "swept", "expiresInDays": 30}
+        if route.name == "action_run":
+            good = {"force": True}
+        as_json = {"Content-Type": "application/json"}
+        return [
+            (as_json, json.dumps(good)),
+            (as_json, '{"name": "x", "broken'),
+            ({"Content-Type": "application/x-www-form-urlencoded"}, "a=b"),
+        ]
+
+    async def _ask(
+        self, place: str, route: str, line: tuple[str, str], headers: dict[str, str], body: str | None
+    ) -> None:
+        data = None if body is None else body.encode()
+        async with self._service.session.request(
+            line[0], self._service.url(line[1]), headers=headers, data=data, allow_redirects=False
+        ) as response:
+            text = (await response.read()).decode("utf-8", "replace")
+            self.statuses[route].add(response.status)
+            if route == "token_create" and response.status == 201:
+                answer = json.loads(text)
+                self.created.append(answer.pop("token"))
+                text = json.dumps(answer)
+            self.told.append((place, text))
+            self.told.append((f"headers of {place}", repr(response.headers)))
+
+
+async def sweep(marked: Marked, config: Config, conditions: tuple[str, ...]) -> Sweep:
+    """Ask everything under each condition, crash, and return what was told."""
+    crashing = [web.get("/api/v1/crash", crash)]
+    async with open_service(config, wait_seconds=0.5, extra_routes=crashing) as service:
+        await service.ready()
+        swept = Sweep(service, marked)
+        for condition in conditions:
+            await swept.all(condition)
+        marked.misbehave("fine")
+        response = await service.get("/api/v1/crash", headers={KEY_HEADER: ADMIN_KEY})
+        assert response.status == 500
+        swept.told.append(("the answer to a crash", await response.text()))
+        scraped = await service.get("/metrics", headers={KEY_HEADER: ADMIN_KEY})
+        swept.told.append(("metrics", await scraped.text()))
+        services = service.services
+        swept.told.append(("repr of the services", repr(services)))
+        swept.told.append(("repr of the tokens", repr(services.tokens)))
+        swept.told += [
+            (f"repr of the token of {name}", f"{held!r} {held.status!r}")
+            for name, held in services.tokens.items()
+        ]
+    return swept
+
+
+async def test_no_route_tells_a_secret_whatever_litmus_answers(
+    tmp_path: Path, log: io.StringIO, capfd: pytest.CaptureFixture[str]
+) -> None:
+    async with open_marked(tmp_path) as marked:
+        config = load_config([marked.config], {})
+        swept = await sweep(marked, config, ("fine", "fails", "errors", "garbage"))
+        assert swept.statuses.keys() == {route.name for route in ROUTES}
+        succeeded = {name for name, seen in swept.statuses.items() if any(status < 400 for status in seen)}
+        assert succeeded >= SUCCEEDS
+        seen = set().union(*swept.statuses.values())
+        assert seen >= {401, 403, 404, 409, 415, 502}
+        assert swept.created
+        swept.refuse_leaks()
+        marked.leaks.refuse("the log", log.getvalue())
+        assert "unhandled error" in log.getvalue()
+        for place, text in zip(("standard output", "standard error"), capfd.readouterr(), strict=True):
+            marked.leaks.refuse(place, text)
+        for place, text in {"repr": repr(config), "text": str(config), "check": describe(config)}.items():
+            marked.leaks.refuse(f"{place} of the configuration", text)
+
+
+async def test_no_route_tells_the_password_of_a_database_that_is_away(
+    tmp_path: Path, log: io.StringIO
+) -> None:
+    quoted = "storePw4Gt%3A%40%2F%25marker-8"
+    url = f"postgresql://sidecar:{quoted}@127.0.0.1:1/sidecar"
+    async with open_marked(tmp_path, store_url=url) as marked:
+        marked.leaks.add("quoted store password", quoted)
+        config = load_config([marked.config], {})
+        swept = await sweep(marked, config, ("fine",))
+        assert 503 in set().union(*swept.statuses.values())
+        swept.refuse_leaks()
+        marked.leaks.refuse("the log", log.getvalue())
+        marked.leaks.refuse("the configuration", f"{config!r} {describe(config)}")
+        assert STORE_PASSWORD not in log.getvalue()
+
+
+def arguments(command: click.Command, config: Path) -> list[str]:
+    """Return a full command line for a command: each option that it must or can have."""
+    given = {"config_paths": str(config), "instance_name": "managed", "days": "30", "name": "ci"}
+    line: list[str] = []
+    for parameter in command.params:
+        value = given.get(parameter.name or "", "swept" if parameter.required else None)
+        if value is None:
+            continue
+        line += [value] if isinstance(parameter, click.Argument) else [parameter.opts[0], value]
+    return line
+
+
+def leaves(group: click.Group, *names: str) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+    """Yield every command that does something, with its words."""
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            yield from leaves(command, *names, name)
+        elif name not in RUNS_FOR_EVER:
+            yield (*names, name), command
+
+
+async def test_no_command_prints_a_secret_whatever_litmus_answers(
+    tmp_path: Path, log: io.StringIO, capfd: pytest.CaptureFixture[str]
+) -> None:
+    async with open_marked(tmp_path) as marked:
+        codes = defaultdict(set)
+        printed: list[tuple[str, str]] = []
+        for condition in ("fine", "fails", "errors", "drops"):
+            marked.misbehave(condition)
+            for words, command in leaves(commands):
+                flags = [["--json"], ["--offline"]] if condition == "fine" else []
+                known = {name for parameter in command.params for name in parameter.opts}
+                for more in [[], *(flag for flag in flags if flag[0] in known)]:
+                    line = [*words, *arguments(command, marked.config), *more]
+                    code = await asyncio.to_thread(main, line, {})
+                    out, err = capfd.readouterr()
+                    codes[words].add(code)
+                    if words == ("tokens", "create") and code == 0:
+                        value = json.loads(out)["token"] if more else out.strip()
+                        assert value in [row.token for row in marked.simulator.world.api_tokens]
+                        out = out.replace(value, "")
+                    printed.append((f"{' '.join([*words, *more])} while Litmus is {condition}", out + err))
+        marked.learn()
+        for place, text in printed:
+            marked.leaks.refuse(place, text)
+        marked.leaks.refuse("the log", log.getvalue())
+        assert {words for words, seen in codes.items() if 0 in seen} >= {
+            ("tokens", "list"),
+            ("tokens", "create"),
+            ("display-token",),
+        }
+
+
+Breaking = Callable[[dict[str, Any]], object]
+
+
+async def test_no_refused_configuration_repeats_a_secret(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    async with open_marked(tmp_path) as marked:
+        good = json.loads(marked.config.read_text())
+        breakings: list[Breaking] = [
+            lambda c: c["litmusSidecar"]["instances"][0].update(token=f"spaces in {OPAQUE_TOKEN}"),
+            lambda c: c["litmusSidecar"]["instances"][0].update(token={"value": OPAQUE_TOKEN}),
+            lambda c: c["litmusSidecar"]["instances"][0].update(credentials={"password": PASSWORD}),
+            lambda c: c["litmusSidecar"]["instances"][2]["credentials"].update(tokenDays=PASSWORD),
+            lambda c: c["litmusSidecar"]["store"].update(url=f"mysql://root:{STORE_PASSWORD}@db/x"),
+            lambda c: c["litmusSidecar"]["auth"]["keys"][0].update(secret=ADMIN_KEY),
+            lambda c: c["litmusSidecar"]["auth"].update(signingKeys=[ADMIN_KEY]),
+            lambda c: c["litmusSidecar"].update({ADMIN_KEY: READER_KEY}),
+            lambda c: c["litmus"].update(apiToken=[OPAQUE_TOKEN]),
+        ]
+        for breaking in breakings:
+            broken = json.loads(json.dumps(good))
+            breaking(broken)
+            marked.config.write_text(json.dumps(broken))
+            assert await asyncio.to_thread(main, ["check", "--config", str(marked.config)], {}) == 2
+            marked.leaks.refuse("a refusal", "".join(capfd.readouterr()))
+            with pytest.raises(ConfigError) as caught:
+                load_config([marked.config], {})
+            marked.leaks.refuse("its exception", "".join(traceback.format_exception(caught.value)))
+        marked.config.write_text(json.dumps(good)[:-40] + f"\n  token: {OPAQUE_TOKEN}\n ]")
+        assert await asyncio.to_thread(main, ["check", "--config", str(marked.config)], {}) == 2
+        marked.leaks.refuse("a refusal of broken YAML", "".join(capfd.readouterr()))
+
+
+@pytest.mark.parametrize("condition", [*CONDITIONS[1:], "hangs", "is away"])
+async def test_no_error_on_the_way_to_litmus_carries_a_secret(tmp_path: Path, condition: str) -> None:
+    async with open_marked(tmp_path) as marked:
+        user = marked.simulator.world.user_named("backstage")
+        assert user is not None
+        token, uid = LitmusToken(marked.extra.token), user.user_id
+        if condition == "hangs":
+            marked.simulator.faults.add(ScriptedFault(never_answer=True, times=None))
+        elif condition != "is away":
+            marked.misbehave(condition)
+        url = DEAD_URL if condition == "is away" else marked.simulator.url
+        async with open_litmus_client(
+            base_url=url, token=lambda: token, max_requests_per_second=500
+        ) as client:
+            auth = LitmusAuth(client, timeout_seconds=0.2 if condition == "hangs" else 5)
+            source = LitmusSource(client, utc_now)
+            asked: list[Callable[[], Awaitable[object]]] = [
+                lambda: auth.login("managed", PASSWORD),
+                lambda: auth.logout(token),
+                lambda: auth.list_tokens(token, uid),
+                lambda: auth.create_token(token, uid, "swept", 1),
+                lambda: auth.remove_token(token, uid, token),
+                lambda: auth.get_user(token, uid),
+                lambda: auth.list_projects(token),
+                lambda: auth.project_role(token, "project"),
+            ]
+            failed = 0
+            for ask in asked:
+                try:
+                    answer = await ask()
+                except UpstreamError as exc:
+                    failed += 1
+                    told = "".join(traceback.format_exception(exc)) + repr(exc.__dict__)
+                    marked.leaks.refuse(f"an error while Litmus {condition}", told)
+                else:
+                    marked.leaks.refuse("the repr of an answer", repr(answer))
+            assert failed > len(asked) // 2
+            if condition != "hangs":
+                project = ProjectRef(instance="default", project_id=marked.projects["default"].project_id)
+                sections = await source.collect(project, Lane.FAST, None)
+                marked.leaks.refuse("the results of a synchronisation", repr(sections))
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        PASSWORD,
+        PASSWORD[:12],
+        quote(PASSWORD),
+        quote(PASSWORD, safe=""),
+        quote_plus(PASSWORD),
+        json.dumps({"p": PASSWORD}),
+        json.dumps({"p": PASSWORD}, ensure_ascii=False),
+        html.escape(PASSWORD),
+        repr(PASSWORD),
+        base64.b64encode(PASSWORD.encode()).decode(),
+        base64.b64encode(f"user:{PASSWORD}".encode()).decode(),
+        base64.urlsafe_b64encode(f"users:{PASSWORD}".encode()).decode(),
+        PASSWORD.encode().hex(),
+    ],
+)
+def test_the_sweep_would_notice_a_secret_however_it_is_written(written: str) -> None:
+    assert Leaks({"password": PASSWORD}).found(f"before {written} after") == {"password"}
+
+
+def test_the_sweep_would_notice_a_part_of_a_token() -> None:
+    leaks = Leaks({"token": PERSON_TOKEN})
+    assert [leaks.found(f"<{part}>") for part in PERSON_TOKEN.split(".")] == [{"token"}] * 3
+    assert leaks.found("nothing of that kind") == set()
