@@ -26,7 +26,7 @@ NAMES: Final = ("cart", "shop", "till")
 PACE: Final = TokenPace(
     file=timedelta(milliseconds=50),
     managed=timedelta(milliseconds=200),
-    grace=timedelta(milliseconds=400),
+    grace=timedelta(seconds=1.5),  # longer than a request is under way, also on a busy machine
     proof=timedelta(seconds=1),
 )
 DAY_MS: Final = 86_400_000
