@@ -191,6 +191,8 @@ class _Assembly:
         )
 
     async def _supervise(self, name: str, task: Callable[[], Coroutine[None, None, None]]) -> None:
+        # From 0 on: what is first told when it is 1 never increases.
+        self._metrics.task_failures.labels(name)
         await self._stack.enter_async_context(self._supervisor.running(name, task))
 
     async def _open_sync(

@@ -1,0 +1,237 @@
+"""A real Prometheus scrapes the demonstration; our rules and dashboard find there what they ask for."""
+
+import gzip
+import subprocess
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
+from prometheus_client.parser import text_string_to_metric_families as classic
+
+from sidecar.config import Config
+from sidecar.demo import demo_config
+from sidecar.simulator import demo_catalog, open_demo
+from sidecar.simulator.demo import Demo
+from tests.e2e.conftest import Small
+from tests.replica.documents import RUN_STATS
+from tests.support.deployed import DEPLOY, RULES, filled, load, metrics_in, queries, recordings, rules
+from tests.support.prometheus import Prometheus, open_prometheus
+from tests.support.service import Service, config_for, eventually, open_service
+
+OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
+CLASSIC = "text/plain; version=0.0.4; charset=utf-8"
+PROMETHEUS_ASKS = (
+    "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,"
+    "text/plain;version=0.0.4;q=0.5,*/*;q=0.1"
+)
+METRICS_KEY = "a-key-of-scope-metrics"
+PATHS = (
+    "/api/v1/entities",
+    "/api/v1/portfolio",
+    "/api/v1/portfolio",
+    "/api/v1/now",
+    "/api/v1/entities/component/default/cart/overview",
+    "/api/v1/entities?limit=0",
+)
+RARE = {
+    # Counted from the first time that somebody acts.
+    "litmus_sidecar_actions_total",
+    # Told once a schedule has been seen for a while.
+    "backstage_litmus_schedule_missed_runs",
+}
+
+
+def demo(worlds: Demo, directory: Path) -> Config:
+    """Return the demonstration's configuration."""
+    catalog = directory / "catalog-info.yaml"
+    catalog.write_text(demo_catalog())
+    return demo_config(worlds, catalog, 0)
+
+
+@pytest.fixture
+async def shown(tmp_path: Path) -> AsyncIterator[Service]:
+    """The demonstration, with every part of it used once."""
+    async with open_demo() as worlds, open_service(demo(worlds, tmp_path)) as service:
+        await service.ready()
+        await use(service)
+        yield service
+
+
+async def use(service: Service) -> None:
+    """Ask for a bit of everything, so that everything is counted."""
+    for path in PATHS:
+        await service.get(path)
+    (project, *_) = service.services.catalogue.current.entities
+    for _ in range(2):
+        await service.query(RUN_STATS, project.project.project_id)
+
+
+async def metrics(service: Service, accept: str = "") -> str:
+    response = await service.get("/metrics", headers={"Accept": accept} if accept else {})
+    assert response.status == 200
+    return await response.text()
+
+
+async def test_promtool_finds_nothing_to_say_about_the_metrics(
+    shown: Service, program: Callable[[str, str], str]
+) -> None:
+    await eventually(lambda: has_figures(shown))
+    done = subprocess.run(  # noqa: S603, ASYNC221 - a program of Debian; short, and nothing else runs
+        [program("promtool", "prometheus"), "check", "metrics"],
+        input=await metrics(shown),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+async def has_figures(service: Service) -> bool:
+    return "backstage_litmus_entity_score{" in await metrics(service)
+
+
+async def test_both_forms_tell_the_same_names(shown: Service) -> None:
+    await eventually(lambda: has_figures(shown))
+    plain = {family.name for family in classic(await metrics(shown))}
+    text = await metrics(shown, PROMETHEUS_ASKS)
+    modern = {family.name for family in openmetrics(text)}  # type: ignore[no-untyped-call]  # half typed library
+    assert text.endswith("# EOF\n")
+    assert {name.removesuffix("_created") for name in plain} == modern
+
+
+@pytest.mark.parametrize(
+    ("accept", "content_type"),
+    [
+        (PROMETHEUS_ASKS, OPENMETRICS),
+        ("application/openmetrics-text", OPENMETRICS),
+        ("application/openmetrics-text; version=2.0.0", CLASSIC),
+        ("application/openmetrics-text; version=abc", CLASSIC),
+        ("text/plain;q=0.5, application/openmetrics-text;version=1.0.0;q=0.9", OPENMETRICS),
+        ("application/openmetrics-text;version=1.0.0;q=0.2, text/plain;q=0.5", CLASSIC),
+        ("application/openmetrics-text;q=0, text/plain", CLASSIC),
+        ("*/*", CLASSIC),
+        ("text/html", CLASSIC),
+        ("", CLASSIC),
+    ],
+)
+async def test_the_form_follows_what_is_preferred(service: Service, accept: str, content_type: str) -> None:
+    response = await service.get("/metrics", headers={"Accept": accept})
+    assert response.status == 200
+    assert response.headers["Content-Type"] == content_type
+    assert ("# EOF" in await response.text()) == (content_type == OPENMETRICS)
+
+
+async def test_a_scrape_is_compressed_when_asked(service: Service) -> None:
+    url = service.url("/metrics")
+    async with service.session.get(url, headers={"Accept-Encoding": "gzip"}) as packed:
+        assert packed.headers["Content-Encoding"] == "gzip"
+        assert "litmus_sidecar_build_info" in await packed.text()
+    async with service.session.get(url, headers={"Accept-Encoding": "gzip;q=0"}) as plain:
+        assert "Content-Encoding" not in plain.headers
+        assert not (await plain.read()).startswith(gzip.compress(b"")[:2])
+
+
+async def test_what_the_service_tells_of_itself_moves(shown: Service) -> None:
+    found: dict[str, float] = {}
+    for family in classic(await metrics(shown)):
+        for sample in family.samples:
+            found[sample.name] = max(sample.value, found.get(sample.name, 0.0))
+    for name in (
+        "litmus_sidecar_answer_cache_hits_total",
+        "litmus_sidecar_answer_cache_misses_total",
+        "litmus_sidecar_store_operation_duration_seconds_count",
+        "litmus_sidecar_sync_last_success_timestamp_seconds",
+        "litmus_sidecar_upstream_requests_total",
+    ):
+        assert found[name] > 0, name
+    await eventually(lambda: lag_is_measured(shown))
+
+
+async def lag_is_measured(service: Service) -> bool:
+    (family,) = [
+        one for one in classic(await metrics(service)) if one.name.endswith("event_loop_lag_seconds")
+    ]
+    return any(sample.name.endswith("_count") and sample.value > 0 for sample in family.samples)
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Authorization": f"Bearer {METRICS_KEY}"}, 200),
+        ({"Authorization": "Bearer another"}, 401),
+        ({"Authorization": "Bearer a-key-of-scope-read"}, 403),
+        ({}, 401),
+    ],
+)
+async def test_a_scrape_needs_a_key_of_its_scope(small: Small, headers: dict[str, str], status: int) -> None:
+    async with open_service(guarded(small, public=False)) as service:
+        assert (await service.get("/metrics", headers=headers)).status == status
+
+
+async def test_public_metrics_need_no_key(small: Small) -> None:
+    async with open_service(guarded(small, public=True)) as service:
+        assert (await service.get("/metrics")).status == 200
+        assert (await service.get("/api/v1/entities")).status == 401
+
+
+def guarded(small: Small, *, public: bool) -> Config:
+    keys = [
+        {"name": "prometheus", "secret": METRICS_KEY, "scopes": ["metrics"]},
+        {"name": "backstage", "secret": "a-key-of-scope-read", "scopes": ["read"]},
+    ]
+    instances = {"default": (small.simulator, small.token)}
+    return config_for(instances, small.catalog, auth={"keys": keys}, metrics={"public": public})
+
+
+def scrape_config(service: Service, directory: Path) -> dict[str, Any]:
+    """Return our own example with the rules, pointed at a service and quick."""
+    config: dict[str, Any] = load(DEPLOY / "prometheus/scrape.yaml")
+    (job,) = config["scrape_configs"]
+    key = directory / "metrics-key"
+    key.write_text(METRICS_KEY)
+    job["authorization"]["credentials_file"] = str(key)
+    job["static_configs"] = [{"targets": [service.url("/").split("/")[2]]}]
+    config["global"] = {"scrape_interval": "1s", "evaluation_interval": "1s"}
+    config["rule_files"] = [str(RULES)]
+    return config
+
+
+async def test_every_query_of_the_dashboard_and_every_rule_finds_data(
+    shown: Service, tmp_path: Path, program: Callable[[str, str], str]
+) -> None:
+    await eventually(lambda: has_figures(shown))
+    config = scrape_config(shown, tmp_path)
+    async with open_prometheus(program("prometheus", "prometheus"), config, tmp_path) as prometheus:
+        asked = [filled(expr) for _, expr in queries() if not metrics_in(expr) & RARE]
+        wanted = [*asked, *(rule["record"] for rule in recordings())]
+        for expr in wanted:
+            await eventually(lambda expr=expr: answers(shown, prometheus, expr))
+        for rule in rules():
+            await prometheus.query(rule["expr"])
+        groups = (await prometheus.get("rules"))["groups"]
+        assert {
+            rule["lastError"] for group in groups for rule in group["rules"] if "lastError" in rule
+        } == set()
+        # Ours wins over the target's; the target is called replica.
+        (sample, *_) = await prometheus.query("litmus_sidecar_breaker_open{instance='default'}")
+        assert sample["metric"]["replica"].startswith("127.0.0.1:")
+
+
+async def answers(service: Service, prometheus: Prometheus, expr: str) -> bool:
+    """Tell whether a query finds a number; rates need something to happen meanwhile."""
+    samples = await prometheus.query(expr)
+    if any(sample["value"][1] != "NaN" for sample in samples):
+        return True
+    await use(service)
+    return False
+
+
+async def test_rules_and_dashboard_use_only_metrics_that_there_are(shown: Service) -> None:
+    await eventually(lambda: has_figures(shown))
+    told = {sample.name for family in classic(await metrics(shown)) for sample in family.samples}
+    used = {name for _, expr in queries() for name in metrics_in(expr)}
+    used |= {name for rule in rules() for name in metrics_in(rule["expr"])}
+    assert used
+    assert used - told - RARE == set()
