@@ -3,6 +3,7 @@
 import gzip
 import subprocess
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -207,7 +208,7 @@ async def test_every_query_of_the_dashboard_and_every_rule_finds_data(
         asked = [filled(expr) for _, expr in queries() if not metrics_in(expr) & RARE]
         wanted = [*asked, *(rule["record"] for rule in recordings())]
         for expr in wanted:
-            await eventually(lambda expr=expr: answers(shown, prometheus, expr))
+            await eventually(partial(answers, shown, prometheus, expr))
         for rule in rules():
             await prometheus.query(rule["expr"])
         groups = (await prometheus.get("rules"))["groups"]
