@@ -1,78 +1,33 @@
-"""Signing in to the pages with Litmus: who gets in, what they may do, and how it ends, over HTTP."""
+"""Signing in to the pages with Litmus: who gets in, and who does not, over HTTP."""
 
 import re
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
-import aiohttp
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from sidecar.ports import AuditQuery
-from sidecar.simulator.documents import EXECUTOR, OWNER, VIEWER, User
 from sidecar.web.pages.sign_in import NOT_SIGNED_IN, local_path
 from tests.e2e.conftest import Small
-from tests.support.acting import ShiftedClock
-from tests.support.service import Service, config_for, eventually, open_service
+from tests.e2e.door import CART, COOKIE, Door, config_of, open_door, people
+from tests.support.service import Service, open_service
 from tests.support.visitor import SIGN_IN, Seen, Visitor
 
-COOKIE = "litmus-session"
 SECURE_COOKIE = "__Host-litmus-session"
-CART = "/litmus/entities/component/default/cart"
 BEHIND_TLS = {"X-Forwarded-Proto": "https", "X-Forwarded-Host": "sidecar.example.com"}
-
-
-@dataclass
-class Door:
-    """A sidecar to which people of a small Litmus can sign in."""
-
-    small: Small
-    service: Service
-    clock: ShiftedClock
-
-    def asked(self, path: str) -> int:
-        return sum(request.path == path for request in self.small.simulator.requests)
-
-    @property
-    def experiment_id(self) -> str:
-        return next(iter(self.small.world.experiments))
-
-    def user(self, name: str) -> User:
-        user = self.small.world.user_named(name)
-        assert user is not None
-        return user
-
-    async def visitor(self, name: str) -> Visitor:
-        """Return somebody who is signed in."""
-        visitor = Visitor(self.service)
-        assert (await visitor.sign_in(name)).status == 303
-        return visitor
-
-
-def config_of(small: Small, **sections: Any) -> Any:
-    auth = {"signIn": {"enabled": True}, **sections.pop("auth", {})}
-    return config_for({"default": (small.simulator, small.token)}, small.catalog, auth=auth, **sections)
 
 
 @pytest.fixture
 async def peopled(small: Small) -> Small:
-    """The small Litmus with somebody of every kind in its project, and one who is in none."""
-    for name, role in {"vera": VIEWER, "egon": EXECUTOR, "olga": OWNER}.items():
-        small.world.set_role(small.project, small.world.add_user(name), role)
-    small.world.add_user("nora")
-    small.world.add_user("root", role="admin")
+    people(small)
     return small
 
 
 @pytest.fixture
-async def door(peopled: Small) -> AsyncIterator[Door]:
-    clock = ShiftedClock()
-    async with open_service(config_of(peopled), clock=clock) as service:
-        await service.ready()
-        yield Door(peopled, service, clock)
+async def door(small: Small) -> AsyncIterator[Door]:
+    async with open_door(small) as opened:
+        yield opened
 
 
 def without_id(seen: Seen) -> str:
@@ -264,204 +219,3 @@ async def test_a_credential_in_a_header_decides_in_place_of_the_cookie(peopled: 
         assert (await visitor.get("/litmus")).status == 200
         visitor.headers["X-Litmus-Sidecar-Key"] = "metrics-key-0123456789"
         assert (await visitor.get("/litmus")).status == 403
-
-
-async def test_people_see_the_projects_in_which_litmus_gives_them_a_role(door: Door) -> None:
-    for name in ("vera", "egon", "olga"):
-        visitor = await door.visitor(name)
-        assert "cart" in (await visitor.get("/litmus")).page.by_id("entity-rows").text
-        assert (await visitor.get(CART)).status == 200
-    nora = await door.visitor("nora")
-    assert CART not in (await nora.get("/litmus")).text
-    assert (await nora.get(CART)).status == 404
-    assert (await nora.get(f"{CART}/badge.svg")).status == 404
-    assert (await nora.get(f"{CART}/runs.csv")).status == 404
-
-
-async def acted(visitor: Visitor, door: Door, what: str, **fields: str) -> Seen:
-    """Send a form of the entity page, whether or not the page shows it."""
-    token = (await visitor.get("/litmus")).page.all("input", name="csrf")[0].attributes["value"]
-    path = f"{CART}/experiments/{door.experiment_id}/{what}"
-    return await visitor.post(path, {"csrf": token, **fields})
-
-
-async def test_roles_decide_who_runs_and_who_switches(door: Door) -> None:
-    refused = await acted(await door.visitor("vera"), door, "run", force="true")
-    assert refused.status == 403
-    assert door.small.simulator.asked("runChaosExperiment") == 0
-    assert (await acted(await door.visitor("nora"), door, "run", force="true")).status == 404
-    egon = await door.visitor("egon")
-    assert (await acted(egon, door, "run", force="true")).status == 303
-    assert door.small.simulator.asked("runChaosExperiment") == 1
-    assert (await acted(egon, door, "schedule", suspended="true")).status == 403
-    # An owner may; only that this experiment has no schedule is in the way.
-    switched = await acted(await door.visitor("olga"), door, "schedule", suspended="true")
-    assert "experiment_not_scheduled" in switched.text
-
-
-async def test_the_audit_names_the_person(door: Door) -> None:
-    await acted(await door.visitor("egon"), door, "run", force="true")
-    entries = await door.service.services.audit.find(AuditQuery(limit=10))
-    assert [entry.who for entry in entries] == ["litmus:egon"]
-
-
-@pytest.mark.parametrize("loss", ["demoted", "removed", "deactivated", "deleted", "revoked"])
-async def test_who_loses_a_right_in_litmus_loses_it_here_within_a_minute(door: Door, loss: str) -> None:
-    world, user = door.small.world, door.user("egon")
-    visitor = await door.visitor("egon")
-    assert (await visitor.get(CART)).status == 200
-    match loss:
-        case "demoted":
-            world.set_role(door.small.project, user, VIEWER)
-        case "removed":
-            world.set_role(door.small.project, user, None)
-        case "deactivated":
-            world.deactivate(user)
-        case "deleted":
-            world.delete_user(user)
-        case _:
-            world.revoked_tokens.update(world.session_tokens)
-    door.clock.ahead += timedelta(seconds=61)
-    seen = await visitor.get(CART)
-    if loss == "demoted":
-        assert seen.status == 200
-        assert (await acted(visitor, door, "run", force="true")).status == 403
-    else:
-        assert seen.status == (404 if loss == "removed" else 303)
-
-
-async def test_litmus_is_asked_once_a_minute_however_many_pages_are_opened(door: Door) -> None:
-    visitor = await door.visitor("vera")
-    await visitor.get("/litmus")
-    asked = door.asked("/auth/list_projects")
-    for _ in range(5):
-        await visitor.get(CART)
-        await visitor.get("/litmus")
-    assert door.asked("/auth/list_projects") == asked == 1
-
-
-async def test_while_litmus_is_away_its_last_word_counts_for_ten_minutes(door: Door) -> None:
-    visitor = await door.visitor("vera")
-    assert (await visitor.get(CART)).status == 200
-    door.small.world.auth_server_up = False
-    door.clock.ahead += timedelta(minutes=9)
-    assert (await visitor.get(CART)).status == 200
-    door.clock.ahead += timedelta(minutes=2)
-    seen = await visitor.get(CART)
-    assert seen.status == 503
-    assert "rights_unknown" in seen.text
-    assert "cart-kill" not in seen.text
-
-
-async def test_account_admins_have_the_page_of_tokens_and_others_have_not(door: Door) -> None:
-    assert (await (await door.visitor("root")).get("/litmus/settings/tokens")).status == 200
-    assert (await (await door.visitor("olga")).get("/litmus/settings/tokens")).status == 403
-
-
-async def test_an_admin_of_one_litmus_is_none_of_another(peopled: Small) -> None:
-    both = {"default": (peopled.simulator, peopled.token), "other": (peopled.simulator, peopled.token)}
-    config = config_for(both, peopled.catalog, auth={"signIn": {"enabled": True}})
-    async with open_service(config) as service:
-        visitor = Visitor(service)
-        await visitor.sign_in("root", instance="other")
-        page = (await visitor.get("/litmus/settings/tokens")).page
-        assert not page.all("select", name="instance")
-        assert (await visitor.get("/litmus/settings/tokens?instance=other")).status == 200
-        assert (await visitor.get("/litmus/settings/tokens?instance=default")).status == 404
-        form = next(one for one in page.all("form") if one.all("input", name="name"))
-        assert (await visitor.send(form, instance="default", name="stolen")).status == 404
-        # The catalog names the project of the instance "default", where this session gives no role.
-        await visitor.sign_in("olga", instance="other")
-        assert (await visitor.get(CART)).status == 404
-
-
-async def test_a_form_needs_the_token_of_this_very_session(door: Door) -> None:
-    visitor, other = await door.visitor("egon"), await door.visitor("egon")
-    foreign = (await other.get("/litmus")).page.all("input", name="csrf")[0].attributes["value"]
-    for fields in ({}, {"csrf": ""}, {"csrf": foreign}, {"csrf": "A" * 43}):
-        path = f"{CART}/experiments/{door.experiment_id}/run"
-        assert (await visitor.post(path, {"force": "true", **fields})).status == 403
-        assert (await visitor.post("/litmus/sign-out", fields)).status == 403
-    own = (await visitor.get("/litmus")).page.all("input", name="csrf")[0].attributes["value"]
-    refused = await visitor.post("/litmus/sign-out", {"csrf": own}, Origin="https://attacker.example")
-    assert refused.status == 403
-    assert door.small.simulator.asked("runChaosExperiment") == 0
-    assert (await visitor.get("/litmus")).status == 200
-
-
-async def test_a_session_ends_when_it_is_idle(door: Door) -> None:
-    visitor = await door.visitor("vera")
-    for _ in range(3):
-        door.clock.ahead += timedelta(minutes=50)
-        assert (await visitor.get("/litmus")).status == 200
-    door.clock.ahead += timedelta(minutes=61)
-    seen = await visitor.get("/litmus")
-    assert seen.status == 303
-    assert seen.cookies[COOKIE]["max-age"] == "0"
-
-
-async def test_a_session_ends_at_the_latest_after_its_longest_time(door: Door) -> None:
-    visitor = await door.visitor("vera")
-    for _ in range(14):
-        door.clock.ahead += timedelta(minutes=50)
-        assert (await visitor.get("/litmus")).status == 200
-    door.clock.ahead += timedelta(minutes=21)
-    assert (await visitor.get("/litmus")).status == 303
-
-
-async def test_signing_out_ends_the_session_on_every_replica_and_its_token_at_litmus(peopled: Small) -> None:
-    config = config_of(peopled)
-    async with open_service(config) as one, open_service(config) as two:
-        visitor = Visitor(one)
-        await visitor.sign_in("olga")
-        copied = visitor.at(two)
-        assert (await copied.get("/litmus")).status == 200
-        (token,) = peopled.world.session_tokens
-        assert await accepted(peopled, token)
-
-        out = await visitor.sign_out()
-        assert out.status == 303
-        assert out.headers["Clear-Site-Data"] == '"cache"'
-        assert out.cookies[COOKIE]["max-age"] == "0"
-        assert (await copied.get("/litmus")).status == 303
-        assert (await copied.at(one).get("/litmus")).status == 303
-        assert not await accepted(peopled, token)
-        page = (await visitor.get(out.location)).page
-        assert page.by_id("said").text == "You are signed out."
-
-
-async def accepted(small: Small, token: str) -> bool:
-    async with (
-        aiohttp.ClientSession(headers={"Authorization": f"Bearer {token}"}) as session,
-        session.get(f"{small.simulator.url}/auth/list_projects") as response,
-    ):
-        return response.status == 200
-
-
-async def test_a_token_that_could_not_be_revoked_is_revoked_later(door: Door) -> None:
-    visitor = await door.visitor("vera")
-    (token,) = door.small.world.session_tokens
-    await visitor.get("/litmus")
-    page = (await visitor.get("/litmus")).page
-    door.small.world.auth_server_up = False
-    assert (await visitor.send(page.one("form", action="/litmus/sign-out"))).status == 303
-    door.small.world.auth_server_up = True
-    assert await accepted(door.small, token)
-    sessions = door.service.services.sessions
-    assert sessions is not None
-
-    async def revoked() -> bool:
-        await sessions.sweep()
-        return not await accepted(door.small, token)
-
-    await eventually(revoked)
-
-
-async def test_a_restart_keeps_the_session_and_so_does_a_new_signing_key(peopled: Small) -> None:
-    old, new = "old-signing-key-" * 3, "new-signing-key-" * 3
-    async with open_service(config_of(peopled, auth={"signingKeys": [old]})) as service:
-        visitor = Visitor(service)
-        await visitor.sign_in("vera")
-    for keys, status in (([old], 200), ([new, old], 200), ([new], 303)):
-        async with open_service(config_of(peopled, auth={"signingKeys": keys})) as service:
-            assert (await visitor.at(service).get("/litmus")).status == status
