@@ -100,6 +100,7 @@ async def test_what_is_refused_says_why_with_its_status(small: Small, service: S
     status, _, document = await send(service, f"{PATH}/experiments/{experiment}/run", fields_of(form))
     assert status == 409
     assert "is already waiting" in document.one(role="alert").text
+    assert document.all("a", href=PATH)
     assert changes(small) == 0
 
 

@@ -56,6 +56,8 @@ async def page_error(request: web.Request, error: SidecarError) -> web.Response:
         "status": error.status,
         "request_id": request[REQUEST_ID],
         "back": request.path if request.query else None,
+        # Forms of an entity's experiments post to below its page.
+        "origin": request.path.partition("/experiments/")[0] if "/experiments/" in request.path else None,
     }
     return await fresh_page(
         request, viewer, Page(template="pages/error.html", context=context), status=error.status
