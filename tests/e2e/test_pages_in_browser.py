@@ -1,0 +1,160 @@
+"""The pages on the demo, in a real Chromium: what a person does with them, and what they never do.
+
+Screenshots stay as artefacts of the tests, in ``test-artefacts`` (or where
+``LITMUS_SIDECAR_ARTEFACTS`` says).
+"""
+
+import os
+import re
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import pytest
+from playwright.async_api import Browser, expect
+
+from sidecar.demo import demo_config
+from sidecar.simulator import demo_catalog, open_demo
+from sidecar.simulator.demo import Demo
+from tests.support.browser import Watched, open_browser, open_page
+from tests.support.service import Service, eventually, open_service
+
+ENTITY: Final = "/litmus/entities/component/default/cart"
+ARTEFACTS: Final = Path(
+    os.environ.get("LITMUS_SIDECAR_ARTEFACTS", Path(__file__).parents[2] / "test-artefacts")
+)
+PAGES: Final = {
+    "portfolio": "/litmus",
+    "entity": ENTITY,
+    "runs": f"{ENTITY}/runs",
+    "report": f"{ENTITY}/report",
+    "never-run": "/litmus/entities/component/default/newsletter",
+    "narrowed": "/litmus/entities/component/default/checkout",
+    "odd-texts": "/litmus/entities/api/default/login-api",
+    "tokens": "/litmus/settings/tokens",
+}
+CEILING_MS: Final = 30_000
+"""How long a condition on a page may take to come true; only a failing test waits so long."""
+
+expect.set_options(timeout=CEILING_MS)
+
+
+@dataclass
+class Shown:
+    """The demo, the sidecar on it, and a browser."""
+
+    demo: Demo
+    service: Service
+    browser: Browser
+
+    @property
+    def base_url(self) -> str:
+        return self.service.url("").rstrip("/")
+
+
+@pytest.fixture
+async def shown(tmp_path: Path, program: Callable[[str, str], str]) -> AsyncIterator[Shown]:
+    executable = program("chromium", "chromium")
+    catalog = tmp_path / "catalog-info.yaml"
+    catalog.write_text(demo_catalog(), encoding="utf-8")
+    async with (
+        open_demo() as demo,
+        open_service(demo_config(demo, catalog, 0)) as service,
+        open_browser(executable) as browser,
+    ):
+        await service.ready()
+        yield Shown(demo, service, browser)
+
+
+async def picture(watched: Watched, name: str) -> None:
+    ARTEFACTS.mkdir(parents=True, exist_ok=True)
+    await watched.page.screenshot(path=ARTEFACTS / f"{name}.png", full_page=True)
+
+
+async def test_a_person_finds_an_entity_runs_an_experiment_and_prints_the_report(shown: Shown) -> None:
+    async with open_page(shown.browser, shown.base_url) as watched:
+        page = watched.page
+        await page.goto("/litmus")
+        await page.get_by_label("Search by name").fill("cart")
+        await page.locator("#entity-rows").get_by_role("link", name="cart", exact=True).click()
+        await expect(page.get_by_role("heading", level=1)).to_have_text("cart")
+
+        await page.get_by_label("Name contains").fill("recommender-pod-cpu-hog")
+        row = page.locator("#experiment-rows tbody tr:not([hidden])")
+        await expect(row).to_have_count(1)
+        await expect(row).not_to_contain_text("Waiting")
+        before = await page.evaluate("performance.timeOrigin")
+
+        await row.locator("summary", has_text=re.compile("^Run")).click()
+        await row.get_by_role("button", name=re.compile("^Run")).click()
+        await expect(page.locator("#said")).to_contain_text("recommender-pod-cpu-hog")
+        await expect(row.get_by_text(re.compile("Waiting|Running")).first).to_be_visible()
+        assert await page.evaluate("performance.timeOrigin") == before, "the page was loaded anew"
+
+        await page.get_by_role("link", name="Report to print").click()
+        await expect(page.get_by_role("heading", name="Runs by outcome")).to_be_visible()
+        pdf = await page.pdf(format="A4")
+        assert pdf.startswith(b"%PDF")
+        assert len(re.findall(rb"/Type\s*/Page\b(?!s)", pdf)) == 1
+        assert watched.faults == []
+
+
+async def test_a_run_is_started_without_a_script_too(shown: Shown) -> None:
+    async with open_page(shown.browser, shown.base_url, script=False) as watched:
+        page = watched.page
+        await page.goto(f"{ENTITY}?q=recommender-pod-cpu-hog")
+        row = page.locator("#experiment-rows tbody tr")
+        await row.locator("summary", has_text=re.compile("^Run")).click()
+        await row.get_by_role("button", name=re.compile("^Run")).click()
+        await expect(page.locator("#said")).to_contain_text("recommender-pod-cpu-hog")
+        assert watched.faults == []
+
+
+@pytest.mark.parametrize("phone", [False, True], ids=["desk", "phone"])
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+async def test_every_page_is_whole_accessible_and_keeps_to_itself(
+    shown: Shown, *, dark: bool, phone: bool
+) -> None:
+    look = f"{'dark' if dark else 'light'}-{'phone' if phone else 'desk'}"
+    for name, path in PAGES.items():
+        async with open_page(shown.browser, shown.base_url, dark=dark, phone=phone) as watched:
+            answer = await watched.page.goto(path)
+            assert answer is not None
+            assert (name, answer.status) == (name, 200)
+            await watched.page.wait_for_load_state("networkidle")
+            await picture(watched, f"{name}-{look}")
+            assert (name, await watched.violations()) == (name, [])
+            wide = await watched.page.evaluate("document.documentElement.scrollWidth - innerWidth")
+            assert wide <= 0, f"{name} is wider than its window"
+            assert (name, watched.faults) == (name, [])
+
+
+async def test_what_is_not_there_is_told_on_a_page(shown: Shown) -> None:
+    async with open_page(shown.browser, shown.base_url) as watched:
+        answer = await watched.page.goto("/litmus/entities/component/default/nothing")
+        assert answer is not None
+        assert answer.status == 404
+        await expect(watched.page.get_by_role("alert")).to_contain_text("No such entity")
+        assert await watched.violations() == []
+
+
+async def test_pages_tell_that_litmus_is_dead_and_keep_its_last_data(shown: Shown) -> None:
+    async with open_page(shown.browser, shown.base_url) as watched:
+        page = watched.page
+        await page.goto(ENTITY)
+        rows = await page.locator("#experiment-rows tbody tr").count()
+        await shown.demo.default.stop()
+        await expect(page.locator("#state")).to_contain_text("No connection to Litmus")
+        assert await page.locator("#experiment-rows tbody tr").count() == rows == 40
+        assert await watched.violations() == []
+        await picture(watched, "entity-litmus-dead")
+
+
+async def test_a_page_refreshes_itself_from_nobody_but_the_sidecar(shown: Shown) -> None:
+    async with open_page(shown.browser, shown.base_url) as watched:
+        asked: list[str] = []
+        watched.page.on("request", lambda request: asked.append(request.resource_type))
+        await watched.page.goto("/litmus")
+        await eventually(lambda: "fetch" in asked)
+        assert watched.faults == []
