@@ -19,6 +19,7 @@ from playwright.async_api import Browser, ViewportSize, async_playwright
 
 from sidecar.app import create_app
 from sidecar.demo import demo_config
+from sidecar.logs import configure_logging
 from sidecar.simulator import demo_catalog, open_demo
 
 IMAGES: Final = Path(__file__).with_name("images")
@@ -33,6 +34,7 @@ async def main() -> None:
     executable = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if executable is None:
         sys.exit("chromium is missing; install the package chromium")
+    configure_logging(level="error")
     IMAGES.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as directory:
         catalog = Path(directory) / "catalog-info.yaml"

@@ -89,7 +89,7 @@ class Answers:
         return await asyncio.shield(task)
 
     async def _make(self, key: Hashable, now: datetime, make: Callable[[], Awaitable[Answer]]) -> Answer:
-        with span("make answer"):
+        with span("build answer"):
             answer = await make()
         self.made += 1
         until = now + LONGEST if answer.until is None else answer.until
