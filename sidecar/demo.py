@@ -59,6 +59,7 @@ def demo_config(demo: Demo, catalog: Path, port: int) -> Config:
 def _announce(announce: Callable[[str], None], url: str, demo: Demo) -> None:
     for line in (
         f"Litmus sidecar demo on {url} (made-up data; Ctrl+C ends it)",
+        f"  Pages                    {url}/litmus",
         f"  GraphQL for the plugin   POST {url}/api/query",
         f"  Entities and projects    {url}/api/v1/entities",
         f"  Readiness                {url}/readyz",
