@@ -12,6 +12,7 @@ from sidecar.hygiene import (
     TokenFacts,
     config_findings,
     ordered,
+    pressing,
     token_findings,
 )
 from sidecar.ports import ApiToken, TokenState, TokenStatus
@@ -171,3 +172,27 @@ def test_the_gravest_comes_first_and_the_rest_stays_in_order() -> None:
         )
     ]
     assert [one.key for one in ordered(given)] == ["c", "b", "d", "a"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({}, None),
+        ({"expires_at": NOW + 15 * DAY}, None),
+        ({"expires_at": NOW + 14 * DAY}, "The token of the instance one expires on 2030-01-15"),
+        ({"expires_at": NOW}, "The token of the instance one expired on 2030-01-01"),
+        # It is renewed in time; if it is not, there is a problem to tell.
+        ({"source": "credentials", "expires_at": NOW + DAY}, None),
+        (
+            {"source": "credentials", "problem": "No new token."},
+            "The token of the instance one: No new token.",
+        ),
+        ({"state": TokenState.REJECTED}, "Litmus does not accept the token of the instance one."),
+        ({"state": TokenState.MISSING}, "The instance one has no token."),
+        # Worth a finding, but not worth a line on every page.
+        ({"account_role": "admin"}, None),
+    ],
+)
+def test_what_is_pressing_is_told_on_every_page(changes: dict[str, object], told: str | None) -> None:
+    sentence = pressing("one", facts(**changes).status, NOW)
+    assert sentence is None if told is None else (sentence or "").startswith(told)

@@ -14,6 +14,7 @@ from sidecar.config import (
     Instance,
     Key,
     Listen,
+    SignIn,
     SyncSettings,
     display_token,
     findings,
@@ -77,3 +78,12 @@ def test_people_of_backstage_are_somebody_and_its_catalog_is_a_catalog() -> None
     told = " ".join(findings(config))
     assert "only callers on this machine" not in told
     assert "names no file" not in told
+
+
+def test_signing_in_beyond_loopback_needs_https() -> None:
+    auth = Auth(sign_in=SignIn(enabled=True))
+    far = Listen(host="192.0.2.1")
+    assert "publicUrl is no https address" in said(listen=far, auth=auth)
+    assert "only callers on this machine" not in said(listen=far, auth=auth)
+    assert said(listen=far, auth=auth, public_url="https://sidecar.example.com") == ""
+    assert said(auth=auth) == ""

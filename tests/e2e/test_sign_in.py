@@ -84,6 +84,7 @@ async def test_over_https_the_cookie_is_bound_to_the_host(
     peopled: Small, sections: dict[str, Any], headers: dict[str, str], origin: str
 ) -> None:
     async with open_service(config_of(peopled, **sections)) as service:
+        await service.ready()
         visitor = Visitor(service, headers)
         visitor.origin = origin
         cookie = (await visitor.sign_in("vera")).cookies[SECURE_COOKIE]
@@ -101,6 +102,7 @@ async def test_nobody_signs_in_over_plain_http_from_elsewhere(
     peopled: Small, sections: dict[str, Any]
 ) -> None:
     async with open_service(config_of(peopled, **sections)) as service:
+        await service.ready()
         visitor = Visitor(service, {"Host": "sidecar.internal"})
         visitor.origin = "http://sidecar.internal"
         refused = await visitor.sign_in("vera")
@@ -150,6 +152,7 @@ async def test_every_refusal_is_the_same_page_to_the_byte(door: Door) -> None:
 async def test_attempts_are_counted_per_address_too(peopled: Small) -> None:
     config = config_of(peopled, listen={"trustedProxies": ["127.0.0.1/32"]})
     async with open_service(config) as service:
+        await service.ready()
         near = Visitor(service, BEHIND_TLS | {"X-Forwarded-For": "2001:db8:1:2::1"})
         neighbour = Visitor(service, BEHIND_TLS | {"X-Forwarded-For": "2001:db8:1:2:ffff::9"})
         far = Visitor(service, BEHIND_TLS | {"X-Forwarded-For": "2001:db8:9::1"})
@@ -214,6 +217,7 @@ async def test_the_cookie_is_worth_nothing_under_api(door: Door) -> None:
 async def test_a_credential_in_a_header_decides_in_place_of_the_cookie(peopled: Small) -> None:
     keys = [{"name": "metrics", "secret": "metrics-key-0123456789", "scopes": ["metrics"]}]
     async with open_service(config_of(peopled, auth={"keys": keys})) as service:
+        await service.ready()
         visitor = Visitor(service)
         await visitor.sign_in("vera")
         assert (await visitor.get("/litmus")).status == 200

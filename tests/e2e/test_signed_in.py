@@ -116,6 +116,7 @@ async def test_an_admin_of_one_litmus_is_none_of_another(peopled: Small) -> None
     both = {"default": (peopled.simulator, peopled.token), "other": (peopled.simulator, peopled.token)}
     config = config_for(both, peopled.catalog, auth={"signIn": {"enabled": True}})
     async with open_service(config) as service:
+        await service.ready()
         visitor = Visitor(service)
         await visitor.sign_in("root", instance="other")
         page = (await visitor.get("/litmus/settings/tokens")).page
@@ -206,10 +207,12 @@ async def test_a_token_that_could_not_be_revoked_is_revoked_later(door: Door) ->
 async def test_a_restart_keeps_the_session_and_so_does_a_new_signing_key(peopled: Small) -> None:
     old, new = "old-signing-key-" * 3, "new-signing-key-" * 3
     async with open_service(config_of(peopled, auth={"signingKeys": [old]})) as service:
+        await service.ready()
         visitor = Visitor(service)
         await visitor.sign_in("vera")
     for keys, status in (([old], 200), ([new, old], 200), ([new], 303)):
         async with open_service(config_of(peopled, auth={"signingKeys": keys})) as service:
+            await service.ready()
             assert (await visitor.at(service).get("/litmus")).status == status
 
 

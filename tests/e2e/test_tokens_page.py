@@ -229,11 +229,13 @@ async def test_a_token_that_ends_soon_is_told_on_every_page(small: Small) -> Non
     keys = [{"name": "reader", "secret": "reader-key-0123456789", "scopes": ["read"]}]
     config = config_for({"default": (small.simulator, soon)}, small.catalog)
     async with open_service(config) as service:
+        await service.ready()
         for path in ("/litmus", "/litmus/entities/component/default/cart", PAGE):
             notice = (await Visitor(service).get(path)).page.all("p", class_="notice warn", role="status")
             assert any("The token of the instance default expires on" in one.text for one in notice)
     guarded = config_for({"default": (small.simulator, soon)}, small.catalog, auth={"keys": keys})
     async with open_service(guarded) as service:
+        await service.ready()
         reader = Visitor(service, {"X-Litmus-Sidecar-Key": "reader-key-0123456789"})
         assert "expires on" not in (await reader.get("/litmus")).text
         assert (await reader.get(PAGE)).status == 403

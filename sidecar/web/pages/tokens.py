@@ -140,7 +140,8 @@ async def _created(request: web.Request, instance: str, fields: Mapping[str, str
 def _days(fields: Mapping[str, str]) -> int:
     chosen = fields.get("days", "")
     text = fields.get("own_days", "").strip() if chosen == _OWN_DAYS else chosen
-    if not text.isascii() or not text.isdecimal() or len(text) > len(str(LONGEST_TOKEN_DAYS)):
+    is_number = text.isascii() and text.isdecimal() and len(text) <= len(str(LONGEST_TOKEN_DAYS))
+    if not is_number or not 1 <= int(text) <= LONGEST_TOKEN_DAYS:
         raise BadRequestError(
             f"The expiry must be a number of days from 1 to {LONGEST_TOKEN_DAYS}.", parameter="days"
         )
