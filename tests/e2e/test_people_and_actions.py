@@ -253,7 +253,7 @@ async def test_every_state_changing_route_refuses_a_caller_without_the_right(por
             id=portal.experiment.experiment_id,
             instance="default",
         )
-        body = {"suspended": True} if route.path.endswith("schedule") else {}
+        body: dict[str, object] = {"suspended": True} if route.path.endswith("schedule") else {}
         if route.path.endswith("share"):
             body = {"picture": "badge", "expiresInDays": 1}
         # A form of the pages is refused for what it is not before anybody's rights are looked at.

@@ -33,7 +33,10 @@ async def test_people_see_the_projects_in_which_litmus_gives_them_a_role(door: D
         assert "cart" in (await visitor.get("/litmus")).page.by_id("entity-rows").text
         assert (await visitor.get(CART)).status == 200
     nora = await door.visitor("nora")
-    assert CART not in (await nora.get("/litmus")).text
+    portfolio = await nora.get("/litmus")
+    assert CART not in portfolio.text
+    assert "Litmus gives you no role" in portfolio.page.by_id("no-role").text
+    assert not portfolio.page.all(id="attention")
     assert (await nora.get(CART)).status == 404
     assert (await nora.get(f"{CART}/badge.svg")).status == 404
     assert (await nora.get(f"{CART}/runs.csv")).status == 404
