@@ -2,8 +2,7 @@
 
 SQLite in a file or PostgreSQL; what differs between them is here and in
 ``migrating``, so that the statements elsewhere are the same. No exception of a
-driver and no text of one leaves this module: such texts hold statements,
-values and addresses.
+driver leaves this module (see ``failures``).
 
 SQLite runs in WAL mode with ``synchronous=NORMAL``: a killed process loses
 nothing that was committed; a power cut may lose the last commits, never the
@@ -12,22 +11,25 @@ database's consistency.
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import wraps
 from pathlib import Path
 from time import perf_counter
 from typing import Any, Final, Protocol, TypeVar
+from typing import cast as cast_type
 
 from sqlalchemy import BigInteger, ColumnElement, Table, cast, event, extract, func, literal
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, Connection, make_url
-from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import Pool
 
 from sidecar.errors import ConfigError, StoreError
+from sidecar.store.failures import StoreUnavailableError, in_our_words
 from sidecar.store.migrating import migrate
 
 OPERATION_TIMEOUT_SECONDS: Final = 20.0
@@ -36,6 +38,8 @@ BUSY_TIMEOUT_SECONDS: Final = 5.0
 """How long SQLite waits for another process that writes."""
 CONNECT_TIMEOUT_SECONDS: Final = 5
 STATEMENT_TIMEOUT_MS: Final = 15_000
+PATIENCE_SECONDS: Final = 8.0
+"""How long a statement is seen through though nobody wants it any more; SQLite waits less for others."""
 POOL_SIZE: Final = 5
 READERS: Final = 2
 
@@ -48,49 +52,6 @@ _POSTGRESQL_OPTIONS: Final = (
     f"-c statement_timeout={STATEMENT_TIMEOUT_MS} "
     f"-c idle_in_transaction_session_timeout={2 * STATEMENT_TIMEOUT_MS}"
 )
-_REASON_OF_SQLITE: Final = {
-    "SQLITE_FULL": "full",
-    "SQLITE_READONLY": "read_only",
-    "SQLITE_BUSY": "locked",
-    "SQLITE_LOCKED": "locked",
-    "SQLITE_CORRUPT": "damaged",
-    "SQLITE_NOTADB": "damaged",
-    "SQLITE_CANTOPEN": "missing",
-    "SQLITE_IOERR": "io_error",
-}
-_REASON_OF_SQLSTATE: Final = {
-    "53100": "full",
-    "25006": "read_only",
-    "28000": "refused",
-    "28P01": "refused",
-    "3D000": "missing",
-    "42P01": "missing",
-    "42501": "refused",
-    "55P03": "locked",
-    "57014": "timeout",
-}
-SENTENCES: Final = {
-    "full": "The database has no space left.",
-    "read_only": "The database cannot be written.",
-    "locked": "The database is locked by another process.",
-    "damaged": "The database file is damaged or no database.",
-    "missing": "The database, its file or its directory does not exist.",
-    "io_error": "The disk of the database failed.",
-    "refused": "The database refused the credentials or their rights.",
-    "timeout": "The database did not answer in time.",
-    "unreachable": "The database cannot be reached.",
-    "error": "The database failed.",
-}
-"""What each reason means, for logs and clients."""
-
-
-class StoreUnavailableError(StoreError):
-    """The database is gone, full or read-only; what can continues in memory."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(SENTENCES[reason])
-        self.reason = reason
-        """A key of :data:`SENTENCES`."""
 
 
 class Observe(Protocol):
@@ -160,7 +121,7 @@ class Database:
             StoreUnavailableError: If that is not possible now.
         """
         await self.close()
-        async with _in_our_words():
+        async with in_our_words():
             if self.is_sqlite:
                 self._inode = _create_private(Path(self._url.database or ""))
             await asyncio.to_thread(migrate, self._url)
@@ -197,10 +158,10 @@ class Database:
         started = perf_counter()
         failure: str | None = None
         try:
-            async with _in_our_words(), asyncio.timeout(OPERATION_TIMEOUT_SECONDS), pool.turns:
+            async with in_our_words(), asyncio.timeout(OPERATION_TIMEOUT_SECONDS), pool.turns:
                 if self.is_sqlite:
                     self._check_file()
-                async with _connected(pool.engine) as connection, connection.begin():
+                async with _connected(pool.engine) as connection, _begun(connection):
                     yield connection
         except StoreError as exc:
             failure = exc.code
@@ -238,15 +199,57 @@ def to_ms(moment: datetime) -> int:
     return (moment - _EPOCH) // _MILLISECOND
 
 
+Method = TypeVar("Method", bound=Callable[..., Coroutine[Any, Any, Any]])
+
+
+async def _to_the_end(work: Coroutine[Any, Any, _Result]) -> _Result:
+    """Wait for the work though the task is cancelled meanwhile, and raise that afterwards.
+
+    A driver that is left in the middle of a statement goes on with it: its
+    connection keeps the database locked until somebody finds it. So we see it
+    through, for as long as a database that lives can take.
+    """
+    task = asyncio.ensure_future(work)
+    cancelled: asyncio.CancelledError | None = None
+    ends: float | None = None
+    loop = asyncio.get_running_loop()
+    while not task.done() and (ends is None or loop.time() < ends):
+        try:
+            await asyncio.wait([task], timeout=None if ends is None else ends - loop.time())
+        except asyncio.CancelledError as exc:
+            cancelled = exc
+            ends = ends or loop.time() + PATIENCE_SECONDS
+    if cancelled is None:
+        return task.result()
+    if task.done():
+        # Looked at, or asyncio reports it as lost; the cancellation counts more.
+        task.exception()
+    else:
+        task.cancel()
+    raise cancelled
+
+
+def _steady(method: Method) -> Method:
+    """Return the method, seen through to its end."""
+
+    @wraps(method)
+    async def steady(*args: Any, **kwargs: Any) -> Any:
+        return await _to_the_end(method(*args, **kwargs))
+
+    return cast_type("Method", steady)
+
+
+class _SteadyConnection(AsyncConnection):
+    """A connection whose statements are not left half-way; what else there is to ask with comes here, too."""
+
+    execute = _steady(AsyncConnection.execute)
+
+
 @asynccontextmanager
 async def _connected(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
-    """A connection for this long.
-
-    Opening and giving back are not left half-way when the task is cancelled:
-    what a driver then leaves open only the garbage collector would find.
-    """
+    """A connection for this long."""
     pool = engine.pool
-    connection = engine.connect()
+    connection = _SteadyConnection(engine)
     try:
         yield await _to_the_end(connection.start())
     finally:
@@ -263,47 +266,16 @@ async def _give_back(connection: AsyncConnection, pool: Pool) -> None:
     await connection.close()
 
 
-async def _to_the_end(work: Coroutine[Any, Any, _Result]) -> _Result:
-    """Wait for the work, however often the task is cancelled meanwhile; that is raised afterwards."""
-    task = asyncio.ensure_future(work)
-    cancelled: asyncio.CancelledError | None = None
-    while not task.done():
-        try:
-            await asyncio.wait([task])
-        except asyncio.CancelledError as exc:
-            cancelled = exc
-    if cancelled is None:
-        return task.result()
-    # Looked at, or asyncio reports it as lost; the cancellation counts more.
-    task.exception()
-    raise cancelled
-
-
 @asynccontextmanager
-async def _in_our_words() -> AsyncIterator[None]:
+async def _begun(connection: AsyncConnection) -> AsyncIterator[None]:
+    """A transaction for this long: committed at the end, rolled back on any exception."""
+    transaction = await _to_the_end(connection.begin().start())
     try:
         yield
-    except (IntegrityError, DataError) as exc:
-        raise StoreError("The database refused a value.") from exc
-    except TimeoutError as exc:
-        raise StoreUnavailableError("timeout") from exc
-    except (SQLAlchemyError, OSError) as exc:
-        raise StoreUnavailableError(_reason(exc)) from exc
-
-
-def _reason(exc: Exception) -> str:
-    if isinstance(exc, OSError):
-        return "missing" if isinstance(exc, FileNotFoundError) else "io_error"
-    if not isinstance(exc, DBAPIError):
-        return "error"
-    name = getattr(exc.orig, "sqlite_errorname", None)
-    if name is not None:
-        # SQLITE_IOERR_WRITE and the like refine the first two words.
-        return _REASON_OF_SQLITE.get("_".join(name.split("_")[:2]), "error")
-    sqlstate = getattr(exc.orig, "sqlstate", None)
-    if sqlstate is None or sqlstate[:2] in {"08", "57"}:
-        return _REASON_OF_SQLSTATE.get(sqlstate or "", "unreachable")
-    return _REASON_OF_SQLSTATE.get(sqlstate, "error")
+    except BaseException:
+        await _to_the_end(transaction.rollback())
+        raise
+    await _to_the_end(transaction.commit())
 
 
 def _create_private(path: Path) -> int:

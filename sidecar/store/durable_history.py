@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from sidecar.model import HistoryState, KnownExperiment, Outcome, ProjectRef, Run
 from sidecar.ports import HistoryChange, Lease, RunQuery
-from sidecar.store.database import StoreUnavailableError
+from sidecar.store.failures import StoreUnavailableError
 from sidecar.store.health import StoreHealth
 from sidecar.store.history import SqlHistory
 

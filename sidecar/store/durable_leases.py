@@ -6,7 +6,7 @@ from typing import Final
 
 from sidecar.model import Lane
 from sidecar.ports import Job, Lease
-from sidecar.store.database import StoreUnavailableError
+from sidecar.store.failures import StoreUnavailableError
 from sidecar.store.health import StoreHealth
 from sidecar.store.leases import SqlLeases
 from sidecar.store.memory import MemoryLeases

@@ -14,7 +14,8 @@ from sidecar.errors import LeaseLostError, StoreError
 from sidecar.model import ProjectRef, Section, SectionResult, Snapshot
 from sidecar.ports import Lease, SnapshotHead
 from sidecar.snapshots import merge
-from sidecar.store.database import Database, StoreUnavailableError
+from sidecar.store.database import Database
+from sidecar.store.failures import StoreUnavailableError
 from sidecar.store.health import StoreHealth
 from sidecar.store.keys import require_lease, save_projects
 from sidecar.store.snapshot_rows import load_revisions, load_rows, save_row

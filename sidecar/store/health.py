@@ -7,7 +7,7 @@ from datetime import datetime
 import structlog
 
 from sidecar.ports import Clock
-from sidecar.store.database import StoreUnavailableError
+from sidecar.store.failures import StoreUnavailableError
 
 _log = structlog.get_logger(__name__)
 

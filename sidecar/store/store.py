@@ -33,10 +33,11 @@ from sidecar.ports import (
 from sidecar.store.accounts import SqlSecrets, SqlSessions, SqlShares
 from sidecar.store.actions import SqlActions
 from sidecar.store.audit import SqlAudit
-from sidecar.store.database import Database, Observe, StoreUnavailableError, parse_url, to_ms
+from sidecar.store.database import Database, Observe, parse_url, to_ms
 from sidecar.store.durable_history import DurableHistory
 from sidecar.store.durable_leases import DurableLeases
 from sidecar.store.durable_snapshots import DurableSnapshots
+from sidecar.store.failures import StoreUnavailableError
 from sidecar.store.health import StoreHealth
 from sidecar.store.history import SqlHistory
 from sidecar.store.leases import SqlLeases

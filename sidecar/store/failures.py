@@ -1,0 +1,85 @@
+"""How a database fails, in our words.
+
+No exception of a driver and no text of one goes on from here: such texts hold
+statements, values and addresses.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError
+
+from sidecar.errors import StoreError
+
+_REASON_OF_SQLITE: Final = {
+    "SQLITE_FULL": "full",
+    "SQLITE_READONLY": "read_only",
+    "SQLITE_BUSY": "locked",
+    "SQLITE_LOCKED": "locked",
+    "SQLITE_CORRUPT": "damaged",
+    "SQLITE_NOTADB": "damaged",
+    "SQLITE_CANTOPEN": "missing",
+    "SQLITE_IOERR": "io_error",
+}
+_REASON_OF_SQLSTATE: Final = {
+    "53100": "full",
+    "25006": "read_only",
+    "28000": "refused",
+    "28P01": "refused",
+    "3D000": "missing",
+    "42P01": "missing",
+    "42501": "refused",
+    "55P03": "locked",
+    "57014": "timeout",
+}
+SENTENCES: Final = {
+    "full": "The database has no space left.",
+    "read_only": "The database cannot be written.",
+    "locked": "The database is locked by another process.",
+    "damaged": "The database file is damaged or no database.",
+    "missing": "The database, its file or its directory does not exist.",
+    "io_error": "The disk of the database failed.",
+    "refused": "The database refused the credentials or their rights.",
+    "timeout": "The database did not answer in time.",
+    "unreachable": "The database cannot be reached.",
+    "error": "The database failed.",
+}
+"""What each reason means, for logs and clients."""
+
+
+class StoreUnavailableError(StoreError):
+    """The database is gone, full or read-only; what can continues in memory."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(SENTENCES[reason])
+        self.reason = reason
+        """A key of :data:`SENTENCES`."""
+
+
+@asynccontextmanager
+async def in_our_words() -> AsyncIterator[None]:
+    """Turn what a driver raises into our errors: of a value it refused, or of a database that is away."""
+    try:
+        yield
+    except (IntegrityError, DataError) as exc:
+        raise StoreError("The database refused a value.") from exc
+    except TimeoutError as exc:
+        raise StoreUnavailableError("timeout") from exc
+    except (SQLAlchemyError, OSError) as exc:
+        raise StoreUnavailableError(_reason(exc)) from exc
+
+
+def _reason(exc: Exception) -> str:
+    if isinstance(exc, OSError):
+        return "missing" if isinstance(exc, FileNotFoundError) else "io_error"
+    if not isinstance(exc, DBAPIError):
+        return "error"
+    name = getattr(exc.orig, "sqlite_errorname", None)
+    if name is not None:
+        # SQLITE_IOERR_WRITE and the like refine the first two words.
+        return _REASON_OF_SQLITE.get("_".join(name.split("_")[:2]), "error")
+    sqlstate = getattr(exc.orig, "sqlstate", None)
+    if sqlstate is None or sqlstate[:2] in {"08", "57"}:
+        return _REASON_OF_SQLSTATE.get(sqlstate or "", "unreachable")
+    return _REASON_OF_SQLSTATE.get(sqlstate, "error")
