@@ -70,7 +70,8 @@ def local(url: str) -> str:
 
 
 def token_of(made: dict[str, Any]) -> str:
-    return parse_qs(urlsplit(made["url"]).query)["share"][0]
+    (token,) = parse_qs(urlsplit(str(made["url"])).query)["share"]
+    return token
 
 
 async def looked_at(service: Service, path: str) -> tuple[int, list[str]]:
