@@ -115,7 +115,7 @@ def documents(draw: st.DrawFn) -> str:
 
 
 def can_be_merged(document: str) -> bool:
-    """Tell whether fields of one name have one type: GraphQL refuses an object's beside its interface's else."""
+    """Tell whether fields of one name have one type; an object's and its interface's may differ."""
     return not validate(served_schema(), parse(document), [OverlappingFieldsCanBeMergedRule])
 
 
