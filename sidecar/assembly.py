@@ -133,7 +133,17 @@ class _Assembly:
         tokens = {name: steward.tokens for name, steward in stewards.items()}
         signing = SigningKeys([key.get_secret_value() for key in config.auth.signing_keys], store.secrets)
         replica = Replica()
-        self._metrics.observe_with(partial(readings, catalogue, replica, clients, store.health, tokens))
+        self._metrics.observe_with(
+            partial(
+                readings,
+                catalogue=catalogue,
+                replica=replica,
+                clients=clients,
+                store=store.health,
+                tokens=tokens,
+                token_role=actions.token_role,
+            )
+        )
         proxy, limits = config.auth.proxy, config.limits
         return Services(
             config=config,

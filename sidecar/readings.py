@@ -1,20 +1,24 @@
 """Values that other parts keep, read for a scrape."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from sidecar.litmus.client import LitmusClient
 from sidecar.metrics import Reading
+from sidecar.model import ProjectRef
+from sidecar.policy import LitmusRole
 from sidecar.ports import Catalogue, StoreHealth, Tokens, TokenState
 from sidecar.replica import Replica
 from sidecar.web.answers import Answers
 
 
 def readings(
+    *,
     catalogue: Catalogue,
     replica: Replica,
     clients: Mapping[str, LitmusClient],
     store: StoreHealth,
     tokens: Mapping[str, Tokens],
+    token_role: Callable[[ProjectRef], LitmusRole | None],
 ) -> Mapping[str, Reading]:
     """Return the values that other parts keep, for a scrape."""
     stats = replica.stats
@@ -32,6 +36,15 @@ def readings(
             labels=("instance",),
         ),
         **_token_readings(tokens),
+        "litmus_sidecar_token_role": Reading(
+            "1 for the role (Owner, Executor, Viewer) that a project gives the token's user; else absent.",
+            {
+                (project.instance, project.project_id, role.value): 1.0
+                for project in {entity.project for entity in catalogue.current.entities}
+                if (role := token_role(project)) is not None
+            },
+            labels=("instance", "project", "role"),
+        ),
         "litmus_sidecar_store_degraded": Reading(
             "1 while the database is away and the sidecar goes on in memory, else 0.",
             {(): float(store.state != "ok")},

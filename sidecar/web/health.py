@@ -7,7 +7,7 @@ from typing import Any, Final
 import msgspec
 from aiohttp import web
 
-from sidecar.model import Section, Snapshot
+from sidecar.model import ProjectRef, Section, Snapshot
 from sidecar.ports import TokenState, TokenStatus
 from sidecar.services import Services
 from sidecar.web.auth import reader_of
@@ -30,7 +30,7 @@ async def readyz(request: web.Request) -> web.Response:
     services = request.app[SERVICES]
     now = services.clock()
     projects = {
-        str(entity.project): services.snapshots.get(entity.project)
+        entity.project: services.snapshots.get(entity.project)
         for entity in services.catalogue.current.entities
     }
     status = _status(services, projects, now)
@@ -39,8 +39,10 @@ async def readyz(request: web.Request) -> web.Response:
     if reader is not None:
         entities = services.catalogue.current.entities
         seen = await reader.sees(services, entities)
-        names = {str(entity.project) for entity in entities if entity.ref in seen}
-        document |= _detail(services, {name: projects[name] for name in projects if name in names})
+        shown = {entity.project for entity in entities if entity.ref in seen}
+        document |= _detail(
+            services, {project: projects[project] for project in projects if project in shown}
+        )
         if len(seen) < len(entities):
             # Problems name documents and projects, also those that this person is not shown.
             document["catalog"] = {"entities": len(seen)}
@@ -59,7 +61,7 @@ _NO_TOKEN: Final = frozenset({TokenState.REJECTED, TokenState.MISSING})
 _NO_STORE: Final = {"Cache-Control": "no-store"}
 
 
-def _status(services: Services, projects: Mapping[str, Snapshot | None], now: datetime) -> str:
+def _status(services: Services, projects: Mapping[ProjectRef, Snapshot | None], now: datetime) -> str:
     """Decide between ``starting``, ``ok``, ``degraded`` and ``draining``; readiness once reached stays."""
     phase = services.phase
     if phase.draining.is_set():
@@ -83,7 +85,7 @@ def _status(services: Services, projects: Mapping[str, Snapshot | None], now: da
     return "degraded" if is_degraded else "ok"
 
 
-def _detail(services: Services, projects: Mapping[str, Snapshot | None]) -> dict[str, Any]:
+def _detail(services: Services, projects: Mapping[ProjectRef, Snapshot | None]) -> dict[str, Any]:
     return {
         "startedAt": rfc3339(services.phase.started_at),
         "instances": {
@@ -104,14 +106,15 @@ def _detail(services: Services, projects: Mapping[str, Snapshot | None]) -> dict
             "problems": services.catalogue.current.problems,
         },
         "projects": {
-            name: {
+            str(project): {
+                "tokenRole": services.actions.token_role(project),
                 "lastSuccess": {
                     section: rfc3339(freshness.succeeded_at)
                     for section, freshness in (snapshot.freshness.items() if snapshot else ())
                 },
                 "errors": _errors(snapshot),
             }
-            for name, snapshot in projects.items()
+            for project, snapshot in projects.items()
         },
     }
 

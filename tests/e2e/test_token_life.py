@@ -187,6 +187,15 @@ async def test_an_expired_token_is_told_and_costs_no_reader_anything(three: Thre
         await eventually(lambda: is_in("token_rejected", service))
 
 
+async def has_role(service: Service, role: str) -> bool:
+    """Tell whether readiness and metrics tell this role of our token in every project."""
+    ready = await (await service.get("/readyz")).json()
+    told = [project["tokenRole"] for project in ready["projects"].values()]
+    metrics = await (await service.get("/metrics")).text()
+    lines = [line for line in metrics.splitlines() if line.startswith("litmus_sidecar_token_role{")]
+    return told == [role] * 3 and len(lines) == 3 and all(f'role="{role}"' in line for line in lines)
+
+
 async def test_a_demoted_user_goes_on_to_read(three: Three) -> None:
     async with steadily_read(three, three.config(token=three.world.issue_token(three.user))) as service:
         for project in three.projects.values():
@@ -195,6 +204,7 @@ async def test_a_demoted_user_goes_on_to_read(three: Three) -> None:
         await eventually(lambda: three.simulator.asked("getGitOpsDetails") >= 3)
         await eventually(lambda: no_errors(service))
         assert await has_state(service, "good")
+        await eventually(lambda: has_role(service, "Viewer"))
 
 
 async def test_a_user_taken_out_of_one_project_loses_news_of_that_one_alone(three: Three) -> None:
