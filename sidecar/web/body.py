@@ -23,6 +23,16 @@ async def read_json_body(request: web.Request, max_bytes: int) -> bytes:
         raise UnsupportedMediaTypeError("Content-Type must be application/json.")
     if request.headers.get("Content-Encoding", "identity") != "identity":
         raise BadRequestError("Body must not be compressed.")
+    return await read_bounded(request, max_bytes)
+
+
+async def read_bounded(request: web.Request, max_bytes: int) -> bytes:
+    """Return the body of a request, whatever it is.
+
+    Raises:
+        TooLargeError: If it is longer than ``max_bytes``.
+        BadRequestError: If it is too slow.
+    """
     if (request.content_length or 0) > max_bytes:
         raise TooLargeError(f"Body too large: at most {max_bytes} bytes are read.")
     body = bytearray()

@@ -9,19 +9,10 @@ import msgspec
 from aiohttp import web
 
 from sidecar.errors import BadRequestError
-from sidecar.web.route import Parameter
 
 MAX_LIMIT: Final = 200
 DEFAULT_LIMIT: Final = 50
 
-LIMIT: Final = Parameter(
-    name="limit",
-    description="How many rows at most.",
-    schema={"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT},
-)
-CURSOR: Final = Parameter(
-    name="cursor", description="The `nextCursor` of the page before; opaque.", schema={"type": "string"}
-)
 
 T = TypeVar("T")
 

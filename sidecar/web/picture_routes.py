@@ -1,33 +1,18 @@
 """Routes of pictures and of their signed addresses; what :mod:`sidecar.web.routes` is for the rest."""
 
-from typing import Any, Final
+from typing import Final
 
-from sidecar.insight.windows import DEFAULT_WINDOW, WINDOWS
 from sidecar.web import api_shares, pictures
 from sidecar.web.auth import ANY_SCOPE
 from sidecar.web.pages.frame import PAGES
-from sidecar.web.paging import CURSOR, LIMIT
+from sidecar.web.parameters import CURSOR, LIMIT, NAMED_WINDOW, TEXT, ZONE
 from sidecar.web.route import Parameter, Route
 from sidecar.web.shapes.shares import CreatedShareShape, ShareBody, ShareListShape
 from sidecar.web.sharing import LONGEST_LABEL, PARAMETER, WINDOWED, Picture
 
 _PICTURES: Final = f"{PAGES}/entities/{{kind}}/{{namespace}}/{{name}}"
 _SHARES: Final = "/api/v1/entities/{kind}/{namespace}/{name}/share"
-_TEXT: Final[dict[str, Any]] = {"type": "string"}
-
-_SHARE: Final = Parameter(name=PARAMETER, description="Signature of a shared address.", schema=_TEXT)
-_WINDOW: Final = (
-    Parameter(
-        name="window",
-        description="The time that figures are about, ending now.",
-        schema={"type": "string", "enum": list(WINDOWS), "default": DEFAULT_WINDOW},
-    ),
-)
-_ZONE: Final = Parameter(
-    name="tz",
-    description="IANA time zone of times and of the trend's buckets.",
-    schema={"type": "string", "default": "UTC"},
-)
+_SHARE: Final = Parameter(name=PARAMETER, description="Signature of a shared address.", schema=TEXT)
 _LABEL: Final = (
     Parameter(
         name="label",
@@ -46,9 +31,9 @@ PICTURE_ROUTES: Final = (
             scope="read",
             summary=summary,
             parameters=(
-                *(_WINDOW if picture in WINDOWED else ()),
+                *((NAMED_WINDOW,) if picture in WINDOWED else ()),
                 *(_LABEL if picture is Picture.BADGE else ()),
-                _ZONE,
+                ZONE,
                 _SHARE,
             ),
             content_types=("image/svg+xml",),

@@ -1,14 +1,12 @@
 """The table of routes: the application, the gate and the documentation are made from it."""
 
-from typing import Any, Final
+from typing import Final
 
 import aiohttp_jinja2
 from aiohttp import web
 from jinja2 import ChainableUndefined, PackageLoader
 
 from sidecar.action_model import ActionKind, ActionOutcome
-from sidecar.insight.rollup import Grouping
-from sidecar.insight.windows import DEFAULT_WINDOW, WINDOWS
 from sidecar.model import Outcome
 from sidecar.web import (
     api_actions,
@@ -28,7 +26,7 @@ from sidecar.web.auth import ANY_SCOPE
 from sidecar.web.errors import QUERY_PATH
 from sidecar.web.pages.routes import PAGE_ROUTES
 from sidecar.web.pages.words import FILTERS
-from sidecar.web.paging import CURSOR, LIMIT
+from sidecar.web.parameters import CURSOR, GROUP, LIMIT, OWNER, TEXT, TIME, WINDOW
 from sidecar.web.picture_routes import PICTURE_ROUTES
 from sidecar.web.route import Parameter, Route
 from sidecar.web.shapes.actions import ActionShape, AuditShape, BegunShape
@@ -47,28 +45,6 @@ from sidecar.web.shapes.tokens import (
 
 _ENTITY: Final = "/api/v1/entities/{kind}/{namespace}/{name}"
 _INSTANCE: Final = "/api/v1/instances/{instance}"
-_TEXT: Final[dict[str, Any]] = {"type": "string"}
-_TIME: Final[dict[str, Any]] = {"type": "string", "format": "date-time"}
-
-_OWNER: Final = Parameter(
-    name="owner",
-    description="Only entities of this owner: a full reference such as `group:default/team-a`.",
-    schema=_TEXT,
-)
-_WINDOW: Final = (
-    Parameter(
-        name="window",
-        description="The time that figures are about, ending now; `12mo` is calendar months in `tz`.",
-        schema={"type": "string", "enum": list(WINDOWS), "default": DEFAULT_WINDOW},
-    ),
-    Parameter(name="since", description="Beginning of a window of your own, inclusive.", schema=_TIME),
-    Parameter(name="until", description="Its end, exclusive; now if it is not given.", schema=_TIME),
-    Parameter(
-        name="tz",
-        description="IANA time zone whose calendar the trend's buckets follow.",
-        schema={"type": "string", "default": "UTC"},
-    ),
-)
 
 ROUTES: Final = (
     Route(
@@ -119,7 +95,7 @@ ROUTES: Final = (
         handler=api_entities.entities,
         scope="read",
         summary="Entities that name a Litmus project.",
-        parameters=(_OWNER, LIMIT, CURSOR),
+        parameters=(OWNER, LIMIT, CURSOR),
         answer=EntityListShape,
         errors=(400,),
     ),
@@ -130,7 +106,7 @@ ROUTES: Final = (
         handler=api_entities.overview,
         scope="read",
         summary="Scores and results of a window, score now, latest runs, the card's figures.",
-        parameters=_WINDOW,
+        parameters=WINDOW,
         answer=OverviewShape,
         errors=(400, 404),
     ),
@@ -155,12 +131,12 @@ ROUTES: Final = (
             Parameter(
                 name="outcome",
                 description=f"Only these outcomes, separated by commas: {', '.join(Outcome)}.",
-                schema=_TEXT,
+                schema=TEXT,
             ),
-            Parameter(name="phase", description="Only this phase, as Litmus writes it.", schema=_TEXT),
-            Parameter(name="experiment", description="Only the experiment of this id.", schema=_TEXT),
-            Parameter(name="since", description="Created at or after.", schema=_TIME),
-            Parameter(name="until", description="Created before.", schema=_TIME),
+            Parameter(name="phase", description="Only this phase, as Litmus writes it.", schema=TEXT),
+            Parameter(name="experiment", description="Only the experiment of this id.", schema=TEXT),
+            Parameter(name="since", description="Created at or after.", schema=TIME),
+            Parameter(name="until", description="Created before.", schema=TIME),
             Parameter(
                 name="format",
                 description="JSON in pages, or CSV whole.",
@@ -181,13 +157,9 @@ ROUTES: Final = (
         scope="read",
         summary="Scores, results and trends by owner, system or domain, worst first.",
         parameters=(
-            Parameter(
-                name="group",
-                description="What entities are put together by.",
-                schema={"type": "string", "enum": list(Grouping), "default": Grouping.OWNER.value},
-            ),
-            *_WINDOW,
-            _OWNER,
+            GROUP,
+            *WINDOW,
+            OWNER,
             LIMIT,
             CURSOR,
         ),
@@ -201,7 +173,7 @@ ROUTES: Final = (
         handler=api_groups.attention_view,
         scope="read",
         summary="What somebody should look at, most urgent first.",
-        parameters=(_OWNER, LIMIT, CURSOR),
+        parameters=(OWNER, LIMIT, CURSOR),
         answer=AttentionListShape,
         errors=(400,),
     ),
@@ -212,7 +184,7 @@ ROUTES: Final = (
         handler=api_groups.now_view,
         scope="read",
         summary="What runs or waits now, longest first.",
-        parameters=(_OWNER, LIMIT, CURSOR),
+        parameters=(OWNER, LIMIT, CURSOR),
         answer=NowShape,
         errors=(400,),
     ),
@@ -253,10 +225,10 @@ ROUTES: Final = (
         scope="admin",
         summary="Who asked for what, and what came of it; newest first.",
         parameters=(
-            Parameter(name="who", description="Only this caller, by name.", schema=_TEXT),
-            Parameter(name="projectID", description="Only this project.", schema=_TEXT),
+            Parameter(name="who", description="Only this caller, by name.", schema=TEXT),
+            Parameter(name="projectID", description="Only this project.", schema=TEXT),
             Parameter(
-                name="instance", description="Instance of that project; the first if absent.", schema=_TEXT
+                name="instance", description="Instance of that project; the first if absent.", schema=TEXT
             ),
             Parameter(
                 name="kind",
@@ -268,8 +240,8 @@ ROUTES: Final = (
                 description="Only this outcome.",
                 schema={"type": "string", "enum": list(ActionOutcome)},
             ),
-            Parameter(name="since", description="At or after.", schema=_TIME),
-            Parameter(name="until", description="Before.", schema=_TIME),
+            Parameter(name="since", description="At or after.", schema=TIME),
+            Parameter(name="until", description="Before.", schema=TIME),
             LIMIT,
             CURSOR,
         ),

@@ -1,15 +1,14 @@
 """Forms of the pages: read once it is sure that one of our pages sent them for this very caller."""
 
-import asyncio
 from collections.abc import Mapping
 from typing import Final
 from urllib.parse import parse_qsl
 
 from aiohttp import web
 
-from sidecar.errors import BadRequestError, ForbiddenError, TooLargeError, UnsupportedMediaTypeError
+from sidecar.errors import BadRequestError, ForbiddenError, UnsupportedMediaTypeError
 from sidecar.identity.origins import refuse_foreign_form
-from sidecar.web.body import BODY_SECONDS
+from sidecar.web.body import read_bounded
 from sidecar.web.keys import CALLER, SERVICES
 from sidecar.web.origins import own_origins
 from sidecar.web.pages.frame import FORM_PURPOSE, TOKEN_FIELD, form_binding
@@ -49,15 +48,7 @@ async def read_fields(request: web.Request) -> Mapping[str, str]:
     """
     if request.content_type != _FORM:
         raise UnsupportedMediaTypeError(f"A form is sent as {_FORM}.")
-    body = bytearray()
-    try:
-        async with asyncio.timeout(BODY_SECONDS):
-            async for chunk in request.content.iter_any():
-                body += chunk
-                if len(body) > MAX_FORM_BYTES:
-                    raise TooLargeError(f"Form too large: at most {MAX_FORM_BYTES} bytes are read.")
-    except TimeoutError as exc:
-        raise BadRequestError("Form too slow: it did not arrive in time.") from exc
+    body = await read_bounded(request, MAX_FORM_BYTES)
     try:
         pairs = parse_qsl(
             body.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=_MAX_FIELDS

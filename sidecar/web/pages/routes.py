@@ -1,35 +1,23 @@
 """The table of routes of the pages; what :mod:`sidecar.web.routes` is for the rest."""
 
-from typing import Any, Final
+from typing import Final
 
-from sidecar.insight.rollup import Grouping
-from sidecar.insight.windows import DEFAULT_WINDOW, WINDOWS
 from sidecar.web import assets
 from sidecar.web.auth import ANY_SCOPE
 from sidecar.web.pages import entity, entity_forms, portfolio, runs, sign_in, tokens
 from sidecar.web.pages.errors import SIGN_IN
 from sidecar.web.pages.frame import PAGES
+from sidecar.web.parameters import GROUP, NAMED_WINDOW, TEXT, WINDOW
 from sidecar.web.route import Parameter, Route
 
 _ENTITY: Final = f"{PAGES}/entities/{{kind}}/{{namespace}}/{{name}}"
-_TEXT: Final[dict[str, Any]] = {"type": "string"}
-_WINDOW: Final = (
-    Parameter(
-        name="window",
-        description="The time that figures are about, ending now.",
-        schema={"type": "string", "enum": list(WINDOWS), "default": DEFAULT_WINDOW},
-    ),
-    Parameter(name="since", description="Beginning of a window of your own.", schema=_TEXT),
-    Parameter(name="until", description="Its end; now if it is not given.", schema=_TEXT),
-    Parameter(name="tz", description="IANA time zone of the trend's calendar.", schema=_TEXT),
-)
 _RUNS: Final = (
-    Parameter(name="outcome", description="Only these outcomes, separated by commas.", schema=_TEXT),
-    Parameter(name="phase", description="Only this phase, as Litmus writes it.", schema=_TEXT),
-    Parameter(name="experiment", description="Only the experiment of this id.", schema=_TEXT),
-    Parameter(name="since", description="From this instant or day on.", schema=_TEXT),
-    Parameter(name="until", description="Before this instant, or to the end of this day.", schema=_TEXT),
-    Parameter(name="tz", description="IANA time zone of those days.", schema=_TEXT),
+    Parameter(name="outcome", description="Only these outcomes, separated by commas.", schema=TEXT),
+    Parameter(name="phase", description="Only this phase, as Litmus writes it.", schema=TEXT),
+    Parameter(name="experiment", description="Only the experiment of this id.", schema=TEXT),
+    Parameter(name="since", description="From this instant or day on.", schema=TEXT),
+    Parameter(name="until", description="Before this instant, or to the end of this day.", schema=TEXT),
+    Parameter(name="tz", description="IANA time zone of those days.", schema=TEXT),
 )
 
 PAGE_ROUTES: Final = (
@@ -41,18 +29,10 @@ PAGE_ROUTES: Final = (
         scope="read",
         summary="Scores by owner, system or domain, what needs attention, what runs, every entity.",
         parameters=(
-            Parameter(
-                name="window",
-                description="The time that figures are about, ending now.",
-                schema={"type": "string", "enum": list(WINDOWS), "default": DEFAULT_WINDOW},
-            ),
-            Parameter(
-                name="group",
-                description="What entities are put together by.",
-                schema={"type": "string", "enum": list(Grouping), "default": Grouping.OWNER.value},
-            ),
-            Parameter(name="owner", description="Only this owner's entities; `me`.", schema=_TEXT),
-            Parameter(name="q", description="Words that an entity must match.", schema=_TEXT),
+            NAMED_WINDOW,
+            GROUP,
+            Parameter(name="owner", description="Only this owner's entities; `me`.", schema=TEXT),
+            Parameter(name="q", description="Words that an entity must match.", schema=TEXT),
         ),
         content_types=("text/html",),
         errors=(400,),
@@ -65,12 +45,12 @@ PAGE_ROUTES: Final = (
         scope="read",
         summary="An entity: its card, what runs, experiments with their last runs, where they run.",
         parameters=(
-            *_WINDOW,
-            Parameter(name="q", description="Only experiments whose name contains this.", schema=_TEXT),
-            Parameter(name="outcome", description="Only with this outcome of the last run.", schema=_TEXT),
-            Parameter(name="infra", description="Only on the infrastructure of this id.", schema=_TEXT),
-            Parameter(name="from", description="How many experiments to pass over.", schema=_TEXT),
-            Parameter(name="action", description="Id of an action to tell about.", schema=_TEXT),
+            *WINDOW,
+            Parameter(name="q", description="Only experiments whose name contains this.", schema=TEXT),
+            Parameter(name="outcome", description="Only with this outcome of the last run.", schema=TEXT),
+            Parameter(name="infra", description="Only on the infrastructure of this id.", schema=TEXT),
+            Parameter(name="from", description="How many experiments to pass over.", schema=TEXT),
+            Parameter(name="action", description="Id of an action to tell about.", schema=TEXT),
         ),
         content_types=("text/html",),
         errors=(400, 404),
@@ -82,7 +62,7 @@ PAGE_ROUTES: Final = (
         handler=entity.report_page,
         scope="read",
         summary="The same for managers, on one page to print.",
-        parameters=_WINDOW,
+        parameters=WINDOW,
         content_types=("text/html",),
         errors=(400, 404),
     ),
@@ -95,7 +75,7 @@ PAGE_ROUTES: Final = (
         summary="Run history, newest first, with filters.",
         parameters=(
             *_RUNS,
-            Parameter(name="cursor", description="Where the page begins; opaque.", schema=_TEXT),
+            Parameter(name="cursor", description="Where the page begins; opaque.", schema=TEXT),
         ),
         content_types=("text/html",),
         errors=(400, 404),
@@ -141,7 +121,7 @@ PAGE_ROUTES: Final = (
         scope="admin",
         summary="API tokens of the sidecar's Litmus user, and how it stands with the one in use.",
         parameters=(
-            Parameter(name="instance", description="Of which Litmus; the first by default.", schema=_TEXT),
+            Parameter(name="instance", description="Of which Litmus; the first by default.", schema=TEXT),
         ),
         content_types=("text/html",),
         errors=(404,),
@@ -163,7 +143,7 @@ PAGE_ROUTES: Final = (
         handler=sign_in.sign_in_page,
         scope=None,
         summary="The form to sign in with a Litmus account.",
-        parameters=(Parameter(name="next", description="Page to go to afterwards.", schema=_TEXT),),
+        parameters=(Parameter(name="next", description="Page to go to afterwards.", schema=TEXT),),
         content_types=("text/html",),
         errors=(404,),
     ),

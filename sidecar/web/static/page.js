@@ -121,6 +121,17 @@
     for (const pause of [1500, 4000]) setTimeout(refresh, pause);
   }
 
+  async function copy(button, field) {
+    try {
+      await navigator.clipboard.writeText(field.value);
+      button.textContent = "Copied";
+    } catch {
+      // Over plain HTTP there is no clipboard, and a browser may forbid it.
+      field.select();
+      button.textContent = "Selected: copy it by the keyboard";
+    }
+  }
+
   document.addEventListener("submit", (event) => {
     const form = event.target;
     if (!form.matches("form[data-quick]")) return;
@@ -136,11 +147,11 @@
   document.addEventListener("click", (event) => {
     const button = event.target.closest("[data-copy]");
     const field = button && document.getElementById(button.dataset.copy);
-    if (!field) return;
-    navigator.clipboard?.writeText(field.value ?? field.textContent).then(() => { button.textContent = "Copied"; });
+    if (field) copy(button, field);
   });
   document.addEventListener("visibilitychange", () => { if (document.hidden) clearTimeout(timer); else if (seconds) refresh(); });
 
+  for (const button of document.querySelectorAll("[data-copy]")) button.hidden = false;
   showTimes(document);
   setInterval(() => { if (!document.hidden) showTimes(document); }, 15000);
   schedule();
