@@ -19,7 +19,7 @@ from jwt.exceptions import InvalidSubjectError
 
 from sidecar.backstage_http import BackstageError, BackstageHttp
 from sidecar.errors import ConfigError, UnauthenticatedError
-from sidecar.identity.jwks import SigningKeys
+from sidecar.identity.jwks import IssuerKeys
 from sidecar.identity.people import Person, full_ref
 from sidecar.identity.remembered import Remembered, expiring, token_digest
 from sidecar.ports import Clock
@@ -83,7 +83,7 @@ class BackstageUsers:
     """Verifies people's tokens against one Backstage; made by :func:`open_backstage_users`."""
 
     def __init__(
-        self, http: BackstageHttp, keys: SigningKeys, *, issuer: str, algorithms: frozenset[str], clock: Clock
+        self, http: BackstageHttp, keys: IssuerKeys, *, issuer: str, algorithms: frozenset[str], clock: Clock
     ) -> None:
         self._http = http
         self._keys = keys
@@ -270,7 +270,7 @@ async def open_backstage_users(
     """
     if unusable := sorted(set(algorithms) - SIGNING_ALGORITHMS):
         raise ConfigError((f"auth.backstage.algorithms: {', '.join(unusable)} cannot be used.",))
-    keys = SigningKeys(lambda: http.get(JWKS_PATH), clock=clock)
+    keys = IssuerKeys(lambda: http.get(JWKS_PATH), clock=clock)
     try:
         yield BackstageUsers(http, keys, issuer=issuer, algorithms=frozenset(algorithms), clock=clock)
     finally:

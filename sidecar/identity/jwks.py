@@ -24,7 +24,7 @@ SECONDS_PER_FETCH: Final = 15.0
 _log = structlog.get_logger(__name__)
 
 
-class SigningKeys:
+class IssuerKeys:
     """Public keys by their id; reads the list when it must, as often as it may."""
 
     def __init__(self, fetch: Callable[[], Awaitable[Any]], *, clock: Clock) -> None:
