@@ -373,6 +373,13 @@ class TokenNotManagedError(SidecarError):
     status = 409
 
 
+class TokenNameReservedError(SidecarError):
+    """Tokens of this name are the sidecar's: it uses the newest and removes the others."""
+
+    code = "token_name_reserved"
+    status = 409
+
+
 class InstanceUnknownError(SidecarError):
     """No instance of this name is configured."""
 

@@ -148,7 +148,15 @@ async def open_steward(
                 Path(instance.token_file), held, auth, on_switch=switched, poll_interval=pace.file
             )
             tasks[f"token file of {instance.name}"] = file.follow
-        tokens = InstanceTokens(held, auth, turns, uses, clock=clock, rotate=rotate)
+        tokens = InstanceTokens(
+            held,
+            auth,
+            turns,
+            uses,
+            clock=clock,
+            rotate=rotate,
+            managed_name=None if instance.credentials is None else instance.credentials.token_name,
+        )
         try:
             yield Steward(client=client, held=held, tokens=tokens, tasks=tasks, look=look)
         finally:

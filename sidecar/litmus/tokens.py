@@ -8,6 +8,7 @@ from typing import Final
 from sidecar.errors import (
     StoreError,
     TokenInUseError,
+    TokenNameReservedError,
     TokenNotManagedError,
     TokenRejectedError,
     TokenUnknownError,
@@ -34,14 +35,16 @@ class InstanceTokens:
         *,
         clock: Clock,
         rotate: Callable[[], Awaitable[None]] | None = None,
+        managed_name: str | None = None,
     ) -> None:
-        """Take what it needs; without ``rotate`` the token is not managed."""
+        """Take what it needs; without ``rotate`` and ``managed_name`` the token is not managed."""
         self._held = held
         self._auth = auth
         self._turns = turns
         self._uses = uses
         self._clock = clock
         self._rotate = rotate
+        self._managed_name = managed_name
 
     @property
     def status(self) -> TokenStatus:
@@ -57,8 +60,17 @@ class InstanceTokens:
             reverse=True,
         )
 
+    def check_name(self, name: str) -> None:
+        """See :class:`ports.Tokens`."""
+        if name == self._managed_name:
+            raise TokenNameReservedError(
+                "Tokens of this name (credentials.tokenName) are the sidecar's own: it uses the newest and "
+                "removes the others; choose another name."
+            )
+
     async def create(self, name: str, days: int) -> CreatedToken:
         """See :class:`ports.Tokens`; also raises :class:`errors.StoreError` while the store is away."""
+        self.check_name(name)
         bearer, user_id = self._bearer()
         async with self._turns.turn(user_id, patience=_PATIENCE):
             made = await self._auth.create_token(bearer, user_id, name, days)

@@ -255,8 +255,19 @@ class Tokens(Protocol):
     async def listed(self) -> Sequence[ApiToken]:
         """Return the tokens of the user whose token is used, newest first."""
 
+    def check_name(self, name: str) -> None:
+        """Refuse a name under which no token is made by hand.
+
+        Raises:
+            TokenNameReservedError: If the sidecar manages the tokens of this name itself.
+        """
+
     async def create(self, name: str, days: int) -> CreatedToken:
-        """Make a token that lives so many days. Two are never made within the same two seconds."""
+        """Make a token that lives so many days. Two are never made within the same two seconds.
+
+        Raises:
+            TokenNameReservedError: As :meth:`check_name`.
+        """
 
     async def revoke(self, token_id: str) -> None:
         """Revoke a token for good and take it off the list.

@@ -268,7 +268,7 @@ ROUTES: Final = (
         body=TokenBody,
         status=201,
         answer=CreatedTokenShape,
-        errors=(400, 404, 413, 415, 502),
+        errors=(400, 404, 409, 413, 415, 502),
     ),
     Route(
         method="DELETE",

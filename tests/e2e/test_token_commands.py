@@ -160,6 +160,16 @@ async def test_what_create_refuses_is_bad_usage(run: Run, small: Small) -> None:
     assert len(small.world.api_tokens) == 1
 
 
+async def test_create_leaves_the_name_of_the_managed_token_alone(run: Run, small: Small) -> None:
+    source = credentials(small)
+    assert (await run("tokens", "list", **source))[0] == 0
+    before = [row.token for row in small.world.api_tokens]
+    code, out, err = await run("tokens", "create", "--name", "ours", "--days", "7", **source)
+    assert (code, out) == (1, "")
+    assert "credentials.tokenName" in err
+    assert [row.token for row in small.world.api_tokens] == before
+
+
 async def test_a_token_is_revoked_by_its_id_and_the_one_in_use_is_not(run: Run, small: Small) -> None:
     user = small.world.user_named("backstage")
     assert user is not None

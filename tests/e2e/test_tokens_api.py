@@ -172,6 +172,23 @@ async def test_an_unknown_id_is_404_and_never_repeated(service: Service, small: 
     assert pasted not in json.dumps(problem)
 
 
+async def test_the_name_of_a_managed_token_is_reserved(small: Small) -> None:
+    managed = {
+        "name": "default",
+        "baseUrl": small.simulator.url,
+        "credentials": {"username": "backstage", "password": "Litmus-1", "tokenName": "ours"},
+    }
+    config = config_for({}, small.catalog, instances=[managed])
+    async with open_service(config) as service:
+        await service.ready()
+        made = values(small)
+        response, problem = await send(service, "POST", TOKENS, {"name": "ours", "expiresInDays": 30})
+        assert (response.status, problem["code"]) == (409, "token_name_reserved")
+        assert values(small) == made
+        other, _ = await send(service, "POST", TOKENS, {"name": "ours-too", "expiresInDays": 30})
+        assert other.status == 201
+
+
 async def test_only_a_managed_token_is_rotated(service: Service, small: Small) -> None:
     response, problem = await send(service, "POST", f"{TOKENS}/rotate")
     assert (response.status, problem["code"]) == (409, "token_not_managed")

@@ -196,6 +196,16 @@ async def test_a_managed_token_is_rotated_by_the_page(managed: Visitor) -> None:
     assert after.one("section", aria_labelledby="status-title").all("code")[1].text != before
 
 
+async def test_no_token_is_made_by_hand_under_the_name_that_the_sidecar_manages(
+    managed: Visitor, small: Small
+) -> None:
+    before = [row.token for row in small.world.api_tokens]
+    refused = await make(managed, "backstage-litmus-sidecar")
+    assert refused.status == 409
+    assert "are the sidecar's own" in refused.page.by_id("said").text
+    assert [row.token for row in small.world.api_tokens] == before
+
+
 @pytest.mark.parametrize("change", [lambda _: {"csrf": ""}, lambda given: {"csrf": given[::-1]}])
 async def test_a_form_without_its_token_does_nothing(
     visitor: Visitor, small: Small, change: Callable[[str], dict[str, str]]

@@ -124,6 +124,7 @@ async def _created(request: web.Request, instance: str, fields: Mapping[str, str
     held = services.tokens[instance]
     asked = TokenBody(name=fields.get("name", "").strip(), expires_in_days=_days(fields))
     check_asked(asked)
+    held.check_name(asked.name)
     now = services.clock()
     living = [one for one in await held.listed() if one.expires_at is None or one.expires_at > now]
     if any(one.name == asked.name for one in living):
