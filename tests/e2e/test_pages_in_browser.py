@@ -1,10 +1,5 @@
-"""The pages on the demo, in a real Chromium: what a person does with them, and what they never do.
+"""The pages on the demo, in a real Chromium: what a person does with them, and what they never do."""
 
-Screenshots stay as artefacts of the tests, in ``test-artefacts`` (or where
-``LITMUS_SIDECAR_ARTEFACTS`` says).
-"""
-
-import os
 import re
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
@@ -17,13 +12,10 @@ from playwright.async_api import Browser, expect
 from sidecar.demo import demo_config
 from sidecar.simulator import demo_catalog, open_demo
 from sidecar.simulator.demo import Demo
-from tests.support.browser import Watched, open_browser, open_page
+from tests.support.browser import open_browser, open_page
 from tests.support.service import Service, eventually, open_service
 
 ENTITY: Final = "/litmus/entities/component/default/cart"
-ARTEFACTS: Final = Path(
-    os.environ.get("LITMUS_SIDECAR_ARTEFACTS", Path(__file__).parents[2] / "test-artefacts")
-)
 PAGES: Final = {
     "portfolio": "/litmus",
     "entity": ENTITY,
@@ -34,10 +26,6 @@ PAGES: Final = {
     "odd-texts": "/litmus/entities/api/default/login-api",
     "tokens": "/litmus/settings/tokens",
 }
-CEILING_MS: Final = 30_000
-"""How long a condition on a page may take to come true; only a failing test waits so long."""
-
-expect.set_options(timeout=CEILING_MS)
 
 
 @dataclass
@@ -65,11 +53,6 @@ async def shown(tmp_path: Path, program: Callable[[str, str], str]) -> AsyncIter
     ):
         await service.ready()
         yield Shown(demo, service, browser)
-
-
-async def picture(watched: Watched, name: str) -> None:
-    ARTEFACTS.mkdir(parents=True, exist_ok=True)
-    await watched.page.screenshot(path=ARTEFACTS / f"{name}.png", full_page=True)
 
 
 async def test_a_person_finds_an_entity_runs_an_experiment_and_prints_the_report(shown: Shown) -> None:
@@ -123,12 +106,11 @@ async def test_every_page_is_whole_accessible_and_keeps_to_itself(
             assert answer is not None
             assert (name, answer.status) == (name, 200)
             await watched.page.wait_for_load_state("networkidle")
-            await picture(watched, f"{name}-{look}")
+            await watched.picture(f"{name}-{look}")
             if dark == phone:
                 # Both themes and both widths, without paying for all four.
                 assert (name, await watched.violations()) == (name, [])
-            wide = await watched.page.evaluate("document.documentElement.scrollWidth - innerWidth")
-            assert wide <= 0, f"{name} is wider than its window"
+            assert (name, await watched.too_wide()) == (name, 0)
             assert (name, watched.faults) == (name, [])
 
 
@@ -150,7 +132,7 @@ async def test_pages_tell_that_litmus_is_dead_and_keep_its_last_data(shown: Show
         await expect(page.locator("#state")).to_contain_text("No connection to Litmus")
         assert await page.locator("#experiment-rows tbody tr").count() == rows == 40
         assert await watched.violations() == []
-        await picture(watched, "entity-litmus-dead")
+        await watched.picture("entity-litmus-dead")
 
 
 async def test_a_page_refreshes_itself_from_nobody_but_the_sidecar(shown: Shown) -> None:

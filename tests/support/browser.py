@@ -4,6 +4,7 @@ import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.resources import files
+from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -15,6 +16,7 @@ from playwright.async_api import (
     Request,
     ViewportSize,
     async_playwright,
+    expect,
 )
 
 FLAGS: Final = (
@@ -29,7 +31,15 @@ PHONE: Final = ViewportSize(width=360, height=740)
 DESK: Final = ViewportSize(width=1280, height=900)
 AXE: Final = (files("axe_playwright_python") / "axe.min.js").read_text()
 """axe-core as that package brings it; its wrapper has no types."""
+ARTEFACTS: Final = Path(
+    os.environ.get("LITMUS_SIDECAR_ARTEFACTS", Path(__file__).parents[2] / "test-artefacts")
+)
+"""Where screenshots stay after the tests."""
+CEILING_MS: Final = 30_000
+"""How long a condition on a page may take to come true; only a failing test waits so long."""
 WCAG: Final = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}}
+
+expect.set_options(timeout=CEILING_MS)
 
 
 @asynccontextmanager
@@ -65,6 +75,15 @@ class Watched:
         address = urlsplit(request.url)
         if address.scheme in {"http", "https"} and address.netloc != self._host:
             self.faults.append(f"request to {request.url}")
+
+    async def picture(self, name: str) -> None:
+        """Keep a picture of the whole page as an artefact of the tests."""
+        ARTEFACTS.mkdir(parents=True, exist_ok=True)
+        await self.page.screenshot(path=ARTEFACTS / f"{name}.png", full_page=True)
+
+    async def too_wide(self) -> int:
+        """Return by how many pixels the page is wider than its window; 0 if it fits."""
+        return int(await self.page.evaluate("Math.max(0, document.documentElement.scrollWidth - innerWidth)"))
 
     async def violations(self) -> list[str]:
         """Return what axe-core finds against WCAG 2.2 A and AA, one line each."""
