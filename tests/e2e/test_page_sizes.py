@@ -22,7 +22,7 @@ async def test_every_page_with_all_it_needs_stays_below_200_kilobytes(tmp_path: 
         async def size(path: str) -> int:
             response = await service.get(path, headers={"Accept-Encoding": "identity"})
             assert response.status == 200
-            return len(await response.read())
+            return len((await response.text()).encode())
 
         async def is_whole() -> bool:
             return (await (await service.get("/api/v1/portfolio")).json())["historyComplete"] is True
