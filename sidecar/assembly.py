@@ -1,19 +1,19 @@
 """The composition root: the one module that names concrete classes and ties them together."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 import structlog
 
 from sidecar import __version__
 from sidecar.actions import ActionService, Settings, open_actions
 from sidecar.backstage_http import open_backstage_http
-from sidecar.catalog import BackstageCatalog, CatalogSigner, CombinedCatalog, FileCatalog
-from sidecar.config import CatalogBackstage, Config, Instance, display_uid
+from sidecar.cataloguing import open_catalogue
+from sidecar.config import Config, Instance, display_uid
 from sidecar.digests import Digests
 from sidecar.errors import StoreError, UpstreamError
 from sidecar.identity.backstage import BackstageUsers, open_backstage_users
@@ -94,7 +94,6 @@ class _Assembly:
         self._metrics = Metrics(__version__)
         self._tracer: Tracer = NO_TRACER
         self._replica_name = new_replica()
-        self._catalog_keys: Mapping[str, Any] = {"keys": []}
         self._supervisor = Supervisor(lambda task: self._metrics.task_failures.labels(task).inc())
 
     async def services(self, wait_seconds: float) -> Services:
@@ -120,7 +119,10 @@ class _Assembly:
         await asyncio.gather(*(steward.begin() for steward in stewards.values()))
         engine = waiting.engine = await self._open_sync(store, clients, wait_seconds)
         users, visibility = await self._open_people()
-        catalogue = await self._open_catalogue(engine)
+        cataloguing = await self._stack.enter_async_context(open_catalogue(config, engine.plan, clock))
+        for task, follow in cataloguing.tasks.items():
+            await self._supervise(task, follow)
+        catalogue = cataloguing.catalogue
         actions = await self._open_actions(store, stewards, catalogue, engine)
         digests = Digests(store.history)
         await self._supervise("digests", partial(digests.keep_warm, lambda: engine.projects))
@@ -162,7 +164,7 @@ class _Assembly:
                 user_header=proxy.user_header,
                 groups_header=proxy.groups_header,
             ),
-            catalog_keys=self._catalog_keys,
+            catalog_keys=cataloguing.public_keys,
             actions=actions,
             audit=store.audit,
             signing=signing,
@@ -283,38 +285,6 @@ class _Assembly:
         await self._supervise("sessions", sessions.follow)
         return sessions
 
-    async def _open_catalogue(self, engine: SyncEngine) -> Catalogue:
-        """Open the catalog, read it once before anybody is served, and follow its sources."""
-        settings = self._config.catalog
-        names = [instance.name for instance in self._config.instances]
-        files = FileCatalog(settings.files, names)
-        if settings.backstage is None:
-            reader = _CatalogReader(files, engine)
-            await reader.read(files.refresh)
-            await self._supervise("catalog", partial(reader.follow, files.refresh, settings.interval))
-            return files
-        backstage = await self._open_backstage_catalog(settings.backstage, names)
-        both = CombinedCatalog(files, backstage)
-        # What only Backstage knows must not be forgotten because it is away when we start.
-        reader = _CatalogReader(both, engine, may_plan=lambda: backstage.read_at is not None)
-        await reader.read(files.refresh)
-        await reader.read(backstage.refresh)
-        await self._supervise("catalog files", partial(reader.follow, files.refresh, settings.interval))
-        await self._supervise(
-            "catalog of Backstage", partial(reader.follow, backstage.refresh, settings.backstage.interval)
-        )
-        return both
-
-    async def _open_backstage_catalog(
-        self, settings: CatalogBackstage, instances: list[str]
-    ) -> BackstageCatalog:
-        signer = None if settings.token is not None else catalog_signer(settings, self._clock)
-        if signer is not None:
-            self._catalog_keys = signer.public_keys()
-        return await self._stack.enter_async_context(
-            open_backstage_catalog(settings, instances, self._clock, signer)
-        )
-
     async def _open_actions(
         self,
         store: Store,
@@ -353,70 +323,6 @@ class _Assembly:
         retention = timedelta(days=self._config.history.retention_days)
         await self._supervise("audit retention", partial(_retain_actions, acting, retention, self._clock))
         return acting
-
-
-@asynccontextmanager
-async def open_backstage_catalog(
-    settings: CatalogBackstage, instances: Sequence[str], clock: Clock, signer: CatalogSigner | None
-) -> AsyncIterator[BackstageCatalog]:
-    """Open Backstage's catalog, not read yet; without a ``signer`` the static token is sent."""
-    async with open_backstage_http(settings.base_url, ca_file=settings.ca_file) as http:
-        token = signer.token if signer is not None else partial(_static_token, settings)
-        yield BackstageCatalog(http, instances, token=token, clock=clock)
-
-
-def _static_token(settings: CatalogBackstage) -> str:
-    return settings.token.get_secret_value() if settings.token is not None else ""
-
-
-def catalog_signer(settings: CatalogBackstage, clock: Clock) -> CatalogSigner:
-    """Return what signs the tokens that Backstage's catalog is read with.
-
-    Raises:
-        ConfigError: If the key cannot be used.
-    """
-    key = settings.signing_key
-    return CatalogSigner(
-        key.get_secret_value() if key is not None else "",
-        issuer=settings.issuer,
-        audience=settings.audience,
-        clock=clock,
-    )
-
-
-class _CatalogReader:
-    """Reads sources of the catalog, and has planned what the whole names."""
-
-    def __init__(
-        self, catalogue: Catalogue, engine: SyncEngine, *, may_plan: Callable[[], bool] = lambda: True
-    ) -> None:
-        self._catalogue = catalogue
-        self._engine = engine
-        self._may_plan = may_plan
-        self._has_planned = False
-        self._told: tuple[str, ...] = ()
-
-    async def read(self, refresh: Callable[[], Coroutine[None, None, bool]]) -> None:
-        """Read one source, and plan if that changed anything, or nothing could be planned before."""
-        changed = await refresh()
-        # A first reading that finds nothing changes nothing, and yet completes what is known.
-        if not changed and (self._has_planned or not self._may_plan()):
-            return
-        current = self._catalogue.current
-        if self._may_plan():
-            await self._engine.plan({entity.project for entity in current.entities})
-            self._has_planned = True
-        _log.info("catalog read", entities=len(current.entities), problems=len(current.problems))
-        for problem in current.problems:
-            if problem not in self._told:
-                _log.warning("catalog problem", problem=problem)
-        self._told = current.problems
-
-    async def follow(self, refresh: Callable[[], Coroutine[None, None, bool]], interval: timedelta) -> None:
-        """Read one source on its interval until cancelled."""
-        while True:
-            await asyncio.sleep(interval.total_seconds())
-            await self.read(refresh)
 
 
 class _Waiting:

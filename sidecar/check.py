@@ -11,8 +11,9 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from functools import partial
 
-from sidecar.assembly import catalog_signer, open_backstage_catalog, utc_now
+from sidecar.assembly import utc_now
 from sidecar.catalog import FileCatalog
+from sidecar.cataloguing import catalog_signer, open_backstage_catalog
 from sidecar.config import CatalogBackstage, Config, Instance, findings
 from sidecar.errors import UpstreamError
 from sidecar.hygiene import (
