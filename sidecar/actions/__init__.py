@@ -4,6 +4,7 @@ Whatever door a request came through, it ends in :meth:`ActionService.act`.
 Nothing here knows HTTP, a database or Litmus's wire; those are ports.
 """
 
-from sidecar.actions.service import ActionService, Settings, open_actions
+from sidecar.actions.service import ActionService, open_actions
+from sidecar.actions.settings import Settings
 
 __all__ = ["ActionService", "Settings", "open_actions"]

@@ -17,8 +17,9 @@ from sidecar.action_model import (
     entry_of,
 )
 from sidecar.actions.claims import UNKNOWN_HOLD, is_same, key_claim, window_claim
-from sidecar.actions.recorder import Recorder, ignore, log_entry, new_action
+from sidecar.actions.recorder import Recorder, log_entry, new_action
 from sidecar.actions.resolution import LOOK_BACK, newest_run_ms, resolutions
+from sidecar.actions.settings import Settings
 from sidecar.errors import (
     ExperimentRemovedError,
     ExperimentUnknownError,
@@ -34,7 +35,6 @@ from sidecar.policy import (
     Caller,
     Case,
     LitmusRole,
-    Rules,
     refuse_caller,
     refuse_form,
     refuse_rights,
@@ -44,42 +44,11 @@ from sidecar.ports import Actions, Actor, Audit, Catalogue, Claim, Clock, Histor
 
 PROOF_AGE: Final = timedelta(minutes=5)
 """Experiments read longer ago prove nothing about now: the one asked for is looked up."""
-REPEAT_WAIT_SECONDS: Final = 40.0
-"""Longest that a repeat waits for the first answer."""
-POLL_SECONDS: Final = 0.2
-"""How often is looked for an answer that another replica waits for."""
-FOLLOW_SECONDS: Final = 5.0
-"""How often is looked whether more is known of actions."""
 FINISH_SECONDS: Final = 10.0
 """Longest that the end of the service waits for answers of Litmus."""
 PRUNE_STEP: Final = 500
 
 _log = structlog.get_logger(__name__)
-
-
-def _unknown_role(_project: ProjectRef) -> LitmusRole | None:
-    """Return nothing: the role of the token is not known."""
-
-
-def _unknown_user(_instance: str) -> str | None:
-    """Return nothing: the user of the token is not known."""
-
-
-class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """How actions are done."""
-
-    rules: Rules = Rules()
-    window: timedelta = timedelta(seconds=10)
-    """For so long after its answer, another run of the same experiment gets that answer too."""
-    repeat_wait_seconds: float = REPEAT_WAIT_SECONDS
-    poll_seconds: float = POLL_SECONDS
-    follow_seconds: float = FOLLOW_SECONDS
-    token_role: Callable[[ProjectRef], LitmusRole | None] = _unknown_role
-    """The role of our token in a project; ``None``: not known, then Litmus decides."""
-    token_user: Callable[[str], str | None] = _unknown_user
-    """The user name of our token in an instance; ``None``: not known."""
-    observe: Callable[[ActionKind, str], None] = ignore
-    """Told of each attempt and what came of it: an outcome, or ``repeat``."""
 
 
 class ActionService:

@@ -2,11 +2,12 @@
 
 A step asks at most three times, always narrowed by experiments, run ids or a
 date: every page of a whole project would make Litmus join all its runs. What
-to read next is decided in ``history_notes``; here are the questions and what
-becomes of the answers. A step that fails changes nothing and is taken again.
+to read next is decided in ``history_notes``, how it is asked in
+``history_questions``; here is what becomes of the answers. A step that fails
+changes nothing and is taken again.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -14,15 +15,12 @@ import msgspec
 import structlog
 from cachetools import LRUCache
 
-from sidecar.errors import UpstreamOverloadedError
-from sidecar.litmus import documents
 from sidecar.litmus import history_notes as notes_of
 from sidecar.litmus.client import LitmusClient
-from sidecar.litmus.documents import pagination
 from sidecar.litmus.history_notes import RUNS_PER_PAGE, HistoryPace, Increment, Sweep, SweepKind, Task, to_ms
+from sidecar.litmus.history_questions import RunQuestions, changes_since
 from sidecar.litmus.known_runs import KnownRuns, follow_experiments
 from sidecar.litmus.paging import PageSize
-from sidecar.litmus.wire import Page
 from sidecar.model import (
     OUTCOME_OF_PHASE,
     UNFINISHED,
@@ -34,14 +32,11 @@ from sidecar.model import (
 )
 from sidecar.ports import Clock, History, HistoryChange, RunQuery
 
-REQUESTS_PER_STEP: Final = 3
 TIMEOUT_SECONDS: Final = 30.0
 REREAD_FOR: Final = timedelta(days=7)
 """So long an unfinished run is looked after by the increment; then by the reconciliation alone."""
 _EXPERIMENTS_REREAD: Final = 5
 _PROJECTS_REMEMBERED: Final = 10_000
-_END_OF_TIME: Final = "253402300799999"
-"""Litmus's range would else end at its own clock, and agents' clocks differ."""
 _UNFINISHED_PHASES: Final = tuple(
     phase for phase, outcome in OUTCOME_OF_PHASE.items() if outcome in UNFINISHED
 )
@@ -90,7 +85,7 @@ class LitmusHistory:
         if snapshot is None or snapshot.content.experiments is None:
             return HistoryChange(state=state), False
         now = self._clock()
-        questions = _Questions(
+        questions = RunQuestions(
             self._client,
             project,
             self._sizes.setdefault(project, PageSize(RUNS_PER_PAGE)),
@@ -110,41 +105,12 @@ class LitmusHistory:
         return step.result()
 
 
-class _Questions:
-    """Asks for runs of one project, a bounded number of times."""
-
-    def __init__(
-        self, client: LitmusClient, project: ProjectRef, size: PageSize, timeout_seconds: float
-    ) -> None:
-        self.project = project
-        self.left = REQUESTS_PER_STEP
-        self.size = size
-        """Rows per page; halved when Litmus is overloaded."""
-        self._client = client
-        self._timeout_seconds = timeout_seconds
-
-    async def page(self, narrow: Mapping[str, object], offset: int = 0) -> Page[Run]:
-        """Return the page that holds the row ``offset``."""
-        while True:
-            self.left -= 1
-            request = {**narrow, **pagination(offset // self.size.current, self.size.current)}
-            try:
-                return await self._client.run(
-                    documents.RUNS,
-                    {"projectID": self.project.project_id, "runs": request},
-                    self._timeout_seconds,
-                )
-            except UpstreamOverloadedError:
-                if not self.size.shrink() or self.left <= 0:
-                    raise
-
-
 class _Step:
     """One step: the state it began with, and what it found."""
 
     def __init__(
         self,
-        questions: _Questions,
+        questions: RunQuestions,
         history: History,
         *,
         state: HistoryState,
@@ -241,7 +207,7 @@ class _Step:
         )
 
     async def _read_changes(self, increment: Increment) -> Increment:
-        page = await self._ask.page(_narrowed(increment), increment.reading.offset)
+        page = await self._ask.page(changes_since(increment), increment.reading.offset)
         if not page.rows and increment.experiment_ids is None and await self._ranges_fail(increment):
             self._note(ranges_failed_at=self._now)
             return notes_of.by_experiment(increment, self._snapshot)
@@ -399,10 +365,3 @@ class _Step:
             anchor=notes_of.best_anchor(self._notes.anchor, told, self._now),
             balance=msgspec.structs.replace(balance, found=balance.found + new),
         )
-
-
-def _narrowed(increment: Increment) -> Mapping[str, Collection[object]]:
-    if increment.experiment_ids is not None:
-        return {"experimentIDs": increment.experiment_ids}
-    dates = {"startDate": str(max(increment.since_ms, 0)), "endDate": _END_OF_TIME}
-    return {"filter": {"dateRange": dates}}
