@@ -3,7 +3,7 @@
 import logging
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 import structlog
@@ -42,8 +42,14 @@ def program() -> Callable[[str, str], str]:
 
 
 @pytest.fixture(autouse=True)
-def quiet_log() -> None:
-    """Keep the log of the code under test to what matters; a test of the log configures it itself."""
+def quiet_log() -> Iterator[None]:
+    """Keep the log of the code under test to what matters; a test of the log configures it itself.
+
+    Whatever a test, or a command that it runs, makes of the log ends with it.
+    """
+    root = logging.getLogger()
+    handlers, level = [*root.handlers], root.level
+    structlog.reset_defaults()
     structlog.configure(
         wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
         processors=[
@@ -52,3 +58,7 @@ def quiet_log() -> None:
             structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback),
         ],
     )
+    yield
+    structlog.reset_defaults()
+    root.handlers = handlers
+    root.setLevel(level)

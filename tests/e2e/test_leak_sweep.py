@@ -9,7 +9,6 @@ import base64
 import html
 import io
 import json
-import logging
 import re
 import traceback
 from collections import defaultdict
@@ -20,7 +19,6 @@ from urllib.parse import quote, quote_plus
 
 import click
 import pytest
-import structlog
 from aiohttp import web
 
 from sidecar.assembly import utc_now
@@ -74,15 +72,11 @@ RUNS_FOR_EVER: Final = {"serve", "demo", "simulator"}
 
 
 @pytest.fixture
-def log() -> Iterator[io.StringIO]:
+def log() -> io.StringIO:
     """Everything that is logged, debug lines included."""
     stream = io.StringIO()
-    root = logging.getLogger()
-    handlers, level = root.handlers, root.level
     configure_logging(level="debug", stream=stream, as_json=True)
-    yield stream
-    root.handlers, root.level = handlers, level
-    structlog.reset_defaults()
+    return stream
 
 
 async def crash(request: web.Request) -> web.Response:

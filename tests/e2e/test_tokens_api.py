@@ -2,8 +2,7 @@
 
 import io
 import json
-import logging
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from typing import Any, Final
 
 import aiohttp
@@ -41,14 +40,11 @@ async def guarded(small: Small) -> AsyncIterator[Service]:
 
 
 @pytest.fixture
-def log() -> Iterator[io.StringIO]:
+def log() -> io.StringIO:
     """What is logged at the usual level."""
     stream = io.StringIO()
-    root = logging.getLogger()
-    handlers, level = root.handlers, root.level
     configure_logging(stream=stream, as_json=True)
-    yield stream
-    root.handlers, root.level = handlers, level
+    return stream
 
 
 async def send(
