@@ -66,8 +66,8 @@ class Steward:
     async def begin(self) -> None:
         """Have a token from the start if there can be one; a Litmus that is away does not hold up the start.
 
-        Replicas that sign in within one second get the same session, and the
-        first to end it ends it for all; so one failure is not the last word.
+        One failure is not the last word: another replica may be making the
+        token, or, while the store is away, have ended the session that is ours too.
         """
         with suppress(TimeoutError):
             async with asyncio.timeout(BEGIN_SECONDS):

@@ -4,7 +4,6 @@ Asks Litmus in the name of the configured user. A value is printed by
 ``create``, once, and by nothing else.
 """
 
-import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
@@ -18,7 +17,6 @@ from sidecar.ports import ApiToken, CreatedToken, Tokens, TokenStatus
 from sidecar.stewardship import new_replica, open_steward
 from sidecar.store.store import open_store
 
-_SECOND_LOOK_SECONDS = 1.1
 _HEADINGS = ("ID", "NAME", "CREATED", "EXPIRES", "")
 _UNITS = ((timedelta(days=1), "day"), (timedelta(hours=1), "hour"), (timedelta(minutes=1), "minute"))
 
@@ -64,10 +62,6 @@ async def open_tokens(config: Config, instance: Instance) -> AsyncIterator[Token
         ) as steward,
     ):
         await steward.look()
-        if steward.held.token is None:
-            # A session of the second in which another one ended is the same string, and dead.
-            await asyncio.sleep(_SECOND_LOOK_SECONDS)
-            await steward.look()
         yield steward.tokens
 
 

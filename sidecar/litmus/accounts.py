@@ -22,8 +22,7 @@ class LitmusAccounts:
 
     async def sign_in(self, username: str, password: str) -> OpenedAccount:
         """See :class:`ports.Accounts`; also raises :class:`errors.StoreError` while the store is away."""
-        # Two sessions begun in one second would have the same token, and the end of one would end both.
-        async with self._turns.turn(f"account {username}", patience=_PATIENCE):
+        async with self._turns.of_account(username, patience=_PATIENCE):
             opened = await self._auth.login(username, password)
         return OpenedAccount(
             token=opened.token.reveal(),

@@ -21,7 +21,7 @@ from sidecar.errors import (
     TokenRejectedError,
     UpstreamError,
 )
-from sidecar.litmus.auth import ListedToken, LitmusAuth
+from sidecar.litmus.auth import ListedToken, LitmusAuth, SignedIn
 from sidecar.litmus.held_token import HeldToken
 from sidecar.litmus.proving import prove
 from sidecar.litmus.token import LitmusToken
@@ -36,7 +36,7 @@ _JITTER: Final = 0.1
 _FIRST_PAUSE: Final = timedelta(seconds=2)
 _LONGEST_PAUSE: Final = timedelta(seconds=60)
 _PATIENCE: Final = timedelta(seconds=5)
-"""Longest wait for another replica that makes a token; what it made is found at the next look."""
+"""Longest wait for another replica that signs in or makes a token; the next look tries again."""
 _LOGOUT_SECONDS: Final = 5.0
 _TOLD_WITHIN: Final = timedelta(minutes=3)
 """A replica that was silent for so long is not alive, or will notice by itself that its token is gone."""
@@ -188,7 +188,7 @@ class ManagedToken:
                 self._held.rejected(token, exc)
                 raise
             return
-        signed_in = await self._auth.login(self._settings.username, await self._password())
+        signed_in = await self._sign_in()
         self._user_id = signed_in.user_id
         try:
             yield _Bearer(token=signed_in.token, user_id=signed_in.user_id)
@@ -198,6 +198,19 @@ class ManagedToken:
                 with suppress(UpstreamError, TimeoutError):
                     async with asyncio.timeout(_LOGOUT_SECONDS):
                         await self._auth.logout(signed_in.token)
+
+    async def _sign_in(self) -> SignedIn:
+        """Open a session that is nobody else's: neither another replica's, nor one of the pages.
+
+        While the store is away nobody gives turns, and a token that is there
+        can still be adopted; two that meet then try again.
+        """
+        username, password = self._settings.username, await self._password()
+        try:
+            async with self._turns.of_account(username, patience=_PATIENCE):
+                return await self._auth.login(username, password)
+        except StoreError:
+            return await self._auth.login(username, password)
 
     async def _own(self, bearer: _Bearer) -> Sequence[ListedToken]:
         """Return the tokens of our name, the newest first."""

@@ -1,4 +1,4 @@
-"""Whose turn it is to make an API token: two of one second would be the same string.
+"""Whose turn it is to make a token or a session: two of one second would be the same string.
 
 Litmus puts nothing random into a token, so two made for one user within a
 second, with one lifetime, are equal, and removing one kills both.
@@ -6,7 +6,7 @@ second, with one lifetime, are equal, and removing one kills both.
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from datetime import timedelta
 from typing import Final
 from uuid import uuid4
@@ -29,6 +29,13 @@ class CreationTurns:
         self._locks = locks
         self._instance = instance
         self._spacing = spacing
+
+    def of_account(self, username: str, *, patience: timedelta) -> AbstractAsyncContextManager[None]:
+        """Hold the right to sign this account in; as :meth:`turn`.
+
+        Sessions of one second are one string as well, and the end of one would end both.
+        """
+        return self.turn(f"account {username}", patience=patience)
 
     @asynccontextmanager
     async def turn(self, user_id: str, *, patience: timedelta) -> AsyncIterator[None]:

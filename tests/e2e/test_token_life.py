@@ -352,6 +352,38 @@ async def test_two_replicas_renew_once_and_revoke_the_predecessor(three: Three, 
         assert await no_errors(two)
 
 
+def switches(service: Service) -> set[str]:
+    """Return what came of looking after tokens so far: ``created``, ``adopted`` or codes of errors."""
+    family = service.services.metrics.token_rotations
+    return {
+        sample.labels["outcome"]
+        for metric in family.collect()
+        for sample in metric.samples
+        if sample.name.endswith("_total") and sample.value
+    }
+
+
+async def test_two_replicas_that_start_together_make_one_token_and_leave_each_other_signed_in(
+    three: Three, shared_store: str
+) -> None:
+    config = three.managed(store=shared_store)
+    three.late.append(1 - time.time() % 1)  # a second of Litmus's begins: both sign in within it if they may
+    async with contextlib.AsyncExitStack() as stack:
+        both = await asyncio.gather(
+            *(stack.enter_async_context(open_service(config, token_pace=PACE)) for _ in range(2))
+        )
+        for service in both:
+            await service.ready()
+            await eventually(lambda service=service: has_state(service, "good"))
+        assert three.made() == 1
+        assert len(three.listed()) == 1
+        outcomes = [switches(service) for service in both]
+        assert set().union(*outcomes) == {"created", "adopted"}
+        assert len({(await token_state(service))["id"] for service in both}) == 1
+    sessions = three.world.session_tokens
+    assert len(set(sessions)) == len(sessions) == 2
+
+
 async def test_rotating_by_hand_gives_a_new_token_and_the_old_one_up(three: Three) -> None:
     async with steadily_read(three, three.managed()) as service:
         (first,) = three.listed()
