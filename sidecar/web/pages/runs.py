@@ -10,14 +10,17 @@ from aiohttp import web
 from sidecar.errors import BadRequestError
 from sidecar.insight.civil import find_zone, first_instant
 from sidecar.insight.narrowing import narrow_runs
+from sidecar.model import Section
 from sidecar.ports import RunQuery
 from sidecar.web.api_runs import read_filters, read_position, read_runs, stream_csv
 from sidecar.web.charts import LOOKS
 from sidecar.web.keys import SERVICES
+from sidecar.web.pages.advice import troubles
 from sidecar.web.pages.frame import Page, kept_page, viewer_of
 from sidecar.web.pages.words import entity_path
 from sidecar.web.paging import single
 from sidecar.web.reading import EntityReading, read_entity
+from sidecar.web.shapes.common import section_shapes
 from sidecar.web.text import rfc3339
 
 AT_ONCE: Final = 50
@@ -45,6 +48,8 @@ async def runs_page(request: web.Request) -> web.Response:
             "entity": entity,
             "path": path,
             "listed": listed,
+            # The history has no failure of its own to tell; the experiments are asked of the same Litmus.
+            "troubles": troubles(section_shapes(reading.snapshot, (Section.EXPERIMENTS,))),
             "given": given,
             "csv": f"{path}/runs.csv{_query(given)}",
             "following": following,
