@@ -15,6 +15,7 @@ from sidecar.services import Services
 from sidecar.web.answers import Answer, respond
 from sidecar.web.body import read_json_body
 from sidecar.web.keys import CALLER, SERVICES
+from sidecar.web.origins import browser_origin
 from sidecar.web.paging import page_of_ranked
 from sidecar.web.reading import find_entity
 from sidecar.web.shapes.shares import ShareBody, ShareListShape, created_share_shape, share_shape
@@ -40,7 +41,7 @@ async def share(request: web.Request) -> web.Response:
         options=PictureOptions(window=asked.window, tz=asked.tz, label=asked.label),
         days=asked.expires_in_days,
         created_by=caller,
-        base_url=services.config.public_url or f"{request.scheme}://{request.host}",
+        base_url=services.config.public_url or browser_origin(request, services),
         now=services.clock(),
     )
     _log.info("picture shared", share=made.share.id, entity=entity.ref, picture=asked.picture, caller=caller)

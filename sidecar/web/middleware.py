@@ -41,8 +41,9 @@ async def around(request: web.Request, handler: Handler) -> web.StreamResponse:
     request[REQUEST_ID] = request_id
     with structlog.contextvars.bound_contextvars(request_id=request_id), _trace(request) as span:
         allowed = request.app[SERVICES].config.listen.allowed_origins
+        is_api = request.path.startswith("/api/")
         try:
-            if allowed and is_preflight(request.method, request.headers):
+            if allowed and is_api and is_preflight(request.method, request.headers):
                 response = _preflight(request, allowed)
             else:
                 # Nothing to guard where there is no route; everybody may learn that.
@@ -53,7 +54,7 @@ async def around(request: web.Request, handler: Handler) -> web.StreamResponse:
             response = await answer_for(request, exc)
         if not response.prepared:
             response.headers["X-Request-ID"] = request_id
-            if allowed and request.path.startswith("/api/"):
+            if allowed and is_api:
                 response.headers.update(cors_headers(request.headers, allowed))
             for name, value in _SECURITY_HEADERS.items():
                 response.headers.setdefault(name, value)

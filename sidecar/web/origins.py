@@ -10,7 +10,14 @@ from sidecar.identity.proxy import requested_origin
 from sidecar.services import Services
 
 LOOPBACK_NAMES: Final = frozenset({"localhost", "127.0.0.1", "[::1]"})
-_FORWARDING_HEADERS: Final = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host")
+_FORWARDING_HEADERS: Final = (
+    "Forwarded",
+    "Via",
+    "X-Forwarded-For",
+    "X-Forwarded-Host",
+    "X-Forwarded-Proto",
+    "X-Real-IP",
+)
 
 
 def own_origins(request: web.Request, services: Services) -> frozenset[str]:

@@ -281,3 +281,25 @@ async def test_the_address_is_of_the_asked_origin_where_no_public_one_is_configu
         assert status == 201
         async with aiohttp.ClientSession() as anybody, anybody.get(made["url"]) as response:
             assert response.status == 200
+
+
+@pytest.mark.parametrize(
+    ("trusted", "origin"), [(["127.0.0.1/32"], "https://sidecar.example.com"), ([], "http://127.0.0.1")]
+)
+async def test_only_a_trusted_proxy_says_of_which_origin_the_address_is(
+    small: Small, trusted: list[str], origin: str
+) -> None:
+    config = config_for(
+        {"default": (small.simulator, small.token)},
+        small.catalog,
+        listen={"trustedProxies": trusted},
+        auth={
+            "keys": [{"name": "ops", "secret": ADMIN["X-Litmus-Sidecar-Key"], "scopes": ["admin", "read"]}]
+        },
+    )
+    async with open_service(config) as running:
+        await running.ready()
+        forwarded = {"X-Forwarded-Proto": "https", "X-Forwarded-Host": "sidecar.example.com"}
+        made = await shared(running, {**ADMIN, **forwarded})
+        parts = urlsplit(str(made["url"]))
+        assert f"{parts.scheme}://{parts.hostname}" == origin

@@ -104,6 +104,9 @@ async def test_without_any_key_the_own_machine_is_served(service: Service) -> No
         {"Host": "rebound.attacker.example:8080"},
         {"Host": "127.0.0.1.attacker.example"},
         {"X-Forwarded-For": "203.0.113.7"},
+        {"X-Forwarded-Proto": "https"},
+        {"X-Real-IP": "203.0.113.7"},
+        {"Via": "1.1 proxy.example.com"},
         {"Forwarded": "for=203.0.113.7"},
         {"X-Litmus-Sidecar-Key": "a key where none is configured"},
     ],
@@ -141,3 +144,22 @@ async def test_a_crashing_handler_tells_nothing(small: Small) -> None:
         text = await response.text()
         assert small.token not in text
         assert "RuntimeError" not in text
+
+
+@pytest.mark.parametrize(
+    ("path", "told"),
+    [("/api/v1/entities", "https://backstage.example.com"), ("/litmus", None), ("/litmus/sign-out", None)],
+)
+async def test_pages_of_allowed_origins_may_call_the_api_and_nothing_else(
+    small: Small, path: str, told: str | None
+) -> None:
+    origin = "https://backstage.example.com"
+    config = config_for(
+        {"default": (small.simulator, small.token)}, small.catalog, listen={"allowedOrigins": [origin]}
+    )
+    asked = {"Origin": origin, "Access-Control-Request-Method": "POST"}
+    async with (
+        open_service(config) as service,
+        service.session.options(service.url(path), headers=asked) as response,
+    ):
+        assert response.headers.get("Access-Control-Allow-Origin") == told
