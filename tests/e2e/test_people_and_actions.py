@@ -1,11 +1,7 @@
 """People of a Backstage and what they may see and do, through every door."""
 
 import asyncio
-import json
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -14,120 +10,23 @@ from hypothesis import strategies as st
 from yarl import URL
 
 from sidecar.check import check
-from sidecar.config import parse_config
-from sidecar.simulator.documents import OWNER, Experiment, Project
 from sidecar.web.routes import ROUTES
 from tests.e2e.conftest import Small
+from tests.e2e.portal import KEY, RUNNER, Portal, open_portal
 from tests.replica.documents import EXPERIMENTS, RUN, RUN_STATS
-from tests.support.backstage import ISSUER, Backstage, component, open_backstage, user_claims
-from tests.support.service import QUIET_SYNC, Service, eventually, open_service
-
-KEY = "backstage-key-0123456789"
-RUNNER = "pipeline-key-0123456789"
-
-
-@dataclass
-class Portal:
-    """A sidecar between a Backstage and a Litmus: ``cart`` is alice's team's, ``bank`` is bob's."""
-
-    service: Service
-    backstage: Backstage
-    small: Small
-    bank: Project
-
-    def token(self, user: str = "alice", **changes: Any) -> str:
-        return self.backstage.keys[-1].sign(
-            user_claims(f"user:default/{user}", now=datetime.now(UTC), **changes)
-        )
-
-    def headers(self, user: str | None = "alice", key: str | None = KEY) -> dict[str, str]:
-        headers = {} if key is None else {"X-Litmus-Sidecar-Key": key}
-        return headers if user is None else {**headers, "Authorization": f"Bearer {self.token(user)}"}
-
-    @property
-    def experiment(self) -> Experiment:
-        return next(iter(self.small.world.experiments.values()))
-
-    async def post(
-        self, path: str, body: object = None, *, headers: dict[str, str] | None = None
-    ) -> tuple[int, dict[str, Any]]:
-        sent = {**(self.headers() if headers is None else headers), "Content-Type": "application/json"}
-        url = self.service.url(path)
-        data = json.dumps({} if body is None else body)
-        async with self.service.session.post(url, data=data, headers=sent) as response:
-            return response.status, await response.json()
-
-    async def status(self, method: str, path: str, body: object, headers: dict[str, str]) -> int:
-        sent = {**headers, "Content-Type": "application/json"}
-        url = self.service.url(path)
-        async with self.service.session.request(method, url, data=json.dumps(body), headers=sent) as response:
-            return response.status
-
-    async def run(self, user: str | None = "alice", key: str | None = KEY, **body: object) -> tuple[int, Any]:
-        return await self.post(self.run_path, body, headers=self.headers(user, key))
-
-    @property
-    def run_path(self) -> str:
-        return f"/api/v1/entities/component/default/cart/experiments/{self.experiment.experiment_id}/run"
-
-    async def query(self, document: str, project: str, headers: dict[str, str]) -> dict[str, Any]:
-        variables = {"projectID": project, "experimentID": self.experiment.experiment_id, "request": {}}
-        status, answer = await self.post(
-            "/api/query", {"query": document, "variables": variables}, headers=headers
-        )
-        assert status == 200, answer
-        return answer
-
-    def started(self) -> int:
-        return self.small.simulator.asked("runChaosExperiment")
-
-
-async def _portal(small: Small, visibility: str = "off", **actions: Any) -> AsyncIterator[Portal]:
-    for run in list(small.world.runs):
-        small.world.finish_run(run)
-    user = small.world.user_named("backstage")
-    assert user is not None
-    bank = small.world.add_project("bank", owner=user, members={user.user_id: OWNER})
-    async with open_backstage() as backstage:
-        backstage.groups = {
-            "user:default/alice": ["group:default/team-a"],
-            "user:default/root": ["group:default/platform"],
-        }
-        bobs = component("bank", bank.project_id)
-        bobs["relations"] = [{"type": "ownedBy", "targetRef": "group:default/team-b"}]
-        backstage.entities = [component("cart", small.project.project_id), bobs]
-        section = {
-            "instances": [{"name": "default", "baseUrl": small.simulator.url, "token": small.token}],
-            "catalog": {"backstage": {"baseUrl": backstage.url, "token": "catalog-reader-0123456789"}},
-            "sync": {"maxRequestsPerSecond": 200, **QUIET_SYNC},
-            "store": {"url": f"sqlite:///{small.catalog.parent / 'portal.db'}"},
-            "auth": {
-                "keys": [
-                    {"name": "backstage", "secret": KEY, "scopes": ["read", "run"]},
-                    {"name": "pipeline", "secret": RUNNER, "scopes": ["run"]},
-                ],
-                "backstage": {"baseUrl": backstage.url, "issuer": ISSUER},
-                "admins": ["group:default/platform"],
-                "catalogVisibility": visibility,
-            },
-            "actions": actions,
-        }
-        config = parse_config({"litmusSidecar": section}, directory=small.catalog.parent)
-        async with open_service(config) as service:
-            await service.ready()
-            yield Portal(service, backstage, small, bank)
+from tests.support.service import eventually, open_service
 
 
 @pytest.fixture
 async def portal(small: Small) -> AsyncIterator[Portal]:
-    async for one in _portal(small):
+    async with open_portal(small) as one:
         yield one
 
 
 @pytest.fixture
 async def strict(small: Small) -> AsyncIterator[Portal]:
     """The same with ``catalogVisibility: enforce``: alice sees cart alone."""
-    async for one in _portal(small, "enforce"):
+    async with open_portal(small, "enforce") as one:
         one.backstage.visible = {"user:default/alice": {"component:default/cart"}}
         yield one
 
@@ -274,7 +173,7 @@ async def test_a_form_of_another_page_cannot_act(portal: Portal) -> None:
 
 
 async def test_too_many_requests_of_one_person_are_told_when_to_come_back(small: Small) -> None:
-    async for portal in _portal(small):
+    async with open_portal(small) as portal:
         services = portal.service.services
         for _ in range(services.config.limits.person_per_minute):
             await services.pace.check_request("user:default/alice", is_person=True)

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -374,7 +375,7 @@ async def test_two_replicas_that_start_together_make_one_token_and_leave_each_ot
         )
         for service in both:
             await service.ready()
-            await eventually(lambda service=service: has_state(service, "good"))
+            await eventually(partial(has_state, service, "good"))
         assert three.made() == 1
         assert len(three.listed()) == 1
         outcomes = [switches(service) for service in both]
