@@ -142,3 +142,26 @@ async def test_a_page_refreshes_itself_from_nobody_but_the_sidecar(shown: Shown)
         await watched.page.goto("/litmus")
         await eventually(lambda: "fetch" in asked)
         assert watched.faults == []
+
+
+async def test_all_figures_are_reached_without_a_script(shown: Shown) -> None:
+    async with open_page(shown.browser, shown.base_url, script=False) as watched:
+        page = watched.page
+        await page.goto("/litmus")
+        await page.get_by_label("Search by name").fill("cart")
+        await page.get_by_role("button", name="Search").click()
+        await page.locator("#entity-rows").get_by_role("link", name="cart", exact=True).click()
+        await expect(page.get_by_role("heading", level=1)).to_have_text("cart")
+        await expect(page.locator("#experiment-rows tbody tr")).to_have_count(40)
+
+        await page.get_by_role("link", name="All runs", exact=True).click()
+        await page.get_by_label("Outcome").select_option("probe_failed")
+        await page.get_by_role("button", name="Show").click()
+        outcomes = page.locator("#runs td[data-name=Outcome]")
+        assert set(await outcomes.all_inner_texts()) == {"! Probe failed"}
+
+        await page.get_by_role("link", name="cart", exact=True).click()
+        await page.get_by_role("link", name="Report to print").click()
+        await expect(page.get_by_role("heading", name="Runs by outcome")).to_be_visible()
+        await expect(page.locator("main time").first).to_contain_text("UTC")
+        assert watched.faults == []

@@ -41,7 +41,7 @@ async def test_the_runs_are_those_of_the_overview(client: Client, window: str) -
     expected = "; ".join(f"{look.label}: {runs[outcome]}" for outcome, look in LOOKS.items() if runs[outcome])
     desc = desc_of(await picture(client, f"runs.svg?window={window}&tz=Europe/Berlin"))
     number = served["totalRuns"]
-    said = f"{number} run{'' if number == 1 else 's'}. {expected}." if number else "No runs in the window."
+    said = f"{number} run{'' if number == 1 else 's'}. {expected}." if number else "No runs known in the window."
     assert desc.startswith(said)
 
 

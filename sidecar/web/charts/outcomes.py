@@ -16,7 +16,7 @@ _LEAST: Final = 16.0
 _ROW: Final = 18.0
 _SWATCH: Final = 14.0
 _GAP: Final = 14.0
-NO_RUNS: Final = "No runs in the window"
+NO_RUNS: Final = "No runs known in the window"
 
 
 class LegendItem(msgspec.Struct, frozen=True, kw_only=True):

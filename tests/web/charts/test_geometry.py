@@ -146,8 +146,8 @@ def test_the_outcomes_say_their_figures() -> None:
 
 def test_no_run_is_said_in_words() -> None:
     root = parsed(drawn("outcomes", outcomes_chart({"passed": 0}, prefix="x", title="Shop")))
-    assert desc_of(root) == "No runs in the window."
-    assert texts_of(root) == ["No runs in the window"]
+    assert desc_of(root) == "No runs known in the window."
+    assert texts_of(root) == ["No runs known in the window"]
 
 
 def test_a_bucket_without_a_scored_run_breaks_the_line_and_is_never_zero() -> None:
