@@ -58,6 +58,8 @@ class Marked:
         world = self.simulator.world
         for number, row in enumerate(world.api_tokens):
             self.leaks.add(f"token {number} of Litmus", row.token)
+        for number, token in enumerate(world.session_tokens):
+            self.leaks.add(f"session {number} of Litmus", token)
         for number, token in enumerate(sorted(world.revoked_tokens)):
             if len(token) > len(PASSWORD):
                 self.leaks.add(f"revoked token {number} of Litmus", token)
@@ -178,7 +180,9 @@ def _app_config(litmus: str, backstage: str, token: str, shown: str) -> dict[str
             "keys": keys,
             "backstage": {"baseUrl": DEAD_URL, "issuer": "https://backstage.example.com/api/auth"},
             "signingKeysFile": "signing.secret",
+            "signIn": {"enabled": True},
         },
+        "listen": {"port": 0},
         "limits": {"actionsPerMinute": 100_000, "personPerMinute": 100_000},
         "sync": {"maxRequestsPerSecond": 500, "maxInFlight": 20, "interval": 2, "activeInterval": 2},
         "store": {"urlFile": "store.secret"},

@@ -10,6 +10,8 @@ import html
 import io
 import json
 import re
+import signal
+import sys
 import traceback
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterator, Mapping
@@ -17,6 +19,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote, quote_plus
 
+import aiohttp
 import click
 import pytest
 from aiohttp import web
@@ -51,7 +54,8 @@ from tests.e2e.sweeping import (
 )
 from tests.replica.documents import RUN_STATS
 from tests.support.leaks import Leaks
-from tests.support.service import Service, open_service
+from tests.support.service import Service, eventually, open_service
+from tests.support.visitor import Visitor
 
 KEY_HEADER: Final = "X-Litmus-Sidecar-Key"
 CALLERS: Final[Mapping[str, Mapping[str, str]]] = {
@@ -68,6 +72,7 @@ SUCCEEDS: Final = {
     *("tokens", "token_create", "token_revoke", "token_rotate", "display_token"),
 }
 """Routes that must have answered well at least once, or the sweep would prove little."""
+ADDRESS: Final = re.compile(r"on (http://[^\s\"]+)")
 RUNS_FOR_EVER: Final = {"serve", "demo", "simulator"}
 
 
@@ -101,6 +106,23 @@ class Sweep:
         """Place and text of every answer; looked through at the end, when all secrets are known."""
         self.created: list[str] = []
         """Values that were told on purpose."""
+        self._callers = dict(CALLERS)
+        self._seen_by: dict[str, set[int]] = defaultdict(set)
+
+    async def sign_in(self) -> None:
+        """Have somebody signed in with Litmus among the callers; their session is a secret from now on."""
+        visitor = Visitor(self._service)
+        answer = await visitor.sign_in("managed", PASSWORD)
+        assert answer.status == 303, answer.text
+        (secret,) = visitor.cookies.values()
+        sessions = self._service.services.sessions
+        assert sessions is not None
+        session = await sessions.find(secret)
+        assert session is not None
+        self._marked.leaks.add("cookie", secret)
+        self._marked.leaks.add("digest of the cookie", session.id)
+        self._marked.leaks.add("sealed token", session.sealed_token.decode())
+        self._callers["signed in"] = {"Cookie": f"litmus-session={secret}"}
 
     async def all(self, condition: str) -> None:
         """Ask every route; as everybody and with every body while Litmus is fine, else as who may most."""
@@ -113,15 +135,22 @@ class Sweep:
                 for number, path in enumerate(self._paths(route) if is_fine else self._paths(route)[:1]):
                     for kind, body in bodies if is_fine and not number else bodies[:1]:
                         await self._ask(place, route.name, (method, path), {**CALLERS["admin"], **kind}, body)
-                for caller in CALLERS if is_fine else ():
-                    headers = {**CALLERS[caller], **bodies[0][0]}
+                for caller in self._callers if is_fine else ():
+                    headers = {**self._callers[caller], **bodies[0][0]}
                     path = self._paths(route)[-1]
-                    await self._ask(f"{place} by {caller}", route.name, (method, path), headers, bodies[0][1])
+                    line = (method, path)
+                    status = await self._ask(f"{place} by {caller}", route.name, line, headers, bodies[0][1])
+                    self._seen_by[caller].add(status)
+
+    def told_to(self, caller: str) -> set[int]:
+        """Return the statuses that a caller saw."""
+        return self._seen_by[caller]
 
     def refuse_leaks(self) -> None:
         """Fail if any answer holds a secret; a value told on purpose must be nowhere but there."""
         self._marked.learn()
-        for place, text in self.told:
+        # Many answers are the same; each is looked through once.
+        for text, place in {text: place for place, text in self.told}.items():
             self._marked.leaks.refuse(place, text)
 
     def _paths(self, route: Route) -> list[str]:
@@ -173,7 +202,7 @@ class Sweep:
 
     async def _ask(
         self, place: str, route: str, line: tuple[str, str], headers: dict[str, str], body: str | None
-    ) -> None:
+    ) -> int:
         data = None if body is None else body.encode()
         async with self._service.session.request(
             line[0], self._service.url(line[1]), headers=headers, data=data, allow_redirects=False
@@ -186,14 +215,19 @@ class Sweep:
                 text = json.dumps(answer)
             self.told.append((place, text))
             self.told.append((f"headers of {place}", repr(response.headers)))
+            return response.status
 
 
-async def sweep(marked: Marked, config: Config, conditions: tuple[str, ...]) -> Sweep:
+async def sweep(
+    marked: Marked, config: Config, conditions: tuple[str, ...], *, signed_in: bool = False
+) -> Sweep:
     """Ask everything under each condition, crash, and return what was told."""
     crashing = [web.get("/api/v1/crash", crash)]
     async with open_service(config, wait_seconds=0.5, extra_routes=crashing) as service:
         await service.ready()
         swept = Sweep(service, marked)
+        if signed_in:
+            await swept.sign_in()
         for condition in conditions:
             await swept.all(condition)
         marked.misbehave("fine")
@@ -217,7 +251,8 @@ async def test_no_route_tells_a_secret_whatever_litmus_answers(
 ) -> None:
     async with open_marked(tmp_path) as marked:
         config = load_config([marked.config], {})
-        swept = await sweep(marked, config, ("fine", "fails", "errors", "garbage"))
+        swept = await sweep(marked, config, ("fine", "fails", "errors", "garbage", "drops"), signed_in=True)
+        assert swept.told_to("signed in") >= {200, 403}
         assert swept.statuses.keys() == {route.name for route in ROUTES}
         succeeded = {name for name, seen in swept.statuses.items() if any(status < 400 for status in seen)}
         assert succeeded >= SUCCEEDS
@@ -233,9 +268,9 @@ async def test_no_route_tells_a_secret_whatever_litmus_answers(
             marked.leaks.refuse(f"{place} of the configuration", text)
 
 
-async def test_no_route_tells_the_password_of_a_database_that_is_away(
-    tmp_path: Path, log: io.StringIO
-) -> None:
+async def test_no_route_tells_the_password_of_a_database_that_is_away(tmp_path: Path) -> None:
+    log = io.StringIO()
+    configure_logging(level="debug", stream=log, as_json=False)  # as on a terminal
     quoted = "storePw4Gt%3A%40%2F%25marker-8"
     url = f"postgresql://sidecar:{quoted}@127.0.0.1:1/sidecar"
     async with open_marked(tmp_path, store_url=url) as marked:
@@ -270,36 +305,64 @@ def leaves(group: click.Group, *names: str) -> Iterator[tuple[tuple[str, ...], c
             yield (*names, name), command
 
 
+@pytest.mark.parametrize("condition", ["fine", "fails", "errors", "drops"])
 async def test_no_command_prints_a_secret_whatever_litmus_answers(
-    tmp_path: Path, log: io.StringIO, capfd: pytest.CaptureFixture[str]
+    tmp_path: Path, log: io.StringIO, capfd: pytest.CaptureFixture[str], condition: str
 ) -> None:
     async with open_marked(tmp_path) as marked:
         codes = defaultdict(set)
         printed: list[tuple[str, str]] = []
-        for condition in ("fine", "fails", "errors", "drops"):
-            marked.misbehave(condition)
-            for words, command in leaves(commands):
-                flags = [["--json"], ["--offline"]] if condition == "fine" else []
-                known = {name for parameter in command.params for name in parameter.opts}
-                for more in [[], *(flag for flag in flags if flag[0] in known)]:
-                    line = [*words, *arguments(command, marked.config), *more]
-                    code = await asyncio.to_thread(main, line, {})
-                    out, err = capfd.readouterr()
-                    codes[words].add(code)
-                    if words == ("tokens", "create") and code == 0:
-                        value = json.loads(out)["token"] if more else out.strip()
-                        assert value in [row.token for row in marked.simulator.world.api_tokens]
-                        out = out.replace(value, "")
-                    printed.append((f"{' '.join([*words, *more])} while Litmus is {condition}", out + err))
+        marked.misbehave(condition)
+        for words, command in leaves(commands):
+            flags = [["--json"], ["--offline"]] if condition == "fine" else []
+            known = {name for parameter in command.params for name in parameter.opts}
+            for more in [[], *(flag for flag in flags if flag[0] in known)]:
+                line = [*words, *arguments(command, marked.config), *more]
+                code = await asyncio.to_thread(main, line, {})
+                out, err = capfd.readouterr()
+                codes[words].add(code)
+                if words == ("tokens", "create") and code == 0:
+                    value = json.loads(out)["token"] if more else out.strip()
+                    assert value in [row.token for row in marked.simulator.world.api_tokens]
+                    out = out.replace(value, "")
+                printed.append((f"{' '.join([*words, *more])} while Litmus is {condition}", out + err))
         marked.learn()
         for place, text in printed:
             marked.leaks.refuse(place, text)
         marked.leaks.refuse("the log", log.getvalue())
-        assert {words for words, seen in codes.items() if 0 in seen} >= {
-            ("tokens", "list"),
-            ("tokens", "create"),
-            ("display-token",),
-        }
+        if condition == "fine":
+            assert {words for words, seen in codes.items() if 0 in seen} >= {
+                ("tokens", "list"),
+                ("tokens", "create"),
+                ("display-token",),
+            }
+
+
+async def test_the_process_writes_no_secret_with_all_that_it_can_log(tmp_path: Path) -> None:
+    written = tmp_path / "written.log"
+    asked = ("/api/v1/entities", "/api/v1/instances/managed/tokens", "/metrics", "/litmus")
+    async with open_marked(tmp_path) as marked, aiohttp.ClientSession() as session:
+        line = ("-m", "sidecar", "serve", "--config", str(marked.config), "--log-level", "debug")
+        with written.open("wb") as file:
+            process = await asyncio.create_subprocess_exec(sys.executable, *line, stdout=file, stderr=file)
+        try:
+            await eventually(lambda: ADDRESS.search(written.read_text()) is not None)
+            address = ADDRESS.search(written.read_text())
+            assert address is not None
+            for condition in ("fine", "errors", "drops"):
+                marked.misbehave(condition)
+                for path in asked:
+                    for headers in CALLERS.values():
+                        async with session.get(f"{address[1]}{path}", headers=headers) as response:
+                            await response.read()
+        finally:
+            process.send_signal(signal.SIGTERM)
+            code = await process.wait()
+        assert code == 0
+        text = written.read_text()
+        assert '"level": "debug"' in text
+        marked.learn()
+        marked.leaks.refuse("what the process wrote", text)
 
 
 Breaking = Callable[[dict[str, Any]], object]

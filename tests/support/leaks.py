@@ -30,8 +30,8 @@ def forms(secret: str) -> Iterator[str]:
     for shift in range(3):
         for encode in (base64.b64encode, base64.urlsafe_b64encode):
             whole.add(encode(b" " * shift + raw).decode().rstrip("=")[2 * shift : -2])
-    yield from whole
-    yield from (form[:START_LENGTH] for form in whole)
+    # Where the whole shows, its beginning does.
+    yield from {form[:START_LENGTH] for form in whole}
     if secret.count(".") == _JWT_PARTS - 1:
         yield from (part for part in secret.split(".") if part)
 
