@@ -41,8 +41,8 @@ async def test_the_runs_are_those_of_the_overview(client: Client, window: str) -
     expected = "; ".join(f"{look.label}: {runs[outcome]}" for outcome, look in LOOKS.items() if runs[outcome])
     desc = desc_of(await picture(client, f"runs.svg?window={window}&tz=Europe/Berlin"))
     number = served["totalRuns"]
-    said = f"{number} run{'' if number == 1 else 's'}. {expected}." if number else "No runs known in the window."
-    assert desc.startswith(said)
+    counted = f"{number} run{'' if number == 1 else 's'}. {expected}."
+    assert desc.startswith(counted if number else "No runs known in the window.")
 
 
 @pytest.mark.parametrize("window", ["24h", "7d", "30d", "90d", "12mo"])
