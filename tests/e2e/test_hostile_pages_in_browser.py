@@ -4,6 +4,7 @@ import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote, urlsplit
@@ -281,6 +282,7 @@ async def test_a_litmus_that_died_leaves_its_last_data_and_their_age(
 ) -> None:
     opened = open_stage(tmp_path, program("chromium", "chromium"), sync=QUICK_SYNC)
     async with opened as stage, harmless(stage, phone=True) as watched:
+        await eventually(partial(has_read_every_run, stage))
         await stage.litmus.stop()
         await told(stage, PAGES["crowd"])
         await watched.page.goto(PAGES["crowd"])
@@ -291,6 +293,11 @@ async def test_a_litmus_that_died_leaves_its_last_data_and_their_age(
             await assert_unharmed(watched, name)
             assert (name, await watched.too_wide()) == (name, 0)
             await watched.picture(f"died-{name}-phone")
+
+
+async def has_read_every_run(stage: Stage) -> bool:
+    """Tell whether the history of every project was read whole."""
+    return (await (await stage.service.get("/api/v1/portfolio")).json())["historyComplete"] is True
 
 
 async def told(stage: Stage, path: str) -> None:
