@@ -93,7 +93,8 @@ class _Builder:
         for index in range(runs):
             age_days = days * (runs - index - self.random.uniform(0.3, 0.7)) / runs
             started = now_ms - int(age_days * _DAY_MS)
-            ended = started + self.random.randint(90_000, 600_000)
+            # A frequent experiment's last run has only just finished.
+            ended = min(started + self.random.randint(90_000, 600_000), now_ms)
             chance = min(0.99, health + drift * (index / runs - 0.5))
             phase = ends_with if ends_with is not None and index == runs - 1 else self._phase(chance)
             self._past_run(experiment, phase, started, ended)

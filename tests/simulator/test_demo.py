@@ -30,6 +30,12 @@ def test_there_are_months_of_history(worlds: DemoWorlds) -> None:
     assert span_ms > 150 * 86_400_000
 
 
+def test_no_run_was_created_or_changed_in_the_future(worlds: DemoWorlds) -> None:
+    for world in (worlds.default.world, worlds.staging.world):
+        now_ms = world.now_ms
+        assert [run for run in world.runs if max(run.created_at_ms, run.updated_at_ms) > now_ms] == []
+
+
 def test_every_phase_is_in_view(worlds: DemoWorlds) -> None:
     phases = {run.phase for run in worlds.default.world.runs}
     assert phases >= {
