@@ -6,7 +6,7 @@ history read in steps: thousands of runs must not hold the event loop.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Final
 
@@ -22,6 +22,9 @@ CACHE_BYTES: Final = 256 * 1024 * 1024
 BYTES_PER_RUN: Final = 32
 """Rough memory of a run in a digest; ``benchmarks/insight.py`` measures it."""
 BYTES_PER_EXPERIMENT: Final = 1_024
+LATEST_KEPT: Final = 50
+"""Newest runs that a digest keeps whole, for the lists of overviews."""
+BYTES_PER_WHOLE_RUN: Final = 512
 RUNS_AT_ONCE: Final = 500
 """Rows read in one go: about 5 ms of the event loop."""
 
@@ -35,6 +38,8 @@ class Digest(msgspec.Struct, frozen=True, kw_only=True):
     state: HistoryState
     totals: Mapping[str, Mapping[Outcome, int]]
     """Runs that ever finished, by experiment and outcome; see :meth:`ports.History.totals`."""
+    latest: Sequence[Run] = ()
+    """The newest :data:`LATEST_KEPT` runs, newest first."""
 
 
 class Digests:
@@ -70,6 +75,23 @@ class Digests:
                 raise
             return kept
 
+    async def latest(
+        self, project: ProjectRef, digest: Digest, *, experiment_ids: Collection[str] | None, at_most: int
+    ) -> Sequence[Run]:
+        """Return the newest runs of these experiments, newest first; ``None`` for all experiments.
+
+        The store is asked only where the digest does not reach far enough; while
+        it is away, the runs that the digest has are all that is returned.
+        """
+        found = [
+            run for run in digest.latest if experiment_ids is None or run.experiment_id in experiment_ids
+        ]
+        if len(found) < at_most and len(digest.latest) == LATEST_KEPT:
+            query = RunQuery(limit=at_most, experiment_ids=experiment_ids)
+            with suppress(StoreError):
+                return await self._history.runs(project, query)
+        return found[:at_most]
+
     async def keep_warm(self, projects: Callable[[], Iterable[ProjectRef]]) -> None:
         """Make digests before anybody asks, one at a time, until cancelled.
 
@@ -96,6 +118,7 @@ class Digests:
             runs=await asyncio.to_thread(project_runs, runs, experiments),
             state=state,
             totals=await self._history.totals(project),
+            latest=tuple(runs[:LATEST_KEPT]),
         )
         if _size(digest) <= self._kept.maxsize:
             self._kept[project] = digest
@@ -104,4 +127,8 @@ class Digests:
 
 def _size(digest: Digest) -> int:
     runs = digest.runs
-    return BYTES_PER_RUN * len(runs.created_at_ms) + BYTES_PER_EXPERIMENT * (1 + len(runs.experiments))
+    return (
+        BYTES_PER_RUN * len(runs.created_at_ms)
+        + BYTES_PER_WHOLE_RUN * len(digest.latest)
+        + BYTES_PER_EXPERIMENT * (1 + len(runs.experiments))
+    )

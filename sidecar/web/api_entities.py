@@ -12,7 +12,6 @@ from sidecar.insight.running import running_runs
 from sidecar.insight.schedules import next_schedule_change
 from sidecar.insight.windows import Window
 from sidecar.model import Content, Entity, Section
-from sidecar.ports import RunQuery
 from sidecar.services import Services
 from sidecar.snapshots import as_of
 from sidecar.web.answers import Answer, respond
@@ -74,14 +73,12 @@ async def content(request: web.Request) -> web.Response:
 
 
 async def read_overview(services: Services, reading: EntityReading, window: Window) -> OverviewShape:
-    """Return the overview of an entity, for every answer that shows it.
-
-    Raises:
-        StoreError: If the history cannot be read.
-    """
-    latest = await services.history.runs(
+    """Return the overview of an entity, for every answer that shows it."""
+    latest = await services.digests.latest(
         reading.entity.project,
-        RunQuery(limit=LATEST_RUNS, experiment_ids=covered_experiments(reading)),
+        reading.digest,
+        experiment_ids=covered_experiments(reading),
+        at_most=LATEST_RUNS,
     )
     return overview_shape(
         entity=reading.entity,

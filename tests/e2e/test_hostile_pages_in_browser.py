@@ -81,7 +81,7 @@ async def open_stage(
             await litmus.stop()
         async with open_service(config, wait_seconds=0.1) as service, open_browser(executable) as browser:
             if alive:
-                await service.ready()
+                await service.attempted()
             yield Stage(litmus, service, browser)
 
 

@@ -88,7 +88,7 @@ async def sweep(
     """Ask everything under each condition, crash, and return what was told."""
     crashing = [web.get("/api/v1/crash", crash)]
     async with open_service(config, wait_seconds=0.5, extra_routes=crashing) as service:
-        await service.ready()
+        await service.attempted()
         swept = Sweep(service, marked)
         if signed_in:
             await swept.sign_in()

@@ -6,7 +6,7 @@ from typing import Final
 from sidecar.demo import demo_config
 from sidecar.simulator import demo_catalog, open_demo
 from sidecar.web.assets import asset_url
-from tests.support.service import eventually, open_service
+from tests.support.service import open_service
 
 MOST_BYTES: Final = 200_000
 """Of a page with its style sheet, script and icon, uncompressed."""
@@ -24,10 +24,6 @@ async def test_every_page_with_all_it_needs_stays_below_200_kilobytes(tmp_path: 
             assert response.status == 200
             return len((await response.text()).encode())
 
-        async def is_whole() -> bool:
-            return (await (await service.get("/api/v1/portfolio")).json())["historyComplete"] is True
-
-        await eventually(is_whole)
         beside = sum([await size(asset_url(name)) for name in ("style.css", "page.js", "icon.svg")])
         sizes = {
             path: beside + await size(path)

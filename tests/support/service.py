@@ -15,6 +15,7 @@ from aiohttp.test_utils import TestServer
 from sidecar.app import create_app
 from sidecar.assembly import open_services, utc_now
 from sidecar.config import Config, parse_config
+from sidecar.model import Section, Snapshot
 from sidecar.ports import Clock
 from sidecar.services import Services
 from sidecar.simulator import Simulator
@@ -79,11 +80,36 @@ class Service:
         return answer
 
     async def ready(self) -> None:
-        """Wait until every project was attempted."""
-        await eventually(lambda: self._is("ok", "degraded"))
+        """Wait until every project was attempted, and the history of each that answers was read whole.
 
-    async def _is(self, *statuses: str) -> bool:
-        return (await (await self.get("/readyz")).json())["status"] in statuses
+        From then on an answer changes with Litmus, the clock and the interval only.
+        """
+        await self.attempted()
+        await eventually(self._knows_history)
+
+    async def attempted(self) -> None:
+        """Wait until every project was attempted, whatever came of it."""
+        await eventually(self._is_ready)
+
+    async def _is_ready(self) -> bool:
+        return (await (await self.get("/readyz")).json())["status"] in {"ok", "degraded"}
+
+    async def _knows_history(self) -> bool:
+        snapshots = {
+            entity.project: self.services.snapshots.get(entity.project)
+            for entity in self.services.catalogue.current.entities
+        }
+        states = await self.services.history.states()
+        return all(
+            project in states and states[project].is_complete
+            for project, snapshot in snapshots.items()
+            if snapshot is not None and _was_read(snapshot, Section.EXPERIMENTS)
+        )
+
+
+def _was_read(snapshot: Snapshot, section: Section) -> bool:
+    freshness = snapshot.freshness.get(section)
+    return freshness is not None and freshness.error is None
 
 
 def config_for(simulators: Mapping[str, tuple[Simulator, str]], catalog: Path, **sections: Any) -> Config:

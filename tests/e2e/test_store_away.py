@@ -1,0 +1,67 @@
+"""What is served while the database is away: all that needs no run of it, also what nobody asked for before."""
+
+import asyncio
+import json
+
+import pytest
+
+from tests.e2e.conftest import Small
+from tests.store.postgres import running_server
+from tests.support.service import Service, config_for, eventually, open_service
+
+ENTITY = "/api/v1/entities/component/default/cart"
+PAGE = "/litmus/entities/component/default/cart"
+NEVER_ASKED = (
+    f"{ENTITY}/overview?window=7d",
+    f"{ENTITY}/overview?window=30d&tz=Asia%2FKathmandu",
+    f"{ENTITY}/content",
+    "/api/v1/portfolio?window=30d",
+    "/litmus",
+    f"{PAGE}?window=7d",
+    f"{PAGE}/report?window=7d",
+    f"{PAGE}/score.svg",
+    f"{PAGE}/trend.svg?window=7d",
+    f"{PAGE}/runs.svg?window=7d",
+    f"{PAGE}/badge.svg?label=chaos",
+)
+
+
+async def status_of(service: Service, path: str) -> tuple[str, int]:
+    return path, (await service.get(path)).status
+
+
+async def is_degraded(service: Service) -> bool:
+    await service.get(f"{ENTITY}/runs")
+    return service.services.store_health.state == "degraded"
+
+
+@pytest.mark.parametrize("is_narrowed", [False, True])
+async def test_views_that_nobody_opened_before_are_made_without_the_database(
+    small: Small, is_narrowed: bool
+) -> None:
+    if is_narrowed:
+        (document,) = [json.loads(small.catalog.read_text())]
+        (infra_id,) = small.world.infras
+        document["metadata"]["annotations"]["litmuschaos.io/infra-ids"] = infra_id
+        small.catalog.write_text(json.dumps(document))
+    with running_server() as postgres:
+        config = config_for(
+            {"default": (small.simulator, small.token)},
+            small.catalog,
+            store={"url": postgres.new_database()},
+        )
+        async with open_service(config) as service:
+            await service.ready()
+            shown = (await (await service.get(f"{ENTITY}/overview?window=24h")).json())["latestRuns"]
+            assert len(shown) == 3
+            await asyncio.to_thread(postgres.stop)
+            try:
+                await eventually(lambda: is_degraded(service))
+                assert [await status_of(service, path) for path in NEVER_ASKED] == [
+                    (path, 200) for path in NEVER_ASKED
+                ]
+                assert (await (await service.get(NEVER_ASKED[0])).json())["latestRuns"] == shown
+                refused = await service.get(f"{ENTITY}/runs")
+                assert (refused.status, (await refused.json())["code"]) == (503, "store_unavailable")
+            finally:
+                await asyncio.to_thread(postgres.start)
