@@ -43,8 +43,9 @@ def demo_config(demo: Demo, catalog: Path, port: int) -> Config:
             {"name": "staging", "baseUrl": demo.staging.url, "token": demo.staging_token},
         ],
         "catalog": {"files": [str(catalog)]},
-        # The demonstration's runs last a minute; its readers should see them move.
+        # The demonstration's runs last a minute; its readers should see them move, and the past at once.
         "sync": {
+            "maxRequestsPerSecond": 100,
             "interval": {"seconds": 10},
             "slowInterval": {"seconds": 60},
             "activeInterval": {"seconds": 3},

@@ -22,7 +22,7 @@ from sidecar.simulator import Simulator
 from sidecar.stewardship import DEFAULT_PACE, TokenPace
 from sidecar.web.keys import SERVICES
 
-CEILING_SECONDS: Final = 20.0
+CEILING_SECONDS: Final = 60.0
 """How long a condition may take to come true; only a failing test ever waits so long."""
 
 QUIET_SYNC: Final = {"interval": {"hours": 1}, "slowInterval": {"hours": 2}, "activeInterval": {"hours": 1}}
