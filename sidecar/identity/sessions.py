@@ -13,6 +13,7 @@ import secrets
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
+from enum import Enum
 from typing import Final
 
 import msgspec
@@ -35,6 +36,7 @@ LOG_OUT_SECONDS: Final = 5.0
 """Longest that somebody who signs out waits for Litmus; the sweep goes on with it."""
 SWEEP_SECONDS: Final = 60.0
 SWEPT_AT_ONCE: Final = 500
+"""Tokens that one sweep revokes at an instance."""
 REMEMBERED: Final = 10_000
 
 _PURPOSE: Final = "session"
@@ -68,6 +70,16 @@ class _Told(msgspec.Struct, frozen=True, kw_only=True):
     """``None``: it could not be asked yet."""
     told_at: datetime
     ask_at: datetime
+
+
+class _Revoking(Enum):
+    """What came of revoking a session's token."""
+
+    DONE = "done"
+    FAILED = "failed"
+    """To be tried again."""
+    NOT_OURS = "not ours"
+    """Its instance or its key is not configured here; the token ends by itself."""
 
 
 class LitmusSessions:
@@ -211,14 +223,10 @@ class LitmusSessions:
                 await self._finish(ended)
         if not await self._locks.take(_SWEEP, self._holder, timedelta(seconds=2 * SWEEP_SECONDS)):
             return
-        now = self._clock()
-        over = await self._sessions.expired(seen_before=now - self._idle, now=now, at_most=SWEPT_AT_ONCE)
-        silent: set[str] = set()
-        for session in over:
-            if session.instance in silent:
-                continue
-            if not await self._finish(session) and session.instance in self._accounts:
-                silent.add(session.instance)
+        # Also those that nobody here could revoke: of an instance or sealed with a key that is gone.
+        await self._sessions.prune(self._clock() - _TOKEN_LIFE)
+        for instance in self._accounts:
+            await self._sweep_of(instance)
 
     async def follow(self) -> None:
         """Sweep now and then until cancelled."""
@@ -227,26 +235,41 @@ class LitmusSessions:
                 await self.sweep()
             await asyncio.sleep(SWEEP_SECONDS)
 
+    async def _sweep_of(self, instance: str) -> None:
+        """Revoke what is over at one instance, until it is silent or has been asked often enough."""
+        now, asked, after = self._clock(), 0, None
+        while asked < SWEPT_AT_ONCE:
+            page = await self._sessions.expired(
+                instance=instance,
+                seen_before=now - self._idle,
+                now=now,
+                after=after,
+                at_most=SWEPT_AT_ONCE,
+            )
+            for session in page:
+                outcome = await self._finish(session)
+                if outcome is _Revoking.FAILED:
+                    return
+                asked += outcome is _Revoking.DONE
+            if len(page) < SWEPT_AT_ONCE:
+                return
+            after = page[-1]
+
     async def _end_in_store(self, session: Session) -> Session | None:
-        """Delete a session; what is returned stands in its place until its token is revoked.
+        """Take a session from its cookie; what is returned stands in its place until its token is revoked.
 
         ``None``: somebody ended it before.
         """
-        ended = await self._sessions.end(session.id)
-        if ended is None:
-            return None
-        over = msgspec.structs.replace(ended, id=f"{ended.id}{_OVER}", expires_at=self._clock())
-        # Should this replica end here and now, another one finds it and revokes the token.
-        await self._sessions.add(over)
-        return over
+        # In one step: should this replica end here and now, another one finds it and revokes the token.
+        return await self._sessions.retire(session.id, f"{session.id}{_OVER}", self._clock())
 
-    async def _finish(self, over: Session) -> bool:
-        """Revoke the token of a session that is over and forget it; ``False``: to be tried again."""
-        done = await self._revoke(over)
-        if done:
+    async def _finish(self, over: Session) -> _Revoking:
+        """Revoke the token of a session that is over, and forget it if that is done."""
+        outcome = await self._revoke(over)
+        if outcome is _Revoking.DONE:
             with suppress(StoreError):  # Then the sweep finds it once more, and nothing is left to do.
                 await self._sessions.end(over.id)
-        return done
+        return outcome
 
     def _is_over(self, session: Session, now: datetime) -> bool:
         return now >= session.expires_at or now - session.seen_at >= self._idle
@@ -283,21 +306,21 @@ class LitmusSessions:
         session_id, _, token = unsealed.decode().partition(" ")
         return token if session_id == session.id.removesuffix(_OVER) else None
 
-    async def _revoke(self, session: Session) -> bool:
-        """Revoke a session's token at Litmus; tell whether nothing is left to be done."""
+    async def _revoke(self, session: Session) -> _Revoking:
+        """Revoke a session's token at Litmus."""
         accounts = self._accounts.get(session.instance)
         try:
             token = await self._token(session)
             if accounts is None or token is None:
-                # Another replica may still know the key or the instance, until the token ends by itself.
-                return self._clock() - session.expires_at >= _TOKEN_LIFE
+                # Another replica may still know the key or the instance.
+                return _Revoking.NOT_OURS
             async with asyncio.timeout(LOG_OUT_SECONDS):
                 await accounts.sign_out(token)
         except (UpstreamError, StoreError, TimeoutError) as exc:
             reason = getattr(exc, "code", "timeout")
             _log.warning("session token not revoked yet", instance=session.instance, reason=reason)
-            return False
-        return True
+            return _Revoking.FAILED
+        return _Revoking.DONE
 
 
 def _unconfirmed(told: _Told | None, now: datetime) -> _Told:

@@ -120,12 +120,26 @@ class Sessions(Protocol):
     async def end(self, session_id: str) -> Session | None:
         """Delete a session and return it, to one caller alone; ``None``: somebody ended it before."""
 
-    async def expired(self, *, seen_before: datetime, now: datetime, at_most: int) -> Sequence[Session]:
-        """Return sessions last seen before then, or expired by now; the longest unseen first."""
+    async def expired(
+        self, *, instance: str, seen_before: datetime, now: datetime, after: Session | None, at_most: int
+    ) -> Sequence[Session]:
+        """Return an instance's sessions last seen before then, or expired by now; the longest unseen first.
+
+        ``after`` is the last one of the page before; ``None``: from the first.
+        """
+
+    async def prune(self, before: datetime) -> int:
+        """Forget those that expired by then, of whatever instance; count them."""
 
 
 class OpenedAccount(msgspec.Struct, frozen=True, kw_only=True):
     """A session that Litmus opened for a user name and a password; does not print its token."""
+    async def retire(self, session_id: str, retired_id: str, now: datetime) -> Session | None:
+        """Let a session expire now and go by another id, all in one; return what it is then.
+
+        To one caller alone; ``None``: somebody ended it before.
+        """
+
 
     token: str
     user_id: str

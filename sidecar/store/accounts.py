@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 import msgspec
-from sqlalchemy import RowMapping, delete, or_, select, update
+from sqlalchemy import RowMapping, delete, or_, select, tuple_, update
 
 from sidecar.ports import Session, SharedPicture
 from sidecar.store.database import Database, to_ms
@@ -92,6 +92,18 @@ class SqlSessions:
         async with self._health.watching(), self._database.writing() as connection:
             await connection.execute(statement)
 
+    async def retire(self, session_id: str, retired_id: str, now: datetime) -> Session | None:
+        """See :meth:`ports.Sessions.retire`."""
+        statement = (
+            update(sessions)
+            .where(sessions.c.id == safe_text(session_id))
+            .values(id=safe_text(retired_id), expires_at_ms=to_ms(now))
+            .returning(sessions)
+        )
+        async with self._health.watching(), self._database.writing() as connection:
+            row = (await connection.execute(statement)).mappings().one_or_none()
+        return None if row is None else _struct(row, Session)
+
     async def end(self, session_id: str) -> Session | None:
         """See :meth:`ports.Sessions.end`."""
         statement = delete(sessions).where(sessions.c.id == safe_text(session_id)).returning(sessions)
@@ -99,16 +111,30 @@ class SqlSessions:
             row = (await connection.execute(statement)).mappings().one_or_none()
         return None if row is None else _struct(row, Session)
 
-    async def expired(self, *, seen_before: datetime, now: datetime, at_most: int) -> Sequence[Session]:
+    async def expired(
+        self, *, instance: str, seen_before: datetime, now: datetime, after: Session | None, at_most: int
+    ) -> Sequence[Session]:
         """See :meth:`ports.Sessions.expired`."""
+        place = tuple_(sessions.c.seen_at_ms, sessions.c.id)
         statement = (
             select(sessions)
-            .where(or_(sessions.c.seen_at_ms < to_ms(seen_before), sessions.c.expires_at_ms <= to_ms(now)))
+            .where(
+                sessions.c.instance == safe_text(instance),
+                or_(sessions.c.seen_at_ms < to_ms(seen_before), sessions.c.expires_at_ms <= to_ms(now)),
+            )
             .order_by(sessions.c.seen_at_ms, sessions.c.id)
             .limit(at_most)
         )
+        if after is not None:
+            statement = statement.where(place > (to_ms(after.seen_at), safe_text(after.id)))
         async with self._health.watching(), self._database.reading() as connection:
             return [_struct(row, Session) for row in (await connection.execute(statement)).mappings()]
+
+    async def prune(self, before: datetime) -> int:
+        """See :meth:`ports.Sessions.prune`."""
+        statement = delete(sessions).where(sessions.c.expires_at_ms <= to_ms(before)).returning(sessions.c.id)
+        async with self._health.watching(), self._database.writing() as connection:
+            return len((await connection.scalars(statement)).all())
 
 
 class SqlSecrets:

@@ -124,18 +124,41 @@ class MemorySessions:
         if known is not None and known.seen_at < seen_at:
             self._sessions[session_id] = msgspec.structs.replace(known, seen_at=seen_at)
 
+    async def retire(self, session_id: str, retired_id: str, now: datetime) -> Session | None:
+        """See :meth:`ports.Sessions.retire`."""
+        known = self._sessions.pop(session_id, None)
+        if known is None:
+            return None
+        retired = msgspec.structs.replace(known, id=retired_id, expires_at=now)
+        self._sessions[retired_id] = retired
+        return retired
+
     async def end(self, session_id: str) -> Session | None:
         """See :meth:`ports.Sessions.end`."""
         return self._sessions.pop(session_id, None)
 
-    async def expired(self, *, seen_before: datetime, now: datetime, at_most: int) -> Sequence[Session]:
+    async def expired(
+        self, *, instance: str, seen_before: datetime, now: datetime, after: Session | None, at_most: int
+    ) -> Sequence[Session]:
         """See :meth:`ports.Sessions.expired`."""
         over = [
             session
             for session in self._sessions.values()
-            if session.seen_at < seen_before or session.expires_at <= now
+            if session.instance == instance
+            and (session.seen_at < seen_before or session.expires_at <= now)
+            and (after is None or _place(session) > _place(after))
         ]
-        return sorted(over, key=lambda session: session.seen_at)[:at_most]
+        return sorted(over, key=_place)[:at_most]
+
+    async def prune(self, before: datetime) -> int:
+        """See :meth:`ports.Sessions.prune`."""
+        known = len(self._sessions)
+        self._sessions = {key: one for key, one in self._sessions.items() if one.expires_at > before}
+        return known - len(self._sessions)
+
+
+def _place(session: Session) -> tuple[datetime, str]:
+    return session.seen_at, session.id
 
 
 class MemorySecrets:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,7 +15,7 @@ from sidecar.errors import (
     TokenRejectedError,
     UpstreamUnavailableError,
 )
-from sidecar.identity.sessions import LitmusSessions
+from sidecar.identity.sessions import SWEPT_AT_ONCE, LitmusSessions
 from sidecar.identity.signing import SigningKeys
 from sidecar.model import ProjectRef
 from sidecar.ports import Accounts, OpenedAccount, Session, Standing
@@ -95,14 +96,35 @@ class FragileSessions(MemorySessions):
         self._answer()
         return await super().expired(**bounds)
 
+    async def retire(self, session_id: str, retired_id: str, now: datetime) -> Session | None:
+        self._answer()
+        return await super().retire(session_id, retired_id, now)
+
+    async def prune(self, before: datetime) -> int:
+        self._answer()
+        return await super().prune(before)
+
     async def all(self) -> Collection[Session]:
         """Return everything that is kept, of whatever time."""
-        end = datetime.max.replace(tzinfo=UTC)
-        return await super().expired(seen_before=end, now=end, at_most=1_000)
+        return [*self._sessions.values()]
 
     def _answer(self) -> None:
         if self.is_away:
             raise StoreError("away")
+
+
+class HalfSessions(FragileSessions):
+    """Sessions of a store that goes away after it was written to once."""
+
+    async def retire(self, session_id: str, retired_id: str, now: datetime) -> Session | None:
+        retired = await super().retire(session_id, retired_id, now)
+        self.is_away = True
+        return retired
+
+    async def end(self, session_id: str) -> Session | None:
+        ended = await super().end(session_id)
+        self.is_away = True
+        return ended
 
 
 class World:
@@ -265,6 +287,20 @@ async def test_what_litmus_did_not_hear_of_is_told_again_by_any_replica(world: W
     assert not await world.kept.all()
 
 
+async def test_a_store_that_goes_away_while_a_session_ends_loses_no_token(world: World) -> None:
+    world.kept = HalfSessions()
+    sessions = world.replica()
+    session = await sessions.find(await begun(sessions))
+    assert session is not None
+    world.people.is_away = True
+    with suppress(StoreError):
+        await sessions.end(session)
+    world.people.is_away = world.kept.is_away = False
+    # This replica may have ended with all that it remembered.
+    await world.replica().sweep()
+    assert world.people.revoked == ["litmus-token-1"]
+
+
 async def test_only_one_of_two_that_end_a_session_revokes_its_token(world: World) -> None:
     one, two = world.replica(), world.replica()
     session = await one.find(await begun(one))
@@ -296,6 +332,51 @@ async def test_a_litmus_that_is_away_does_not_keep_the_tokens_of_others(world: W
     await sessions.sweep()
     assert world.people.revoked == ["litmus-token-1"]
     assert len(await world.kept.all()) == 3
+
+
+@pytest.mark.parametrize("instance", ["away", "gone"])
+async def test_however_many_sessions_of_another_litmus_are_over_the_rest_is_revoked(
+    world: World, instance: str
+) -> None:
+    other = People()
+    began = world.replica(accounts={instance: other, "default": world.people})
+    for _ in range(SWEPT_AT_ONCE):
+        await begun(began, instance)
+    world.clock.now += timedelta(minutes=1)
+    await begun(began)
+    other.is_away = True
+    world.clock.now += timedelta(hours=2)
+    # Both are asked, or the other is no longer configured.
+    accounts: dict[str, Accounts] = {"default": world.people}
+    if instance == "away":
+        accounts = {"away": other, **accounts}
+    await world.replica(accounts=accounts).sweep()
+    assert world.people.revoked == ["litmus-token-1"]
+
+
+async def test_however_many_sessions_of_a_lost_key_are_over_the_rest_is_revoked(world: World) -> None:
+    before = world.replica("o" * 32)
+    for _ in range(SWEPT_AT_ONCE):
+        await begun(before)
+    world.clock.now += timedelta(minutes=1)
+    sessions = world.replica("n" * 32)
+    await begun(sessions)
+    world.clock.now += timedelta(hours=2)
+    await sessions.sweep()
+    assert world.people.revoked == [f"litmus-token-{SWEPT_AT_ONCE + 1}"]
+
+
+async def test_sessions_of_a_litmus_that_is_gone_are_forgotten_when_their_tokens_have_ended(
+    world: World,
+) -> None:
+    await begun(world.replica(accounts={"gone": People()}), "gone")
+    sessions = world.replica()
+    world.clock.now += timedelta(hours=13)
+    await sessions.sweep()
+    assert await world.kept.all()
+    world.clock.now += timedelta(days=1)
+    await sessions.sweep()
+    assert not await world.kept.all()
 
 
 async def test_requests_of_one_page_ask_litmus_once(world: World) -> None:

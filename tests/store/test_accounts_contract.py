@@ -230,10 +230,55 @@ class TestSessions:
         unseen = session("unseen", seen_at=moment(3 * FAR))
         for one in (session(), expired, unseen):
             await store.sessions.add(one)
-        limits: dict[str, Any] = {"seen_before": clock() - 2 * FAR, "now": clock()}
+        limits: dict[str, Any] = {"instance": "default", "seen_before": clock() - 2 * FAR, "now": clock()}
 
-        assert list(await store.sessions.expired(**limits, at_most=9)) == [unseen, expired]
-        assert list(await store.sessions.expired(**limits, at_most=1)) == [unseen]
+        assert list(await store.sessions.expired(**limits, after=None, at_most=9)) == [unseen, expired]
+        assert list(await store.sessions.expired(**limits, after=None, at_most=1)) == [unseen]
+
+    async def test_pages_of_expired_sessions_hold_each_once_and_none_of_other_instances(
+        self, store: Store
+    ) -> None:
+        seen_at = moment()
+        for name in ("a", "b", "c"):
+            await store.sessions.add(session(name, seen_at=seen_at, expires_at=moment()))
+        await store.sessions.add(session("elsewhere", instance="other", expires_at=moment()))
+        limits: dict[str, Any] = {"instance": "default", "seen_before": moment(FAR), "now": clock()}
+
+        first = await store.sessions.expired(**limits, after=None, at_most=2)
+        await store.sessions.end(first[-1].id)
+        second = await store.sessions.expired(**limits, after=first[-1], at_most=2)
+
+        assert [one.id for one in (*first, *second)] == ["a", "b", "c"]
+
+    async def test_retired_session_expires_under_another_id(self, replicas: list[Store]) -> None:
+        await replicas[0].sessions.add(given := session())
+        await replicas[0].sessions.add(bystander := session("session-2"))
+        now = moment()
+
+        retired = await replicas[1].sessions.retire(given.id, "retired", now)
+
+        assert retired == msgspec.structs.replace(given, id="retired", expires_at=now)
+        assert await replicas[0].sessions.get(given.id) is None
+        assert await replicas[2].sessions.get("retired") == retired
+        assert await replicas[0].sessions.get(bystander.id) == bystander
+
+    async def test_session_is_handed_to_one_of_many_who_retire_it(self, replicas: list[Store]) -> None:
+        await replicas[0].sessions.add(session())
+
+        given = await asyncio.gather(
+            *(replicas[number % 3].sessions.retire("session-1", "retired", clock()) for number in range(12))
+        )
+
+        assert len([one for one in given if one is not None]) == 1
+
+    async def test_sessions_that_expired_by_then_are_forgotten_and_no_others(self, store: Store) -> None:
+        await store.sessions.add(session("over", instance="gone", expires_at=moment(FAR)))
+        await store.sessions.add(kept := session())
+
+        assert await store.sessions.prune(moment(FAR)) == 1
+
+        assert await store.sessions.get("over") is None
+        assert await store.sessions.get(kept.id) == kept
 
 
 class TestSecrets:
@@ -289,7 +334,11 @@ OPERATIONS: list[Callable[[Store], Awaitable[object]]] = [
     lambda store: store.sessions.get("session-1"),
     lambda store: store.sessions.touch("session-1", clock()),
     lambda store: store.sessions.end("session-1"),
-    lambda store: store.sessions.expired(seen_before=clock(), now=clock(), at_most=1),
+    lambda store: store.sessions.retire("session-1", "retired", clock()),
+    lambda store: store.sessions.expired(
+        instance="default", seen_before=clock(), now=clock(), after=None, at_most=1
+    ),
+    lambda store: store.sessions.prune(clock()),
     lambda store: store.secrets.keep("key", "made"),
     lambda store: prune_all(store, clock),
 ]
