@@ -117,6 +117,12 @@ class Sessions(Protocol):
     async def touch(self, session_id: str, seen_at: datetime) -> None:
         """Note that it was used, unless later use is noted; one that has ended stays ended."""
 
+    async def retire(self, session_id: str, retired_id: str, now: datetime) -> Session | None:
+        """Let a session expire now and go by another id, all in one; return what it is then.
+
+        To one caller alone; ``None``: somebody ended it before.
+        """
+
     async def end(self, session_id: str) -> Session | None:
         """Delete a session and return it, to one caller alone; ``None``: somebody ended it before."""
 
@@ -134,12 +140,6 @@ class Sessions(Protocol):
 
 class OpenedAccount(msgspec.Struct, frozen=True, kw_only=True):
     """A session that Litmus opened for a user name and a password; does not print its token."""
-    async def retire(self, session_id: str, retired_id: str, now: datetime) -> Session | None:
-        """Let a session expire now and go by another id, all in one; return what it is then.
-
-        To one caller alone; ``None``: somebody ended it before.
-        """
-
 
     token: str
     user_id: str
