@@ -25,7 +25,7 @@ settings.register_profile(
 settings.load_profile("soak" if os.environ.get("LITMUS_SIDECAR_SOAK") else "tests")
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def program() -> Callable[[str, str], str]:
     """Return the path of an external program, or skip naming the package; in CI a lack of it fails."""
 

@@ -1,13 +1,24 @@
-"""One small world and one sidecar on it, for tests that look at the whole service."""
+"""Worlds, sidecars on them and a browser, for tests that look at the whole service.
 
-from collections.abc import AsyncIterator
+What costs seconds to start (the demonstration, Chromium) is shared by the tests
+of a module; such tests run in the module's event loop and leave it as it was.
+"""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
+from playwright.async_api import Browser
 
+from sidecar.demo import demo_config
 from sidecar.simulator import Simulator, World, open_simulator
+from sidecar.simulator.demo import Demo, open_demo
+from sidecar.simulator.demo_catalog import demo_catalog
 from sidecar.simulator.documents import OWNER, Project
+from tests.support.browser import open_browser
 from tests.support.service import Service, catalog_text, config_for, open_service
 
 
@@ -25,18 +36,62 @@ class Small:
         return self.simulator.world
 
 
-@pytest.fixture
-async def small(tmp_path: Path) -> AsyncIterator[Small]:
+@dataclass
+class Shown:
+    """The demonstration's worlds, and the sidecar on them once everything was read."""
+
+    worlds: Demo
+    service: Service
+
+    @property
+    def base_url(self) -> str:
+        return self.service.url("").rstrip("/")
+
+
+@asynccontextmanager
+async def open_small(folder: Path) -> AsyncIterator[Small]:
+    """Start the small world; its catalog is written into the folder."""
     world = World(name="small")
     user = world.add_user("backstage")
     project = world.add_project("shop", owner=world.add_user("alice"), members={user.user_id: OWNER})
     infra = world.add_infra(project, world.add_environment(project, "prod"), "cluster")
     for name in ("cart-kill", "cart-cpu", "cart-net"):
         world.start_run(world.add_experiment(project, infra, name), username="alice")
-    catalog = tmp_path / "catalog-info.yaml"
+    catalog = folder / "catalog-info.yaml"
     catalog.write_text(catalog_text({"cart": project.project_id}))
     async with open_simulator(world) as simulator:
         yield Small(simulator, project, world.issue_token(user), catalog)
+
+
+@asynccontextmanager
+async def open_shown(folder: Path) -> AsyncIterator[Shown]:
+    """Start the demonstration; its catalog and database are written into the folder."""
+    catalog = folder / "catalog-info.yaml"
+    catalog.write_text(demo_catalog(), encoding="utf-8")
+    async with open_demo() as worlds, open_service(demo_config(worlds, catalog, 0)) as service:
+        await service.ready()
+        yield Shown(worlds, service)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def shown(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Shown]:
+    """The demonstration, shared by the tests of a module."""
+    async with open_shown(tmp_path_factory.mktemp("demo")) as opened:
+        yield opened
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def browser(program: Callable[[str, str], str]) -> AsyncIterator[Browser]:
+    """Chromium, shared by the tests of a module; each opens its own pages of a visitor of its own."""
+    async with open_browser(program("chromium", "chromium")) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def small(tmp_path: Path) -> AsyncIterator[Small]:
+    """The small world, a new one for each test."""
+    async with open_small(tmp_path) as opened:
+        yield opened
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """Pages and pictures of a Litmus that means harm, is huge, empty or dead, in a real Chromium."""
 
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -10,14 +10,17 @@ from typing import Any, Final
 from urllib.parse import quote, urlsplit
 
 import pytest
+import pytest_asyncio
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 from playwright.async_api import Browser, expect
 
 from sidecar.simulator import Simulator, open_simulator
 from tests.e2e.hostile import CROWD, HARMFUL, ODD, hostile_catalog, hostile_world
-from tests.support.browser import Watched, open_browser, open_page
+from tests.support.browser import Watched, open_page
 from tests.support.service import QUICK_SYNC, Service, config_for, eventually, open_service
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 ENTITIES: Final = "/litmus/entities/component/default"
 HOSTILE: Final = f"{ENTITIES}/hostile"
@@ -70,7 +73,7 @@ class Stage:
 
 @asynccontextmanager
 async def open_stage(
-    folder: Path, executable: str, *, alive: bool = True, **sections: Any
+    folder: Path, browser: Browser, *, alive: bool = True, **sections: Any
 ) -> AsyncIterator[Stage]:
     world, projects, token = hostile_world()
     catalog = folder / "catalog-info.yaml"
@@ -79,15 +82,16 @@ async def open_stage(
         config = config_for({"default": (litmus, token)}, catalog, **sections)
         if not alive:
             await litmus.stop()
-        async with open_service(config, wait_seconds=0.1) as service, open_browser(executable) as browser:
+        async with open_service(config, wait_seconds=0.1) as service:
             if alive:
                 await service.attempted()
             yield Stage(litmus, service, browser)
 
 
-@pytest.fixture
-async def stage(tmp_path: Path, program: Callable[[str, str], str]) -> AsyncIterator[Stage]:
-    async with open_stage(tmp_path, program("chromium", "chromium")) as opened:
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def stage(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage]:
+    async with open_stage(tmp_path_factory.mktemp("hostile"), browser) as opened:
+        await opened.service.ready()
         yield opened
 
 
@@ -263,9 +267,9 @@ async def test_an_empty_project_tells_the_next_step(stage: Stage) -> None:
 
 
 async def test_a_litmus_that_was_never_reached_is_told_in_place_of_figures(
-    tmp_path: Path, program: Callable[[str, str], str]
+    browser: Browser, tmp_path: Path
 ) -> None:
-    opened = open_stage(tmp_path, program("chromium", "chromium"), alive=False)
+    opened = open_stage(tmp_path, browser, alive=False)
     async with opened as stage, harmless(stage) as watched:
         await told(stage, HOSTILE)
         for name, path in FOUR.items():
@@ -278,9 +282,9 @@ async def test_a_litmus_that_was_never_reached_is_told_in_place_of_figures(
 
 
 async def test_a_litmus_that_died_leaves_its_last_data_and_their_age(
-    tmp_path: Path, program: Callable[[str, str], str]
+    browser: Browser, tmp_path: Path
 ) -> None:
-    opened = open_stage(tmp_path, program("chromium", "chromium"), sync=QUICK_SYNC)
+    opened = open_stage(tmp_path, browser, sync=QUICK_SYNC)
     async with opened as stage, harmless(stage, phone=True) as watched:
         await eventually(partial(has_read_runs, stage))
         await stage.litmus.stop()

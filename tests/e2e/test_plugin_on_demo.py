@@ -1,15 +1,12 @@
 """The unmodified plugin's requests, on the demonstration's worlds, over HTTP."""
 
 import json
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from sidecar.demo import demo_config
-from sidecar.simulator.demo import open_demo
-from sidecar.simulator.demo_catalog import demo_catalog
+from tests.e2e.conftest import Shown
 from tests.replica.documents import (
     BASIC_STATS,
     ENVIRONMENTS,
@@ -19,7 +16,9 @@ from tests.replica.documents import (
     RUN,
     RUN_STATS,
 )
-from tests.support.service import Service, open_service
+from tests.support.service import Service
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 EXAMPLES = Path(__file__).parents[2] / "../shared/litmus/examples"
 PLUGIN_PHASES = {
@@ -36,12 +35,9 @@ PLUGIN_PHASES = {
 
 
 @pytest.fixture
-async def demo(tmp_path: Path) -> AsyncIterator[Service]:
-    catalog = tmp_path / "catalog-info.yaml"
-    catalog.write_text(demo_catalog())
-    async with open_demo() as worlds, open_service(demo_config(worlds, catalog, 0)) as service:
-        await service.ready()
-        yield service
+def demo(shown: Shown) -> Service:
+    """The sidecar on the demonstration."""
+    return shown.service
 
 
 def projects(service: Service) -> set[str]:

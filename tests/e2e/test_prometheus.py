@@ -2,25 +2,25 @@
 
 import gzip
 import subprocess
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_asyncio
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
 from prometheus_client.parser import text_string_to_metric_families as classic
 
 from sidecar.config import Config
-from sidecar.demo import demo_config
-from sidecar.simulator import demo_catalog, open_demo
-from sidecar.simulator.demo import Demo
-from tests.e2e.conftest import Small
+from tests.e2e.conftest import Shown, Small
 from tests.replica.documents import RUN_STATS
 from tests.support.deployed import DEPLOY, RULES, filled, load, metrics_in, queries, recordings, rules
 from tests.support.prometheus import Prometheus, open_prometheus
 from tests.support.service import Service, config_for, eventually, open_service
 
+SHARED = pytest.mark.asyncio(loop_scope="module")
+"""Marks what runs on the demonstration that the module's tests share."""
 OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 CLASSIC = "text/plain; version=0.0.4; charset=utf-8"
 PROMETHEUS_ASKS = (
@@ -38,20 +38,11 @@ PATHS = (
 )
 
 
-def demo(worlds: Demo, directory: Path) -> Config:
-    """Return the demonstration's configuration."""
-    catalog = directory / "catalog-info.yaml"
-    catalog.write_text(demo_catalog())
-    return demo_config(worlds, catalog, 0)
-
-
-@pytest.fixture
-async def shown(tmp_path: Path) -> AsyncIterator[Service]:
-    """The demonstration, with every part of it used once."""
-    async with open_demo() as worlds, open_service(demo(worlds, tmp_path)) as service:
-        await service.ready()
-        await use(service)
-        yield service
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def used(shown: Shown) -> Service:
+    """The sidecar on the demonstration, with every part of it used once."""
+    await use(shown.service)
+    return shown.service
 
 
 async def use(service: Service) -> None:
@@ -73,13 +64,14 @@ async def metrics(service: Service, accept: str = "") -> str:
     return await response.text()
 
 
+@SHARED
 async def test_promtool_finds_nothing_to_say_about_the_metrics(
-    shown: Service, program: Callable[[str, str], str]
+    used: Service, program: Callable[[str, str], str]
 ) -> None:
-    await eventually(lambda: has_figures(shown))
+    await eventually(lambda: has_figures(used))
     done = subprocess.run(  # noqa: S603, ASYNC221 - a program of Debian; short, and nothing else runs
         [program("promtool", "prometheus"), "check", "metrics"],
-        input=await metrics(shown),
+        input=await metrics(used),
         capture_output=True,
         text=True,
         check=False,
@@ -92,10 +84,11 @@ async def has_figures(service: Service) -> bool:
     return "backstage_litmus_schedule_missed_runs{" in await metrics(service)
 
 
-async def test_both_forms_tell_the_same_names(shown: Service) -> None:
-    await eventually(lambda: has_figures(shown))
-    plain = {family.name for family in classic(await metrics(shown))}
-    text = await metrics(shown, PROMETHEUS_ASKS)
+@SHARED
+async def test_both_forms_tell_the_same_names(used: Service) -> None:
+    await eventually(lambda: has_figures(used))
+    plain = {family.name for family in classic(await metrics(used))}
+    text = await metrics(used, PROMETHEUS_ASKS)
     modern = {family.name for family in openmetrics(text)}  # type: ignore[no-untyped-call]  # half typed library
     assert text.endswith("# EOF\n")
     assert {name.removesuffix("_created") for name in plain} == modern
@@ -133,9 +126,10 @@ async def test_a_scrape_is_compressed_when_asked(service: Service) -> None:
         assert not (await plain.read()).startswith(gzip.compress(b"")[:2])
 
 
-async def test_what_the_service_tells_of_itself_moves(shown: Service) -> None:
+@SHARED
+async def test_what_the_service_tells_of_itself_moves(used: Service) -> None:
     found: dict[str, float] = {}
-    for family in classic(await metrics(shown)):
+    for family in classic(await metrics(used)):
         for sample in family.samples:
             found[sample.name] = max(sample.value, found.get(sample.name, 0.0))
     for name in (
@@ -146,7 +140,7 @@ async def test_what_the_service_tells_of_itself_moves(shown: Service) -> None:
         "litmus_sidecar_upstream_requests_total",
     ):
         assert found[name] > 0, name
-    await eventually(lambda: lag_is_measured(shown))
+    await eventually(lambda: lag_is_measured(used))
 
 
 async def lag_is_measured(service: Service) -> bool:
@@ -198,16 +192,17 @@ def scrape_config(service: Service, directory: Path) -> dict[str, Any]:
     return config
 
 
+@SHARED
 async def test_every_query_of_the_dashboard_and_every_rule_finds_data(
-    shown: Service, tmp_path: Path, program: Callable[[str, str], str]
+    used: Service, tmp_path: Path, program: Callable[[str, str], str]
 ) -> None:
-    await eventually(lambda: has_figures(shown))
-    config = scrape_config(shown, tmp_path)
+    await eventually(lambda: has_figures(used))
+    config = scrape_config(used, tmp_path)
     async with open_prometheus(program("prometheus", "prometheus"), config, tmp_path) as prometheus:
         asked = [filled(expr) for _, expr in queries()]
         wanted = [*asked, *(rule["record"] for rule in recordings())]
         for expr in wanted:
-            await eventually(partial(answers, shown, prometheus, expr))
+            await eventually(partial(answers, used, prometheus, expr))
         for rule in rules():
             await prometheus.query(rule["expr"])
         groups = (await prometheus.get("rules"))["groups"]
@@ -228,9 +223,10 @@ async def answers(service: Service, prometheus: Prometheus, expr: str) -> bool:
     return False
 
 
-async def test_rules_and_dashboard_use_only_metrics_that_there_are(shown: Service) -> None:
-    await eventually(lambda: has_figures(shown))
-    told = {sample.name for family in classic(await metrics(shown)) for sample in family.samples}
+@SHARED
+async def test_rules_and_dashboard_use_only_metrics_that_there_are(used: Service) -> None:
+    await eventually(lambda: has_figures(used))
+    told = {sample.name for family in classic(await metrics(used)) for sample in family.samples}
     used = {name for _, expr in queries() for name in metrics_in(expr)}
     used |= {name for rule in rules() for name in metrics_in(rule["expr"])}
     assert used

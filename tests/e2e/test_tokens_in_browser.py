@@ -1,22 +1,26 @@
 """Signing in with Litmus, the page of API tokens, and signing out, in a real Chromium."""
 
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 import aiohttp
 import pytest
+import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, Locator, Page, expect
 
 from sidecar.litmus.token import fingerprint
 from sidecar.simulator.documents import OWNER, VIEWER, User
-from tests.e2e.conftest import Small
+from tests.e2e.conftest import Small, open_small
 from tests.e2e.door import CART, COOKIE, config_of, people
-from tests.support.browser import Watched, open_browser, open_page
+from tests.support.browser import Watched, open_page
 from tests.support.service import Service, catalog_text, open_service
 from tests.support.visitor import PASSWORD, SIGN_IN
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 TOKENS: Final = "/litmus/settings/tokens"
 LOOKS: Final = {"light-desk": (False, False), "dark-phone": (True, True)}
@@ -60,9 +64,14 @@ class Front:
             yield watched
 
 
-@pytest.fixture
-async def front(small: Small, program: Callable[[str, str], str]) -> AsyncIterator[Front]:
-    executable = program("chromium", "chromium")
+@pytest_asyncio.fixture(loop_scope="module")
+async def front(browser: Browser, tmp_path: Path) -> AsyncIterator[Front]:
+    async with open_small(tmp_path) as small, open_front(small, browser) as opened:
+        yield opened
+
+
+@asynccontextmanager
+async def open_front(small: Small, browser: Browser) -> AsyncIterator[Front]:
     world = small.world
     people(small)
     robot, root = world.user_named("backstage"), world.user_named("root")
@@ -75,10 +84,7 @@ async def front(small: Small, program: Callable[[str, str], str]) -> AsyncIterat
     world.issue_token(robot, days=7, name="nightly")
     credentials = {"username": robot.username, "password": PASSWORD}
     instances = [{"name": "default", "baseUrl": small.simulator.url, "credentials": credentials}]
-    async with (
-        open_service(config_of(small, instances=instances)) as service,
-        open_browser(executable) as browser,
-    ):
+    async with open_service(config_of(small, instances=instances)) as service:
         await service.ready()
         yield Front(small, service, browser)
 
