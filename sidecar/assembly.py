@@ -124,7 +124,7 @@ class _Assembly:
             await self._supervise(task, follow)
         catalogue = cataloguing.catalogue
         actions = await self._open_actions(store, stewards, catalogue, engine)
-        digests = Digests(store.history)
+        digests = Digests(store.history, retention=timedelta(days=config.history.retention_days))
         await self._supervise("digests", partial(digests.keep_warm, lambda: engine.projects))
         versions: dict[str, str] = {}
         for name, steward in stewards.items():

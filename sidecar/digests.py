@@ -8,6 +8,7 @@ history read in steps: thousands of runs must not hold the event loop.
 import asyncio
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
+from datetime import timedelta
 from typing import Final
 
 import msgspec
@@ -40,13 +41,18 @@ class Digest(msgspec.Struct, frozen=True, kw_only=True):
     """Runs that ever finished, by experiment and outcome; see :meth:`ports.History.totals`."""
     latest: Sequence[Run] = ()
     """The newest :data:`LATEST_KEPT` runs, newest first."""
+    retention: timedelta | None = None
+    """Runs created longer ago may have been forgotten; ``None``: all are kept."""
 
 
 class Digests:
     """Digests of projects, bounded in bytes, each made once however many ask."""
 
-    def __init__(self, history: History, *, cache_bytes: int = CACHE_BYTES) -> None:
+    def __init__(
+        self, history: History, *, retention: timedelta | None = None, cache_bytes: int = CACHE_BYTES
+    ) -> None:
         self._history = history
+        self._retention = retention
         self._kept: LRUCache[ProjectRef, Digest] = LRUCache(cache_bytes, getsizeof=_size)
         self._making: dict[ProjectRef, asyncio.Task[Digest]] = {}
 
@@ -119,6 +125,7 @@ class Digests:
             state=state,
             totals=await self._history.totals(project),
             latest=tuple(runs[:LATEST_KEPT]),
+            retention=self._retention,
         )
         if _size(digest) <= self._kept.maxsize:
             self._kept[project] = digest

@@ -95,7 +95,10 @@ def needs_attention(parts: Sequence[Part], thresholds: Thresholds, now: datetime
     found = []
     for part in parts:
         content, runs, state = part.content, part.runs, part.digest.state
-        figures = [schedule_figures(schedule, runs, state, now) for schedule in content.schedules or ()]
+        figures = [
+            schedule_figures(schedule, runs, state, now, retention=part.digest.retention)
+            for schedule in content.schedules or ()
+        ]
         items = attention(
             runs,
             state,

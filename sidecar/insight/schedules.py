@@ -35,6 +35,7 @@ class Missed(msgspec.Struct, frozen=True, kw_only=True):
     """Fire times without a run."""
 
     number: int
+    """Since the text was first seen unsuspended, as far back as runs are kept."""
     at_least: bool
     """Only the latest :data:`MOST_FIRES` fire times were looked at; there may be more."""
     latest: tuple[datetime, ...]
@@ -119,9 +120,13 @@ def fires_between(text: ScheduleText, since: datetime, until: datetime, limit: i
 
 
 def schedule_figures(
-    schedule: Schedule, runs: ProjectRuns, state: HistoryState, now: datetime
+    schedule: Schedule, runs: ProjectRuns, state: HistoryState, now: datetime, *, retention: timedelta | None
 ) -> ScheduleFigures:
-    """Return what the schedule did since we first saw its text unsuspended, and will do."""
+    """Return what the schedule did since we first saw its text unsuspended, and will do.
+
+    ``retention`` is how far back runs are kept, ``None`` for ever: of fire
+    times before nobody can tell whether they had a run.
+    """
     text = parse_schedule(schedule.cron_syntax, schedule.timezone)
     last_run = _last_run(schedule, runs)
     active = None if schedule.suspended else text
@@ -136,7 +141,7 @@ def schedule_figures(
         next_fire_estimated=active is not None and not isinstance(active.rule, Cron),
         last_fire_at=_last_fire(active, schedule, now) if active else None,
         last_run_at_ms=last_run,
-        missed=_missed(active, schedule, runs, state, now) if active else None,
+        missed=_missed(active, schedule, runs, state, now, retention) if active else None,
     )
 
 
@@ -176,17 +181,24 @@ def _last_run(schedule: Schedule, runs: ProjectRuns) -> int | None:
 
 
 def _missed(
-    text: ScheduleText, schedule: Schedule, runs: ProjectRuns, state: HistoryState, now: datetime
+    text: ScheduleText,
+    schedule: Schedule,
+    runs: ProjectRuns,
+    state: HistoryState,
+    now: datetime,
+    retention: timedelta | None,
 ) -> Missed | None:
     if not state.is_complete or state.synced_at is None:
         return None
+    # A run that came early by the tolerance must still be kept.
+    since = schedule.since if retention is None else max(schedule.since, now - retention + TOLERANCE)
     # What was not read from Litmus yet cannot be called missing.
     judged_until = min(now, state.synced_at) - TOLERANCE
-    since_ms, until_ms = ceil_ms(schedule.since - TOLERANCE), ceil_ms(now + TOLERANCE)
+    since_ms, until_ms = ceil_ms(since - TOLERANCE), ceil_ms(now + TOLERANCE)
     created = runs.created_of(schedule.experiment_id, since_ms, until_ms)
     if not isinstance(text.rule, Cron):
-        return _missed_delays(timedelta(seconds=text.rule.seconds), schedule, created, judged_until)
-    latest_first = itertools.takewhile(lambda fire: fire >= schedule.since, last_fires(text, judged_until))
+        return _missed_delays(timedelta(seconds=text.rule.seconds), since, created, judged_until)
+    latest_first = itertools.takewhile(lambda fire: fire >= since, last_fires(text, judged_until))
     fires = list(itertools.islice(latest_first, MOST_FIRES + 1))
     missed = [fire for fire in fires[:MOST_FIRES] if not _has_run_near(created, fire)]
     return Missed(number=len(missed), at_least=len(fires) > MOST_FIRES, latest=tuple(missed[:LATEST_MISSED]))
@@ -199,11 +211,11 @@ def _has_run_near(created: Sequence[int], fire: datetime) -> bool:
 
 
 def _missed_delays(
-    delay: timedelta, schedule: Schedule, created: Sequence[int], judged_until: datetime
+    delay: timedelta, since: datetime, created: Sequence[int], judged_until: datetime
 ) -> Missed:
     """Each stretch without a run that is longer than delay and tolerance is one miss."""
-    known = [run for run in map(from_ms, created) if run >= schedule.since]
-    starts = [schedule.since, *known]
+    known = [run for run in map(from_ms, created) if run >= since]
+    starts = [since, *known]
     ends = [*known, judged_until + TOLERANCE]
     gaps = zip(starts, ends, strict=True)
     missed = [start + delay for start, end in gaps if end - start > delay + TOLERANCE]

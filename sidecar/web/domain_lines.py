@@ -260,7 +260,9 @@ def _add_schedules(lines: Lines, part: Part, now: datetime) -> list[datetime | N
         schedule = schedules.get(experiment_id)
         if schedule is None:
             continue
-        figures = schedule_figures(schedule, part.digest.runs, part.digest.state, now)
+        figures = schedule_figures(
+            schedule, part.digest.runs, part.digest.state, now, retention=part.digest.retention
+        )
         changes.append(next_schedule_change(schedule, now))
         if figures.next_fire_at is not None:
             lines.add(SCHEDULE_NEXT, labels, figures.next_fire_at.timestamp())

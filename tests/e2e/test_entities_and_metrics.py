@@ -1,6 +1,7 @@
 """The list of entities and what Prometheus is told."""
 
 import json
+from datetime import timedelta
 
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
@@ -28,6 +29,14 @@ async def test_an_entity_is_listed_with_its_project_and_its_age(service: Service
     }
     assert as_of.endswith("Z")
     assert answer["nextCursor"] is None
+
+
+async def test_figures_know_how_far_back_runs_are_kept(small: Small) -> None:
+    instances = {"default": (small.simulator, small.token)}
+    config = config_for(instances, small.catalog, history={"retentionDays": 30})
+    async with open_service(config) as service:
+        (entity,) = service.services.catalogue.current.entities
+        assert (await service.services.digests.of(entity.project)).retention == timedelta(days=30)
 
 
 async def test_pages_hold_every_entity_once(small: Small) -> None:

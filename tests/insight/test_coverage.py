@@ -118,7 +118,7 @@ def test_missed_and_stuck_runs_need_attention_behind_failures_and_before_what_ne
         THRESHOLDS,
         NOW,
         running=running_runs(content(experiments=()), digest, NOW),
-        schedules=[schedule_figures(every, digest, COMPLETE, NOW)],
+        schedules=[schedule_figures(every, digest, COMPLETE, NOW, retention=None)],
     )
     assert [(one.kind, one.experiment_id) for one in items] == [
         (AttentionKind.FAILING, "experiment-1"),

@@ -36,8 +36,14 @@ def fires(text: str, zone: str, since: str, until: str) -> list[str]:
     return [f"{fire:%m-%dT%H:%M}" for fire in fires_between(parsed(text, zone), start, end, 100)]
 
 
-def missed(one: Schedule, *runs: Run, state: HistoryState = COMPLETE, now: datetime = NOW) -> Missed | None:
-    return schedule_figures(one, project_runs(runs), state, now).missed
+def missed(
+    one: Schedule,
+    *runs: Run,
+    state: HistoryState = COMPLETE,
+    now: datetime = NOW,
+    retention: timedelta | None = None,
+) -> Missed | None:
+    return schedule_figures(one, project_runs(runs), state, now, retention=retention).missed
 
 
 @pytest.mark.parametrize(
@@ -147,6 +153,24 @@ def test_fire_times_before_the_text_was_first_seen_are_not_missed() -> None:
     assert found == Missed(number=0, at_least=False, latest=())
 
 
+@pytest.mark.parametrize("text", ["0 2 * * *", "@every 24h"])
+def test_runs_that_retention_forgot_are_not_missed(text: str) -> None:
+    one = schedule(text, since=NOW - timedelta(days=60))
+    kept = [run(NOW - timedelta(days=day) - timedelta(hours=10)) for day in range(30)]
+    assert missed(one, *kept, retention=timedelta(days=30)) == Missed(number=0, at_least=False, latest=())
+
+
+@pytest.mark.parametrize(("minutes", "number"), [(9, 1), (10, 1), (11, 0)])
+def test_a_fire_time_is_judged_as_long_as_a_run_that_came_early_would_be_kept(
+    minutes: int, number: int
+) -> None:
+    fire = NOW - timedelta(hours=1)
+    one = schedule("0 11 * * *", since=NOW - timedelta(days=9))
+    found = missed(one, retention=NOW - fire + timedelta(minutes=20 - minutes))
+    assert found is not None
+    assert found.number == number
+
+
 def test_a_run_of_another_experiment_does_not_stand_in() -> None:
     one = schedule("0 11 * * *", since=NOW - timedelta(hours=3))
     found = missed(one, run(NOW - timedelta(hours=1), experiment_id="experiment-2"))
@@ -191,22 +215,22 @@ def test_a_delay_is_missed_when_no_run_came_for_it_and_ten_minutes(minutes: int,
 
 def test_the_next_fire_of_a_delay_is_an_estimate_from_the_last_run() -> None:
     last = NOW - timedelta(minutes=20)
-    found = schedule_figures(schedule("@every 1h"), project_runs([run(last)]), COMPLETE, NOW)
+    found = schedule_figures(schedule("@every 1h"), project_runs([run(last)]), COMPLETE, NOW, retention=None)
     assert (found.next_fire_at, found.next_fire_estimated) == (last + timedelta(hours=1), True)
 
 
 def test_a_suspended_schedule_keeps_its_text_and_has_no_next_fire() -> None:
-    found = schedule_figures(schedule(suspended=True), project_runs([]), COMPLETE, NOW)
+    found = schedule_figures(schedule(suspended=True), project_runs([]), COMPLETE, NOW, retention=None)
     assert (found.cron_syntax, found.next_fire_at, found.last_fire_at) == ("0 * * * *", None, None)
 
 
 def test_a_text_that_argo_refuses_is_said_to_be_so() -> None:
-    found = schedule_figures(schedule("0 0 * * 7"), project_runs([]), COMPLETE, NOW)
+    found = schedule_figures(schedule("0 0 * * 7"), project_runs([]), COMPLETE, NOW, retention=None)
     assert (found.is_valid, found.next_fire_at, found.missed) == (False, None, None)
 
 
 def test_next_and_last_fire_lie_on_both_sides_of_now() -> None:
-    found = schedule_figures(schedule("30 * * * *"), project_runs([]), COMPLETE, NOW)
+    found = schedule_figures(schedule("30 * * * *"), project_runs([]), COMPLETE, NOW, retention=None)
     assert (found.last_fire_at, found.next_fire_at) == (
         NOW - timedelta(minutes=30),
         NOW + timedelta(minutes=30),
@@ -214,7 +238,7 @@ def test_next_and_last_fire_lie_on_both_sides_of_now() -> None:
 
 
 def test_a_fire_this_very_moment_is_the_last_one_and_not_the_next() -> None:
-    found = schedule_figures(schedule("0 * * * *"), project_runs([]), COMPLETE, NOW)
+    found = schedule_figures(schedule("0 * * * *"), project_runs([]), COMPLETE, NOW, retention=None)
     assert (found.last_fire_at, found.next_fire_at) == (NOW, NOW + timedelta(hours=1))
 
 

@@ -56,7 +56,13 @@ class Unreadable(MemoryHistory):
 class World:
     """Stores that a test fills, a clock that it moves, and the metrics on top."""
 
-    def __init__(self, *entities: Entity, max_experiments: int = 100, rest: float = 0) -> None:
+    def __init__(
+        self,
+        *entities: Entity,
+        max_experiments: int = 100,
+        rest: float = 0,
+        retention: timedelta | None = None,
+    ) -> None:
         self.now = NOW
         self.current = Catalog(entities=entities)
         self.leases = MemoryLeases()
@@ -68,7 +74,7 @@ class World:
             catalogue=self,
             snapshots=self.snapshots,
             history=self.history,
-            digests=Digests(self.history),
+            digests=Digests(self.history, retention=retention),
             clock=lambda: self.now,
             max_experiments=max_experiments,
             observe=self._count,
@@ -219,6 +225,16 @@ async def test_missed_runs_follow_what_the_history_has_read() -> None:
     await world.recorded(state=HistoryState(is_complete=True, first_synced_at=NOW, synced_at=world.now))
 
     assert by_label(await world.after_update(), name, "experiment_id") == {"experiment-1": 1}
+
+
+async def test_runs_that_retention_forgot_are_not_missed() -> None:
+    world = World(CART, retention=timedelta(days=5))
+    await world.synchronised(Section.EXPERIMENTS, (experiment("experiment-1"),))
+    await world.synchronised(Section.SCHEDULES, (schedule("0 2 * * *", since=NOW - timedelta(days=60)),))
+    nights = [run(NOW - timedelta(days=day, hours=10)) for day in range(5)]
+    await world.recorded(*nights, experiments=[known()])
+    missed = by_label(await world.after_update(), "backstage_litmus_schedule_missed_runs", "experiment_id")
+    assert missed == {"experiment-1": 0}
 
 
 async def test_a_suspended_schedule_has_no_next_run() -> None:

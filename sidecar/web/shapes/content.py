@@ -208,7 +208,10 @@ def content_shape(
     """Return the page of an entity."""
     content = narrow_content(snapshot.content, entity) if snapshot else Content()
     runs = narrow_runs(digest.runs, [entity])
-    figures = [schedule_figures(schedule, runs, digest.state, now) for schedule in content.schedules or ()]
+    figures = [
+        schedule_figures(schedule, runs, digest.state, now, retention=digest.retention)
+        for schedule in content.schedules or ()
+    ]
     names = {one.experiment_id: one.name for one in content.experiments or ()}
     return ContentShape(
         entity_ref=entity.ref,
