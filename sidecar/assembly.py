@@ -18,7 +18,7 @@ from sidecar.digests import Digests
 from sidecar.errors import StoreError, UpstreamError
 from sidecar.identity.backstage import BackstageUsers, open_backstage_users
 from sidecar.identity.keys import KeyRing
-from sidecar.identity.pace import RequestPace, SignInPace
+from sidecar.identity.pace import SIGN_IN_SHARE, SIGN_INS_PER_SECOND, RequestPace, SignInPace
 from sidecar.identity.proxy import ProxySettings
 from sidecar.identity.sessions import LitmusSessions
 from sidecar.identity.signing import SigningKeys
@@ -170,7 +170,7 @@ class _Assembly:
             signing=signing,
             shares=store.shares,
             sessions=await self._open_sessions(store, signing, clients),
-            sign_in_pace=SignInPace(),
+            sign_in_pace=_sign_in_pace(config),
             tokens=tokens,
             pace=RequestPace(
                 person_per_minute=limits.person_per_minute,
@@ -323,6 +323,11 @@ class _Assembly:
         retention = timedelta(days=self._config.history.retention_days)
         await self._supervise("audit retention", partial(_retain_actions, acting, retention, self._clock))
         return acting
+
+
+def _sign_in_pace(config: Config) -> SignInPace:
+    share = SIGN_IN_SHARE * config.sync.max_requests_per_second
+    return SignInPace(per_second=min(SIGN_INS_PER_SECOND, share))
 
 
 class _Waiting:

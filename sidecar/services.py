@@ -1,6 +1,7 @@
 """The parts of a running service, as one frozen value that views read from."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -43,8 +44,8 @@ class Phase:
     started_at: datetime
     was_ready: bool = False
     """Whether readiness was reached once; it then stays, until draining."""
-    in_progress: int = 0
-    """Requests that are being worked on."""
+    in_progress: Counter[str] = field(default_factory=Counter)
+    """Requests that are being worked on, by public route; ``""``: those of callers who are known."""
     draining: asyncio.Event = field(default_factory=asyncio.Event)
 
 

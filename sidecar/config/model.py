@@ -312,7 +312,7 @@ class Limits(Strict):
     key_per_minute: Annotated[Whole, Field(ge=1, le=10_000_000)] | None = None
     """Requests of one key without a person; all of Backstage may share it, so none unless given."""
     concurrent_requests: Annotated[Whole, Field(ge=1, le=100_000)] = 500
-    """Requests worked on at the same time, of all callers together."""
+    """Requests worked on at the same time, of all known callers together."""
 
 
 class Store(Strict):

@@ -1,22 +1,39 @@
-"""How often one caller may ask, and act; counted per replica."""
+"""How often one caller may ask, and act, and sign in; counted per replica."""
 
+import asyncio
 import hashlib
 import math
 import time
+from collections import Counter, defaultdict
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Final
 
+import structlog
+from aiolimiter import AsyncLimiter
 from limits import RateLimitItemPerMinute
 from limits.aio.storage import MemoryStorage
 from limits.aio.strategies import MovingWindowRateLimiter
 
-from sidecar.errors import TooManyRequestsError
+from sidecar.errors import CredentialsRejectedError, TooManyRequestsError
 
 _REQUESTS: Final = "requests"
 _ACTIONS: Final = "actions"
 _SIGN_INS: Final = "sign-ins"
 NAME_PER_MINUTE: Final = 5
 ADDRESS_PER_MINUTE: Final = 20
+ADDRESS_AT_ONCE: Final = 5
+SIGN_INS_PER_SECOND: Final = 1.0
+"""How often one Litmus is asked at most in the long run, by all who sign in."""
+SIGN_IN_SHARE: Final = 0.2
+"""Of the requests that one Litmus may get per second, the most that may be sign-ins."""
+SIGN_IN_BURST: Final = 10
+SIGN_INS_AT_ONCE: Final = 2
+SIGN_IN_LINE: Final = 10
+"""How many may wait or be asked about; whoever comes then is refused."""
+SIGN_IN_PATIENCE_SECONDS: Final = 10.0
+_log = structlog.get_logger(__name__)
 
 
 class RequestPace:
@@ -56,24 +73,118 @@ class RequestPace:
         raise TooManyRequestsError(sentence, retry_after_seconds=max(1, math.ceil(reset_at - time.time())))
 
 
-class SignInPace:
-    """Moving windows of a minute for attempts to sign in: per account, and per address they come from.
+class Attempt:
+    """One attempt to sign in; whoever makes it says how it ended."""
 
-    Whoever knows a name can use up its attempts; signing in to Litmus itself is not affected.
+    def __init__(self) -> None:
+        self.is_allowed = False
+        """Whether Litmus may be asked at all."""
+        self.was_good = False
+
+
+class _Line:
+    """Sign-ins at one instance: some wait, few are asked about."""
+
+    def __init__(self, per_second: float) -> None:
+        self.length = 0
+        self.turns = asyncio.Semaphore(SIGN_INS_AT_ONCE)
+        self.limiter = AsyncLimiter(SIGN_IN_BURST, SIGN_IN_BURST / per_second)
+
+
+class SignInPace:
+    """How often somebody may try to sign in; all counted per replica.
+
+    Failures a minute from an address, attempts a minute at an account, and for
+    everybody together how often one Litmus is asked, which has to answer what
+    synchronises, acts and revokes, too. Whoever knows a name can use up its
+    attempts; signing in to Litmus itself is not affected.
     """
 
-    def __init__(self, *, per_name: int = NAME_PER_MINUTE, per_address: int = ADDRESS_PER_MINUTE) -> None:
+    def __init__(
+        self,
+        *,
+        per_name: int = NAME_PER_MINUTE,
+        per_address: int = ADDRESS_PER_MINUTE,
+        per_second: float = SIGN_INS_PER_SECOND,
+    ) -> None:
+        """Take the limits; ``per_second`` is how often one Litmus is asked in the long run."""
         self._limiter = MovingWindowRateLimiter(MemoryStorage())
         self._name = RateLimitItemPerMinute(per_name)
         self._address = RateLimitItemPerMinute(per_address)
+        self._under_way: Counter[str] = Counter()
+        """Attempts by address."""
+        self._lines: defaultdict[str, _Line] = defaultdict(lambda: _Line(per_second))
 
-    async def allows(self, instance: str, username: str, address: str | None) -> bool:
-        """Count an attempt, and tell whether Litmus may be asked."""
+    @asynccontextmanager
+    async def attempt(self, address: str | None) -> AsyncIterator[Attempt]:
+        """Count an attempt from before its form is read; only one that was good leaves no trace.
+
+        Raises:
+            TooManyRequestsError: If too many come from there at the same time.
+        """
+        network = _network(address)
+        if self._under_way[network] >= ADDRESS_AT_ONCE:
+            raise TooManyRequestsError(
+                "Too many people sign in from your address at the same time: try again in a moment.",
+                retry_after_seconds=1,
+            )
+        self._under_way[network] += 1
+        number = self._under_way[network]
+        attempt = Attempt()
+        try:
+            _, left = await self._limiter.get_window_stats(self._address, _SIGN_INS, network)
+            # Those under way may all fail.
+            attempt.is_allowed = left >= number
+            yield attempt
+        finally:
+            self._under_way[network] -= 1
+            if not self._under_way[network]:
+                del self._under_way[network]
+            if not attempt.was_good:
+                await self._limiter.hit(self._address, _SIGN_INS, network)
+
+    @asynccontextmanager
+    async def turn(self, instance: str, username: str) -> AsyncIterator[None]:
+        """Wait for a turn to ask an instance about an account, count it, and hold the turn.
+
+        Raises:
+            CredentialsRejectedError: If Litmus may not be asked: as it would say, so that nobody learns it.
+        """
         # A name is of any length and from anybody; its digest is not.
         name = hashlib.sha256(f"{instance} {username}".encode(errors="surrogatepass")).hexdigest()
-        return await self._limiter.hit(
-            self._address, _SIGN_INS, _network(address)
-        ) and await self._limiter.hit(self._name, _SIGN_INS, name)
+        line = self._lines[instance]
+        if line.length >= SIGN_IN_LINE or not await self._limiter.test(self._name, _SIGN_INS, name):
+            raise _not_asked(instance)
+        line.length += 1
+        try:
+            await _wait(line, instance)
+            try:
+                if not await self._limiter.hit(self._name, _SIGN_INS, name):
+                    raise _not_asked(instance)
+                yield
+            finally:
+                line.turns.release()
+        finally:
+            line.length -= 1
+
+
+async def _wait(line: _Line, instance: str) -> None:
+    """Wait for a turn, for a while; it is to be released."""
+    try:
+        async with asyncio.timeout(SIGN_IN_PATIENCE_SECONDS):
+            await line.turns.acquire()
+            try:
+                await line.limiter.acquire()
+            except BaseException:
+                line.turns.release()
+                raise
+    except TimeoutError:
+        raise _not_asked(instance) from None
+
+
+def _not_asked(instance: str) -> CredentialsRejectedError:
+    _log.warning("attempts to sign in throttled", instance=instance)
+    return CredentialsRejectedError("Not asked.")
 
 
 def _network(address: str | None) -> str:

@@ -26,8 +26,8 @@ async def read_json_body(request: web.Request, max_bytes: int) -> bytes:
     return await read_bounded(request, max_bytes)
 
 
-async def read_bounded(request: web.Request, max_bytes: int) -> bytes:
-    """Return the body of a request, whatever it is.
+async def read_bounded(request: web.Request, max_bytes: int, seconds: float = BODY_SECONDS) -> bytes:
+    """Return the body of a request, whatever it is, if it is here within these seconds.
 
     Raises:
         TooLargeError: If it is longer than ``max_bytes``.
@@ -37,7 +37,7 @@ async def read_bounded(request: web.Request, max_bytes: int) -> bytes:
         raise TooLargeError(f"Body too large: at most {max_bytes} bytes are read.")
     body = bytearray()
     try:
-        async with asyncio.timeout(BODY_SECONDS):
+        async with asyncio.timeout(seconds):
             async for chunk in request.content.iter_any():
                 body += chunk
                 if len(body) > max_bytes:

@@ -18,11 +18,14 @@ from sidecar.web.auth import authorize
 from sidecar.web.errors import QUERY_PATH, answer_for
 from sidecar.web.keys import CALLER, OUTCOME, REQUEST_ID, SERVICES
 from sidecar.web.origins import own_origins
+from sidecar.web.pictures import SHARE
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _QUIET_ROUTES: Final = frozenset({"healthz", "readyz", "metrics"})
+STRANGERS_AT_ONCE: Final = 20
+"""Requests to one public route, or to one picture's by signed addresses, that are worked on at once."""
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "DELETE"})
 _SECURITY_HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",
@@ -95,17 +98,25 @@ async def _admit(request: web.Request) -> None:
 
 
 async def _limited(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Work on a bounded number of requests at once; health must answer whatever else happens."""
+    """Work on a bounded number of requests at once; health must answer whatever else happens.
+
+    Who has shown no credential, or just a signed address, shares a few places
+    with others at the same route, and never takes one of those who have.
+    """
     services = request.app[SERVICES]
-    if request.match_info.route.name in _QUIET_ROUTES:
+    route = request.match_info.route.name
+    if route in _QUIET_ROUTES:
         return await handler(request)
-    if services.phase.in_progress >= services.config.limits.concurrent_requests:
+    is_known = CALLER in request and SHARE not in request
+    pool = "" if is_known else route or ""
+    in_progress = services.phase.in_progress
+    if in_progress[pool] >= (STRANGERS_AT_ONCE if pool else services.config.limits.concurrent_requests):
         raise TooManyRequestsError("Too busy: too many requests at the same time.", retry_after_seconds=1)
-    services.phase.in_progress += 1
+    in_progress[pool] += 1
     try:
         return await handler(request)
     finally:
-        services.phase.in_progress -= 1
+        in_progress[pool] -= 1
 
 
 def _account(request: web.Request, response: web.StreamResponse, took_seconds: float, span: Span) -> None:

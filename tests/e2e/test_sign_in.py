@@ -149,22 +149,6 @@ async def test_every_refusal_is_the_same_page_to_the_byte(door: Door) -> None:
     assert door.asked("/auth/login") == 3 + 5
 
 
-async def test_attempts_are_counted_per_address_too(peopled: Small) -> None:
-    config = config_of(peopled, listen={"trustedProxies": ["127.0.0.1/32"]})
-    async with open_service(config) as service:
-        await service.ready()
-        near = Visitor(service, BEHIND_TLS | {"X-Forwarded-For": "2001:db8:1:2::1"})
-        neighbour = Visitor(service, BEHIND_TLS | {"X-Forwarded-For": "2001:db8:1:2:ffff::9"})
-        far = Visitor(service, BEHIND_TLS | {"X-Forwarded-For": "2001:db8:9::1"})
-        for visitor in (near, neighbour, far):
-            visitor.origin = "https://sidecar.example.com"
-        for number in range(20):
-            await service.services.sign_in_pace.allows("default", f"user-{number}", "2001:db8:1:2::3")
-        assert (await near.sign_in("vera")).status == 403
-        assert (await neighbour.sign_in("vera")).status == 403
-        assert (await far.sign_in("vera")).status == 303
-
-
 async def test_while_litmus_is_away_the_form_says_that_it_cannot_be_asked(door: Door) -> None:
     door.small.world.auth_server_up = False
     seen = await Visitor(door.service).sign_in("vera")

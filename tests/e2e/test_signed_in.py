@@ -219,6 +219,33 @@ async def test_a_restart_keeps_the_session_and_so_does_a_new_signing_key(peopled
             assert (await visitor.at(service).get("/litmus")).status == status
 
 
+async def test_while_the_store_is_away_litmus_opens_no_session_for_somebody(door: Door) -> None:
+    visitor = await door.visitor("vera")
+    asked = door.asked("/auth/login")
+    database = door.small.catalog.parent / "sidecar.db"
+    _execute(database, "ALTER TABLE sessions RENAME TO away")
+    assert (await visitor.sign_in("vera")).status == 503
+    assert door.asked("/auth/login") == asked
+
+
+async def test_who_signs_in_again_has_a_cookie_though_the_earlier_session_cannot_be_ended(
+    door: Door,
+) -> None:
+    visitor = await door.visitor("vera")
+    earlier = visitor.at(door.service)
+    database = door.small.catalog.parent / "sidecar.db"
+    for change in ("DELETE", "UPDATE OF id"):
+        trigger = f"keep_{change[:6].lower()}"
+        _execute(
+            database,
+            f"CREATE TRIGGER {trigger} BEFORE {change} ON sessions BEGIN SELECT RAISE(ABORT, 'no'); END",
+        )
+    assert (await visitor.sign_in("vera")).status == 303
+    assert visitor.cookies != earlier.cookies
+    assert (await visitor.get("/litmus")).status == 200
+    assert (await earlier.get("/litmus")).status == 303
+
+
 async def test_signing_out_works_while_the_store_is_away_and_reaches_it_later(door: Door) -> None:
     visitor = await door.visitor("vera")
     (token,) = door.small.world.session_tokens

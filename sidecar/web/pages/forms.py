@@ -8,7 +8,7 @@ from aiohttp import web
 
 from sidecar.errors import BadRequestError, ForbiddenError, UnsupportedMediaTypeError
 from sidecar.identity.origins import refuse_foreign_form
-from sidecar.web.body import read_bounded
+from sidecar.web.body import BODY_SECONDS, read_bounded
 from sidecar.web.keys import CALLER, SERVICES
 from sidecar.web.origins import own_origins
 from sidecar.web.pages.frame import FORM_PURPOSE, TOKEN_FIELD, form_binding
@@ -38,8 +38,8 @@ async def read_form(request: web.Request) -> Mapping[str, str]:
     return fields
 
 
-async def read_fields(request: web.Request) -> Mapping[str, str]:
-    """Return the fields of a form, whoever sent it.
+async def read_fields(request: web.Request, seconds: float = BODY_SECONDS) -> Mapping[str, str]:
+    """Return the fields of a form, whoever sent it, if it is here within these seconds.
 
     Raises:
         UnsupportedMediaTypeError: If it is no form.
@@ -48,7 +48,7 @@ async def read_fields(request: web.Request) -> Mapping[str, str]:
     """
     if request.content_type != _FORM:
         raise UnsupportedMediaTypeError(f"A form is sent as {_FORM}.")
-    body = await read_bounded(request, MAX_FORM_BYTES)
+    body = await read_bounded(request, MAX_FORM_BYTES, seconds)
     try:
         pairs = parse_qsl(
             body.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=_MAX_FIELDS

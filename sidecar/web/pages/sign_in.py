@@ -39,6 +39,8 @@ from sidecar.web.session_cookie import cookie_name, forget_cookie, keep_cookie, 
 
 LONGEST_FIELD: Final = 256
 """Characters of a user name or password that Litmus is asked about."""
+FORM_SECONDS: Final = 2.5
+"""A form of nobody we know is not waited for longer; it is short, and sent in one go."""
 FAILURE_SECONDS: Final = 0.7
 """A refusal takes at least so long, whatever its reason: Litmus refuses a name sooner than a password."""
 NOT_SIGNED_IN: Final = (
@@ -91,27 +93,38 @@ async def sign_in(request: web.Request) -> web.Response:
     sessions = _sessions(services)
     refuse_foreign_form(request.headers, own_origins(request, services))
     name = _safe_cookie_name(request, services)
-    fields = await read_fields(request)
-    instance = fields.get("instance") or services.config.instances[0].name
-    if instance not in services.tokens:
-        raise InstanceUnknownError("No instance of this name is configured.")
-    earliest = asyncio.get_running_loop().time() + FAILURE_SECONDS
-    try:
-        secret = await _begun(request, services, sessions, instance, fields)
-    except UpstreamError as exc:
-        refused = isinstance(exc, CredentialsRejectedError)
-        request[OUTCOME] = exc.code
-        if refused:
-            await asyncio.sleep(earliest - asyncio.get_running_loop().time())
-        return await _form(
-            request,
-            fields,
-            refusal=NOT_SIGNED_IN if refused else _LITMUS_AWAY,
-            status=_REFUSED if refused else _UNAVAILABLE,
-        )
-    earlier = session_secret(request, services)
-    if earlier is not None and (session := await sessions.find(earlier)) is not None:
-        await sessions.end(session)
+    address = client_address(request.remote, request.headers, services.config.listen.trusted_proxies)
+    async with services.sign_in_pace.attempt(address) as attempt:
+        fields = await read_fields(request, FORM_SECONDS)
+        instance = fields.get("instance") or services.config.instances[0].name
+        if instance not in services.tokens:
+            raise InstanceUnknownError("No instance of this name is configured.")
+        # While nobody can tell, no session begins that would be left without its cookie.
+        earlier = await sessions.find(session_secret(request, services) or "")
+        earliest = asyncio.get_running_loop().time() + FAILURE_SECONDS
+        try:
+            if not attempt.is_allowed:
+                _log.warning("attempts to sign in throttled", instance=instance, client=address)
+                raise CredentialsRejectedError("Not asked.")
+            secret = await _begun(services, sessions, instance, fields)
+        except UpstreamError as exc:
+            refused = isinstance(exc, CredentialsRejectedError)
+            request[OUTCOME] = exc.code
+            if refused:
+                await asyncio.sleep(earliest - asyncio.get_running_loop().time())
+            return await _form(
+                request,
+                fields,
+                refusal=NOT_SIGNED_IN if refused else _LITMUS_AWAY,
+                status=_REFUSED if refused else _UNAVAILABLE,
+            )
+        attempt.was_good = True
+    if earlier is not None:
+        try:
+            await sessions.end(earlier)
+        except StoreError as exc:
+            # Ended on this replica, and on the others when the store is back; the new one holds.
+            _log.warning("earlier session not ended yet", instance=earlier.instance, reason=exc.code)
     response = _led_to(local_path(fields.get("next")))
     keep_cookie(response, name, secret)
     return response
@@ -183,22 +196,17 @@ def _safe_cookie_name(request: web.Request, services: Services) -> str:
 
 
 async def _begun(
-    request: web.Request,
-    services: Services,
-    sessions: LitmusSessions,
-    instance: str,
-    fields: Mapping[str, str],
+    services: Services, sessions: LitmusSessions, instance: str, fields: Mapping[str, str]
 ) -> str:
-    """Begin a session; what Litmus need not be asked about is refused as Litmus would."""
+    """Begin a session; what Litmus need not be asked about is refused as Litmus would.
+
+    Throttled or wrong is not told apart, so that nobody learns which of their guesses were looked at.
+    """
     username, password = fields.get("username", "").strip(), fields.get("password", "")
-    address = client_address(request.remote, request.headers, services.config.listen.trusted_proxies)
-    allowed = await services.sign_in_pace.allows(instance, username, address)
-    if not allowed:
-        # Not told apart, so that nobody learns which of their guesses were looked at.
-        _log.warning("attempts to sign in throttled", instance=instance, client=address)
-    if not allowed or not 0 < len(username) <= LONGEST_FIELD or not 0 < len(password) <= LONGEST_FIELD:
+    if not 0 < len(username) <= LONGEST_FIELD or not 0 < len(password) <= LONGEST_FIELD:
         raise CredentialsRejectedError("Not asked.")
-    return await sessions.begin(instance, username, password)
+    async with services.sign_in_pace.turn(instance, username):
+        return await sessions.begin(instance, username, password)
 
 
 def _person(session: Session) -> SignedIn:

@@ -1,0 +1,99 @@
+"""How often Litmus is asked about people who sign in, whoever they are."""
+
+import asyncio
+from contextlib import AsyncExitStack
+
+import pytest
+
+from sidecar.errors import CredentialsRejectedError, TooManyRequestsError
+from sidecar.identity.pace import (
+    ADDRESS_AT_ONCE,
+    NAME_PER_MINUTE,
+    SIGN_IN_LINE,
+    SIGN_INS_AT_ONCE,
+    SignInPace,
+)
+from tests.support.service import eventually
+
+
+class Guests:
+    """People who are asked about for as long as the door is shut."""
+
+    def __init__(self, pace: SignInPace, instance: str = "default") -> None:
+        self.pace = pace
+        self.instance = instance
+        self.door = asyncio.Event()
+        self.asked: list[str] = []
+
+    async def come(self, name: str) -> None:
+        async with self.pace.turn(self.instance, name):
+            self.asked.append(name)
+            await self.door.wait()
+
+
+async def test_few_are_asked_about_at_once_some_wait_and_the_rest_is_refused() -> None:
+    pace = SignInPace()
+    guests, elsewhere = Guests(pace), Guests(pace, "other")
+    coming = [asyncio.create_task(guests.come(f"name-{number}")) for number in range(SIGN_IN_LINE)]
+    await eventually(lambda: len(guests.asked) == SIGN_INS_AT_ONCE)
+
+    with pytest.raises(CredentialsRejectedError):
+        await guests.come("one too many")
+    elsewhere.door.set()
+    await elsewhere.come("of another Litmus")
+
+    assert len(guests.asked) == SIGN_INS_AT_ONCE
+    guests.door.set()
+    await asyncio.gather(*coming)
+    assert len(guests.asked) == SIGN_IN_LINE
+
+
+async def test_a_name_that_was_tried_too_often_takes_nobody_s_turn() -> None:
+    pace = SignInPace(per_second=1e-6)
+    guests = Guests(pace)
+    guests.door.set()
+    for _ in range(NAME_PER_MINUTE):
+        await guests.come("vera")
+    for _ in range(20):
+        with pytest.raises(CredentialsRejectedError):
+            await guests.come("vera")
+
+    await guests.come("egon")
+
+    assert guests.asked == ["vera"] * NAME_PER_MINUTE + ["egon"]
+
+
+async def test_whoever_gives_up_waiting_leaves_the_line() -> None:
+    guests = Guests(SignInPace())
+    coming = [asyncio.create_task(guests.come(f"name-{number}")) for number in range(SIGN_IN_LINE)]
+    await eventually(lambda: len(guests.asked) == SIGN_INS_AT_ONCE)
+    for task in coming:
+        task.cancel()
+    await asyncio.gather(*coming, return_exceptions=True)
+    guests.door.set()
+
+    await guests.come("vera")
+
+    assert guests.asked[-1] == "vera"
+
+
+async def test_attempts_under_way_count_as_if_they_failed() -> None:
+    pace = SignInPace(per_address=2)
+    async with AsyncExitStack() as stack:
+        allowed = [
+            (await stack.enter_async_context(pace.attempt("192.0.2.1"))).is_allowed
+            for _ in range(ADDRESS_AT_ONCE)
+        ]
+        assert allowed == [True, True, *[False] * (ADDRESS_AT_ONCE - 2)]
+        with pytest.raises(TooManyRequestsError):
+            await stack.enter_async_context(pace.attempt("192.0.2.1"))
+    async with pace.attempt("192.0.2.1") as after:
+        assert not after.is_allowed
+
+
+async def test_attempts_that_were_good_leave_no_trace() -> None:
+    pace = SignInPace(per_address=1)
+    for _ in range(3):
+        async with pace.attempt("192.0.2.1") as attempt:
+            assert attempt.is_allowed
+            attempt.was_good = True
