@@ -61,7 +61,14 @@ def _listen_findings(config: Config) -> Iterator[str]:
             f"litmusSidecar.listen.host is {config.listen.host}, but litmusSidecar.auth.keys has no key: "
             "only callers on this machine are served"
         )
-    is_https = (config.public_url or "").lower().startswith("https://") or config.listen.trusted_proxies
+    is_https = (config.public_url or "").lower().startswith("https://")
+    if auth.sign_in.enabled and is_https and not config.listen.trusted_proxies:
+        yield (
+            "litmusSidecar.auth.signIn is enabled and litmusSidecar.publicUrl is https, but "
+            "litmusSidecar.listen.trustedProxies does not name who ends HTTPS there: all people seem to come "
+            "from its one address and share the attempts that an address has; add its network"
+        )
+    is_https = is_https or bool(config.listen.trusted_proxies)
     if auth.sign_in.enabled and not is_loopback(config.listen.host) and not is_https:
         yield (
             "litmusSidecar.auth.signIn is enabled, but litmusSidecar.publicUrl is no https address: people "

@@ -1,6 +1,7 @@
 """What `check` shows and says about a valid configuration."""
 
 from datetime import timedelta
+from ipaddress import ip_network
 
 import pytest
 from pydantic import SecretStr
@@ -85,5 +86,15 @@ def test_signing_in_beyond_loopback_needs_https() -> None:
     far = Listen(host="192.0.2.1")
     assert "publicUrl is no https address" in said(listen=far, auth=auth)
     assert "only callers on this machine" not in said(listen=far, auth=auth)
-    assert said(listen=far, auth=auth, public_url="https://sidecar.example.com") == ""
+    behind = Listen(host="192.0.2.1", trusted_proxies=(ip_network("192.0.2.0/24"),))
+    assert said(listen=behind, auth=auth, public_url="https://sidecar.example.com") == ""
+    assert said(listen=behind, auth=auth) == ""
     assert said(auth=auth) == ""
+
+
+def test_signing_in_behind_a_proxy_that_is_not_named_is_told() -> None:
+    public = {"public_url": "https://sidecar.example.com"}
+    auth = Auth(sign_in=SignIn(enabled=True))
+    assert "trustedProxies does not name who ends HTTPS" in said(auth=auth, **public)
+    assert said(auth=auth, listen=Listen(trusted_proxies=(ip_network("127.0.0.1/32"),)), **public) == ""
+    assert said(auth=AUTH, **public) == ""
