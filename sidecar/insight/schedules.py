@@ -130,6 +130,7 @@ def schedule_figures(
     text = parse_schedule(schedule.cron_syntax, schedule.timezone)
     last_run = _last_run(schedule, runs)
     active = None if schedule.suspended else text
+    judged = _judged(schedule, state, now, retention)
     return ScheduleFigures(
         experiment_id=schedule.experiment_id,
         cron_syntax=schedule.cron_syntax,
@@ -141,7 +142,7 @@ def schedule_figures(
         next_fire_estimated=active is not None and not isinstance(active.rule, Cron),
         last_fire_at=_last_fire(active, schedule, now) if active else None,
         last_run_at_ms=last_run,
-        missed=_missed(active, schedule, runs, state, now, retention) if active else None,
+        missed=_missed(active, schedule.experiment_id, runs, judged, now) if active and judged else None,
     )
 
 
@@ -180,25 +181,30 @@ def _last_run(schedule: Schedule, runs: ProjectRuns) -> int | None:
     return None if index is None else runs.experiments[index].last_run_at_ms
 
 
-def _missed(
-    text: ScheduleText,
-    schedule: Schedule,
-    runs: ProjectRuns,
-    state: HistoryState,
-    now: datetime,
-    retention: timedelta | None,
-) -> Missed | None:
+def _judged(
+    schedule: Schedule, state: HistoryState, now: datetime, retention: timedelta | None
+) -> tuple[datetime, datetime] | None:
+    """Return between which fire times it can be told whether a run came; ``None``: of none."""
     if not state.is_complete or state.synced_at is None:
         return None
     # A run that came early by the tolerance must still be kept.
     since = schedule.since if retention is None else max(schedule.since, now - retention + TOLERANCE)
     # What was not read from Litmus yet cannot be called missing.
-    judged_until = min(now, state.synced_at) - TOLERANCE
-    since_ms, until_ms = ceil_ms(since - TOLERANCE), ceil_ms(now + TOLERANCE)
-    created = runs.created_of(schedule.experiment_id, since_ms, until_ms)
+    return since, min(now, state.synced_at) - TOLERANCE
+
+
+def _missed(
+    text: ScheduleText,
+    experiment_id: str,
+    runs: ProjectRuns,
+    judged: tuple[datetime, datetime],
+    now: datetime,
+) -> Missed:
+    since, until = judged
+    created = runs.created_of(experiment_id, ceil_ms(since - TOLERANCE), ceil_ms(now + TOLERANCE))
     if not isinstance(text.rule, Cron):
-        return _missed_delays(timedelta(seconds=text.rule.seconds), since, created, judged_until)
-    latest_first = itertools.takewhile(lambda fire: fire >= since, last_fires(text, judged_until))
+        return _missed_delays(timedelta(seconds=text.rule.seconds), since, created, until)
+    latest_first = itertools.takewhile(lambda fire: fire >= since, last_fires(text, until))
     fires = list(itertools.islice(latest_first, MOST_FIRES + 1))
     missed = [fire for fire in fires[:MOST_FIRES] if not _has_run_near(created, fire)]
     return Missed(number=len(missed), at_least=len(fires) > MOST_FIRES, latest=tuple(missed[:LATEST_MISSED]))
