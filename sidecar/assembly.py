@@ -275,8 +275,10 @@ class _Assembly:
             locks=store.locks,
             signing=signing,
             accounts={
-                name: LitmusAccounts(LitmusAuth(client), CreationTurns(store.locks, name))
-                for name, client in clients.items()
+                instance.name: LitmusAccounts(
+                    LitmusAuth(clients[instance.name]), CreationTurns(store.locks, instance.address)
+                )
+                for instance in self._config.instances
             },
             clock=self._clock,
             idle=settings.idle,

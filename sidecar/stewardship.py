@@ -24,15 +24,15 @@ from sidecar.litmus.pace import OK
 from sidecar.litmus.proving import PROOF_INTERVAL, watch
 from sidecar.litmus.token import LitmusToken
 from sidecar.litmus.token_file import POLL_INTERVAL, TokenFile
-from sidecar.litmus.token_making import CreationTurns
-from sidecar.litmus.tokens import InstanceTokens
+from sidecar.litmus.token_making import APART, CreationTurns
+from sidecar.litmus.token_retries import LASTING_PAUSE
+from sidecar.litmus.tokens import InstanceTokens, TokenUseTeller
 from sidecar.metrics import Metrics
 from sidecar.ports import Clock, Locks, TokenUses
 from sidecar.tracing import record
 
 BEGIN_SECONDS: Final = 5.0
 """Longest that a start waits for a managed token."""
-BEGIN_PAUSE_SECONDS: Final = 1.0
 TAKEN: Final = frozenset({"adopted", "created", "read"})
 """Outcomes that mean a new token; all others are codes of errors."""
 
@@ -49,6 +49,10 @@ class TokenPace:
     """A predecessor is kept at least so long."""
     proof: timedelta = PROOF_INTERVAL
     """Between two proofs of a token that nothing else proves."""
+    lasting_pause: timedelta = LASTING_PAUSE
+    """First wait after a failure that somebody has to end; doubled each time."""
+    apart: timedelta = APART
+    """Between two managed tokens that nobody asked for."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,21 +64,22 @@ class Steward:
     tokens: InstanceTokens
     tasks: Mapping[str, Callable[[], Coroutine[None, None, None]]]
     """What has to run as long as the service, by name."""
-    look: Callable[[], Awaitable[bool]]
-    """Look after the token once; tell whether there is one."""
+    look: Callable[[], Awaitable[float | None]]
+    """Look after the token once; tell after how many seconds to look again, ``None``: there is one."""
 
     async def begin(self) -> None:
         """Have a token from the start if there can be one; a Litmus that is away does not hold up the start.
 
         One failure is not the last word: another replica may be making the
-        token, or, while the store is away, have ended the session that is ours too.
+        token, or, while the store is away, have ended the session that is ours
+        too. What somebody has to end is not tried again here.
         """
         with suppress(TimeoutError):
             async with asyncio.timeout(BEGIN_SECONDS):
-                while True:
-                    if await self.look():
-                        return
-                    await asyncio.sleep(BEGIN_PAUSE_SECONDS)
+                pause = await self.look()
+                while pause is not None and pause < BEGIN_SECONDS:
+                    await asyncio.sleep(pause)
+                    pause = await self.look()
 
 
 DEFAULT_PACE: Final = TokenPace()
@@ -116,18 +121,22 @@ async def open_steward(
     """
     held = HeldToken(instance.name, source_of(instance), clock, configured_token(instance))
 
+    teller = TokenUseTeller(held, uses, replica)
+
     async def switched(outcome: str) -> None:
         metrics.token_rotations.labels(instance.name, outcome).inc()
         if outcome in TAKEN:
+            await teller.tell()
             await on_new_token()
 
     async with _open(config, instance, metrics, held.current, held) as client:
         auth = LitmusAuth(client)
-        turns = CreationTurns(locks, instance.name)
+        turns = CreationTurns(locks, instance.address)
         tasks: dict[str, Callable[[], Coroutine[None, None, None]]] = {
-            f"token of {instance.name}": partial(watch, auth, held, pace.proof)
+            f"token of {instance.name}": partial(watch, auth, held, pace.proof),
+            f"use of the token of {instance.name}": teller.follow,
         }
-        look: Callable[[], Awaitable[bool]] = _nothing_to_do
+        look: Callable[[], Awaitable[float | None]] = _nothing_to_do
         rotate = None
         if instance.credentials is not None:
             managed = ManagedToken(
@@ -141,7 +150,7 @@ async def open_steward(
                 on_switch=switched,
                 clock=clock,
             )
-            look, rotate = managed.tend, managed.rotate
+            look, rotate = managed.begin, managed.rotate
             tasks[f"managed token of {instance.name}"] = managed.follow
         elif instance.token_file is not None:
             file = TokenFile(
@@ -262,9 +271,10 @@ def _managed_settings(credentials: Credentials, pace: TokenPace) -> ManagedSetti
         token_days=credentials.token_days,
         look_interval=pace.managed,
         grace=pace.grace,
+        lasting_pause=pace.lasting_pause,
+        apart=pace.apart,
     )
 
 
-async def _nothing_to_do() -> bool:
+async def _nothing_to_do() -> None:
     """Leave the token as it is."""
-    return True

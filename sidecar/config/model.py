@@ -6,6 +6,7 @@ new class. The docstrings and the JSON schema make ``docs/configuration.md``.
 
 from datetime import timedelta
 from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 from pydantic.alias_generators import to_camel
@@ -111,6 +112,13 @@ class Instance(Strict):
         if (self.token is None) == (self.credentials is None):
             raise ValueError("needs exactly one of token, tokenFile and credentials")
         return self
+
+    @property
+    def address(self) -> str:
+        """Host, port and path of ``baseUrl``, however it is written: instances of one address are one Litmus."""
+        url = urlsplit(self.base_url)
+        port = url.port or (443 if url.scheme == "https" else 80)
+        return f"{url.hostname}:{port}{url.path.rstrip('/')}"
 
 
 class CatalogBackstage(Strict):

@@ -7,7 +7,7 @@ step may be the last one before a crash: the next start finds what was left.
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime, timedelta
 from typing import Final
@@ -15,17 +15,15 @@ from typing import Final
 import msgspec
 import structlog
 
-from sidecar.errors import (
-    SidecarError,
-    StoreError,
-    TokenRejectedError,
-    UpstreamError,
-)
+from sidecar.errors import InitialPasswordError, SidecarError, StoreError, TokenRejectedError, UpstreamError
 from sidecar.litmus.auth import ListedToken, LitmusAuth, SignedIn
 from sidecar.litmus.held_token import HeldToken
 from sidecar.litmus.proving import prove
 from sidecar.litmus.token import LitmusToken
-from sidecar.litmus.token_making import CreationTurns
+from sidecar.litmus.token_life import LifeRule, age_key, expiry
+from sidecar.litmus.token_making import APART, CreationTurns
+from sidecar.litmus.token_retries import LASTING_PAUSE, Retries
+from sidecar.litmus.tokens import ALIVE, TokenUseTeller
 from sidecar.ports import Clock, TokenState, TokenUses
 
 RENEWED_BEFORE: Final = 0.2
@@ -33,13 +31,9 @@ RENEWED_BEFORE: Final = 0.2
 LOOK_INTERVAL: Final = timedelta(seconds=45)
 GRACE: Final = timedelta(minutes=2)
 _JITTER: Final = 0.1
-_FIRST_PAUSE: Final = timedelta(seconds=2)
-_LONGEST_PAUSE: Final = timedelta(seconds=60)
 _PATIENCE: Final = timedelta(seconds=5)
 """Longest wait for another replica that signs in or makes a token; the next look tries again."""
 _LOGOUT_SECONDS: Final = 5.0
-_TOLD_WITHIN: Final = timedelta(minutes=3)
-"""A replica that was silent for so long is not alive, or will notice by itself that its token is gone."""
 
 _log = structlog.get_logger(__name__)
 
@@ -56,6 +50,10 @@ class ManagedSettings(msgspec.Struct, frozen=True, kw_only=True):
     """A predecessor is kept at least so long, for the requests that are still under way with it."""
     longest_grace: timedelta = timedelta(minutes=10)
     """A predecessor is removed after so long, whoever may still use it."""
+    lasting_pause: timedelta = LASTING_PAUSE
+    """First wait after a failure that somebody has to end; doubled each time."""
+    apart: timedelta = APART
+    """Between two tokens that are made without being asked for, while the first one is accepted."""
 
 
 class _Bearer(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,6 +61,14 @@ class _Bearer(msgspec.Struct, frozen=True, kw_only=True):
 
     token: LitmusToken
     user_id: str
+
+
+class _Rotation(msgspec.Struct, frozen=True, kw_only=True):
+    """What somebody saw who asked for another token."""
+
+    asked_at: datetime
+    held: LitmusToken | None
+    """The token in use at that time, which is to be replaced."""
 
 
 class ManagedToken:
@@ -101,13 +107,17 @@ class ManagedToken:
         self._turns = turns
         self._uses = uses
         self._replica = replica
+        self._teller = TokenUseTeller(held, uses, replica)
         self._settings = settings
         self._password = password
         self._on_switch = on_switch
         self._clock = clock
         part = (chance or random.Random()).random()  # noqa: S311 - keeps replicas apart, guards nothing
-        self._renewed_before = RENEWED_BEFORE + _JITTER * part
+        self._life = LifeRule(days=settings.token_days, renewed_before=RENEWED_BEFORE + _JITTER * part)
         self._turn = asyncio.Lock()
+        self._retries = Retries(turns, settings.lasting_pause)
+        self._has_signed_in = False
+        self._warned: set[str] = set()
         self._user_id: str | None = None
         self._spent: set[str] = set()
         """Tokens that Litmus refused although it lists them."""
@@ -116,51 +126,72 @@ class ManagedToken:
 
     async def follow(self) -> None:
         """Look after the token until cancelled; at once when it is rejected, ever slower while that fails."""
-        pause = _FIRST_PAUSE
         while True:
+            if not self._has_token():
+                await self._retries.rest()
             if await self.tend():
-                pause = _FIRST_PAUSE
                 await self._held.wait_for_trouble(self._settings.look_interval)
-            else:
-                await asyncio.sleep(pause.total_seconds())
-                pause = min(2 * pause, _LONGEST_PAUSE)
+
+    async def begin(self) -> float | None:
+        """Tend once; return after how many seconds that is worth another try, ``None``: there is a token."""
+        return None if await self.tend() else self._retries.pause_seconds
 
     async def tend(self) -> bool:
         """Do whatever the token needs now; tell whether there is one that holds."""
         async with self._turn:
+            self._has_signed_in = False
             try:
-                await self._tend(must_be_new=False)
+                await self._tend(None)
             except SidecarError as exc:
                 self._held.report(f"The token could not be looked after: {exc}")
+                if not self._has_token():
+                    self._retries.failed(exc, has_signed_in=self._has_signed_in)
                 await self._on_switch(exc.code)
             else:
-                self._held.report(None)
-            return self._held.state in {TokenState.GOOD, TokenState.UNPROVEN}
+                self._recover()
+            return self._has_token()
+
+    def _recover(self) -> None:
+        self._held.report(None)
+        self._retries.succeeded()
 
     async def rotate(self) -> None:
         """Make a new token and take it into use; the one before is removed as soon as nobody needs it.
+
+        One that another replica made since this was asked for will do.
 
         Raises:
             StoreError: If the store is away.
             UpstreamError: If Litmus could not be asked.
         """
+        rotation = _Rotation(asked_at=self._clock(), held=self._held.token)
         async with self._turn:
-            await self._tend(must_be_new=True)
-            self._held.report(None)
+            await self._tend(rotation)
+            self._recover()
 
-    async def _tend(self, *, must_be_new: bool) -> None:
-        await self._tell()
+    @property
+    def has_initial_password(self) -> bool:
+        """Whether there is no token because the user has to replace the initial password first."""
+        return isinstance(self._retries.failure, InitialPasswordError)
+
+    def _has_token(self) -> bool:
+        return self._held.state in {TokenState.GOOD, TokenState.UNPROVEN}
+
+    async def _tend(self, rotation: _Rotation | None) -> None:
+        await self._teller.tell()
         if self._held.state is TokenState.REJECTED and self._held.token is not None:
             await self._doubt(self._held.token)
         async with self._bearer() as bearer:
             own = await self._own(bearer)
-            found, how = (None if must_be_new else self._newest(own)), "adopted"
+            found, how = (self._fitting(own) if rotation is None else None), "adopted"
             if found is None:
-                found, how = await self._make(bearer, must_be_new=must_be_new)
+                found, how = await self._make(bearer, own, rotation)
             if found != self._held.token:
                 await self._switch(found)
-                await self._tell()
+                await self._teller.tell()
                 await self._on_switch(how)
+            elif all(row.token != found for row in own):
+                return  # A list without the token in use is not one to tidy by.
             await self._clean_up(_Bearer(token=found, user_id=bearer.user_id), own)
 
     async def _doubt(self, token: LitmusToken) -> None:
@@ -189,6 +220,7 @@ class ManagedToken:
                 raise
             return
         signed_in = await self._sign_in()
+        self._has_signed_in = True
         self._user_id = signed_in.user_id
         try:
             yield _Bearer(token=signed_in.token, user_id=signed_in.user_id)
@@ -216,20 +248,71 @@ class ManagedToken:
         """Return the tokens of our name, the newest first."""
         rows = await self._auth.list_tokens(bearer.token, bearer.user_id)
         own = [row for row in rows if row.name == self._settings.token_name]
-        return sorted(own, key=_age_key, reverse=True)
+        return sorted(own, key=age_key, reverse=True)
 
-    def _newest(self, own: Sequence[ListedToken]) -> LitmusToken | None:
-        return next((row.token for row in own if self._is_usable(row)), None)
+    def _fitting(self, own: Sequence[ListedToken]) -> LitmusToken | None:
+        """Return the token to use: the newest that is listed and has life, or else the one that works."""
+        newest = next((row.token for row in own if self._is_usable(row)), None)
+        held = self._held.token
+        if held is None or self._held.state is not TokenState.GOOD or any(row.token == held for row in own):
+            return newest
+        ends_at = expiry(held, None)
+        if ends_at is None or not self._life.has_life(held, None, self._clock()):
+            return newest
+        later = expiry(newest, None) if newest is not None else None
+        if later is not None and later > ends_at:
+            return newest
+        self._warn("token in use is not listed", "Litmus accepts it and does not list it; it is used on.")
+        return held
 
     def _is_usable(self, row: ListedToken) -> bool:
-        if row.expires_at is None or row.token.id in self._spent:
-            return False
-        lifetime = timedelta(days=self._settings.token_days)
-        if row.created_at is not None:
-            lifetime = row.expires_at - row.created_at
-        return row.expires_at - self._clock() > lifetime * self._renewed_before
+        return row.token.id not in self._spent and self._life.is_usable(row, self._clock())
 
-    async def _make(self, bearer: _Bearer, *, must_be_new: bool) -> tuple[LitmusToken, str]:
+    async def _made_lately(self, bearer: _Bearer, own: Sequence[ListedToken]) -> LitmusToken | None:
+        """Return the token to go on with, because one was made a short while ago; ``None``: make another.
+
+        Whoever made one that Litmus accepts, and yet does not find it good for
+        use, would make more and more of them: its clock is wrong, or the list is.
+        """
+        if self._held.state is TokenState.REJECTED or not await self._turns.was_made_lately(bearer.user_id):
+            return None
+        now = self._clock()
+        rows = (
+            row.token
+            for row in own
+            if row.token.id not in self._spent and not self._life.is_too_long(row.token, row, now)
+        )
+        found = self._held.token or next(rows, None)
+        if found is not None:
+            self._warn(
+                "no further token made",
+                "The last one was made less than an hour ago, is accepted, and seems to end soon: compare "
+                "the clocks of this machine and of Litmus.",
+            )
+        return found
+
+    def _made_since(
+        self, rotation: _Rotation, before: Collection[ListedToken], own: Sequence[ListedToken]
+    ) -> LitmusToken | None:
+        """Return a token that was made since the rotation was asked for, here or by another replica."""
+        known = {row.token.id for row in before}
+        for row in own:
+            if row.token == rotation.held or not self._is_usable(row):
+                continue
+            made_since = row.created_at is not None and row.created_at >= rotation.asked_at
+            if made_since or row.token == self._held.token or row.token.id not in known:
+                return row.token
+        return None
+
+    def _warn(self, event: str, reason: str) -> None:
+        """Log a warning once for each token in use."""
+        if event not in self._warned:
+            self._warned.add(event)
+            _log.warning(event, instance=self._held.instance, reason=reason)
+
+    async def _make(
+        self, bearer: _Bearer, before: Collection[ListedToken], rotation: _Rotation | None
+    ) -> tuple[LitmusToken, str]:
         """Make a token when it is our turn, unless another replica just did; tell which of the two it was.
 
         While the store is away this fails, and no token is made: two replicas
@@ -237,12 +320,17 @@ class ManagedToken:
         """
         settings = self._settings
         async with self._turns.turn(bearer.user_id, patience=_PATIENCE):
-            made_meanwhile = None if must_be_new else self._newest(await self._own(bearer))
-            if made_meanwhile is not None:
-                return made_meanwhile, "adopted"
+            own = await self._own(bearer)
+            if rotation is not None:
+                found = self._made_since(rotation, before, own)
+            else:
+                found = self._fitting(own) or await self._made_lately(bearer, own)
+            if found is not None:
+                return found, "adopted"
             token = await self._auth.create_token(
                 bearer.token, bearer.user_id, settings.token_name, settings.token_days
             )
+            await self._turns.note_made(bearer.user_id, settings.apart)
             return token, "created"
 
     async def _switch(self, token: LitmusToken) -> None:
@@ -252,13 +340,7 @@ class ManagedToken:
             self._spent.add(token.id)
             raise UpstreamError(f"A token that Litmus lists is refused: {exc}") from exc
         self._held.use(token)
-
-    async def _tell(self) -> None:
-        token = self._held.token
-        if token is not None:
-            # While the store is away nobody removes a predecessor either.
-            with suppress(StoreError):
-                await self._uses.tell(self._held.instance, self._replica, token.id)
+        self._warned.clear()
 
     async def _clean_up(self, bearer: _Bearer, own: Sequence[ListedToken]) -> None:
         """Remove the tokens of our name that are older than ours, as soon as nobody needs them."""
@@ -282,16 +364,11 @@ class ManagedToken:
             return False
         known_for = now - self._superseded[row.token.id]
         try:
-            users = await self._uses.replicas(self._held.instance, row.token.id, now - _TOLD_WITHIN)
+            uses = await self._uses.current(now - ALIVE)
         except StoreError:
             return True
-        if set(users) - {self._replica}:
+        # Another instance of this process, with the same user, counts as another replica.
+        own = (self._held.instance, self._replica)
+        if any(use.token_id == row.token.id and (use.instance, use.replica) != own for use in uses):
             return known_for < self._settings.longest_grace
         return known_for < self._settings.grace
-
-
-def _age_key(row: ListedToken) -> tuple[float, float]:
-    return (
-        row.created_at.timestamp() if row.created_at is not None else 0.0,
-        row.expires_at.timestamp() if row.expires_at is not None else 0.0,
-    )

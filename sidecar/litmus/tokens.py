@@ -1,5 +1,6 @@
 """The API tokens of one instance's user: list, make, revoke, and rotate the managed one."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import suppress
 from datetime import timedelta
@@ -20,7 +21,9 @@ from sidecar.litmus.token_making import CreationTurns
 from sidecar.ports import ApiToken, Clock, CreatedToken, TokenStatus, TokenUses
 
 _PATIENCE: Final = timedelta(seconds=30)
-_ALIVE: Final = timedelta(minutes=3)
+ALIVE: Final = timedelta(minutes=3)
+"""A replica that said nothing for so long has ended."""
+TELL_INTERVAL: Final = timedelta(seconds=45)
 
 
 class InstanceTokens:
@@ -53,7 +56,10 @@ class InstanceTokens:
 
     async def listed(self) -> Sequence[ApiToken]:
         """See :class:`ports.Tokens`."""
-        rows = {row.token.id: self._api_token(row) for row in await self._rows()}
+        used: Collection[str] = ()
+        with suppress(StoreError):  # Then our own use is all that is known.
+            used = await self._used()
+        rows = {row.token.id: self._api_token(row, used) for row in await self._rows()}
         return sorted(
             rows.values(),
             key=lambda token: token.created_at.timestamp() if token.created_at is not None else 0.0,
@@ -83,15 +89,16 @@ class InstanceTokens:
         return CreatedToken(token=self._api_token(row), value=made.reveal())
 
     async def revoke(self, token_id: str) -> None:
-        """See :class:`ports.Tokens`."""
+        """See :class:`ports.Tokens`; also raises :class:`errors.StoreError` while the store is away."""
         found = next((row for row in await self._rows() if row.token.id == token_id), None)
         if found is None:
             raise TokenUnknownError("The user of this instance has no API token of this id.")
         bearer, user_id = self._bearer()
-        if found.token == bearer or await self._used_elsewhere(token_id):
+        # While the store is away nobody can tell what the other replicas use: then nothing is revoked.
+        if found.token == bearer or token_id in await self._used():
             raise TokenInUseError(
-                "The sidecar itself asks Litmus with this token; give it another one first, "
-                "by rotating it where it is managed."
+                "The sidecar itself asks Litmus with this token, here or on another replica; give it another "
+                "one first, by rotating it where it is managed."
             )
         await self._auth.remove_token(bearer, user_id, found.token)
 
@@ -114,17 +121,42 @@ class InstanceTokens:
     async def _rows(self) -> Sequence[ListedToken]:
         return await self._auth.list_tokens(*self._bearer())
 
-    def _api_token(self, row: ListedToken) -> ApiToken:
+    def _api_token(self, row: ListedToken, used: Collection[str] = ()) -> ApiToken:
         return ApiToken(
             id=row.token.id,
             name=row.name,
             created_at=row.created_at,
             expires_at=row.expires_at,
-            in_use=row.token == self._held.token,
+            in_use=row.token == self._held.token or row.token.id in used,
         )
 
-    async def _used_elsewhere(self, token_id: str) -> bool:
-        users: Collection[str] = ()
-        with suppress(StoreError):  # Then our own use is all that is known.
-            users = await self._uses.replicas(self._held.instance, token_id, self._clock() - _ALIVE)
-        return bool(users)
+    async def _used(self) -> Collection[str]:
+        """Return the tokens that replicas say they use, in whichever instance.
+
+        Raises:
+            StoreError: If the store is away.
+        """
+        return {use.token_id for use in await self._uses.current(self._clock() - ALIVE)}
+
+
+class TokenUseTeller:
+    """Tells all replicas which token this one uses, so that none of them revokes it."""
+
+    def __init__(self, held: HeldToken, uses: TokenUses, replica: str) -> None:
+        """Take where the token in use stands, and under which name to tell of it."""
+        self._held = held
+        self._uses = uses
+        self._replica = replica
+
+    async def tell(self) -> None:
+        """Tell which token is in use now; while the store is away nobody is told, and nobody revokes."""
+        token = self._held.token
+        if token is not None:
+            with suppress(StoreError):
+                await self._uses.tell(self._held.instance, self._replica, token.id)
+
+    async def follow(self) -> None:
+        """Tell it again and again until cancelled: who falls silent is taken to have ended."""
+        while True:
+            await self.tell()
+            await asyncio.sleep(TELL_INTERVAL.total_seconds())

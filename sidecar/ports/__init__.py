@@ -19,6 +19,7 @@ from sidecar.ports.accounts import (
     Tokens,
     TokenState,
     TokenStatus,
+    TokenUse,
     TokenUses,
 )
 from sidecar.ports.acting import (
@@ -80,6 +81,7 @@ __all__ = [
     "Sync",
     "TokenState",
     "TokenStatus",
+    "TokenUse",
     "TokenUses",
     "Tokens",
 ]

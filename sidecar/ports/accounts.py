@@ -32,6 +32,15 @@ class Locks(Protocol):
         """Forget rights whose time is over, which are free already; count them."""
 
 
+class TokenUse(msgspec.Struct, frozen=True, kw_only=True):
+    """One replica's word that it asks one instance with a token."""
+
+    instance: str
+    replica: str
+    token_id: str
+    """Fingerprint."""
+
+
 class TokenUses(Protocol):
     """Which replica uses which token; tokens are named by fingerprint, their values are not kept.
 
@@ -41,8 +50,8 @@ class TokenUses(Protocol):
     async def tell(self, instance: str, replica: str, token_id: str) -> None:
         """Say that from now on this replica uses this token of the instance, and no other."""
 
-    async def replicas(self, instance: str, token_id: str, since: datetime) -> Collection[str]:
-        """Return the replicas that said since then that they use the token."""
+    async def current(self, since: datetime) -> Collection[TokenUse]:
+        """Return what was said since then, of all instances: two of them can have one user, and one token."""
 
     async def forget(self, replica: str) -> None:
         """Forget a replica that ends, so that nobody waits for it."""

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import delete, or_, select
 
-from sidecar.ports import Clock
+from sidecar.ports import Clock, TokenUse
 from sidecar.store.database import Database, to_ms
 from sidecar.store.health import StoreHealth
 from sidecar.store.keys import safe_text
@@ -78,17 +78,16 @@ class SqlTokenUses:
         async with self._health.watching(), self._database.writing() as connection:
             await connection.execute(statement)
 
-    async def replicas(self, instance: str, token_id: str, since: datetime) -> Collection[str]:
-        """See :meth:`ports.TokenUses.replicas`."""
+    async def current(self, since: datetime) -> Collection[TokenUse]:
+        """See :meth:`ports.TokenUses.current`."""
         now = self._clock()
         since_ms = self._database.now_ms(now) + (to_ms(since) - to_ms(now))
-        statement = select(token_uses.c.replica).where(
-            token_uses.c.instance == safe_text(instance),
-            token_uses.c.token_id == safe_text(token_id),
-            token_uses.c.told_at_ms >= since_ms,
+        statement = select(token_uses.c.instance, token_uses.c.replica, token_uses.c.token_id).where(
+            token_uses.c.told_at_ms >= since_ms
         )
         async with self._health.watching(), self._database.reading() as connection:
-            return set(await connection.scalars(statement))
+            rows = await connection.execute(statement)
+            return {TokenUse(**row) for row in rows.mappings()}
 
     async def forget(self, replica: str) -> None:
         """See :meth:`ports.TokenUses.forget`."""

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from sidecar.ports import Clock, Session, SharedPicture
+from sidecar.ports import Clock, Session, SharedPicture, TokenUse
 
 
 class MemoryLocks:
@@ -55,12 +55,12 @@ class MemoryTokenUses:
         """See :meth:`ports.TokenUses.tell`."""
         self._uses[instance, replica] = (token_id, self._clock())
 
-    async def replicas(self, instance: str, token_id: str, since: datetime) -> Collection[str]:
-        """See :meth:`ports.TokenUses.replicas`."""
+    async def current(self, since: datetime) -> Collection[TokenUse]:
+        """See :meth:`ports.TokenUses.current`."""
         return {
-            replica
-            for (where, replica), (used, told_at) in self._uses.items()
-            if where == instance and used == token_id and told_at >= since
+            TokenUse(instance=instance, replica=replica, token_id=token_id)
+            for (instance, replica), (token_id, told_at) in self._uses.items()
+            if told_at >= since
         }
 
     async def forget(self, replica: str) -> None:

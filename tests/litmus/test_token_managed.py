@@ -6,9 +6,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from sidecar.errors import TokenRevokedError
-from sidecar.litmus.documents import ENVIRONMENTS, pagination
 from sidecar.litmus.token import LitmusToken
-from sidecar.ports import TokenState
+from sidecar.ports import TokenState, TokenUse
 from sidecar.simulator import ScriptedFault
 from tests.litmus.tokens import DAYS, NAME, Manager, Setting, open_setting
 
@@ -153,11 +152,6 @@ async def test_replicas_that_start_together_make_one_token(setting: Setting) -> 
         assert len(setting.listed()) == 1
 
 
-async def ask(one: Manager, setting: Setting) -> object:
-    (project, *_) = setting.world.projects
-    return await one.client.run(ENVIRONMENTS, {"projectID": project, "environments": pagination(0, 10)}, 10)
-
-
 async def test_told_that_it_is_revoked_a_replica_makes_a_new_token_at_once(setting: Setting) -> None:
     async with setting.replica() as one:
         await one.tend()
@@ -165,13 +159,13 @@ async def test_told_that_it_is_revoked_a_replica_makes_a_new_token_at_once(setti
         first = one.value()
         setting.world.revoke_token(first)
         with pytest.raises(TokenRevokedError):
-            await ask(one, setting)
+            await one.ask()
         assert one.held.state is TokenState.REJECTED
 
         assert await one.tend()
 
         assert one.value() != first
-        await ask(one, setting)
+        await one.ask()
         # A revoked token stays listed until somebody removes it.
         assert [row.token for row in setting.listed()] == [one.value()]
 
@@ -184,7 +178,7 @@ async def test_told_that_it_is_revoked_a_replica_adopts_what_another_one_made(se
         await one.rotate()
         setting.world.revoke_token(first)
         with pytest.raises(TokenRevokedError):
-            await ask(two, setting)
+            await two.ask()
 
         assert await two.tend()
 
@@ -203,7 +197,7 @@ async def test_a_rejection_that_was_litmuss_own_trouble_makes_no_new_token(setti
             )
         )
         with pytest.raises(Exception, match="does not accept"):
-            await ask(one, setting)
+            await one.ask()
 
         assert await one.tend()
 
@@ -228,7 +222,7 @@ async def test_a_token_for_a_day_that_equals_its_session_is_not_logged_out_with_
     """Made in the second of the sign-in, with the same lifetime, the two are one string."""
     async with setting.replica(days=1) as one:
         assert await one.tend()
-        await ask(one, setting)
+        await one.ask()
 
 
 @pytest.mark.parametrize(
@@ -266,7 +260,8 @@ async def test_a_replica_that_lost_litmus_keeps_its_token_and_says_that_it_lives
         assert await one.tend()
 
         since = setting.clock.now()
-        assert await setting.uses.replicas("default", one.held.token.id, since) == {"one"}
+        use = TokenUse(instance="default", replica="one", token_id=one.held.token.id)
+        assert await setting.uses.current(since) == {use}
         assert one.held.status.problem is not None
         assert "marker" not in one.held.status.problem
 

@@ -30,7 +30,7 @@ async def door() -> AsyncIterator[Door]:
         own = setting.issue(name="in use")
         held = HeldToken("default", "token", setting.clock.now, own)
         async with setting.client(held) as client:
-            turns = CreationTurns(setting.locks, "default")
+            turns = CreationTurns(setting.locks, "litmus:80/")
             tokens = InstanceTokens(held, LitmusAuth(client), turns, setting.uses, clock=setting.clock.now)
             yield Door(setting, own, tokens)
 
@@ -119,3 +119,33 @@ async def test_rows_of_one_string_are_one_token_and_go_together(door: Door) -> N
     await door.tokens.revoke(twin.id)
 
     assert door.setting.listed("twin") == []
+
+
+async def test_a_token_that_another_instance_uses_is_told_and_not_revoked(door: Door) -> None:
+    """Two instances can be of one Litmus and one user."""
+    theirs = door.setting.issue(name="theirs", days=10)
+    await door.setting.uses.tell("another", "one", theirs.id)
+
+    assert {token.name for token in await door.tokens.listed() if token.in_use} == {"theirs", "in use"}
+    with pytest.raises(TokenInUseError):
+        await door.tokens.revoke(theirs.id)
+    assert door.setting.listed("theirs")
+
+
+async def test_a_replica_that_is_silent_for_long_uses_no_token_any_more(door: Door) -> None:
+    theirs = door.setting.issue(name="theirs", days=10)
+    await door.setting.uses.tell("default", "two", theirs.id)
+    door.setting.clock.pass_by(minutes=4)
+    await door.tokens.revoke(theirs.id)
+    assert not door.setting.listed("theirs")
+
+
+async def test_while_the_store_is_away_nothing_is_revoked_and_the_list_still_told(door: Door) -> None:
+    """Nobody can tell then what the other replicas use."""
+    other = door.setting.issue(name="other", days=10)
+    door.setting.uses.away = True
+
+    assert [token.in_use for token in await door.tokens.listed()] == [False, True]
+    with pytest.raises(StoreError):
+        await door.tokens.revoke(other.id)
+    assert door.setting.listed("other")

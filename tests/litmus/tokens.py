@@ -1,7 +1,7 @@
 """A Litmus and a store on one clock that tests turn, and replicas that look after a token there."""
 
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -9,10 +9,12 @@ from datetime import UTC, datetime, timedelta
 from sidecar.errors import StoreError
 from sidecar.litmus.auth import LitmusAuth
 from sidecar.litmus.client import LitmusClient, open_litmus_client
+from sidecar.litmus.documents import ENVIRONMENTS, pagination
 from sidecar.litmus.held_token import HeldToken
 from sidecar.litmus.managed import ManagedSettings, ManagedToken
 from sidecar.litmus.token import LitmusToken
 from sidecar.litmus.token_making import CreationTurns
+from sidecar.ports import TokenUse
 from sidecar.simulator import Simulator, World, open_simulator
 from sidecar.simulator.documents import ApiToken, User
 from sidecar.store.memory_accounts import MemoryLocks, MemoryTokenUses
@@ -50,6 +52,17 @@ class FallibleLocks(MemoryLocks):
         return await super().take(name, holder, hold)
 
 
+class FallibleUses(MemoryTokenUses):
+    """What replicas say of their tokens, in a store that can go away."""
+
+    away = False
+
+    async def current(self, since: datetime) -> Collection[TokenUse]:
+        if self.away:
+            raise StoreError("The store is away.")
+        return await super().current(since)
+
+
 @dataclass
 class Setting:
     """One Litmus with one user, and what its replicas share."""
@@ -58,7 +71,7 @@ class Setting:
     user: User
     clock: Clock
     locks: FallibleLocks
-    uses: MemoryTokenUses
+    uses: FallibleUses
 
     @property
     def world(self) -> World:
@@ -83,8 +96,15 @@ class Setting:
             yield client
 
     @asynccontextmanager
-    async def replica(self, name: str = "one", *, days: int = DAYS) -> AsyncIterator["Manager"]:
-        held = HeldToken("default", "credentials", self.clock.now)
+    async def replica(
+        self, name: str = "one", *, days: int = DAYS, ahead: timedelta = timedelta(0)
+    ) -> AsyncIterator["Manager"]:
+        """Give one that makes tokens for so many days, and whose clock is so far ahead of Litmus's."""
+
+        def now() -> datetime:
+            return self.clock.now() + ahead
+
+        held = HeldToken("default", "credentials", now)
         outcomes: list[str] = []
 
         async def read() -> str:
@@ -98,16 +118,16 @@ class Setting:
             managed = ManagedToken(
                 held,
                 auth,
-                CreationTurns(self.locks, "default"),
+                CreationTurns(self.locks, "litmus:80/"),
                 self.uses,
                 replica=name,
                 settings=ManagedSettings(username="robot", token_name=NAME, token_days=days),
                 password=read,
                 on_switch=note,
-                clock=self.clock.now,
+                clock=now,
                 chance=random.Random(1),  # noqa: S311 - the same in every run
             )
-            yield Manager(held, client, managed, self.clock, outcomes)
+            yield Manager(held, client, managed, self.clock, self.world, outcomes)
 
 
 @dataclass
@@ -116,6 +136,7 @@ class Manager:
     client: LitmusClient
     managed: ManagedToken
     clock: Clock
+    world: World
     outcomes: list[str] = field(default_factory=list)
 
     async def tend(self) -> bool:
@@ -126,6 +147,11 @@ class Manager:
     async def rotate(self) -> None:
         self.clock.pass_by(seconds=3)
         await self.managed.rotate()
+
+    async def ask(self) -> None:
+        """Ask for something with the token in use."""
+        (project, *_) = self.world.projects
+        await self.client.run(ENVIRONMENTS, {"projectID": project, "environments": pagination(0, 10)}, 10)
 
     def value(self) -> str:
         token = self.held.token
@@ -141,4 +167,4 @@ async def open_setting() -> AsyncIterator[Setting]:
     world.add_project("shop", owner=world.add_user("alice"), members={user.user_id: "Viewer"})
     world.add_project("own", owner=user)
     async with open_simulator(world) as simulator:
-        yield Setting(simulator, user, clock, FallibleLocks(clock.now), MemoryTokenUses(clock.now))
+        yield Setting(simulator, user, clock, FallibleLocks(clock.now), FallibleUses(clock.now))

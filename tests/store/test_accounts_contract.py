@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from sidecar.errors import StoreError
-from sidecar.ports import Session, SharedPicture
+from sidecar.ports import Session, SharedPicture, TokenUse
 from sidecar.store.pruning import TOKEN_USE_AGE, prune_all
 from sidecar.store.store import Store, open_store
 from tests.store.material import FAR, clock, followed_store
@@ -107,6 +107,10 @@ class TestLocks:
         assert not await store.locks.take("rotate", "one", FAR)
 
 
+def use(instance: str, replica: str, token_id: str) -> TokenUse:
+    return TokenUse(instance=instance, replica=replica, token_id=token_id)
+
+
 class TestTokenUses:
     async def test_replicas_that_use_a_token_are_told(self, replicas: list[Store]) -> None:
         before = clock() - FAR
@@ -115,22 +119,24 @@ class TestTokenUses:
         await replicas[1].token_uses.tell("default", "replica-3", "token-b")
         await replicas[1].token_uses.tell("other", "replica-4", "token-a")
 
-        using = await replicas[2].token_uses.replicas("default", "token-a", before)
-
-        assert set(using) == {"replica-1", "replica-2"}
+        assert set(await replicas[2].token_uses.current(before)) == {
+            use("default", "replica-1", "token-a"),
+            use("default", "replica-2", "token-a"),
+            use("default", "replica-3", "token-b"),
+            use("other", "replica-4", "token-a"),
+        }
 
     async def test_replica_uses_one_token_of_an_instance_at_a_time(self, store: Store) -> None:
         before = clock() - FAR
         await store.token_uses.tell("default", "replica-1", "token-a")
         await store.token_uses.tell("default", "replica-1", "token-b")
 
-        assert list(await store.token_uses.replicas("default", "token-a", before)) == []
-        assert list(await store.token_uses.replicas("default", "token-b", before)) == ["replica-1"]
+        assert list(await store.token_uses.current(before)) == [use("default", "replica-1", "token-b")]
 
     async def test_what_was_said_before_then_does_not_count(self, store: Store) -> None:
         await store.token_uses.tell("default", "replica-1", "token-a")
 
-        assert list(await store.token_uses.replicas("default", "token-a", clock() + FAR)) == []
+        assert list(await store.token_uses.current(clock() + FAR)) == []
 
     async def test_forgotten_replica_is_waited_for_nowhere(self, store: Store) -> None:
         before = clock() - FAR
@@ -140,8 +146,10 @@ class TestTokenUses:
 
         await store.token_uses.forget("replica-1")
 
-        for instance in ("default", "other"):
-            assert list(await store.token_uses.replicas(instance, "token-a", before)) == ["replica-2"]
+        assert set(await store.token_uses.current(before)) == {
+            use("default", "replica-2", "token-a"),
+            use("other", "replica-2", "token-a"),
+        }
 
 
 class TestShares:
@@ -309,7 +317,7 @@ class TestPruning:
         assert await store.shares.get("over") is None
         assert await store.shares.get(kept.id) == kept
         assert not await store.locks.take("held", "two", FAR)
-        assert list(await store.token_uses.replicas("default", "token-a", clock() - FAR)) == ["replica-1"]
+        assert len(await store.token_uses.current(clock() - FAR)) == 1
         assert await prune_all(store, clock) == 0
 
     async def test_replica_silent_for_a_day_is_forgotten(self, store: Store) -> None:
@@ -317,14 +325,14 @@ class TestPruning:
 
         assert await prune_all(store, lambda: clock() + TOKEN_USE_AGE + FAR) == 1
 
-        assert list(await store.token_uses.replicas("default", "token-a", clock() - FAR)) == []
+        assert list(await store.token_uses.current(clock() - FAR)) == []
 
 
 OPERATIONS: list[Callable[[Store], Awaitable[object]]] = [
     lambda store: store.locks.take("rotate", "one", FAR),
     lambda store: store.locks.release("rotate", "one"),
     lambda store: store.token_uses.tell("default", "replica-1", "token-a"),
-    lambda store: store.token_uses.replicas("default", "token-a", clock()),
+    lambda store: store.token_uses.current(clock()),
     lambda store: store.token_uses.forget("replica-1"),
     lambda store: store.shares.add(share()),
     lambda store: store.shares.get("share-1"),
@@ -365,4 +373,4 @@ async def test_everything_is_refused_without_the_database_and_kept_over_it(postg
         assert await store.sessions.get(signed_in.id) == signed_in
         assert await store.secrets.keep("key", "made after") == "made before"
         assert not await store.locks.take("held", "two", FAR)
-        assert list(await store.token_uses.replicas("default", "token-z", clock() - FAR)) == ["replica-9"]
+        assert list(await store.token_uses.current(clock() - FAR)) == [use("default", "replica-9", "token-z")]
