@@ -246,6 +246,7 @@ def _open(
         ca_file=instance.ca_file,
         max_in_flight=config.sync.max_in_flight,
         max_requests_per_second=config.sync.max_requests_per_second,
+        patience_seconds=config.sync.request_timeout.total_seconds(),
         # When Litmus is back, everything is to be fresh within an interval.
         longest_pause_seconds=config.sync.interval.total_seconds() / 2,
         observe=observe,

@@ -216,6 +216,13 @@ Interval = Annotated[
     AfterValidator(_between(timedelta(milliseconds=10), timedelta(days=7), "10 milliseconds and 7 days")),
 ]
 """How often something is done; short ones are for tests, `findings` speaks about them."""
+Patience = Annotated[
+    timedelta,
+    *_duration_parts,
+    AfterValidator(
+        _between(timedelta(milliseconds=10), timedelta(seconds=30), "10 milliseconds and 30 seconds")
+    ),
+]
 Age = Annotated[
     timedelta,
     *_duration_parts,

@@ -25,6 +25,7 @@ from sidecar.config.fields import (
     Label,
     ListenHost,
     Networks,
+    Patience,
     Rate,
     References,
     Scopes,
@@ -186,6 +187,8 @@ class SyncSettings(Strict):
     """Requests to one instance at the same time."""
     max_requests_per_second: Annotated[Rate, Field(gt=0, le=1_000)] = 5.0
     """Requests to one instance per second; intervals stretch when the projects do not fit."""
+    request_timeout: Patience = timedelta(seconds=30)
+    """Longest that one answer of an instance is waited for; some are waited for less."""
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:

@@ -5,6 +5,7 @@ every way to fail into our errors (``answers``). It retries nothing, keeps
 nothing, and decides nothing about what to ask.
 """
 
+import math
 import ssl
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -87,6 +88,7 @@ class LitmusClient:
         watch: TokenWatch | None = None,
         host_header: str | None = None,
         max_answer_bytes: int = MAX_ANSWER_BYTES,
+        patience_seconds: float = math.inf,
     ) -> None:
         # A user and password in the URL would want the header that carries the token, and show in sentences.
         base = URL(base_url.rstrip("/")).with_user(None)
@@ -99,6 +101,7 @@ class LitmusClient:
         self._gate = gate
         self._watch = watch
         self._max_answer_bytes = max_answer_bytes
+        self._patience_seconds = patience_seconds
 
     def __repr__(self) -> str:
         return f"LitmusClient({self._server})"
@@ -261,6 +264,7 @@ class LitmusClient:
         self, method: str, path: str, body: bytes | None, timeout_seconds: float, *, token: LitmusToken | None
     ) -> Reply:
         """Send one request and return what came; the one HTTP primitive."""
+        timeout_seconds = min(timeout_seconds, self._patience_seconds)
         timeout = aiohttp.ClientTimeout(
             total=timeout_seconds, sock_connect=min(CONNECT_TIMEOUT_SECONDS, timeout_seconds)
         )
@@ -318,13 +322,15 @@ async def open_litmus_client(
     longest_pause_seconds: float = LONGEST_PAUSE_SECONDS,
     observe: Observe | None = None,
     max_answer_bytes: int = MAX_ANSWER_BYTES,
+    patience_seconds: float = math.inf,
 ) -> AsyncIterator[LitmusClient]:
     """Open the client of one instance.
 
     ``base_url`` is ChaosCenter's root (``/api/query`` is added); ``token`` is
     called for every request, so that a rotated token takes effect at once, and
     raises where there is none; ``watch`` is told what Litmus thinks of it;
-    ``longest_pause_seconds`` bounds how long the circuit breaker stays open.
+    ``longest_pause_seconds`` bounds how long the circuit breaker stays open,
+    ``patience_seconds`` how long any answer is waited for, whoever asks.
     With a ``ca_file`` only its authorities are trusted.
 
     Raises:
@@ -348,6 +354,7 @@ async def open_litmus_client(
             watch=watch,
             host_header=host_header,
             max_answer_bytes=max_answer_bytes,
+            patience_seconds=patience_seconds,
         )
 
 

@@ -168,6 +168,12 @@ async def test_every_end_of_a_connection_is_one_of_our_errors(
     assert type(await error_of(reply, timeout_seconds=0.2 if reply.hang else 30)) is expected
 
 
+async def test_a_client_waits_no_longer_than_it_was_told_whoever_asks() -> None:
+    error = await error_of(Reply(hang=True), timeout_seconds=30, patience_seconds=0.2)
+    assert isinstance(error, UpstreamTimeoutError)
+    assert "within 0.2 s" in str(error)
+
+
 async def test_a_redirect_is_not_followed_with_the_token() -> None:
     async with litmus(lambda _: Reply(status=307, headers={"Location": "/elsewhere"})) as (client, server):
         with pytest.raises(UpstreamProtocolError):
