@@ -63,7 +63,7 @@ class SqlHistory:
             changed = await self._save_runs(connection, project, change, pruned_before_ms)
             changed |= await self._save_experiments(connection, project, change.experiments)
             version, revision = (before.version, before.revision) if before else (0, 0)
-            state = msgspec.structs.replace(change.state, version=version + changed)
+            state = _as_stored(msgspec.structs.replace(change.state, version=version + changed))
             values = {
                 "project": project,
                 "revision": revision + 1,
@@ -351,6 +351,19 @@ def _state_values(state: HistoryState) -> dict[str, object]:
         "reconciled_at_ms": state.reconciled_at and to_ms(state.reconciled_at),
         "progress": state.progress,
     }
+
+
+def _as_stored(state: HistoryState) -> HistoryState:
+    """Return the state with times as the columns keep them.
+
+    Else it would seem to change when it is read back, and every answer made from it with it.
+    """
+    return msgspec.structs.replace(
+        state,
+        first_synced_at=state.first_synced_at and from_ms(to_ms(state.first_synced_at)),
+        synced_at=state.synced_at and from_ms(to_ms(state.synced_at)),
+        reconciled_at=state.reconciled_at and from_ms(to_ms(state.reconciled_at)),
+    )
 
 
 def _state(row: Row[Any]) -> HistoryState:

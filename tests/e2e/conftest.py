@@ -65,10 +65,14 @@ async def open_small(folder: Path) -> AsyncIterator[Small]:
 
 @asynccontextmanager
 async def open_shown(folder: Path) -> AsyncIterator[Shown]:
-    """Start the demonstration; its catalog and database are written into the folder."""
+    """Start the demonstration; its catalog and database are written into the folder.
+
+    Nobody but the test starts experiments by hand; schedules go on.
+    """
     catalog = folder / "catalog-info.yaml"
     catalog.write_text(demo_catalog(), encoding="utf-8")
     async with open_demo() as worlds, open_service(demo_config(worlds, catalog, 0)) as service:
+        worlds.default.world.motion.starters = ()
         await service.ready()
         yield Shown(worlds, service)
 

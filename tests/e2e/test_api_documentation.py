@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Iterator
 from typing import Any
-from urllib.error import HTTPError
+from urllib.error import URLError
 from urllib.request import urlopen
 
 import pytest
@@ -49,10 +49,10 @@ def wait_until_ready(url: str) -> None:
     end = time.monotonic() + CEILING_SECONDS
     while time.monotonic() < end:
         try:
-            with urlopen(f"{url}/readyz") as response:
+            with urlopen(f"{url}/readyz", timeout=CEILING_SECONDS) as response:
                 if response.status == 200:
                     return
-        except HTTPError:
+        except URLError:
             pass
         select.select([], [], [], 0.05)
     raise AssertionError("the demonstration was not ready in time")
@@ -78,14 +78,14 @@ def test_every_operation_answers_as_documented(live_url: str) -> None:
 
 
 def entity_paths(url: str) -> list[str]:
-    with urlopen(f"{url}/api/v1/entities") as response:
+    with urlopen(f"{url}/api/v1/entities", timeout=CEILING_SECONDS) as response:
         refs = [row["entityRef"] for row in json.load(response)["entities"]]
     return ["/api/v1/entities/" + ref.replace(":", "/") for ref in refs]
 
 
 def test_real_entities_answer_as_documented(live_url: str) -> None:
     """Made-up names mostly meet 404; these are the entities there are."""
-    with urlopen(f"{live_url}/api/v1/openapi.json") as response:
+    with urlopen(f"{live_url}/api/v1/openapi.json", timeout=CEILING_SECONDS) as response:
         document = json.load(response)
     walked = 0
     for path in entity_paths(live_url):
@@ -94,7 +94,7 @@ def test_real_entities_answer_as_documented(live_url: str) -> None:
             operation = document["paths"][template]["get"]
             reference = operation["responses"]["200"]["content"]["application/json"]["schema"]
             validator = Draft202012Validator({**reference, "components": document["components"]})
-            with urlopen(f"{live_url}{path}/{view}") as response:
+            with urlopen(f"{live_url}{path}/{view}", timeout=CEILING_SECONDS) as response:
                 answer = json.load(response)
             validator.validate(answer)
             walked += 1
@@ -102,7 +102,7 @@ def test_real_entities_answer_as_documented(live_url: str) -> None:
 
 
 def test_the_page_is_made_from_the_document_without_scripts_or_other_hosts(live_url: str) -> None:
-    with urlopen(f"{live_url}/api/v1/docs") as response:
+    with urlopen(f"{live_url}/api/v1/docs", timeout=CEILING_SECONDS) as response:
         page = response.read().decode()
         policy = response.headers["Content-Security-Policy"]
     assert "default-src 'none'" in policy

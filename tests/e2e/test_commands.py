@@ -9,6 +9,7 @@ import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
@@ -104,10 +105,10 @@ async def test_sigterm_drains_then_finishes_what_is_asked_and_ends_well(
     async with aiohttp.ClientSession() as session:
         body = {"query": RUN_STATS, "variables": {"projectID": small.project.project_id}}
 
-        async def ask() -> int:
+        async def ask() -> dict[str, Any]:
             async with session.post(f"{url}/api/query", json=body) as response:
-                await response.json()
-                return response.status
+                answer: dict[str, Any] = await response.json()
+                return answer
 
         async def catalog_read() -> bool:
             async with session.get(f"{url}/readyz") as response:
@@ -123,7 +124,9 @@ async def test_sigterm_drains_then_finishes_what_is_asked_and_ends_well(
                 return response.status == 503 and (await response.json())["status"] == "draining"
 
         await eventually(draining)
-        assert await asked == 200
+        answer = await asked
+        assert answer["data"]
+        assert "errors" not in answer
     code, log = await end(process)
     assert code == 0
     assert small.token not in log

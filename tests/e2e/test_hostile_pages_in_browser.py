@@ -16,6 +16,7 @@ from aiohttp.test_utils import TestServer
 from playwright.async_api import Browser, expect
 
 from sidecar.simulator import Simulator, open_simulator
+from sidecar.web.pages.experiments import AT_ONCE
 from tests.e2e.hostile import CROWD, HARMFUL, ODD, hostile_catalog, hostile_world
 from tests.support.browser import Watched, open_page
 from tests.support.service import QUICK_SYNC, Service, config_for, eventually, open_service
@@ -241,6 +242,7 @@ async def test_five_hundred_experiments_are_all_reached_by_turning_pages(stage: 
             await pages.nth(number).click()
             await expect(pages.nth(number)).to_have_attribute("aria-current", "page")
             rows = page.locator("#experiment-rows tbody th > a:first-child")
+            await expect(rows).to_have_count(AT_ONCE)
             links |= set(await rows.evaluate_all("all => all.map((one) => one.href)"))
         assert len(links) == CROWD
         assert watched.faults == []
@@ -290,7 +292,7 @@ async def test_a_litmus_that_died_leaves_its_last_data_and_their_age(
         await stage.litmus.stop()
         await told(stage, PAGES["crowd"])
         await watched.page.goto(PAGES["crowd"])
-        await expect(watched.page.locator("#experiment-rows tbody tr")).to_have_count(100)
+        await expect(watched.page.locator("#experiment-rows tbody tr")).to_have_count(AT_ONCE)
         for name, path in FOUR.items():
             await watched.page.goto(path)
             await expect(watched.page.locator("main")).to_contain_text(OLD)

@@ -31,7 +31,6 @@ def traced(small: Small, endpoint: str, ratio: float = 1.0) -> Config:
             "keys": [{"name": "backstage", "secret": f"{MARKER}-key-0123456789", "scopes": ["read", "run"]}]
         },
         tracing={"endpoint": endpoint, "sampleRatio": ratio},
-        sync={"activeInterval": {"milliseconds": 300}},
     )
 
 

@@ -10,6 +10,7 @@ from ruamel.yaml import YAML
 from sidecar.simulator import DemoWorlds, demo_catalog, demo_worlds, open_demo, serve_simulator
 from sidecar.simulator.documents import SECRET_MARKER, VIEWER
 from tests.simulator.conftest import Clock
+from tests.support.service import CEILING_SECONDS
 
 
 @pytest.fixture(scope="module")
@@ -133,7 +134,7 @@ async def test_the_simulator_command_announces_and_serves_until_cancelled() -> N
             complete.set()
 
     serving = asyncio.create_task(serve_simulator("127.0.0.1", 0, announce))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(CEILING_SECONDS):
         await complete.wait()
     serving.cancel()
     await asyncio.wait([serving])

@@ -7,6 +7,7 @@ import pytest
 
 from sidecar.simulator import ScriptedFault, World, open_simulator
 from tests.simulator.conftest import Shop
+from tests.support.service import CEILING_SECONDS
 
 VERSION = "{ getServerVersion { value } }"
 RUN = "mutation ($p: ID!, $e: String!) { runChaosExperiment(projectID: $p, experimentID: $e) { notifyID } }"
@@ -65,7 +66,7 @@ async def test_a_hanging_request_ends_when_the_server_stops(shop: Shop, fault: d
         )
     )
     asking = asyncio.create_task(shop.ask(VERSION))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(CEILING_SECONDS):
         await shop.simulator.wait_for_requests()
         await shop.simulator.stop()
         with pytest.raises(aiohttp.ClientConnectionError):
@@ -75,7 +76,7 @@ async def test_a_hanging_request_ends_when_the_server_stops(shop: Shop, fault: d
 async def test_a_dead_auth_server_hangs_role_checks_until_the_client_leaves(shop: Shop) -> None:
     shop.world.auth_server_up = False
     asking = asyncio.create_task(shop.ask("{ getInfraStats(projectID: $p) { totalActiveInfrastructure } }"))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(CEILING_SECONDS):
         await shop.simulator.wait_for_requests()
         asking.cancel()
         await asyncio.wait([asking])

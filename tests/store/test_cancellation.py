@@ -70,6 +70,8 @@ def nothing_left_open() -> Iterator[None]:
     lost: list[str] = []
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(lambda _loop, context: lost.append(context["message"]))
+    # What others left must not be found here.
+    gc.collect()
     with warnings.catch_warnings(record=True) as left_open:
         warnings.simplefilter("always")
         yield

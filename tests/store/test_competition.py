@@ -11,6 +11,7 @@ from sidecar.ports import RunQuery
 from sidecar.store.store import open_store
 from tests.store import counter
 from tests.store.material import SHOP, clock, job
+from tests.support.service import CEILING_SECONDS
 
 ROOT = Path(__file__).parents[2]
 JOBS = 60
@@ -25,10 +26,11 @@ async def said_at_once(module: str, url: str) -> list[str]:
         )
         for _ in range(PROCESSES)
     ]
-    for process in processes:
-        assert process.stdout is not None
-        assert await process.stdout.readline() == b"ready\n"
-    answers = await asyncio.gather(*(process.communicate(b"go\n") for process in processes))
+    async with asyncio.timeout(CEILING_SECONDS):
+        for process in processes:
+            assert process.stdout is not None
+            assert await process.stdout.readline() == b"ready\n"
+        answers = await asyncio.gather(*(process.communicate(b"go\n") for process in processes))
     assert [process.returncode for process in processes] == [0] * PROCESSES, answers
     return [line for answer, _ in answers for line in answer.decode().splitlines()]
 

@@ -7,8 +7,8 @@ import pytest
 
 from sidecar.model import Faults, HistoryState, Lane, Run
 from sidecar.ports import HistoryChange, Lease, RunQuery
-from sidecar.store.store import Store
-from tests.store.material import BANK, SEEN_AT, SHOP, change, known, plan_and_take, run
+from sidecar.store.store import Store, open_store
+from tests.store.material import BANK, SEEN_AT, SHOP, change, clock, known, plan_and_take, run
 
 ALL = RunQuery()
 
@@ -47,6 +47,15 @@ class TestState:
         assert written == msgspec.structs.replace(state, version=1)
         assert await store.history.state(SHOP) == written
         assert await store.history.states() == {SHOP: written}
+
+    async def test_reading_a_state_back_changes_nothing_of_it(self, url: str) -> None:
+        """Answers carry the state; one that seemed to change would be sent to every reader again."""
+        seen_at = SEEN_AT + timedelta(microseconds=123_456)
+        state = HistoryState(first_synced_at=seen_at, synced_at=seen_at, reconciled_at=seen_at)
+        async with open_store(url, clock=clock) as store:
+            written = await store.history.record(await take(store), change(run(), state=state))
+        async with open_store(url, clock=clock) as store:
+            assert await store.history.state(SHOP) == written
 
     async def test_version_rises_only_when_a_run_or_experiment_changed(self, store: Store) -> None:
         lease = await take(store)

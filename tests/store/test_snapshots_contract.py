@@ -18,6 +18,7 @@ from tests.store.material import (
     plan_and_take,
     take_job,
 )
+from tests.support.service import CEILING_SECONDS
 
 
 class TestSnapshots:
@@ -133,7 +134,7 @@ class TestTwoReplicas:
             lease = await plan_and_take(first, lane=Lane.SLOW)
             written = await first.snapshots.merge(lease, [hubs_result("a")])
 
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(CEILING_SECONDS):
                 await told.wait()
 
             assert second.snapshots.get(SHOP) == written

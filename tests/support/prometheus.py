@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-import socket
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -45,21 +45,25 @@ async def open_prometheus(program: str, config: dict[str, Any], directory: Path)
     """Run the server with this configuration, its data in the directory, until the block ends."""
     path = directory / "prometheus.json"
     path.write_text(json.dumps(config))
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{probe.getsockname()[1]}"
-    with (directory / "prometheus.log").open("wb") as log:
+    written = directory / "prometheus.log"
+
+    def addresses() -> list[str]:
+        """Return where it says it listens, on the port it got."""
+        return re.findall(r'msg="Listening on" address=(\S+)', written.read_text())
+
+    with written.open("wb") as log:
         process = await asyncio.create_subprocess_exec(
             program,
             f"--config.file={path}",
             f"--storage.tsdb.path={directory / 'data'}",
-            f"--web.listen-address={address}",
+            "--web.listen-address=127.0.0.1:0",
             stdout=log,
             stderr=log,
         )
         try:
             async with aiohttp.ClientSession() as session:
-                prometheus = Prometheus(f"http://{address}", session)
+                await eventually(lambda: bool(addresses()))
+                prometheus = Prometheus(f"http://{addresses()[0]}", session)
                 await eventually(prometheus.is_up)
                 yield prometheus
         finally:

@@ -15,7 +15,8 @@ from aiohttp.test_utils import TestServer
 from sidecar.app import create_app
 from sidecar.assembly import open_services, utc_now
 from sidecar.config import Config, parse_config
-from sidecar.model import Section, Snapshot
+from sidecar.litmus.history_notes import load_notes
+from sidecar.model import HistoryState, Section, Snapshot
 from sidecar.ports import Clock
 from sidecar.services import Services
 from sidecar.simulator import Simulator
@@ -82,7 +83,8 @@ class Service:
     async def ready(self) -> None:
         """Wait until every project was attempted, and the history of each that answers was read whole.
 
-        From then on an answer changes with Litmus, the clock and the interval only.
+        From then on an answer changes with Litmus, the clock and the interval only,
+        and Litmus is asked for nothing before an interval is over.
         """
         await self.attempted()
         await eventually(self._knows_history)
@@ -101,10 +103,16 @@ class Service:
         }
         states = await self.services.history.states()
         return all(
-            project in states and states[project].is_complete
+            project in states and _is_read_whole(states[project], snapshot)
             for project, snapshot in snapshots.items()
             if snapshot is not None and _was_read(snapshot, Section.EXPERIMENTS)
         )
+
+
+def _is_read_whole(state: HistoryState, snapshot: Snapshot) -> bool:
+    notes = load_notes(state.progress)
+    is_followed = state.watermark_ms is None or notes.seen_version == snapshot.version
+    return state.is_complete and is_followed and notes.increment is None and notes.sweep is None
 
 
 def _was_read(snapshot: Snapshot, section: Section) -> bool:
