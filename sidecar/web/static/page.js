@@ -27,20 +27,68 @@
     }
   }
 
-  // A part is left alone while somebody is at it: an open form, a chosen field, selected text.
+  // A part is left alone while somebody is at it: a field, an open form, selected text. What else has the focus keeps it.
   function isBusy(part) {
     const selection = document.getSelection();
-    return (part.contains(document.activeElement) && document.activeElement.matches("input, select, textarea, summary, button"))
+    return (part.contains(document.activeElement) && document.activeElement.matches("input, select, textarea"))
       || part.querySelector("details[open] form") !== null
       || (selection && !selection.isCollapsed && part.contains(selection.anchorNode));
   }
 
-  function filter(input) {
-    const wanted = input.value.trim().toLowerCase();
-    const rows = document.querySelectorAll(`#${CSS.escape(input.dataset.filters)} [data-text]`);
-    for (const row of rows) row.hidden = !row.dataset.text.toLowerCase().includes(wanted);
+  // Where the focus is within a part, told so that it can be found in the part's next state: rows have ids, links addresses.
+  function placeOf(element, part) {
+    const near = element.closest("[id]");
+    const inside = near && near !== part && part.contains(near) ? `#${CSS.escape(near.id)}` : null;
+    const address = element.getAttribute("href");
+    const like = address === null ? element.localName : `a[href="${CSS.escape(address)}"]`;
+    const number = near === element ? -1 : [...(inside ? near : part).querySelectorAll(like)].indexOf(element);
+    return (copy) => {
+      const around = inside ? copy.querySelector(inside) : copy;
+      return number < 0 ? around : around?.querySelectorAll(like)[number];
+    };
   }
 
+  function replace(part, other, keepsOpen) {
+    const copy = document.importNode(other, true);
+    const open = keepsOpen ? [...part.querySelectorAll("details[open][id]")] : [];
+    for (const { id } of open) copy.querySelector(`#${CSS.escape(id)}`)?.setAttribute("open", "");
+    const at = part.contains(document.activeElement) ? placeOf(document.activeElement, part) : null;
+    const scrolled = [...part.querySelectorAll(".scroll")].map((one) => [one.scrollLeft, one.scrollTop]);
+    part.replaceWith(copy);
+    for (const [place, one] of copy.querySelectorAll(".scroll").entries()) {
+      if (place < scrolled.length) [one.scrollLeft, one.scrollTop] = scrolled[place];
+    }
+    if (!at) return;
+    const heir = at(copy);
+    // What had the focus may be gone; whoever goes on by the keyboard does so from its part.
+    if (!heir || heir === copy) copy.tabIndex = -1;
+    (heir ?? copy).focus({ preventScroll: true });
+  }
+
+  // Upper case first: it knows that "ß" is "SS".
+  const fold = (text) => text.toUpperCase().toLowerCase();
+
+  function filter(input) {
+    const words = fold(input.value).split(/\s+/).filter(Boolean);
+    const part = document.getElementById(input.dataset.filters);
+    if (!part) return;
+    let found = 0;
+    for (const row of part.querySelectorAll("[data-text]")) {
+      const text = fold(row.dataset.text);
+      row.hidden = !words.every((word) => text.includes(word));
+      if (!row.hidden) found += 1;
+    }
+    const changed = input.value.trim() !== input.defaultValue.trim();
+    for (const one of part.querySelectorAll("[data-when=none]")) one.hidden = found > 0;
+    for (const one of part.querySelectorAll("[data-when=typed]")) one.hidden = !changed;
+  }
+
+  function filterAll() {
+    for (const input of document.querySelectorAll("input[data-filters]")) if (input.value !== input.defaultValue) filter(input);
+  }
+
+  // Each live part as the server wrote it, before the script changed times, rows and what is open.
+  const written = new Map([...document.querySelectorAll("[data-live]")].map((part) => [part.id, part.outerHTML]));
   let taken = "";
 
   function take(html, evenBusy) {
@@ -49,17 +97,15 @@
     const fresh = new DOMParser().parseFromString(html, "text/html");
     for (const part of document.querySelectorAll("[data-live]")) {
       const other = fresh.getElementById(part.id);
-      if (!other) continue;
+      if (!other || (other.outerHTML === written.get(part.id) && !evenBusy)) continue;
       if (isBusy(part) && !evenBusy) {
         taken = "";
         continue;
       }
-      const open = [...part.querySelectorAll("details[open][id]")].map((one) => one.id);
-      const copy = document.importNode(other, true);
-      if (!evenBusy) for (const id of open) copy.querySelector(`#${CSS.escape(id)}`)?.setAttribute("open", "");
-      part.replaceWith(copy);
+      written.set(part.id, other.outerHTML);
+      replace(part, other, !evenBusy);
     }
-    for (const input of document.querySelectorAll("input[data-filters]")) if (input.value !== input.defaultValue) filter(input);
+    filterAll();
     document.title = fresh.title || document.title;
     showTimes(document);
   }
@@ -138,9 +184,6 @@
     event.preventDefault();
     send(form, event.submitter);
   });
-  document.addEventListener("change", (event) => {
-    if (event.target.matches("form.filter[data-auto] select")) event.target.form.requestSubmit();
-  });
   document.addEventListener("input", (event) => {
     if (event.target.matches("input[data-filters]")) filter(event.target);
   });
@@ -153,6 +196,7 @@
 
   for (const button of document.querySelectorAll("[data-copy]")) button.hidden = false;
   showTimes(document);
+  filterAll();
   setInterval(() => { if (!document.hidden) showTimes(document); }, 15000);
   schedule();
 })();

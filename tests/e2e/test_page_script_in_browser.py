@@ -1,0 +1,146 @@
+"""What script and style of the pages do for whoever reads on while a page refreshes itself, in a real Chromium.
+
+The pages are those of the golden history, which stand still; what changes, a test changes on its way.
+"""
+
+from collections.abc import AsyncIterator
+from typing import Final
+
+import msgspec
+import pytest
+import pytest_asyncio
+from aiohttp.test_utils import TestServer
+from playwright.async_api import Browser, Page, Route, expect
+
+from sidecar.model import Content
+from tests.support import builders
+from tests.support.browser import open_page
+from tests.support.golden import golden
+from tests.support.golden_service import golden_app
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+ENTITY: Final = "/litmus/entities/component/default/shop"
+CROWD: Final = builders.entity("component:default/crowd", project=builders.project("crowd"))
+LOOKED_AT: Final = "document.dispatchEvent(new Event('visibilitychange'))"
+"""Makes a page refresh itself at once, as when its tab is looked at again."""
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def base_url() -> AsyncIterator[str]:
+    server = TestServer(golden_app(content=content(), beside={CROWD: crowd()}), host="127.0.0.1")
+    await server.start_server()
+    try:
+        yield str(server.make_url("")).rstrip("/")
+    finally:
+        await server.close()
+
+
+def content() -> Content:
+    """Return the golden content with experiments that have ten runs each, with scores of every length."""
+    runs = [
+        builders.recent_run(f"run-{number}", "Completed_With_Probe_Failure", score)
+        for number, score in enumerate([100.0, 0.0, 66.7, 100.0, 0.0, 66.7, 100.0, 0.0, 66.7, 100.0])
+    ]
+    experiments = [
+        builders.experiment(f"experiment-{number}", f"Kill the {number:03} cart", recent_runs=runs)
+        for number in range(9)
+    ]
+    return msgspec.structs.replace(golden().content, experiments=tuple(experiments))
+
+
+def crowd() -> Content:
+    """Return more experiments than stand on one page; none ever ran."""
+    experiments = [
+        builders.experiment(f"experiment-{number}", f"Kill the {number:03} cart", recent_runs=())
+        for number in range(120)
+    ]
+    return msgspec.structs.replace(golden().content, experiments=tuple(experiments))
+
+
+async def change_all(page: Page) -> None:
+    """Let everything live on the page differ from now on, and wait until the page has taken it."""
+
+    async def changed(route: Route) -> None:
+        answer = await route.fetch()
+        body = (await answer.text()).replace(" data-live", " data-live data-changed")
+        await route.fulfill(response=answer, body=body)
+
+    await page.route(lambda _: True, changed)
+    await page.evaluate(LOOKED_AT)
+    await expect(page.locator("[data-live]:not([data-changed])")).to_have_count(0)
+
+
+async def test_the_newest_of_ten_runs_is_in_view_on_a_phone(browser: Browser, base_url: str) -> None:
+    async with open_page(browser, base_url, phone=True) as watched:
+        await watched.page.goto(ENTITY)
+        over = await watched.page.evaluate(
+            "(() => { const one = document.querySelector('#experiment-rows .scroll');"
+            " return one.scrollWidth - one.clientWidth; })()"
+        )
+        assert over == 0
+        await expect(watched.page.locator(".heat").first.locator("li")).to_have_count(10)
+
+
+async def test_the_trend_opens_on_its_newest_part_on_a_phone(browser: Browser, base_url: str) -> None:
+    async with open_page(browser, base_url, phone=True) as watched:
+        await watched.page.goto(ENTITY)
+        hidden = await watched.page.evaluate(
+            "(() => { const chart = document.querySelector('#trend .chart');"
+            " return chart.getBoundingClientRect().right"
+            " - chart.parentElement.getBoundingClientRect().right; })()"
+        )
+        assert abs(hidden) < 1
+
+
+@pytest.mark.parametrize(
+    "focused",
+    ["#experiment-rows tbody tr:nth-child(5) th a", "#latest tbody tr:nth-child(2) a", "#trend summary"],
+    ids=["link of a row", "link of a row without an id", "summary"],
+)
+async def test_the_focus_survives_a_refresh(browser: Browser, base_url: str, focused: str) -> None:
+    async with open_page(browser, base_url) as watched:
+        await watched.page.goto(ENTITY)
+        place = watched.page.locator(focused).first
+        await place.focus()
+        await change_all(watched.page)
+        await expect(place).to_be_focused()
+
+
+async def test_a_scroll_position_survives_a_refresh(browser: Browser, base_url: str) -> None:
+    async with open_page(browser, base_url, phone=True) as watched:
+        await watched.page.goto(ENTITY)
+        scroller = watched.page.locator("#trend .scroll").first
+        assert await scroller.evaluate("one => one.scrollLeft = -120") == -120
+        await change_all(watched.page)
+        assert await scroller.evaluate("one => one.scrollLeft") == -120
+
+
+async def test_who_has_opened_something_finds_it_open_after_a_refresh(
+    browser: Browser, base_url: str
+) -> None:
+    async with open_page(browser, base_url) as watched:
+        await watched.page.goto(ENTITY)
+        await watched.page.locator("#trend summary").click()
+        await change_all(watched.page)
+        await expect(watched.page.locator("#trend-figures")).to_have_attribute("open", "")
+
+
+async def test_what_did_not_change_is_left_alone(browser: Browser, base_url: str) -> None:
+    async with open_page(browser, base_url) as watched:
+        page = watched.page
+        await page.goto(ENTITY)
+        await page.evaluate("for (const one of document.querySelectorAll('[data-live]')) one.was = true")
+
+        async def one_changed(route: Route) -> None:
+            answer = await route.fetch()
+            body = (await answer.text()).replace('id="latest"', 'id="latest" data-changed')
+            await route.fulfill(response=answer, body=body)
+
+        await page.route(lambda _: True, one_changed)
+        await page.evaluate(LOOKED_AT)
+        await expect(page.locator("#latest[data-changed]")).to_be_attached()
+        replaced = (
+            "[...document.querySelectorAll('[data-live]')].filter((one) => !one.was).map((one) => one.id)"
+        )
+        assert await page.evaluate(replaced) == ["latest"]
