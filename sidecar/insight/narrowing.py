@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable
 import msgspec
 
 from sidecar.insight.digest import ExperimentRuns, ProjectRuns, narrow
-from sidecar.model import Content, Entity
+from sidecar.model import Content, Entity, Experiment
 
 
 class Narrowing(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,28 +51,25 @@ def narrow_runs(runs: ProjectRuns, entities: Iterable[Entity]) -> ProjectRuns:
     return runs if ids is None else narrow(runs, ids)
 
 
-def narrow_content(content: Content, entity: Entity) -> Content:
-    """Return the content with the entity's experiments, schedules and infrastructures alone.
+def narrow_content(content: Content, *entities: Entity) -> Content:
+    """Return the content with the experiments, schedules and infrastructures of any of the entities alone.
 
     Environments, hubs and GitOps belong to the project as a whole, and Litmus's
     own run counters cannot be narrowed: they are left out.
     """
-    narrowing = narrowing_of(entity)
-    if narrowing is None:
+    narrowings = [narrowing for entity in entities if (narrowing := narrowing_of(entity)) is not None]
+    if len(narrowings) < len(entities):
         return content
     experiments = content.experiments
     if experiments is not None:
-        experiments = tuple(
-            one
-            for one in experiments
-            if narrowing.covers(one.tags, one.infra.infra_id if one.infra else None)
-        )
+        experiments = tuple(one for one in experiments if any(_is_of(one, part) for part in narrowings))
     kept = {one.experiment_id for one in experiments or ()}
     schedules, infrastructures = content.schedules, content.infrastructures
     if schedules is not None:
         schedules = tuple(one for one in schedules if one.experiment_id in kept)
-    if infrastructures is not None and narrowing.infra_ids:
-        infrastructures = tuple(one for one in infrastructures if one.infra_id in narrowing.infra_ids)
+    if infrastructures is not None and all(part.infra_ids for part in narrowings):
+        wanted = {infra_id for part in narrowings for infra_id in part.infra_ids}
+        infrastructures = tuple(one for one in infrastructures if one.infra_id in wanted)
     return msgspec.structs.replace(
         content,
         experiments=experiments,
@@ -80,3 +77,7 @@ def narrow_content(content: Content, entity: Entity) -> Content:
         infrastructures=infrastructures,
         run_stats=None,
     )
+
+
+def _is_of(experiment: Experiment, narrowing: Narrowing) -> bool:
+    return narrowing.covers(experiment.tags, experiment.infra.infra_id if experiment.infra else None)

@@ -87,9 +87,20 @@ def roll_up(entities: Iterable[Entity], by: Grouping, figures_of: FiguresOf) -> 
     """Return every group, worst score now first, those without a score last."""
     groups: defaultdict[str | None, list[Entity]] = defaultdict(list)
     for entity in entities:
-        groups[_group(entity, by)].append(entity)
+        groups[group_of(entity, by)].append(entity)
     rolled = (group_figures(group, members, figures_of) for group, members in groups.items())
     return tuple(sorted(rolled, key=_worst_first))
+
+
+def group_of(entity: Entity, by: Grouping) -> str | None:
+    """Return the reference of the group that the entity belongs to; ``None``: it names none."""
+    match by:
+        case Grouping.OWNER:
+            return entity.owner
+        case Grouping.SYSTEM:
+            return entity.system
+        case Grouping.DOMAIN:
+            return entity.domain
 
 
 def group_figures(group: str | None, members: Sequence[Entity], figures_of: FiguresOf) -> GroupFigures:
@@ -110,16 +121,6 @@ def group_figures(group: str | None, members: Sequence[Entity], figures_of: Figu
         last_run_at_ms=max(last_runs, default=None),
         unfinished=sum(part.unfinished for part in parts),
     )
-
-
-def _group(entity: Entity, by: Grouping) -> str | None:
-    match by:
-        case Grouping.OWNER:
-            return entity.owner
-        case Grouping.SYSTEM:
-            return entity.system
-        case Grouping.DOMAIN:
-            return entity.domain
 
 
 def _worst_first(one: GroupFigures) -> tuple[bool, float, bool, str]:

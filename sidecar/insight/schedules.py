@@ -7,7 +7,7 @@ through one stretch of constant offset after the other, which gives just that.
 
 import itertools
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -65,6 +65,34 @@ class ScheduleFigures(msgspec.Struct, frozen=True, kw_only=True):
     """Creation of the experiment's last run, by the schedule or by hand."""
     missed: Missed | None
     """``None`` where that cannot be told: suspended, not valid, history incomplete."""
+
+    @property
+    def last_missed_at(self) -> datetime | None:
+        """The latest fire time without a run; ``None``: there is none, or it cannot be told."""
+        return self.missed.latest[0] if self.missed is not None and self.missed.latest else None
+
+    @property
+    def is_overdue(self) -> bool | None:
+        """Whether no run came since the latest miss, by the schedule or by hand; ``None``: cannot be told."""
+        if self.missed is None:
+            return None
+        missed_at = self.last_missed_at
+        return missed_at is not None and (
+            self.last_run_at_ms is None or from_ms(self.last_run_at_ms) < missed_at
+        )
+
+
+class SchedulesSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """What several schedules come to; suspended and invalid ones do nothing, so they miss nothing."""
+
+    next_fire_at: datetime | None
+    """Of the one that fires first; ``None``: none will."""
+    missed: int | None
+    """Fire times without a run; ``None`` while the history is incomplete."""
+    overdue: int | None
+    """Schedules without a run since their latest miss; ``None`` likewise."""
+    last_missed_at: datetime | None
+    """The latest miss of any; ``None``: none is known."""
 
 
 def next_fires(text: ScheduleText, since: datetime) -> Iterator[datetime]:
@@ -143,6 +171,18 @@ def schedule_figures(
         last_fire_at=_last_fire(active, schedule, now) if active else None,
         last_run_at_ms=last_run,
         missed=_missed(active, schedule.experiment_id, runs, judged, now) if active and judged else None,
+    )
+
+
+def summarise_schedules(figures: Collection[ScheduleFigures], state: HistoryState) -> SchedulesSummary:
+    """Return what the schedules of a project, or of a part of it, come to."""
+    is_told = state.is_complete and state.synced_at is not None
+    missed_at = [one.last_missed_at for one in figures if one.last_missed_at is not None]
+    return SchedulesSummary(
+        next_fire_at=min((one.next_fire_at for one in figures if one.next_fire_at is not None), default=None),
+        missed=sum(one.missed.number for one in figures if one.missed is not None) if is_told else None,
+        overdue=sum(bool(one.is_overdue) for one in figures) if is_told else None,
+        last_missed_at=max(missed_at, default=None),
     )
 
 

@@ -131,6 +131,11 @@ def score_now(parts: Iterable["array[float]"]) -> ScoreNow:
     return ScoreNow(score=math.fsum(scores) / len(scores) if scores else None, number=len(scores))
 
 
+def last_outcome(runs: ProjectRuns) -> Outcome | None:
+    """Return the outcome of the latest run; ``None`` if there is none."""
+    return OUTCOMES[runs.outcomes[-1]] if runs.outcomes else None
+
+
 def last_run_at_ms(runs: ProjectRuns) -> int | None:
     """Return when the latest run was created; ``None`` if there is none."""
     return runs.created_at_ms[-1] if runs.created_at_ms else None

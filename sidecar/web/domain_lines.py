@@ -1,133 +1,68 @@
-"""The domain's metrics: which there are, and the lines that a project adds to them.
+"""The lines that a project adds to the domain's metrics, and those of what spans projects.
 
 Pure, from the same figures as the JSON. What is not known has no line; every
 project is complete in itself, so that lines of projects only need joining.
 """
 
-from collections.abc import Iterator, Mapping
+from array import array
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
 import msgspec
 
-from sidecar.insight.digest import ExperimentRuns
+from sidecar.digests import Digest
+from sidecar.insight.digest import ExperimentRuns, ProjectRuns
 from sidecar.insight.instants import earliest
-from sidecar.insight.narrowing import narrow_runs, narrowing_of
-from sidecar.insight.running import running_runs
-from sidecar.insight.schedules import TOLERANCE, next_schedule_change, schedule_figures
-from sidecar.insight.scores import last_run_at_ms, latest_scores, score_now
+from sidecar.insight.narrowing import covered_ids, narrow_content, narrow_runs, narrowing_of
+from sidecar.insight.rollup import Grouping, group_of
+from sidecar.insight.running import RunningRun, running_runs
+from sidecar.insight.schedules import (
+    TOLERANCE,
+    ScheduleFigures,
+    next_schedule_change,
+    schedule_figures,
+    summarise_schedules,
+)
+from sidecar.insight.scores import last_outcome, last_run_at_ms, latest_scores, score_now
 from sidecar.model import UNFINISHED, Content, Entity, Freshness, HistoryState, Outcome, ProjectRef, Section
 from sidecar.portfolio import Part
-from sidecar.web.exposition import Family, Lines, clean_id, clean_text, label_block
+from sidecar.web.domain_families import (
+    ENTITY_INFO,
+    EXPERIMENT_LAST_OUTCOME,
+    EXPERIMENT_LAST_RUN,
+    EXPERIMENT_RUNNING,
+    EXPERIMENT_RUNS,
+    EXPERIMENT_SCORE,
+    EXPERIMENT_STUCK,
+    GROUP_SCORES,
+    HISTORY_COMPLETE,
+    OF_ENTITY,
+    OF_PROJECT,
+    PROJECT_EXPERIMENTS,
+    PROJECT_GITOPS,
+    PROJECT_HUBS,
+    PROJECT_INFRASTRUCTURES,
+    SCHEDULE_LAST_MISSED,
+    SCHEDULE_MISSED,
+    SCHEDULE_NEXT,
+    SCHEDULE_OVERDUE,
+    SECTION_FAILED,
+    SECTION_SUCCESS,
+    ScopeFamilies,
+)
+from sidecar.web.exposition import Lines, clean_id, clean_text, label_block
 from sidecar.web.shapes.common import rounded
 
 FINISHED: Final = tuple(outcome for outcome in Outcome if outcome not in UNFINISHED)
 """Outcomes that runs are counted by."""
-
-ENTITY_INFO: Final = Family(
-    name="backstage_litmus_entity_info",
-    help="Always 1; joins a project to the entity that names it, and to its owner and system.",
-)
-ENTITY_SCORE: Final = Family(
-    name="backstage_litmus_entity_score",
-    help="Score now of what belongs to the entity: mean of the latest scores of its experiments, 0 to 100.",
-)
-PROJECT_SCORE: Final = Family(
-    name="backstage_litmus_project_score",
-    help="Score now: mean of the latest scores of the project's experiments, 0 to 100.",
-)
-PROJECT_EXPERIMENTS: Final = Family(
-    name="backstage_litmus_project_experiments", help="Experiments of the project."
-)
-PROJECT_RUNS: Final = Family(
-    name="backstage_litmus_project_runs",
-    help="Runs that finished, by outcome when first seen finished; deletion and retention lower nothing.",
-    kind="counter",
-)
-PROJECT_RUNNING: Final = Family(
-    name="backstage_litmus_project_running_runs", help="Runs that are running or waiting and not stuck."
-)
-PROJECT_STUCK: Final = Family(
-    name="backstage_litmus_project_stuck_runs",
-    help="Runs that are running or waiting and have not changed for an hour.",
-)
-PROJECT_INFRASTRUCTURES: Final = Family(
-    name="backstage_litmus_project_infrastructures", help="Chaos infrastructures, by state."
-)
-PROJECT_HUBS: Final = Family(name="backstage_litmus_project_hubs", help="ChaosHubs, by state.")
-PROJECT_GITOPS: Final = Family(
-    name="backstage_litmus_project_gitops_enabled", help="1 if GitOps is on, 0 if it is off."
-)
-PROJECT_LAST_RUN: Final = Family(
-    name="backstage_litmus_project_last_run_timestamp_seconds", help="Creation of the latest run."
-)
-SECTION_SUCCESS: Final = Family(
-    name="backstage_litmus_section_success_timestamp_seconds",
-    help="Last time that a part of the project was read from Litmus.",
-)
-SECTION_FAILED: Final = Family(
-    name="backstage_litmus_section_failed", help="1 if the last attempt to read the part failed, else 0."
-)
-HISTORY_COMPLETE: Final = Family(
-    name="backstage_litmus_history_complete",
-    help="1 once all runs that Litmus had were read; before, figures may miss older ones.",
-)
-EXPERIMENT_SCORE: Final = Family(
-    name="backstage_litmus_experiment_score", help="Score of the latest scored run, 0 to 100."
-)
-EXPERIMENT_RUNS: Final = Family(
-    name="backstage_litmus_experiment_runs",
-    help="Runs that finished, by outcome when first seen finished; deletion and retention lower nothing.",
-    kind="counter",
-)
-EXPERIMENT_LAST_RUN: Final = Family(
-    name="backstage_litmus_experiment_last_run_timestamp_seconds", help="Creation of the latest run."
-)
-EXPERIMENT_LAST_OUTCOME: Final = Family(
-    name="backstage_litmus_experiment_last_run_outcome", help="1 for the outcome of the latest run."
-)
-SCHEDULE_NEXT: Final = Family(
-    name="backstage_litmus_schedule_next_run_timestamp_seconds", help="When the schedule fires next."
-)
-SCHEDULE_MISSED: Final = Family(
-    name="backstage_litmus_schedule_missed_runs",
-    help="Fire times without a run since the schedule was first seen as it is.",
-)
-EXPERIMENTS_KNOWN: Final = Family(
-    name="backstage_litmus_experiments_known", help="Experiments of all projects."
-)
-EXPERIMENTS_CUT: Final = Family(
-    name="backstage_litmus_experiments_cut",
-    help="Experiments left without series of their own because there are more than metrics.maxExperiments.",
-)
-
-OF_PROJECTS: Final = (
-    ENTITY_INFO,
-    ENTITY_SCORE,
-    PROJECT_SCORE,
-    PROJECT_EXPERIMENTS,
-    PROJECT_RUNS,
-    PROJECT_RUNNING,
-    PROJECT_STUCK,
-    PROJECT_INFRASTRUCTURES,
-    PROJECT_HUBS,
-    PROJECT_GITOPS,
-    PROJECT_LAST_RUN,
-    SECTION_SUCCESS,
-    SECTION_FAILED,
-    HISTORY_COMPLETE,
-)
-OF_EXPERIMENTS: Final = (
-    EXPERIMENT_SCORE,
-    EXPERIMENT_RUNS,
-    EXPERIMENT_LAST_RUN,
-    EXPERIMENT_LAST_OUTCOME,
-    SCHEDULE_NEXT,
-    SCHEDULE_MISSED,
-)
-"""What is left out when there are too many experiments."""
-
 _SECOND: Final = timedelta(seconds=1)
+
+GroupKey = tuple[Grouping, str | None]
+"""What entities are put together by, and the group's reference; ``None``: of those that name none."""
+GroupParts = Mapping[GroupKey, "array[float]"]
+"""What a project adds to the score of each group: latest scores of its experiments."""
 
 
 class TimedLines(msgspec.Struct, frozen=True, kw_only=True):
@@ -148,19 +83,15 @@ def experiments_of(part: Part) -> dict[str, str]:
 
 def steady_lines(part: Part, *, with_experiments: bool) -> Mapping[str, bytes]:
     """Return the lines that change only when snapshot, history or catalog do."""
-    lines, labels = Lines(), _project_labels(part.project)
+    lines, labels, digest = Lines(), _project_labels(part.project), part.digest
     for entity in part.entities:
-        _add_entity(lines, entity, part)
+        own = _entity_labels(entity)
+        lines.add(ENTITY_INFO, f"{own},{_description(entity)}", 1)
+        _add_past(lines, OF_ENTITY, own, digest, [entity])
+    _add_past(lines, OF_PROJECT, labels, digest, None)
     _add_content(lines, labels, _content(part))
-    runs, state = part.digest.runs, part.digest.state
-    lines.add(PROJECT_SCORE, labels, rounded(score_now([latest_scores(runs)]).score))
-    lines.add(PROJECT_LAST_RUN, labels, _seconds(last_run_at_ms(runs)))
-    if is_known(state):
-        lines.add(HISTORY_COMPLETE, labels, int(state.is_complete))
-        totals = part.digest.totals.values()
-        for outcome in FINISHED:
-            total = sum(one.get(outcome, 0) for one in totals)
-            lines.add(PROJECT_RUNS, f"{labels},{_outcome_label(outcome)}", total)
+    if is_known(digest.state):
+        lines.add(HISTORY_COMPLETE, labels, int(digest.state.is_complete))
     if with_experiments:
         _add_experiments(lines, part)
     return lines.encoded()
@@ -168,16 +99,38 @@ def steady_lines(part: Part, *, with_experiments: bool) -> Mapping[str, bytes]:
 
 def timed_lines(part: Part, now: datetime, *, with_experiments: bool) -> TimedLines:
     """Return what runs, what is stuck, and what schedules do."""
-    lines, labels, content = Lines(), _project_labels(part.project), _content(part)
-    running = running_runs(content, part.digest.runs, now)
-    if content.experiments is not None or is_known(part.digest.state):
-        stuck = sum(run.stuck for run in running)
-        lines.add(PROJECT_RUNNING, labels, len(running) - stuck)
-        lines.add(PROJECT_STUCK, labels, stuck)
-    changes: list[datetime | None] = [run.stuck_at for run in running]
-    if with_experiments:
-        changes += _add_schedules(lines, part, now)
-    return TimedLines(lines=lines.encoded(), due_at=earliest(now, changes))
+    lines, content, digest = Lines(), _content(part), part.digest
+    running = running_runs(content, digest.runs, now)
+    figures = [
+        schedule_figures(schedule, digest.runs, digest.state, now, retention=digest.retention)
+        for schedule in content.schedules or ()
+    ]
+    if content.experiments is not None or is_known(digest.state):
+        _add_running(lines, OF_PROJECT, _project_labels(part.project), running)
+        for entity in part.entities:
+            mine = running
+            if narrowing_of(entity) is not None:
+                own = narrow_content(content, entity), narrow_runs(digest.runs, [entity])
+                mine = running_runs(*own, now)
+            _add_running(lines, OF_ENTITY, _entity_labels(entity), mine)
+        if with_experiments:
+            _add_running_of_experiments(lines, part, running)
+    if content.schedules is not None:
+        _add_schedules(lines, OF_PROJECT, _project_labels(part.project), figures, digest.state)
+        for entity in part.entities:
+            covered = {one.experiment_id for one in narrow_content(content, entity).schedules or ()}
+            mine_too = [one for one in figures if one.experiment_id in covered]
+            _add_schedules(lines, OF_ENTITY, _entity_labels(entity), mine_too, digest.state)
+        if with_experiments:
+            _add_schedules_of_experiments(lines, part, figures)
+    changes = [run.stuck_at for run in running]
+    changes += [
+        one.next_fire_at + TOLERANCE + _SECOND
+        for one in figures
+        if one.next_fire_estimated and one.next_fire_at is not None
+    ]
+    scheduled = [next_schedule_change(schedule, now) for schedule in content.schedules or ()]
+    return TimedLines(lines=lines.encoded(), due_at=earliest(now, [*changes, *scheduled]))
 
 
 def freshness_lines(project: ProjectRef, freshness: Mapping[Section, Freshness]) -> Mapping[str, bytes]:
@@ -191,6 +144,29 @@ def freshness_lines(project: ProjectRef, freshness: Mapping[Section, Freshness])
     return lines.encoded()
 
 
+def group_parts(part: Part) -> GroupParts:
+    """Return what the project adds to the groups that its entities belong to."""
+    members: defaultdict[GroupKey, list[Entity]] = defaultdict(list)
+    for entity in part.entities:
+        for by in Grouping:
+            members[by, group_of(entity, by) or None].append(entity)
+    runs = part.digest.runs
+    return {key: latest_scores(narrow_runs(runs, entities)) for key, entities in members.items()}
+
+
+def group_lines(projects: Iterable[GroupParts]) -> Mapping[str, bytes]:
+    """Return the scores of owners, systems and domains: over experiments, each project once in a group."""
+    by_group: defaultdict[GroupKey, list[array[float]]] = defaultdict(list)
+    for parts in projects:
+        for key, scores in parts.items():
+            by_group[key].append(scores)
+    lines = Lines()
+    for (by, group), latest in by_group.items():
+        score = rounded(score_now(latest).score)
+        lines.add(GROUP_SCORES[by], label_block([(by.value, clean_id(group or ""))]), score)
+    return lines.encoded()
+
+
 def is_known(state: HistoryState) -> bool:
     """Tell whether anything of the history was ever read."""
     return state != HistoryState()
@@ -200,22 +176,46 @@ def _content(part: Part) -> Content:
     return part.snapshot.content if part.snapshot else Content()
 
 
-def _add_entity(lines: Lines, entity: Entity, part: Part) -> None:
+def _entity_labels(entity: Entity) -> str:
+    return f"{label_block([('entity', clean_id(entity.ref))])},{_project_labels(entity.project)}"
+
+
+def _description(entity: Entity) -> str:
+    """Return what joins series of projects to whoever cares for them."""
     kind, _, rest = entity.ref.partition(":")
     namespace, _, name = rest.partition("/")
-    own = [("entity", clean_id(entity.ref))]
-    described = [("kind", kind), ("namespace", namespace), ("name", name)]
-    described += [
+    plain = [("kind", kind), ("namespace", namespace), ("name", name)]
+    references = [
         ("owner", entity.owner or ""),
         ("system", entity.system or ""),
         ("domain", entity.domain or ""),
-        ("narrowed", "false" if narrowing_of(entity) is None else "true"),
     ]
-    labels = _project_labels(part.project)
-    info = label_block([*own, *((label, clean_text(value)) for label, value in described)])
-    lines.add(ENTITY_INFO, f"{info},{labels}", 1)
-    score = score_now([latest_scores(narrow_runs(part.digest.runs, [entity]))])
-    lines.add(ENTITY_SCORE, f"{label_block(own)},{labels}", rounded(score.score))
+    return label_block(
+        [
+            *((label, clean_text(value)) for label, value in plain),
+            # As in the scores of groups, where two must stay two.
+            *((label, clean_id(value)) for label, value in references),
+            ("narrowed", "false" if narrowing_of(entity) is None else "true"),
+        ]
+    )
+
+
+def _add_past(
+    lines: Lines, families: ScopeFamilies, labels: str, digest: Digest, entities: Collection[Entity] | None
+) -> None:
+    """Add what the runs of the entities' part come to; ``None``: of the whole project."""
+    runs: ProjectRuns = digest.runs if entities is None else narrow_runs(digest.runs, entities)
+    ids = None if entities is None else covered_ids(entities, digest.runs.experiments)
+    lines.add(families.score, labels, rounded(score_now([latest_scores(runs)]).score))
+    lines.add(families.last_run, labels, _seconds(last_run_at_ms(runs)))
+    latest = last_outcome(runs)
+    if latest is not None:
+        lines.add(families.last_run_outcome, f"{labels},{_outcome_label(latest)}", 1)
+    if is_known(digest.state):
+        totals = [total for one, total in digest.totals.items() if ids is None or one in ids]
+        for outcome in FINISHED:
+            total = sum(one.get(outcome, 0) for one in totals)
+            lines.add(families.runs, f"{labels},{_outcome_label(outcome)}", total)
 
 
 def _add_content(lines: Lines, labels: str, content: Content) -> None:
@@ -252,25 +252,49 @@ def _add_experiments(lines: Lines, part: Part) -> None:
                 lines.add(EXPERIMENT_RUNS, own, totals.get(outcome, 0))
 
 
-def _add_schedules(lines: Lines, part: Part, now: datetime) -> list[datetime | None]:
-    """Add what the schedules of the listed experiments do; return when that may change."""
-    changes: list[datetime | None] = []
-    schedules = {one.experiment_id: one for one in _content(part).schedules or ()}
+def _add_running(lines: Lines, families: ScopeFamilies, labels: str, running: Collection[RunningRun]) -> None:
+    stuck = [run.stuck_at for run in running if run.stuck]
+    lines.add(families.running_runs, labels, len(running) - len(stuck))
+    lines.add(families.stuck_runs, labels, len(stuck))
+    lines.add(families.last_stuck, labels, _instant(max(stuck, default=None)))
+
+
+def _add_running_of_experiments(lines: Lines, part: Part, running: Collection[RunningRun]) -> None:
+    counts: defaultdict[str, list[int]] = defaultdict(lambda: [0, 0])
+    for run in running:
+        counts[run.experiment_id][run.stuck] += 1
+    nothing = [0, 0]
     for experiment_id, labels in _experiment_labels(part):
-        schedule = schedules.get(experiment_id)
-        if schedule is None:
+        moving, stuck = counts.get(experiment_id, nothing)
+        lines.add(EXPERIMENT_RUNNING, labels, moving)
+        lines.add(EXPERIMENT_STUCK, labels, stuck)
+
+
+def _add_schedules(
+    lines: Lines,
+    families: ScopeFamilies,
+    labels: str,
+    figures: Sequence[ScheduleFigures],
+    state: HistoryState,
+) -> None:
+    told = summarise_schedules(figures, state)
+    lines.add(families.next_run, labels, _instant(told.next_fire_at))
+    lines.add(families.missed_runs, labels, told.missed)
+    lines.add(families.last_missed, labels, _instant(told.last_missed_at))
+    lines.add(families.overdue_schedules, labels, told.overdue)
+
+
+def _add_schedules_of_experiments(lines: Lines, part: Part, figures: Iterable[ScheduleFigures]) -> None:
+    """Add what the schedules of the listed experiments do."""
+    by_experiment = {one.experiment_id: one for one in figures}
+    for experiment_id, labels in _experiment_labels(part):
+        one = by_experiment.get(experiment_id)
+        if one is None:
             continue
-        figures = schedule_figures(
-            schedule, part.digest.runs, part.digest.state, now, retention=part.digest.retention
-        )
-        changes.append(next_schedule_change(schedule, now))
-        if figures.next_fire_at is not None:
-            lines.add(SCHEDULE_NEXT, labels, figures.next_fire_at.timestamp())
-            if figures.next_fire_estimated:
-                changes.append(figures.next_fire_at + TOLERANCE + _SECOND)
-        if figures.missed is not None:
-            lines.add(SCHEDULE_MISSED, labels, figures.missed.number)
-    return changes
+        lines.add(SCHEDULE_NEXT, labels, _instant(one.next_fire_at))
+        lines.add(SCHEDULE_MISSED, labels, None if one.missed is None else one.missed.number)
+        lines.add(SCHEDULE_LAST_MISSED, labels, _instant(one.last_missed_at))
+        lines.add(SCHEDULE_OVERDUE, labels, None if one.is_overdue is None else int(one.is_overdue))
 
 
 def _project_labels(project: ProjectRef) -> str:
@@ -291,3 +315,7 @@ def _outcome_label(outcome: Outcome) -> str:
 
 def _seconds(milliseconds: int | None) -> float | None:
     return None if milliseconds is None else milliseconds / 1_000
+
+
+def _instant(instant: datetime | None) -> float | None:
+    return None if instant is None else instant.timestamp()

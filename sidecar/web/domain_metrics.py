@@ -20,14 +20,20 @@ from sidecar.insight.digest import project_runs
 from sidecar.model import Catalog, Entity, Freshness, HistoryState, ProjectRef, Section
 from sidecar.portfolio import Part
 from sidecar.ports import Catalogue, Clock, History, Snapshots
-from sidecar.web.domain_lines import (
+from sidecar.web.domain_families import (
     EXPERIMENTS_CUT,
     EXPERIMENTS_KNOWN,
     OF_EXPERIMENTS,
+    OF_GROUPS,
     OF_PROJECTS,
+)
+from sidecar.web.domain_lines import (
+    GroupParts,
     TimedLines,
     experiments_of,
     freshness_lines,
+    group_lines,
+    group_parts,
     is_known,
     steady_lines,
     timed_lines,
@@ -76,6 +82,7 @@ class _Kept(msgspec.Struct, frozen=True, kw_only=True):
     fresh: Mapping[str, bytes]
     lines: Mapping[str, bytes]
     """All of them."""
+    groups: GroupParts
     rested_at: float = 0.0
     """When it may be rendered again, by the event loop's clock."""
 
@@ -118,6 +125,9 @@ class DomainMetrics:
         self._kept: dict[ProjectRef, _Kept] = {}
         self._experiments = 0
         self._grouped: tuple[Catalog, Mapping[ProjectRef, tuple[Entity, ...]]] | None = None
+        self._groups: Mapping[str, bytes] = _NOTHING
+        self._grouped_from: list[GroupParts] = []
+        """What :attr:`_groups` was rendered from."""
         self._is_complete = False
         """Whether every project was looked at once: only then is known how many experiments there are."""
 
@@ -137,11 +147,16 @@ class DomainMetrics:
             if number % LOOKED_AT_ONCE == 0:
                 await asyncio.sleep(0)
             await self._look(project, entities, states.get(project, HistoryState()))
+        parts = [kept.groups for kept in self._kept.values()]
+        if parts != self._grouped_from:
+            self._groups = await asyncio.to_thread(group_lines, parts)
+            self._grouped_from = parts
         self._is_complete = True
 
     def chunks(self, *, openmetrics: bool) -> Iterator[bytes]:
         """Yield the text of a scrape, as of the first chunk, without the end mark of OpenMetrics."""
         kept, known = tuple(self._kept.values()), self._experiments
+        groups = self._groups if self._is_complete else _NOTHING
         families: tuple[Family, ...] = OF_PROJECTS
         if self._is_complete:
             cut = known > self._max_experiments
@@ -154,6 +169,9 @@ class DomainMetrics:
             found = [lines for one in kept if (lines := one.lines.get(family.name))]
             if found:
                 yield from _joined([family.head(openmetrics=openmetrics), *found])
+        for family in OF_GROUPS:
+            if lines := groups.get(family.name):
+                yield family.head(openmetrics=openmetrics) + lines
 
     def _projects(self) -> Mapping[ProjectRef, tuple[Entity, ...]]:
         """Return the projects of the catalog and the entities that name each."""
@@ -253,6 +271,7 @@ def _rendered(part: Part, basis: _Basis, kept: _Kept | None, now: datetime) -> _
         timed=timed,
         fresh=fresh,
         lines={**steady, **timed.lines, **fresh},
+        groups=kept.groups if kept is not None and is_same else group_parts(part),
     )
 
 
@@ -266,6 +285,7 @@ def _unrendered(basis: _Basis, kept: _Kept | None) -> _Kept:
         timed=TimedLines(lines=_NOTHING, due_at=None),
         fresh=kept.fresh if kept is not None else _NOTHING,
         lines=kept.fresh if kept is not None else _NOTHING,
+        groups={},
     )
 
 

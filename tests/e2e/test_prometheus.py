@@ -1,6 +1,7 @@
 """A real Prometheus scrapes the demonstration; our rules and dashboard find there what they ask for."""
 
 import gzip
+import re
 import subprocess
 from collections.abc import Callable
 from functools import partial
@@ -16,6 +17,7 @@ from sidecar.config import Config
 from tests.e2e.conftest import Shown, Small
 from tests.replica.documents import RUN_STATS
 from tests.support.deployed import DEPLOY, RULES, filled, load, metrics_in, queries, recordings, rules
+from tests.support.explained import explained_metrics
 from tests.support.prometheus import Prometheus, open_prometheus
 from tests.support.service import Service, config_for, eventually, open_service
 
@@ -27,6 +29,8 @@ PROMETHEUS_ASKS = (
     "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,"
     "text/plain;version=0.0.4;q=0.5,*/*;q=0.1"
 )
+NOT_ON_THE_DEMONSTRATION = re.compile(r"_last_(stuck|missed)_timestamp_seconds$")
+"""Figures of what goes wrong only where time passes."""
 METRICS_KEY = "a-key-of-scope-metrics"
 PATHS = (
     "/api/v1/entities",
@@ -224,10 +228,30 @@ async def answers(service: Service, prometheus: Prometheus, expr: str) -> bool:
 
 
 @SHARED
+@pytest.mark.parametrize(
+    ("prefix", "heading"), [("litmus_sidecar_", "Metrics"), ("backstage_litmus_", "Metrics of the domain")]
+)
+async def test_what_is_told_has_the_names_and_labels_that_the_page_explains(
+    used: Service, prefix: str, heading: str
+) -> None:
+    await eventually(lambda: has_figures(used))
+    explained = explained_metrics(heading)
+    text = await metrics(used, PROMETHEUS_ASKS)
+    families = {family.name: family for family in openmetrics(text) if family.name.startswith(prefix)}  # type: ignore[no-untyped-call]  # half typed library
+    told = {
+        name: {frozenset(sample.labels) - {"le"} for sample in family.samples}
+        for name, family in families.items()
+    }
+    assert {name: labels for name, labels in told.items() if labels - {explained[name]}} == {}
+    missing = explained.keys() - told.keys()
+    assert {name for name in missing if not NOT_ON_THE_DEMONSTRATION.search(name)} == set()
+
+
+@SHARED
 async def test_rules_and_dashboard_use_only_metrics_that_there_are(used: Service) -> None:
     await eventually(lambda: has_figures(used))
     told = {sample.name for family in classic(await metrics(used)) for sample in family.samples}
-    used = {name for _, expr in queries() for name in metrics_in(expr)}
-    used |= {name for rule in rules() for name in metrics_in(rule["expr"])}
-    assert used
-    assert used - told == set()
+    asked = {name for _, expr in queries() for name in metrics_in(expr)}
+    asked |= {name for rule in rules() for name in metrics_in(rule["expr"])}
+    assert asked
+    assert asked - told == set()

@@ -17,7 +17,9 @@ from sidecar.config import SidecarSection, findings, load_config
 from sidecar.demo import demo_config
 from sidecar.errors import SidecarError
 from sidecar.simulator import demo_catalog, open_demo
+from sidecar.web.domain_families import FAMILIES
 from sidecar.web.routes import add_routes
+from tests.support.explained import explained_metrics
 from tests.support.service import open_service
 
 ROOT = Path(__file__).parents[2]
@@ -126,19 +128,19 @@ def test_every_error_code_is_explained_and_no_other() -> None:
     assert sorted(explained) == sorted(codes)
 
 
-@pytest.mark.parametrize(
-    ("prefix", "heading"),
-    [("litmus_sidecar", "Metrics"), ("backstage_litmus", "Metrics of the domain")],
-)
-def test_every_metric_is_explained_and_no_other(prefix: str, heading: str) -> None:
+def test_every_metric_of_ours_is_explained_and_no_other() -> None:
+    """What a service really tells, and with which labels: tests/e2e/test_prometheus.py."""
     made = {
         name
         for path in (ROOT / "sidecar").rglob("*.py")
-        for name in re.findall(rf'"({prefix}_\w+)"', path.read_text())
+        for name in re.findall(r'"(litmus_sidecar_\w+)"', path.read_text())
     }
     assert made
-    explained = first_cells(section(OPERATIONS, heading))
-    assert sorted(explained) == sorted(made)
+    assert sorted(explained_metrics("Metrics")) == sorted(made)
+
+
+def test_every_metric_of_the_domain_is_explained_and_no_other() -> None:
+    assert sorted(explained_metrics("Metrics of the domain")) == sorted(family.name for family in FAMILIES)
 
 
 def test_every_version_is_the_same() -> None:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -237,6 +238,113 @@ async def test_runs_that_retention_forgot_are_not_missed() -> None:
     assert missed == {"experiment-1": 0}
 
 
+async def test_a_schedule_is_overdue_from_its_miss_until_a_run_comes() -> None:
+    world = World(CART)
+    await world.synchronised(Section.EXPERIMENTS, (experiment("experiment-1"),))
+    await world.synchronised(Section.SCHEDULES, (schedule("0 11 * * *", since=NOW - timedelta(hours=2)),))
+    await world.recorded(experiments=[known()])
+    samples = await world.after_update()
+    for scope, label in (("schedule", "experiment_id"), ("project", "project"), ("entity", "entity")):
+        missed = by_label(samples, f"backstage_litmus_{scope}_last_missed_timestamp_seconds", label)
+        assert list(missed.values()) == [(NOW - timedelta(hours=1)).timestamp()]
+    assert by_label(samples, "backstage_litmus_schedule_overdue", "experiment_id") == {"experiment-1": 1}
+    assert by_label(samples, "backstage_litmus_project_overdue_schedules", "project") == {"shop": 1}
+
+    await world.recorded(run(NOW - timedelta(minutes=1)))
+    samples = await world.after_update()
+
+    assert by_label(samples, "backstage_litmus_schedule_overdue", "experiment_id") == {"experiment-1": 0}
+    assert by_label(samples, "backstage_litmus_project_overdue_schedules", "project") == {"shop": 0}
+    assert by_label(samples, "backstage_litmus_project_missed_runs", "project") == {"shop": 1}
+
+
+async def test_above_the_limit_projects_still_tell_what_their_schedules_do() -> None:
+    world = World(CART, max_experiments=1)
+    await world.synchronised(Section.EXPERIMENTS, (experiment("experiment-1"), experiment("b")))
+    await world.synchronised(Section.SCHEDULES, (schedule("0 11 * * *", since=NOW - timedelta(hours=2)),))
+    await world.recorded(experiments=[known()])
+    await world.metrics.update()
+    samples = await world.after_update()
+    assert names_of(samples, "experiment_id") == set()
+    for name in ("overdue_schedules", "missed_runs", "next_run_timestamp_seconds"):
+        assert by_label(samples, f"backstage_litmus_project_{name}", "project")["shop"] > 0
+
+
+async def test_what_schedules_missed_is_not_told_before_the_history_is_complete() -> None:
+    world = World(CART)
+    await world.synchronised(Section.SCHEDULES, (schedule("0 11 * * *", since=NOW - timedelta(hours=2)),))
+    await world.recorded(experiments=[known()], state=HistoryState(first_synced_at=NOW, synced_at=NOW))
+    samples = await world.after_update()
+    assert "backstage_litmus_project_next_run_timestamp_seconds" in samples
+    for name in ("overdue_schedules", "missed_runs", "last_missed_timestamp_seconds"):
+        assert f"backstage_litmus_project_{name}" not in samples
+
+
+async def test_a_narrowed_entity_has_the_figures_of_its_part() -> None:
+    part = Entity(ref="component:default/part", project=SHOP, experiment_tags=("mine",))
+    world = World(CART, part)
+    listed = tuple(
+        msgspec.structs.replace(experiment(one), tags=tags) for one, tags in (("a", ("mine",)), ("b", ()))
+    )
+    await world.synchronised(Section.EXPERIMENTS, listed)
+    await world.synchronised(
+        Section.SCHEDULES, tuple(schedule("30 * * * *", experiment_id=one, since=NOW) for one in "ab")
+    )
+    await world.recorded(
+        run(NOW - timedelta(hours=3), experiment_id="a"),
+        run(NOW - timedelta(hours=2), "Error", 0, experiment_id="b"),
+        run(NOW - timedelta(hours=1, minutes=30), "Running", experiment_id="b"),
+        experiments=[known("a", tags=("mine",)), known("b")],
+    )
+    samples = await world.after_update()
+
+    def told(name: str, **labels: str) -> dict[str, float]:
+        return by_label(samples, f"backstage_litmus_entity_{name}", "entity", **labels)
+
+    assert told("score") == {CART.ref: 50, part.ref: 100}
+    assert told("runs_total", outcome="error") == {CART.ref: 1, part.ref: 0}
+    assert told("runs_total", outcome="passed") == {CART.ref: 1, part.ref: 1}
+    assert told("stuck_runs") == {CART.ref: 1, part.ref: 0}
+    assert told("last_run_outcome", outcome="passed") == {part.ref: 1}
+    assert told("last_run_outcome", outcome="running") == {CART.ref: 1}
+    assert set(told("next_run_timestamp_seconds")) == {CART.ref, part.ref}
+
+
+async def test_a_run_in_progress_is_that_of_its_experiment() -> None:
+    world = World(CART)
+    await world.synchronised(Section.EXPERIMENTS, (experiment("a"), experiment("b")))
+    await world.recorded(
+        run(NOW - timedelta(minutes=5), "Running", experiment_id="a"),
+        run(NOW - timedelta(hours=2), "Queued", experiment_id="b"),
+    )
+    samples = await world.after_update()
+    running = by_label(samples, "backstage_litmus_experiment_running_runs", "experiment_id")
+    stuck = by_label(samples, "backstage_litmus_experiment_stuck_runs", "experiment_id")
+    assert running == {"a": 1, "b": 0}
+    assert stuck == {"a": 0, "b": 1}
+    became = by_label(samples, "backstage_litmus_project_last_stuck_timestamp_seconds", "project")
+    assert became == {"shop": (NOW - timedelta(hours=1)).timestamp()}
+
+
+async def test_a_group_counts_each_experiment_once_though_entities_share_a_project() -> None:
+    one_owner = "group:default/team-a"
+    entities = [
+        entity("component:default/cart", project=SHOP, owner=one_owner),
+        entity("component:default/pay", project=SHOP, owner=one_owner),
+        entity("component:default/teller", project=BANK, owner=one_owner),
+    ]
+    world = World(*entities)
+    await world.recorded(run(experiment_id="a"), run(experiment_id="b"))
+    await world.recorded(run(phase="Error", score=10, experiment_id="c"), of=BANK)
+    samples = await world.after_update()
+    assert by_label(samples, "backstage_litmus_owner_score", "owner") == {one_owner: 70}
+
+    world.current = Catalog(entities=tuple(entities[:2]))
+    samples = await world.after_update()
+
+    assert by_label(samples, "backstage_litmus_owner_score", "owner") == {one_owner: 100}
+
+
 async def test_a_suspended_schedule_has_no_next_run() -> None:
     world = World(CART)
     await world.synchronised(Section.EXPERIMENTS, (experiment("experiment-1"),))
@@ -414,4 +522,4 @@ def test_whatever_litmus_and_the_catalog_say_prometheus_can_read_it(
         (labels["experiment_id"], labels["experiment"])
         for labels in map(dict, samples.get("backstage_litmus_experiment_runs_total", {}))
     } == {(clean_id(one.experiment_id), clean_text(one.name)) for one in listed.values()}
-    assert names_of(samples, "owner") == {clean_text(owner)}
+    assert names_of(samples, "owner") == {clean_id(owner)}

@@ -1,16 +1,19 @@
 """Prometheus is told the figures that JSON tells, those of the golden table."""
 
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
+import msgspec
 import pytest
 from aiohttp.test_utils import TestClient
 from pytest_aiohttp.plugin import AiohttpClient
 
-from sidecar.model import UNFINISHED, Outcome, Schedule
+from sidecar.insight.rollup import Grouping
+from sidecar.model import UNFINISHED, Entity, Outcome, Schedule
 from tests.support.exposition import Samples, by_label, domain, parsed
 from tests.support.golden import golden
-from tests.support.golden_service import ENTITY, PART, golden_app
+from tests.support.golden_service import ENTITY, PART, PROJECT, golden_app
 from tests.support.service import eventually
 
 Client = TestClient[Any, Any]
@@ -40,12 +43,12 @@ SCHEDULES = (
 @pytest.fixture
 async def client(aiohttp_client: AiohttpClient) -> Client:
     client = await aiohttp_client(golden_app(schedules=SCHEDULES))
-
-    async def rendered() -> bool:
-        return "backstage_litmus_experiments_known" in await text_of(client)
-
-    await eventually(rendered)
+    await eventually(partial(rendered, client))
     return client
+
+
+async def rendered(client: Client) -> bool:
+    return "backstage_litmus_experiments_known" in await text_of(client)
 
 
 async def text_of(client: Client, accept: str = "text/plain") -> str:
@@ -93,16 +96,67 @@ async def test_each_entity_has_the_score_of_its_part(client: Client, samples: Sa
     assert by_label(samples, "backstage_litmus_entity_info", "entity", narrowed="true") == {PART.ref: 1}
 
 
-async def test_groups_of_the_portfolio_are_the_joined_scores(client: Client, samples: Samples) -> None:
-    portfolio = await get(client, "/api/v1/portfolio?group=owner")
-    scores = {
-        labels["owner"]: value
-        for labels, value in (
-            (dict(own), by_label(samples, "backstage_litmus_entity_score", "entity")[dict(own)["entity"]])
-            for own in samples["backstage_litmus_entity_info"]
-        )
-    }
-    assert scores == {group["group"]: group["scoreNow"]["score"] for group in portfolio["groups"]}
+@pytest.mark.parametrize("by", list(Grouping))
+async def test_scores_of_groups_are_those_of_the_portfolio(
+    aiohttp_client: AiohttpClient, by: Grouping
+) -> None:
+    """Also where entities of one owner share a project: its experiments count once."""
+    owner, system, domain = ENTITY.owner, ENTITY.system, "domain:default/other"
+    twin = Entity(ref="component:default/twin", project=PROJECT, owner=owner, system=system, domain=domain)
+    part = msgspec.structs.replace(PART, ref="component:default/part", owner=owner, system=None)
+    client = await aiohttp_client(golden_app(entities=(ENTITY, PART, twin, part)))
+    await eventually(partial(rendered, client))
+    scores = by_label(parsed(await text_of(client)), f"backstage_litmus_{by.value}_score", by.value)
+    groups = (await get(client, f"/api/v1/portfolio?group={by.value}"))["groups"]
+    assert scores == {group["group"] or "": group["scoreNow"]["score"] for group in groups}
+    assert len(scores) > 1
+
+
+@pytest.mark.parametrize("entity", [ENTITY, PART], ids=["whole", "part"])
+async def test_figures_of_an_entity_are_those_of_its_pages(
+    client: Client, samples: Samples, entity: Entity
+) -> None:
+    def told(name: str) -> float | None:
+        return by_label(samples, f"backstage_litmus_entity_{name}", "entity").get(entity.ref)
+
+    path = f"/api/v1/entities/{entity.ref.replace(':', '/')}"
+    overview, content = (
+        await get(client, f"{path}/overview?{EVERYTHING}"),
+        await get(client, f"{path}/content"),
+    )
+    finished = {outcome.value for outcome in Outcome} - UNFINISHED
+    runs = by_label(samples, "backstage_litmus_entity_runs_total", "outcome", entity=entity.ref)
+    assert runs == {name: count for name, count in overview["runsByOutcome"].items() if name in finished}
+    stuck = sum(row["stuck"] for row in content["runningRuns"])
+    assert (told("stuck_runs"), told("running_runs")) == (stuck, len(content["runningRuns"]) - stuck)
+    schedules = content["schedules"]
+    fires = [seconds(row["nextFireAt"]) for row in schedules if row["nextFireAt"] is not None]
+    assert told("next_run_timestamp_seconds") == min(fires, default=None)
+    missed = [row["missed"] for row in schedules if row["missed"] is not None]
+    assert told("missed_runs") == sum(one["number"] for one in missed)
+    latest = [seconds(one["latest"][0]) for one in missed if one["latest"]]
+    assert told("last_missed_timestamp_seconds") == max(latest, default=None)
+    (newest, *_) = (await get(client, f"{path}/runs?{EVERYTHING}"))["runs"]
+    assert told("last_run_timestamp_seconds") == seconds(newest["createdAt"])
+    outcomes = by_label(samples, "backstage_litmus_entity_last_run_outcome", "outcome", entity=entity.ref)
+    assert outcomes == {newest["outcome"]: 1}
+
+
+async def test_a_project_has_the_figures_of_an_entity_that_is_the_whole_of_it(samples: Samples) -> None:
+    def told(scope: str, of: dict[str, str]) -> dict[str, dict[frozenset[tuple[str, str]], float]]:
+        prefix, named = f"backstage_litmus_{scope}_", frozenset(of.items())
+        return {
+            name.removeprefix(prefix): {
+                labels - named: value for labels, value in values.items() if named <= labels
+            }
+            for name, values in samples.items()
+            if name.startswith(prefix)
+        }
+
+    whole, project = told("entity", {"entity": ENTITY.ref}), told("project", {})
+    del whole["info"]
+    assert whole
+    assert {name: project[name] for name in whole} == whole
 
 
 async def test_runs_by_outcome_are_those_of_json(client: Client, samples: Samples) -> None:
