@@ -175,7 +175,9 @@ def tokens_group() -> None:
     """API tokens of the sidecar's user, at Litmus itself; no running service is needed."""
 
 
-@tokens_group.command("list", help="List them, without values.")
+@tokens_group.command(
+    "list", help="List them, without values. With credentials it signs in for that time, and makes no token."
+)
 @_config_option
 @_instance_option
 @_json_option
@@ -238,7 +240,11 @@ def tokens_revoke_command(
     return FINE
 
 
-@tokens_group.command("rotate", help="Replace the token that the sidecar manages (credentials), now.")
+@tokens_group.command(
+    "rotate",
+    help="Replace the token that the sidecar manages (credentials), now. The service revokes the one before, "
+    "2 to 10 minutes later; if none runs, after its next start.",
+)
 @_config_option
 @_instance_option
 @_json_option
@@ -249,13 +255,17 @@ def tokens_rotate_command(
     instance_name: str | None,
     as_json: bool,  # noqa: FBT001 - click passes options by name
 ) -> int:
-    """Put a new token into place and revoke the one before; replicas that run take the new one."""
+    """Put a new token into place; replicas that run take it, and revoke the one before."""
     config, instance = _instance(environ, config_paths, instance_name)
     status = _run(token_commands.rotate(config, instance))
     if as_json:
         _echo_json(token_status_shape(status))
     else:
-        click.echo(f"Rotated; the token in use is {status.token_id}.", err=True)
+        click.echo(
+            f"Rotated; the token in use is {status.token_id}. The service revokes the one before after 2 to "
+            "10 minutes, once no replica uses it; if none runs, its next start does.",
+            err=True,
+        )
     return FINE
 
 
@@ -265,6 +275,8 @@ def tokens_rotate_command(
 @click.option("--picture", type=click.Choice([one.value for one in Picture]), help="What is shown.")
 @click.option("--days", type=click.IntRange(1, LONGEST_DAYS), help="How long it holds.")
 @click.option("--window", type=click.Choice(list(WINDOWS)), help="Of trend and runs; 30d if absent.")
+@click.option("--tz", metavar="ZONE", help="IANA zone of its days, Europe/Berlin say; UTC if absent.")
+@click.option("--label", help="What stands on the left of a badge; resilience if absent.")
 @click.option("--list", "is_list", is_flag=True, help="List what is shared of ENTITY, instead.")
 @click.option("--revoke", "revoked_id", metavar="ID", help="Revoke a share of ENTITY, instead.")
 @_json_option
@@ -276,6 +288,8 @@ def share_command(  # noqa: PLR0917 - click passes options by name
     picture: str | None,
     days: int | None,
     window: str | None,
+    tz: str | None,
+    label: str | None,
     is_list: bool,  # noqa: FBT001 - click passes options by name
     revoked_id: str | None,
     as_json: bool,  # noqa: FBT001 - click passes options by name
@@ -298,7 +312,7 @@ def share_command(  # noqa: PLR0917 - click passes options by name
     elif picture is None or days is None:
         raise click.UsageError("Sharing needs --picture and --days; or give --list, or --revoke ID.")
     else:
-        options = PictureOptions(window=window)
+        options = PictureOptions(window=window, tz=tz, label=label)
         made = _run(share_commands.share(config, entity_ref, Picture(picture), options, days))
         if as_json:
             _echo_json(made)

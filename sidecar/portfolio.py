@@ -13,7 +13,7 @@ import msgspec
 from sidecar.digests import Digest
 from sidecar.insight.coverage import AttentionItem, Thresholds, attention, urgency
 from sidecar.insight.digest import ProjectRuns
-from sidecar.insight.narrowing import narrow_content, narrow_runs
+from sidecar.insight.narrowing import covered_ids, narrow_content, narrow_runs
 from sidecar.insight.rollup import GroupFigures, Grouping, ProjectFigures, project_figures, roll_up
 from sidecar.insight.running import RunningRun, running_runs
 from sidecar.insight.schedules import schedule_figures
@@ -30,10 +30,9 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
     snapshot: Snapshot | None
     digest: Digest
 
-    @property
-    def refs(self) -> tuple[str, ...]:
-        """References of the entities, sorted."""
-        return tuple(sorted(entity.ref for entity in self.entities))
+    def refs_of(self, experiment_id: str) -> tuple[str, ...]:
+        """Return the references of the entities that cover the experiment, sorted."""
+        return tuple(sorted(entity.ref for entity in self.entities if self._covers(entity, experiment_id)))
 
     @property
     def runs(self) -> ProjectRuns:
@@ -42,12 +41,16 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def content(self) -> Content:
-        """The content, narrowed where the one entity is."""
-        if self.snapshot is None:
-            return Content()
-        if len(self.entities) == 1:
-            return narrow_content(self.snapshot.content, self.entities[0])
-        return self.snapshot.content
+        """The content that counts for any of the entities."""
+        return Content() if self.snapshot is None else narrow_content(self.snapshot.content, *self.entities)
+
+    def _covers(self, entity: Entity, experiment_id: str) -> bool:
+        known = covered_ids([entity], self.digest.runs.experiments)
+        if known is None or experiment_id in known:
+            return True
+        # One that is too new for the history.
+        content = Content() if self.snapshot is None else narrow_content(self.snapshot.content, entity)
+        return any(one.experiment_id == experiment_id for one in content.experiments or ())
 
 
 class Group(msgspec.Struct, frozen=True, kw_only=True):

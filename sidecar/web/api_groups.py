@@ -168,7 +168,12 @@ def thresholds(services: Services) -> Thresholds:
 def attention_shapes(services: Services, found: Sequence[Attention]) -> list[AttentionShape]:
     """Return what needs attention as served."""
     return [
-        attention_shape(one.about, one.part.project, one.part.refs, services.links(one.part.project))
+        attention_shape(
+            one.about,
+            one.part.project,
+            one.part.refs_of(one.about.experiment_id),
+            services.links(one.part.project),
+        )
         for one in found
     ]
 
@@ -177,7 +182,7 @@ def now_shapes(services: Services, found: Sequence[Running]) -> list[NowRunShape
     """Return what runs now as served."""
     return [
         NowRunShape(
-            entities=one.part.refs,
+            entities=one.part.refs_of(one.run.experiment_id),
             project_id=one.part.project.project_id,
             instance=one.part.project.instance,
             run=running_run_shape(one.run, services.links(one.part.project)),

@@ -5,7 +5,7 @@ import io
 import re
 from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
 from aiohttp import web
@@ -45,7 +45,8 @@ CSV_COLUMNS: Final = (
 _FORMULA: Final = re.compile(r"[=+\-@\t\r]")
 _UNSAFE_IN_NAMES: Final = re.compile(r"[^a-z0-9._-]")
 _LONGEST_FILTER: Final = 300
-Position = tuple[int, str, str]
+_Id = Annotated[str, msgspec.Meta(max_length=_LONGEST_FILTER, pattern=r"\A[^\0]*\Z")]
+Position = tuple[Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)], _Id, _Id]
 """Of a run in the list: its creation in milliseconds, its experiment's id and its own."""
 
 
@@ -163,6 +164,8 @@ async def stream_csv(request: web.Request, reading: EntityReading, wanted: RunQu
         if not response.prepared:
             # Prepared only now: an error of the first step can still become a problem document.
             await response.prepare(request)
+            if request.method == "HEAD":
+                break
         await response.write(csv_text(part, header=after is None).encode())
         if len(part) < RUNS_AT_ONCE:
             break
@@ -214,9 +217,11 @@ def _outcomes(text: str | None) -> frozenset[Outcome] | None:
 
 def _text(given: Callable[[str], str | None], name: str) -> str | None:
     text = given(name)
-    if text is not None and not 0 < len(text) <= _LONGEST_FILTER:
+    if text is not None and (not 0 < len(text) <= _LONGEST_FILTER or "\0" in text):
+        # No text of PostgreSQL holds a NUL.
         raise BadRequestError(
-            f"Parameter '{name}' must have 1 to {_LONGEST_FILTER} characters.", parameter=name
+            f"Parameter '{name}' must have 1 to {_LONGEST_FILTER} characters, none of them NUL.",
+            parameter=name,
         )
     return text
 

@@ -287,7 +287,8 @@ ROUTES: Final = (
         name="token_rotate",
         handler=api_tokens.rotate,
         scope="admin",
-        summary="Replace the managed token now; sent as `application/json`, without a body.",
+        summary="Replace the managed token now; sent as `application/json`, without a body. The one before "
+        "is revoked after 2 to 10 minutes, once no replica uses it.",
         answer=TokenStatusShape,
         errors=(404, 409, 415, 502),
     ),
@@ -347,4 +348,7 @@ def add_routes(app: web.Application) -> None:
         lstrip_blocks=True,
     )
     for route in ROUTES:
-        app.router.add_route(route.method, route.path, route.handler, name=route.name)
+        added = app.router.add_route(route.method, route.path, route.handler, name=route.name)
+        if route.method == "GET":
+            # RFC 9110, 9.1; link checkers ask so.
+            added.resource.add_route("HEAD", route.handler)

@@ -75,6 +75,25 @@ async def test_a_picture_shared_by_the_command_is_shown_until_it_revokes_it(
     assert await status_of(service, made["url"]) == 410
 
 
+async def test_a_badge_is_shared_with_a_label_and_a_trend_in_a_zone(
+    service: Service, app_config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = ("--config", str(app_config), "--days", "1")
+    assert await command("cart", *given, "--picture", "badge", "--label", "chaos") == 0
+    parts = urlsplit(capsys.readouterr().out.strip())
+    shown = await service.get(f"{parts.path}?{parts.query}")
+    assert ">chaos<" in await shown.text()
+
+    assert await command("cart", *given, "--picture", "trend", "--tz", "Asia/Kathmandu") == 0
+    parts = urlsplit(capsys.readouterr().out.strip())
+    assert (await service.get(f"{parts.path}?{parts.query}")).status == 200
+    other_zone = await service.get(f"{parts.path}?{parts.query}&tz=UTC")
+    assert other_zone.status == 403
+
+    assert await command("cart", *given, "--picture", "trend", "--label", "chaos") == 1
+    assert "label" in capsys.readouterr().err
+
+
 async def test_without_json_the_address_alone_is_printed(
     app_config: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -130,6 +130,25 @@ def test_narrowed_content_has_the_experiments_schedules_and_infrastructures_of_t
     assert (narrowed.run_stats, narrowed.hubs) == (None, whole.hubs)
 
 
+def test_content_of_several_narrowed_entities_is_what_any_of_them_covers() -> None:
+    one, other, third = infra("infra-1"), infra("infra-2"), infra("infra-3")
+    whole = content(
+        experiments=[
+            experiment("cart", infra=one, tags=("shop",)),
+            experiment("pay", infra=other),
+            experiment("gone", infra=third),
+        ],
+        infrastructures=[one, other, third],
+    )
+    by_tag = part("component:default/a", experiment_tags=("shop",))
+    by_infra = part("component:default/b", infra_ids=("infra-2",))
+    narrowed = narrow_content(whole, by_tag, by_infra)
+    assert [one.experiment_id for one in narrowed.experiments or ()] == ["cart", "pay"]
+    # Where one of them is on whatever infrastructure, all are theirs.
+    assert narrowed.infrastructures == whole.infrastructures
+    assert narrow_content(whole, by_tag, entity()) is whole
+
+
 def test_content_of_an_entity_that_is_not_narrowed_stays_as_it_is() -> None:
     whole = content()
     assert narrow_content(whole, entity()) is whole

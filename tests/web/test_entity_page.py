@@ -346,6 +346,8 @@ async def test_a_filter_that_leaves_nothing_says_so(client: Client) -> None:
         ("/runs?since=today", "since"),
         ("/runs?tz=Mars/Base", "tz"),
         ("/runs?cursor=x", "cursor"),
+        ("/runs?cursor=WzkyMjMzNzIwMzY4NTQ3NzU4MDgsImEiLCJiIl0=", "cursor"),
+        ("/runs?since=0001-01-01&tz=Asia/Tokyo", "since"),
         ("/report?since=now", "since"),
     ],
 )

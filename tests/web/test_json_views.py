@@ -244,6 +244,13 @@ async def test_the_portfolio_rolls_up_by_group(client: Client, group: str, names
     assert scores == sorted(scores, key=lambda score: (score is None, score))
 
 
+async def test_an_experiment_is_named_for_the_entities_that_cover_it_alone(client: Client) -> None:
+    found = (await get(client, "/api/v1/attention"))["attention"]
+    named = {one["experimentID"]: set(one["entities"]) for one in found}
+    whole, part = "component:default/shop", "component:default/pay"
+    assert named == {"cart": {whole}, "idle": {whole, part}, "pay": {whole, part}}
+
+
 async def test_owner_filters_what_spans_entities(client: Client) -> None:
     own = await get(client, "/api/v1/portfolio?owner=group:default/team-b")
     assert [one["group"] for one in own["groups"]] == ["group:default/team-b"]
@@ -267,6 +274,11 @@ async def test_owner_filters_what_spans_entities(client: Client) -> None:
         (f"{ENTITY_PATH}/runs?limit=201", "limit"),
         (f"{ENTITY_PATH}/runs?cursor=bm90IGEgY3Vyc29y", "cursor"),
         (f"{ENTITY_PATH}/runs?cursor=WzEsIDJd", "cursor"),
+        # Beyond what a database counts, and what none stores.
+        (f"{ENTITY_PATH}/runs?cursor=WzkyMjMzNzIwMzY4NTQ3NzU4MDgsImEiLCJiIl0=", "cursor"),
+        (f"{ENTITY_PATH}/runs?cursor=WzEsImFcdTAwMDAiLCJiIl0=", "cursor"),
+        (f"{ENTITY_PATH}/runs?experiment=a%00", "experiment"),
+        (f"{ENTITY_PATH}/runs?phase=%00", "phase"),
         (f"{ENTITY_PATH}/runs?outcome=splendid", "outcome"),
         (f"{ENTITY_PATH}/runs?phase=", "phase"),
         (f"{ENTITY_PATH}/runs?format=xml", "format"),

@@ -96,9 +96,9 @@ def _instant(text: str, zone: ZoneInfo, later: timedelta) -> str:
     """Return the beginning of a day, that much later; what is no day is left to whoever reads instants."""
     try:
         day = date.fromisoformat(text) + later
+        return rfc3339(first_instant(zone, datetime.combine(day, time.min)))
     except (ValueError, OverflowError):
         return text
-    return rfc3339(first_instant(zone, datetime.combine(day, time.min)))
 
 
 def _experiments(reading: EntityReading) -> list[tuple[str, str]]:
