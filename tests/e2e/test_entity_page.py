@@ -207,10 +207,26 @@ async def test_a_project_unknown_to_litmus_says_what_to_look_at(tmp_path: Path) 
     token = world.issue_token(world.add_user("backstage"))
     document = await empty_page(tmp_path, world, project_id="nowhere", token=token)
     state = document.by_id("state").text
-    assert "litmuschaos.io/project-id" in state
+    assert state.count("litmuschaos.io/project-id") == 1
     assert "Viewer is enough" in state
     assert "never read yet" in state
     assert "stands at the top of the page" in document.by_id("experiments").text
+
+
+async def test_a_project_that_may_not_be_read_is_not_said_to_be_under_way_for_good(
+    small: Small, tmp_path: Path
+) -> None:
+    catalog = tmp_path / "two.yaml"
+    catalog.write_text(catalog_text({"cart": small.project.project_id, "ghost": "nowhere"}))
+    async with open_service(config_for({"default": (small.simulator, small.token)}, catalog)) as service:
+        await service.ready()
+        ghost = await page(service, PATH.replace("cart", "ghost"))
+        portfolio = await page(service, "/litmus")
+    assert "run history" not in ghost.by_id("state").text
+    said = portfolio.by_id("state").text
+    assert said.startswith("1 project of the catalog was never read from Litmus")
+    assert "run history" not in said
+    assert "is old" not in said
 
 
 async def test_a_rejected_token_says_who_has_to_act(tmp_path: Path) -> None:

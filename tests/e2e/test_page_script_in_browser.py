@@ -1,4 +1,4 @@
-"""What script and style of the pages do for whoever reads on while a page refreshes itself, in a real Chromium.
+"""What script and style of the pages do for whoever reads on while a page refreshes itself, in Chromium.
 
 The pages are those of the golden history, which stand still; what changes, a test changes on its way.
 """

@@ -20,11 +20,15 @@ _SECTION_WORDS: Final[Mapping[str, str]] = {
     Section.HUBS: "ChaosHubs",
     Section.GITOPS: "GitOps",
 }
+_SENTENCES: Final[Mapping[str, str]] = {
+    "upstream_denied": "Litmus has no such project, or does not let the user of the sidecar's token read it.",
+}
+"""In place of sentences that differ by no more than the part, which stands beside them."""
 _TRIED_AGAIN: Final = "It is tried again by itself."
 _NO_ACCESS: Final = "An administrator of the sidecar has to give it a token that Litmus accepts."
 _ADVICE: Final[Mapping[str, str]] = {
     "upstream_denied": (
-        "Litmus does not tell an unknown project from one that the token may not read. See that the "
+        "Litmus does not tell the one from the other. See that the "
         "annotation litmuschaos.io/project-id has the id that stands in the address of the project's pages "
         "in Litmus, and that the user of the sidecar's token was invited to the project; the role Viewer "
         "is enough to read."
@@ -46,31 +50,42 @@ _ADVICE: Final[Mapping[str, str]] = {
 
 
 class Trouble(msgspec.Struct, frozen=True, kw_only=True):
-    """Parts of a project whose last reading failed for the same reason."""
+    """Parts of a project whose last reading failed for the same reason, with the same remedy."""
 
     parts: tuple[str, ...]
     """In words."""
     as_of: str | None
     """When what is shown of them was read, the oldest; ``None``: never, so nothing is shown."""
-    sentence: str
+    sentences: tuple[str, ...]
+    """What happened; several where it differs by part."""
     code: str
     advice: str
 
 
 def troubles(sections: Mapping[str, SectionShape]) -> tuple[Trouble, ...]:
     """Return what the sections suffer from, each reason once, parts without any data first."""
-    found: dict[tuple[bool, str, str], list[tuple[str, str | None]]] = {}
+    found: dict[tuple[bool, str], list[tuple[str, str | None, str]]] = {}
     for section, shape in sections.items():
         if shape.error is not None:
-            reason = (shape.as_of is not None, shape.error.code, shape.error.message)
-            found.setdefault(reason, []).append((section, shape.as_of))
+            code = shape.error.code
+            sentence = _SENTENCES.get(code, shape.error.message)
+            found.setdefault((shape.as_of is not None, code), []).append((section, shape.as_of, sentence))
     return tuple(
         Trouble(
-            parts=tuple(_SECTION_WORDS.get(section, section) for section, _ in members),
-            as_of=min((as_of for _, as_of in members if as_of is not None), default=None),
-            sentence=message,
+            parts=tuple(_SECTION_WORDS.get(section, section) for section, _, _ in members),
+            as_of=min((as_of for _, as_of, _ in members if as_of is not None), default=None),
+            sentences=tuple(dict.fromkeys(sentence for _, _, sentence in members)),
             code=code,
             advice=_ADVICE.get(code, _TRIED_AGAIN),
         )
-        for (_, code, message), members in sorted(found.items())
+        for (_, code), members in sorted(found.items())
+    )
+
+
+def unread(sections: Mapping[str, SectionShape]) -> tuple[str, ...]:
+    """Return the parts, in words, that were not tried yet, or whose first reading is under way."""
+    return tuple(
+        _SECTION_WORDS.get(section, section)
+        for section, shape in sections.items()
+        if shape.as_of is None and shape.error is None
     )

@@ -21,7 +21,7 @@ from sidecar.web.api_entities import content_changes, read_content, read_overvie
 from sidecar.web.api_groups import attention_shapes, thresholds
 from sidecar.web.charts import overview_charts
 from sidecar.web.keys import CALLER, SERVICES
-from sidecar.web.pages.advice import troubles
+from sidecar.web.pages.advice import troubles, unread
 from sidecar.web.pages.experiments import AT_ONCE, ExperimentTable, Wanted, experiment_table
 from sidecar.web.pages.frame import Page, kept_page, viewer_of
 from sidecar.web.pages.words import entity_path
@@ -124,6 +124,7 @@ async def _context(
         "content": content,
         "charts_of": overview_charts(overview),
         "troubles": troubles(overview.sections | content.sections),
+        "unread": unread(overview.sections | content.sections),
         "links": reading.links,
         "litmus_version": services.litmus_version(entity.project.instance),
         "any_run": bool(narrow_runs(reading.digest.runs, [entity]).created_at_ms),

@@ -16,7 +16,7 @@ from aiohttp import web
 from sidecar.errors import BadRequestError
 from sidecar.insight.rollup import Grouping, ProjectFigures, group_figures, project_figures
 from sidecar.insight.windows import WINDOWS, Window
-from sidecar.model import Entity, ProjectRef
+from sidecar.model import Entity, ProjectRef, Section
 from sidecar.portfolio import Attention, Group, Part, Running, needs_attention, portfolio, runs_now
 from sidecar.services import Services
 from sidecar.web.answers import SHORTEST
@@ -89,6 +89,7 @@ async def portfolio_page(request: web.Request) -> web.Response:
         own = [group for group in ranked if refs & set(group.entities)]
         ranked = own + [group for group in ranked if group not in own]
         age = age_of_parts(services, parts, now)
+        ages = [age_of(part.snapshot, GROUP_SECTIONS, services.intervals, now) for part in parts]
         context = {
             "title": "Portfolio",
             "here": "portfolio",
@@ -110,8 +111,10 @@ async def portfolio_page(request: web.Request) -> web.Response:
             "running": now_shapes(services, figures.running[:FOUND]),
             "more_running": max(0, len(figures.running) - FOUND),
             "stale": age.stale,
+            "unread": sum(one.as_of is None for one in ages),
+            "old_as_of": min((one.as_of for one in ages if one.stale and one.as_of), default=None),
             "problems": services.catalogue.current.problems if viewer.is_admin else (),
-            "history_complete": all(part.digest.state.is_complete for part in parts),
+            "history_complete": all(part.digest.state.is_complete for part in parts if not _fails(part)),
             "any_entity": bool(services.catalogue.current.entities),
             "wanted": wanted,
             "rows": figures.rows,
@@ -160,6 +163,12 @@ def _count(
 
 def _given(figures: ProjectFigures, _project: ProjectRef, _entities: Sequence[Entity]) -> ProjectFigures:
     return figures
+
+
+def _fails(part: Part) -> bool:
+    """Tell whether the project's experiments could not be read; then its history is not being read either."""
+    freshness = part.snapshot.freshness.get(Section.EXPERIMENTS) if part.snapshot else None
+    return freshness is not None and freshness.error is not None
 
 
 def _matching(entities: Sequence[Entity], wanted: str, mine: Collection[str]) -> list[Entity]:
