@@ -9,30 +9,26 @@ import asyncio
 from collections.abc import Iterator, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from functools import partial
+
+import msgspec
 
 from sidecar.assembly import utc_now
 from sidecar.catalog import FileCatalog
 from sidecar.cataloguing import catalog_signer, open_backstage_catalog
 from sidecar.config import CatalogBackstage, Config, Instance, findings
 from sidecar.errors import UpstreamError
-from sidecar.hygiene import (
-    Finding,
-    TokenFacts,
-    config_findings,
-    ordered,
-    token_findings,
-)
-from sidecar.litmus.auth import ListedToken, LitmusAuth
+from sidecar.hygiene import Finding, config_findings, ordered, token_findings
+from sidecar.litmus.auth import LitmusAuth
 from sidecar.litmus.client import LitmusClient
 from sidecar.litmus.documents import SERVER_VERSION
-from sidecar.litmus.facts import asked_facts, claimed_facts, is_accepted
+from sidecar.litmus.facts import asked_facts, claimed_facts
 from sidecar.litmus.held_token import HeldToken
 from sidecar.litmus.source import LitmusSource
 from sidecar.litmus.token import LitmusToken
 from sidecar.metrics import Metrics
 from sidecar.model import Catalog, Lane, ProjectRef
-from sidecar.stewardship import configured_token, open_client, source_of
+from sidecar.ports import TokenFacts
+from sidecar.stewardship import configured_token, managed_name, open_client, shown_token, source_of
 from sidecar.tracing import tracing_problems
 
 _TIMEOUT_SECONDS = 15.0
@@ -113,21 +109,18 @@ async def _check_instance(
     named = frozenset(project.project_id for project in projects) if is_whole else frozenset()
     auth = LitmusAuth(client, timeout_seconds=_TIMEOUT_SECONDS)
     answer = _Answer(instance=instance.name)
-    if config.display_token is not None:
-        shown = LitmusToken(config.display_token.get_secret_value())
-        answer.takes_display_token = await is_accepted(auth, shown)
+    token: LitmusToken | None = None
     try:
         token = client.token()
     except UpstreamError as error:
         answer.sentences.append(f"Instance {instance.name}: {error}")
-        return answer
     facts = await asked_facts(
-        auth,
-        _held(instance, token),
-        is_ours=partial(_is_ours, instance, token),
-        named_projects=named,
+        auth, _held(instance, token), managed_name=managed_name(instance), shown=shown_token(config)
     )
-    answer.unwise += _judged(config, facts)
+    answer.takes_display_token = bool(facts.takes_display_token)
+    if token is None:
+        return answer
+    answer.unwise += _judged(config, msgspec.structs.replace(facts, named_projects=named))
     try:
         await client.run(SERVER_VERSION, {}, _TIMEOUT_SECONDS)
     except UpstreamError as error:
@@ -145,13 +138,6 @@ async def _check_instance(
 
 def _held(instance: Instance, token: LitmusToken | None) -> HeldToken:
     return HeldToken(instance.name, source_of(instance), utc_now, token)
-
-
-def _is_ours(instance: Instance, token: LitmusToken, row: ListedToken) -> bool:
-    """Tell whether the sidecar uses an API token; a managed one is known by its name."""
-    if instance.credentials is not None:
-        return row.name == instance.credentials.token_name
-    return row.token == token
 
 
 def _judged(config: Config, facts: TokenFacts) -> Iterator[Finding]:

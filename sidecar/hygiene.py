@@ -5,8 +5,8 @@ nor a text that somebody else could choose freely.
 """
 
 import hmac
-from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterator
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
@@ -17,7 +17,7 @@ import msgspec
 from sidecar.config import LONGEST_TOKEN_DAYS, Config
 from sidecar.config.display_token import is_signed
 from sidecar.config.report import is_loopback
-from sidecar.ports import ApiToken, TokenState, TokenStatus
+from sidecar.ports import ApiToken, TokenFacts, TokenState, TokenStatus
 
 SOON: Final = timedelta(days=14)
 """Less life than this is little, for a token that nobody renews by itself."""
@@ -55,21 +55,6 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     sentence: str
 
 
-class TokenFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known of the token of one instance and of its user; ``None``: not known."""
-
-    instance: str
-    status: TokenStatus
-    listed: Sequence[ApiToken] | None = None
-    """All API tokens of the user."""
-    initial_password: bool | None = None
-    """Whether the user still has the password that Litmus's administrator gave it."""
-    roles: Mapping[str, str | None] | None = None
-    """Role in each project that the user is in, by project id, as Litmus words it."""
-    named_projects: frozenset[str] | None = None
-    """Projects of the instance that entities name."""
-
-
 def ordered(findings: Collection[Finding]) -> tuple[Finding, ...]:
     """Return the gravest first, each kind in the order in which they were found."""
     ranks = list(Severity)
@@ -90,12 +75,7 @@ def config_findings(config: Config, *, accepted_by: Collection[str] = ()) -> Ite
                 "plain_http",
                 f"The instance {instance.name} is asked over plain HTTP, which shows its token; use https",
             )
-    counts = Counter(tokens.values())
-    if shared := [name for name, token in tokens.items() if counts[token] > 1]:
-        yield _warning(
-            "shared_token",
-            f"The instances {', '.join(shared)} share one token; a token is good for one Litmus only",
-        )
+    yield from _shared(config)
     for name, token in tokens.items():
         for key in config.auth.keys:
             if _same(key.secret.get_secret_value(), token):
@@ -103,6 +83,31 @@ def config_findings(config: Config, *, accepted_by: Collection[str] = ()) -> Ite
                     "key_is_token",
                     f"The key {key.name} is the token of the instance {name}; make a secret of its own",
                 )
+
+
+def _shared(config: Config) -> Iterator[Finding]:
+    """Find instances with one token, or with one user, whose token they then share."""
+    by_token: defaultdict[str, list[str]] = defaultdict(list)
+    by_user: defaultdict[tuple[str, str | None, str], list[str]] = defaultdict(list)
+    for instance in config.instances:
+        if instance.token is not None:
+            by_token[instance.token.get_secret_value()].append(instance.name)
+        elif instance.credentials is not None:
+            user = (instance.address, instance.host_header, instance.credentials.username)
+            by_user[user].append(instance.name)
+    for names in by_token.values():
+        if len(names) > 1:
+            yield _warning(
+                "shared_token",
+                f"The instances {', '.join(names)} share one token; a token is good for one Litmus only",
+            )
+    for names in by_user.values():
+        if len(names) > 1:
+            yield _warning(
+                "shared_token",
+                f"The instances {', '.join(names)} are one user of one Litmus, so they share its token; "
+                "make one instance of them, or give each a user of its own",
+            )
 
 
 def _shown(config: Config, accepted_by: Collection[str], tokens: Collection[str]) -> Iterator[Finding]:
@@ -139,6 +144,17 @@ def token_findings(facts: TokenFacts, *, actions_enabled: bool, now: datetime) -
     yield from _life(facts, now)
     yield from _power(facts, actions_enabled=actions_enabled)
     yield from _user(facts, now)
+
+
+def unknowns(facts: TokenFacts) -> tuple[str, ...]:
+    """Return what is not known, for which nothing can be found; in words."""
+    known = {
+        "account and password of the token's user": facts.initial_password,
+        "the user's API tokens": facts.listed,
+        "the user's projects": facts.roles,
+        "whether Litmus accepts litmus.apiToken": facts.takes_display_token,
+    }
+    return tuple(words for words, value in known.items() if value is None)
 
 
 def _life(facts: TokenFacts, now: datetime) -> Iterator[Finding]:

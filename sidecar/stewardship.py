@@ -138,6 +138,7 @@ async def open_steward(
         }
         look: Callable[[], Awaitable[float | None]] = _nothing_to_do
         rotate = None
+        has_initial_password: Callable[[], bool] = bool
         if instance.credentials is not None:
             managed = ManagedToken(
                 held,
@@ -151,6 +152,7 @@ async def open_steward(
                 clock=clock,
             )
             look, rotate = managed.begin, managed.rotate
+            has_initial_password = managed.has_initial_password
             tasks[f"managed token of {instance.name}"] = managed.follow
         elif instance.token_file is not None:
             file = TokenFile(
@@ -164,11 +166,14 @@ async def open_steward(
             uses,
             clock=clock,
             rotate=rotate,
-            managed_name=None if instance.credentials is None else instance.credentials.token_name,
+            managed_name=managed_name(instance),
+            shown=shown_token(config),
+            has_initial_password=has_initial_password,
         )
         try:
             yield Steward(client=client, held=held, tokens=tokens, tasks=tasks, look=look)
         finally:
+            await tokens.close()
             # While the store is away the others wait for us a few minutes, no more.
             with suppress(StoreError):
                 await uses.forget(replica)
@@ -263,6 +268,16 @@ def source_of(instance: Instance) -> str:
 def configured_token(instance: Instance) -> LitmusToken | None:
     """Return the token in the configuration; ``None``: it is managed."""
     return LitmusToken(instance.token.get_secret_value()) if instance.token is not None else None
+
+
+def managed_name(instance: Instance) -> str | None:
+    """Return the name of the tokens that the sidecar makes itself; ``None``: it makes none."""
+    return instance.credentials.token_name if instance.credentials is not None else None
+
+
+def shown_token(config: Config) -> LitmusToken | None:
+    """Return what Backstage shows to every visitor as the token of Litmus; ``None``: nothing."""
+    return LitmusToken(config.display_token.get_secret_value()) if config.display_token is not None else None
 
 
 def _managed_settings(credentials: Credentials, pace: TokenPace) -> ManagedSettings:

@@ -5,17 +5,17 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from pydantic import SecretStr
 
-from sidecar.config import Auth, Config, Instance, Key, display_token
+from sidecar.config import Auth, Config, Credentials, Instance, Key, display_token
 from sidecar.hygiene import (
     Finding,
     Severity,
-    TokenFacts,
     config_findings,
     ordered,
     pressing,
     token_findings,
+    unknowns,
 )
-from sidecar.ports import ApiToken, TokenState, TokenStatus
+from sidecar.ports import ApiToken, TokenFacts, TokenState, TokenStatus
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -105,6 +105,30 @@ def test_instances_that_share_one_token_are_named() -> None:
     (found,) = config_findings(config(instance("a"), instance("b"), instance("c", token=SecretStr("other"))))
     assert found.key == "shared_token"
     assert "The instances a, b share one token" in found.sentence
+
+
+def managed(name: str, base_url: str = "https://litmus.example.com", username: str = "robot") -> Instance:
+    credentials = Credentials(username=username, password=SecretStr("a-password-1"))
+    return Instance(name=name, base_url=base_url, credentials=credentials)
+
+
+def test_instances_that_are_one_user_of_one_litmus_are_named() -> None:
+    (found,) = config_findings(
+        config(
+            managed("a"),
+            managed("b", "https://LITMUS.example.com:443/"),
+            managed("c", "https://other.example.com"),
+            managed("d", username="another"),
+        )
+    )
+    assert found.key == "shared_token"
+    assert "The instances a, b are one user of one Litmus" in found.sentence
+
+
+def test_what_is_not_known_is_told_in_words() -> None:
+    unknown = facts(listed=None, roles=None, takes_display_token=False)
+    assert unknowns(unknown) == ("the user's API tokens", "the user's projects")
+    assert unknowns(facts(takes_display_token=True)) == ()
 
 
 def test_a_key_that_is_the_token_is_named() -> None:

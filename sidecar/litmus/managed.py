@@ -169,7 +169,6 @@ class ManagedToken:
             await self._tend(rotation)
             self._recover()
 
-    @property
     def has_initial_password(self) -> bool:
         """Whether there is no token because the user has to replace the initial password first."""
         return isinstance(self._retries.failure, InitialPasswordError)

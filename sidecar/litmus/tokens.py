@@ -15,10 +15,11 @@ from sidecar.errors import (
     TokenUnknownError,
 )
 from sidecar.litmus.auth import ListedToken, LitmusAuth
+from sidecar.litmus.facts import KnownFacts
 from sidecar.litmus.held_token import HeldToken
 from sidecar.litmus.token import LitmusToken
 from sidecar.litmus.token_making import CreationTurns
-from sidecar.ports import ApiToken, Clock, CreatedToken, TokenStatus, TokenUses
+from sidecar.ports import ApiToken, Clock, CreatedToken, TokenFacts, TokenStatus, TokenUses
 
 _PATIENCE: Final = timedelta(seconds=30)
 ALIVE: Final = timedelta(minutes=3)
@@ -39,8 +40,13 @@ class InstanceTokens:
         clock: Clock,
         rotate: Callable[[], Awaitable[None]] | None = None,
         managed_name: str | None = None,
+        shown: LitmusToken | None = None,
+        has_initial_password: Callable[[], bool] = bool,
     ) -> None:
-        """Take what it needs; without ``rotate`` and ``managed_name`` the token is not managed."""
+        """Take what it needs; without ``rotate`` and ``managed_name`` the token is not managed.
+
+        ``shown`` and ``has_initial_password`` are for the facts alone, see :class:`KnownFacts`.
+        """
         self._held = held
         self._auth = auth
         self._turns = turns
@@ -48,6 +54,14 @@ class InstanceTokens:
         self._clock = clock
         self._rotate = rotate
         self._managed_name = managed_name
+        self._facts = KnownFacts(
+            auth,
+            held,
+            clock=clock,
+            managed_name=managed_name,
+            shown=shown,
+            has_initial_password=has_initial_password,
+        )
 
     @property
     def status(self) -> TokenStatus:
@@ -66,6 +80,14 @@ class InstanceTokens:
             reverse=True,
         )
 
+    async def facts(self) -> TokenFacts:
+        """See :class:`ports.Tokens`."""
+        return await self._facts.current()
+
+    async def close(self) -> None:
+        """Give up what is being asked for facts."""
+        await self._facts.close()
+
     def check_name(self, name: str) -> None:
         """See :class:`ports.Tokens`."""
         if name == self._managed_name:
@@ -80,6 +102,7 @@ class InstanceTokens:
         bearer, user_id = self._bearer()
         async with self._turns.turn(user_id, patience=_PATIENCE):
             made = await self._auth.create_token(bearer, user_id, name, days)
+        self._facts.forget()
         row = ListedToken(
             token=made,
             name=name,
@@ -101,6 +124,7 @@ class InstanceTokens:
                 "one first, by rotating it where it is managed."
             )
         await self._auth.remove_token(bearer, user_id, found.token)
+        self._facts.forget()
 
     async def rotate(self) -> TokenStatus:
         """See :class:`ports.Tokens`; also raises :class:`errors.StoreError` while the store is away."""
@@ -110,6 +134,7 @@ class InstanceTokens:
                 "itself, with credentials, can be rotated here."
             )
         await self._rotate()
+        self._facts.forget()
         return self._held.status
 
     def _bearer(self) -> tuple[LitmusToken, str]:

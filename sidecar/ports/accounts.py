@@ -254,6 +254,23 @@ class ApiToken(msgspec.Struct, frozen=True, kw_only=True):
     """Whether the sidecar asks Litmus with it."""
 
 
+class TokenFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of the token of one instance and of its user; ``None``: not known."""
+
+    instance: str
+    status: TokenStatus
+    listed: Sequence[ApiToken] | None = None
+    """All API tokens of the user."""
+    initial_password: bool | None = None
+    """Whether the user still has the password that Litmus's administrator gave it."""
+    roles: Mapping[str, str | None] | None = None
+    """Role in each project that the user is in, by project id, as Litmus words it."""
+    named_projects: frozenset[str] | None = None
+    """Projects of the instance that entities name; empty: not all of them are known."""
+    takes_display_token: bool | None = None
+    """Whether Litmus accepts what is in ``litmus.apiToken``."""
+
+
 class CreatedToken(msgspec.Struct, frozen=True, kw_only=True):
     """A new API token; the only time its value is told."""
 
@@ -267,7 +284,7 @@ class CreatedToken(msgspec.Struct, frozen=True, kw_only=True):
 class Tokens(Protocol):
     """The API tokens of one instance's user, and the one the sidecar uses.
 
-    ``status`` costs nothing; the others ask Litmus and raise
+    ``status`` costs nothing; all but ``facts`` ask Litmus and raise
     :class:`errors.UpstreamError`.
     """
 
@@ -277,6 +294,13 @@ class Tokens(Protocol):
 
     async def listed(self) -> Sequence[ApiToken]:
         """Return the tokens of the user whose token is used, newest first."""
+
+    async def facts(self) -> TokenFacts:
+        """Return what is known of the token and its user, a few minutes old at most; projects are not named.
+
+        Litmus is asked by one caller at a time, and nothing is raised: what it
+        did not answer within a few seconds is not known.
+        """
 
     def check_name(self, name: str) -> None:
         """Refuse a name under which no token is made by hand.
@@ -301,7 +325,7 @@ class Tokens(Protocol):
         """
 
     async def rotate(self) -> TokenStatus:
-        """Take a new token into use and revoke the one before.
+        """Take a new token into use; the one before is revoked once no replica uses it, by whichever runs.
 
         Raises:
             TokenNotManagedError: If the source of the token is not ``credentials``.

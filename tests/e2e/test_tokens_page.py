@@ -192,7 +192,8 @@ async def test_a_managed_token_is_rotated_by_the_page(managed: Visitor) -> None:
     done = await managed.send(form_of(shown, "rotate"))
     assert done.status == 303
     after = (await managed.get(done.location)).page
-    assert "uses a new token" in after.by_id("said").text
+    said = after.by_id("said").text
+    assert "a new token. The one before is revoked after 2 to 10 minutes, once no replica uses it." in said
     assert after.one("section", aria_labelledby="status-title").all("code")[1].text != before
 
 

@@ -100,5 +100,5 @@ async def test_after_one_sign_in_in_vain_somebody_is_waited_for(setting: Setting
 
         assert pause is not None
         assert pause > 20
-        assert one.managed.has_initial_password
+        assert one.managed.has_initial_password()
         assert setting.asked("/auth/login") == 1

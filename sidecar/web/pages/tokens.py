@@ -6,6 +6,7 @@ and kept by nobody. Sending that form again, as a reload would, is refused by
 the name, so it neither shows the value again nor makes a second token.
 """
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -16,7 +17,7 @@ from aiohttp import web
 
 from sidecar.config import LONGEST_TOKEN_DAYS, TOKEN_NAME
 from sidecar.errors import BadRequestError, InstanceUnknownError, SidecarError, UpstreamError
-from sidecar.hygiene import Finding, TokenFacts, config_findings, ordered, token_findings
+from sidecar.hygiene import Finding, config_findings, ordered, token_findings, unknowns
 from sidecar.ports import ApiToken, CreatedToken, Tokens
 from sidecar.services import Services
 from sidecar.web.api_tokens import check_asked, tell_change
@@ -39,7 +40,10 @@ DAYS: Final = (30, 90, 180, 365)
 _OWN_DAYS: Final = "other"
 _SAID: Final[Mapping[str, str]] = {
     "revoked": "The token is revoked for good, and off the list.",
-    "rotated": "The sidecar uses a new token, and the one before is revoked.",
+    "rotated": (
+        "The sidecar uses a new token. The one before is revoked after 2 to 10 minutes, once no replica uses "
+        "it."
+    ),
 }
 
 
@@ -157,12 +161,7 @@ def _back(instance: str, said: str) -> web.Response:
 async def _page(request: web.Request, instance: str, said: Said | None) -> web.Response:
     services = request.app[SERVICES]
     held, now = services.tokens[instance], services.clock()
-    listed: Sequence[ApiToken] | None = None
-    failure: UpstreamError | None = None
-    try:
-        listed = await held.listed()
-    except UpstreamError as exc:
-        failure = exc
+    (listed, failure), (findings, unknown) = await asyncio.gather(_listed(held), _findings(request, instance))
     shape = token_list_shape(listed or (), held.status, now)
     created = said.created if said is not None else None
     context: dict[str, Any] = {
@@ -172,7 +171,8 @@ async def _page(request: web.Request, instance: str, said: Said | None) -> web.R
         "instances": _managed(request),
         "status": token_status_shape(held.status),
         "status_expires_in": distance(held.status.expires_at, now),
-        "findings": _findings(request, instance, held, listed),
+        "findings": findings,
+        "unknown": unknown,
         "rows": [
             TokenRow(token=row, expires_in=distance(token.expires_at, now))
             for row, token in zip(shape.tokens, listed or (), strict=True)
@@ -194,16 +194,36 @@ async def _page(request: web.Request, instance: str, said: Said | None) -> web.R
     return response
 
 
-def _findings(
-    request: web.Request, instance: str, held: Tokens, listed: Sequence[ApiToken] | None
-) -> Sequence[Finding]:
-    """Return what is unwise about the token; about the whole configuration to who manages all of it."""
+async def _listed(held: Tokens) -> tuple[Sequence[ApiToken] | None, UpstreamError | None]:
+    """Return the tokens, or why there is no list."""
+    try:
+        return await held.listed(), None
+    except UpstreamError as exc:
+        return None, exc
+
+
+async def _findings(request: web.Request, instance: str) -> tuple[Sequence[Finding], Sequence[str]]:
+    """Return what ``check`` finds too, and what is not known; of the whole to who manages it."""
     services = request.app[SERVICES]
-    facts = TokenFacts(instance=instance, status=held.status, listed=listed)
+    manages_all = request[CALLER].signed_in is None
+    asked = list(services.tokens) if manages_all else [instance]
+    known = await asyncio.gather(*(services.tokens[name].facts() for name in asked))
+    told = {one.instance: one for one in known}
+    facts = msgspec.structs.replace(told[instance], named_projects=_named_projects(services, instance))
     found = list(token_findings(facts, actions_enabled=_actions_enabled(services), now=services.clock()))
-    if request[CALLER].signed_in is None:
-        found += config_findings(services.config)
-    return ordered(found)
+    if manages_all:
+        accepted_by = [name for name, one in told.items() if one.takes_display_token]
+        found += config_findings(services.config, accepted_by=accepted_by)
+    return ordered(found), unknowns(facts)
+
+
+def _named_projects(services: Services, instance: str) -> frozenset[str]:
+    """Return the projects that entities name; none if not all that Backstage has is known."""
+    current = services.catalogue.current
+    if services.config.catalog.backstage is not None and current.problems:
+        return frozenset()
+    projects = {entity.project for entity in current.entities}
+    return frozenset(project.project_id for project in projects if project.instance == instance)
 
 
 def _actions_enabled(services: Services) -> bool:
