@@ -5,18 +5,26 @@ Asks Litmus in the name of the configured user. A value is printed by
 """
 
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime, timedelta
+from typing import Final
+
+import msgspec
 
 from sidecar import __version__
 from sidecar.assembly import utc_now
-from sidecar.config import Config, Instance
-from sidecar.errors import InstanceUnknownError
+from sidecar.config import Config, Credentials, Instance
+from sidecar.errors import InstanceUnknownError, StoreError
+from sidecar.litmus.auth import LitmusAuth
+from sidecar.litmus.held_token import HeldToken
+from sidecar.litmus.token_making import CreationTurns
+from sidecar.litmus.tokens import InstanceTokens
 from sidecar.metrics import Metrics
-from sidecar.ports import ApiToken, CreatedToken, Tokens, TokenStatus
-from sidecar.stewardship import new_replica, open_steward
+from sidecar.ports import ApiToken, CreatedToken, Tokens, TokenState, TokenStatus
+from sidecar.stewardship import new_replica, open_client, open_steward, source_of
 from sidecar.store.store import open_store
 
+_PATIENCE: Final = timedelta(seconds=10)
 _HEADINGS = ("ID", "NAME", "CREATED", "EXPIRES", "")
 _UNITS = ((timedelta(days=1), "day"), (timedelta(hours=1), "hour"), (timedelta(minutes=1), "minute"))
 
@@ -43,7 +51,7 @@ async def open_tokens(config: Config, instance: Instance) -> AsyncIterator[Token
     The store is the configured one: it keeps replicas and terminals from
     making a token in the same second, and tells which tokens are in use. With
     ``credentials`` the token in use is the managed one; if there is none, it
-    is made, as a starting service would.
+    is made, as a starting service would: this is for what changes something.
 
     Raises:
         ConfigError: If a file that the configuration names cannot be used.
@@ -66,9 +74,46 @@ async def open_tokens(config: Config, instance: Instance) -> AsyncIterator[Token
 
 
 async def listed(config: Config, instance: Instance) -> tuple[Sequence[ApiToken], TokenStatus]:
-    """Return the tokens of the instance's user, and how it stands with the configured one."""
+    """Return the tokens of the instance's user, and how it stands with the configured one. Makes none."""
+    if instance.credentials is not None:
+        return await _listed_signed_in(config, instance, instance.credentials)
     async with open_tokens(config, instance) as tokens:
         return await tokens.listed(), tokens.status
+
+
+async def _listed_signed_in(
+    config: Config, instance: Instance, credentials: Credentials
+) -> tuple[Sequence[ApiToken], TokenStatus]:
+    """Return the same with a session for that time alone.
+
+    The managed token is the one that a replica uses, or else the newest that
+    the next start can use.
+    """
+    async with AsyncExitStack() as stack:
+        store = await stack.enter_async_context(
+            open_store(config.store.url.get_secret_value(), clock=utc_now)
+        )
+        turns = CreationTurns(store.locks, instance.address)
+        signing_in = open_client(config, instance, Metrics(__version__))
+        try:
+            async with turns.of_account(credentials.username, patience=_PATIENCE):
+                client = await stack.enter_async_context(signing_in)
+        except StoreError:  # Nobody gives turns then, and nothing is made here that could be another's.
+            client = await stack.enter_async_context(signing_in)
+        held = HeldToken(instance.name, source_of(instance), utc_now, client.token())
+        tokens = InstanceTokens(held, LitmusAuth(client), turns, store.token_uses, clock=utc_now)
+        found, now = await tokens.listed(), utc_now()
+        own = [token for token in found if token.name == credentials.token_name]
+        living = [token for token in own if token.expires_at is not None and token.expires_at > now]
+        ours = next((token for token in own if token.in_use), None) or next(iter(living), None)
+        status = msgspec.structs.replace(
+            held.status,
+            state=TokenState.MISSING if ours is None else TokenState.UNPROVEN,
+            token_id=ours.id if ours is not None else None,
+            expires_at=ours.expires_at if ours is not None else None,
+        )
+        marked = [msgspec.structs.replace(token, in_use=token.in_use or token is ours) for token in found]
+        return marked, status
 
 
 async def create(config: Config, instance: Instance, name: str, days: int) -> CreatedToken:

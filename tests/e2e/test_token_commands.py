@@ -162,7 +162,7 @@ async def test_what_create_refuses_is_bad_usage(run: Run, small: Small) -> None:
 
 async def test_create_leaves_the_name_of_the_managed_token_alone(run: Run, small: Small) -> None:
     source = credentials(small)
-    assert (await run("tokens", "list", **source))[0] == 0
+    assert (await run("tokens", "rotate", **source))[0] == 0
     before = [row.token for row in small.world.api_tokens]
     code, out, err = await run("tokens", "create", "--name", "ours", "--days", "7", **source)
     assert (code, out) == (1, "")
@@ -188,15 +188,46 @@ async def test_a_value_in_place_of_the_id_is_not_repeated(run: Run, small: Small
     assert small.token not in out + err
 
 
-async def test_rotate_replaces_a_managed_token(run: Run, small: Small) -> None:
+async def test_the_list_makes_no_managed_token_and_leaves_no_session(run: Run, small: Small) -> None:
     source = credentials(small)
-    assert (await run("tokens", "list", **source))[0] == 0
+    before = list(small.world.api_tokens)
+    code, out, _ = await run("tokens", "list", "--json", **source)
+    answer = json.loads(out)
+    assert code == 0
+    assert answer["tokens"] == []
+    assert (answer["status"]["state"], answer["status"]["id"]) == ("missing", None)
+    assert small.world.api_tokens == before
+    assert len(small.world.revoked_tokens) == 1  # the session
+
+
+async def test_the_list_names_the_managed_token_that_the_next_start_takes(run: Run, small: Small) -> None:
+    source = credentials(small)
+    user = small.world.user_named("managed")
+    assert user is not None
+    small.world.issue_token(user, days=-1, name="ours")
+    ours = small.world.issue_token(user, days=9, name="ours")
+    small.world.issue_token(user, days=8, name="another")
+    code, out, _ = await run("tokens", "list", "--json", **source)
+    answer = json.loads(out)
+    assert code == 0
+    assert answer["status"]["id"] == fingerprint(ours)
+    assert [row["id"] for row in answer["tokens"] if row["inUse"]] == [fingerprint(ours)]
+
+
+async def test_rotate_replaces_a_managed_token_and_leaves_the_one_before_to_the_service(
+    run: Run, small: Small
+) -> None:
+    source = credentials(small)
+    code, _, err = await run("tokens", "rotate", **source)
+    assert code == 0
+    assert "The service revokes the one before after 2 to 10 minutes" in err
     first = small.world.api_tokens[-1]
     code, out, _ = await run("tokens", "rotate", "--json", **source)
     assert code == 0
     assert [row.name for row in small.world.api_tokens if row.user_id == first.user_id][-1] == "ours"
     newest = small.world.api_tokens[-1]
     assert newest.token != first.token
+    assert first.token not in small.world.revoked_tokens
     assert json.loads(out)["id"] == fingerprint(newest.token)
 
 
