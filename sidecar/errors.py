@@ -140,13 +140,6 @@ class DrainingError(SidecarError):
     status = 503
 
 
-class CatalogError(SidecarError):
-    """The catalog cannot be read at all; the last known entities stay."""
-
-    code = "catalog_unavailable"
-    status = 503
-
-
 class StoreError(SidecarError):
     """The store cannot be read or written."""
 

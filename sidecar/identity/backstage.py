@@ -93,11 +93,6 @@ class BackstageUsers:
         self._verified: TLRUCache[tuple[bytes, int], tuple[Person, float]] = expiring(VERIFIED_TOKENS, clock)
         self._ownership: Remembered[bytes, frozenset[str]] = Remembered(entries=VERIFIED_TOKENS, clock=clock)
 
-    @property
-    def keys_error(self) -> str | None:
-        """Why Backstage's signing keys could not be read the last time; ``None`` if all is well."""
-        return self._keys.error
-
     async def verify(self, token: str) -> Person:
         """Return whose token it is.
 

@@ -72,30 +72,6 @@ class AttentionItem(msgspec.Struct, frozen=True, kw_only=True):
     """For people; times in it are absolute, in UTC."""
 
 
-class Coverage(msgspec.Struct, frozen=True, kw_only=True):
-    """How much of a project is tested at all; deleted experiments do not count."""
-
-    experiments: int
-    ever_run: int
-    run_recently: int
-    """Within ``not_run_days``."""
-    is_complete: bool
-    """Whether the history reaches back far enough to be sure of the other figures."""
-
-
-def coverage(runs: ProjectRuns, state: HistoryState, thresholds: Thresholds, now: datetime) -> Coverage:
-    """Count the experiments that exist, that ever ran, and that ran of late."""
-    limit = timedelta(days=thresholds.not_run_days)
-    present = [one for one in runs.experiments if not one.removed]
-    last_runs = [from_ms(one.last_run_at_ms) for one in present if one.last_run_at_ms is not None]
-    return Coverage(
-        experiments=len(present),
-        ever_run=len(last_runs),
-        run_recently=sum(now - last_run <= limit for last_run in last_runs),
-        is_complete=state.is_complete,
-    )
-
-
 def attention(
     runs: ProjectRuns,
     state: HistoryState,

@@ -77,8 +77,6 @@ Prepared = QueryRequest | MutationRequest
 class ReplicaStats(msgspec.Struct):
     """What the replica did since it was made, for metrics."""
 
-    requests_prepared: int = 0
-    """Bodies worked through, because they were not remembered."""
     request_hits: int = 0
     """Bodies recognised by their digest."""
     plans_compiled: int = 0
@@ -156,7 +154,6 @@ class Replica:
         except (BadRequestError, QueryRefusedError, TooLargeError):
             self.stats.refusals += 1
             raise
-        self.stats.requests_prepared += 1
         self._requests.put(digest, prepared, _ENTRY_BYTES + _BYTES_PER_CHARACTER * len(body))
         return prepared
 

@@ -66,10 +66,6 @@ class World(Accounts):
         """Store a GitOps configuration for the project."""
         project.git_ops = GitOps()
 
-    def disable_git_ops(self, project: Project) -> None:
-        """Delete the project's GitOps configuration."""
-        project.git_ops = None
-
     def add_hub(
         self,
         project: Project,

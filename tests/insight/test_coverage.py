@@ -7,11 +7,9 @@ import pytest
 from sidecar.insight.coverage import (
     AttentionItem,
     AttentionKind,
-    Coverage,
     Severity,
     Thresholds,
     attention,
-    coverage,
     next_not_run,
 )
 from sidecar.insight.digest import ProjectRuns, project_runs
@@ -128,23 +126,6 @@ def test_missed_and_stuck_runs_need_attention_behind_failures_and_before_what_ne
     ]
     assert items[1].sentence == (
         "The schedule of name of experiment-3 did not run 2 times, last due 2026-03-02 11:30 UTC."
-    )
-
-
-def test_coverage_counts_what_exists_what_ran_and_what_ran_of_late() -> None:
-    runs = [
-        run(),
-        run(NOW - timedelta(days=60), experiment_id="experiment-2"),
-        run(experiment_id="experiment-4"),
-    ]
-    everything = [
-        known(),
-        known("experiment-2"),
-        known("experiment-3"),
-        known("experiment-4", removed=True),
-    ]
-    assert coverage(project_runs(runs, everything), COMPLETE, THRESHOLDS, NOW) == Coverage(
-        experiments=3, ever_run=2, run_recently=1, is_complete=True
     )
 
 

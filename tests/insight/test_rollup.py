@@ -140,7 +140,7 @@ def test_content_of_several_narrowed_entities_is_what_any_of_them_covers() -> No
         ],
         infrastructures=[one, other, third],
     )
-    by_tag = part("component:default/a", experiment_tags=("shop",))
+    by_tag = part("component:default/a", tags=("shop",))
     by_infra = part("component:default/b", infra_ids=("infra-2",))
     narrowed = narrow_content(whole, by_tag, by_infra)
     assert [one.experiment_id for one in narrowed.experiments or ()] == ["cart", "pay"]
