@@ -297,7 +297,7 @@ class Tracing(Strict):
     endpoint: Url | None = None
     """OTLP collector over HTTP, such as `http://collector:4318`; without it nothing is traced."""
     sample_ratio: Annotated[Rate, Field(ge=0, le=1)] = 1.0
-    """Part of the requests that is traced, where the caller did not decide it."""
+    """Part of the requests that is traced; a caller may keep its own from being traced, not force it."""
 
 
 class Actions(Strict):

@@ -11,14 +11,15 @@ import threading
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
-from typing import Final
+from typing import Any, Final
 
 from opentelemetry.context import Context
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
-from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
+from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
+from opentelemetry.sdk.trace.sampling import ParentBased, SamplingResult, TraceIdRatioBased
 from opentelemetry.trace import Span as LibrarySpan
 from opentelemetry.trace import SpanKind, Status, StatusCode, use_span
 from opentelemetry.trace import Tracer as LibraryTracer
@@ -32,6 +33,21 @@ EXPORT_TIMEOUT_SECONDS: Final = 5.0
 _NANOSECONDS: Final = 1_000_000_000
 _CODE: Final = "error.type"
 _CANCELLED: Final = "cancelled"
+
+
+class _OfCallers(TraceIdRatioBased):
+    """Keeps the same share of the traces that callers began and keep.
+
+    Not by their id: callers choose it, and could choose one that is always kept.
+    """
+
+    _ids = RandomIdGenerator()
+
+    def should_sample(
+        self, parent_context: Context | None, trace_id: int, *args: Any, **kwargs: Any
+    ) -> SamplingResult:
+        del trace_id
+        return super().should_sample(parent_context, self._ids.generate_trace_id(), *args, **kwargs)
 
 
 class _OtlpSpan:
@@ -125,7 +141,7 @@ async def open_otlp_tracer(endpoint: str, sample_ratio: float, version: str) -> 
     ``OTEL_RESOURCE_ATTRIBUTES``).
     """
     provider = TracerProvider(
-        sampler=ParentBased(TraceIdRatioBased(sample_ratio)),
+        sampler=ParentBased(TraceIdRatioBased(sample_ratio), remote_parent_sampled=_OfCallers(sample_ratio)),
         resource=Resource.create({"service.name": "litmus-sidecar", "service.version": version}),
         shutdown_on_exit=False,
     )

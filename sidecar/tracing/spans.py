@@ -43,7 +43,10 @@ class Tracer(Protocol):
     """Begins traces."""
 
     def request(self, traceparent: str | None) -> AbstractContextManager[Span]:
-        """Begin with a request that came in, in the caller's trace if its W3C ``traceparent`` names one."""
+        """Begin with a request that came in, in the caller's trace if its W3C ``traceparent`` names one.
+
+        A caller can keep its trace from being sent, not force it to be: ours is the share that is kept.
+        """
 
     def job(self, name: str, attributes: Mapping[str, Attribute]) -> AbstractContextManager[Span]:
         """Begin with work that nobody outside asked for."""

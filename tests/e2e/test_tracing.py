@@ -138,19 +138,21 @@ async def test_the_trace_of_the_caller_is_continued(small: Small) -> None:
     assert request.parent_id == "b7ad6b7169203331"
 
 
-async def test_the_caller_decides_whether_its_trace_is_kept(small: Small) -> None:
+async def test_a_caller_may_keep_its_trace_from_being_sent(small: Small) -> None:
     collector = await received(
         small,
-        ratio=0,
-        requests=[
-            ("/api/v1/entities", {}),
-            ("/api/v1/portfolio", {"traceparent": UNSAMPLED}),
-            ("/api/v1/now", {"traceparent": SAMPLED}),
-        ],
+        requests=[("/api/v1/entities", {}), ("/api/v1/portfolio", {"traceparent": UNSAMPLED})],
     )
-    assert {span.trace_id for span in collector.spans} == {CALLER}
-    assert collector.named("GET /api/v1/now")
+    assert collector.named("GET /api/v1/entities")
     assert not collector.named("GET /api/v1/portfolio")
+
+
+@pytest.mark.parametrize("ratio", [0, 1e-9])
+@pytest.mark.parametrize("trace_id", [CALLER, f"{1:032x}"], ids=["any", "the first in line"])
+async def test_no_caller_can_force_its_trace_to_be_sent(small: Small, ratio: float, trace_id: str) -> None:
+    sampled = {"traceparent": f"00-{trace_id}-b7ad6b7169203331-01"}
+    collector = await received(small, ratio=ratio, requests=[("/api/v1/now", sampled)])
+    assert collector.spans == []
 
 
 @pytest.mark.parametrize("broken", ["", "00-zz", f"00-{'0' * 32}-{'0' * 16}-01", MARKER])
