@@ -3,6 +3,7 @@
 The pages are those of the golden history, which stand still; what changes, a test changes on its way.
 """
 
+import re
 from collections.abc import AsyncIterator
 from typing import Final
 
@@ -144,3 +145,25 @@ async def test_what_did_not_change_is_left_alone(browser: Browser, base_url: str
             "[...document.querySelectorAll('[data-live]')].filter((one) => !one.was).map((one) => one.id)"
         )
         assert await page.evaluate(replaced) == ["latest"]
+
+
+async def test_the_report_has_absolute_times_of_one_named_zone(browser: Browser, base_url: str) -> None:
+    async with open_page(browser, base_url) as watched:
+        # The visitor's own zone is another one.
+        await watched.page.goto(f"{ENTITY}/report?tz=America/New_York")
+        times = await watched.page.locator("time").all_inner_texts()
+        assert len(times) > 5
+        assert [time for time in times if not re.fullmatch(r"\d+ \w{3} \d{4}, \d\d:\d\d E[SD]T", time)] == []
+        said = await watched.page.locator("body").inner_text()
+        assert "Times are those of America/New_York." in said
+        assert not re.search(r"\bago\b|\bUTC\b", said)
+
+
+@pytest.mark.parametrize("path", ["/litmus", ENTITY, f"{ENTITY}/runs"])
+async def test_every_age_on_a_page_is_refreshed(browser: Browser, base_url: str, path: str) -> None:
+    async with open_page(browser, base_url) as watched:
+        await watched.page.goto(path)
+        await expect(watched.page.locator("footer [data-live] time")).to_have_count(1)
+        # A row that has no part around it, or a sentence of the window, would stay as it was.
+        still = watched.page.locator("time:not([data-live] time, nav time)")
+        assert await still.all_inner_texts() == []

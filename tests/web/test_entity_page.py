@@ -366,8 +366,9 @@ async def test_the_report_has_the_figures_of_the_overview_and_what_needs_attenti
     assert shown["Runs in the window"].startswith(str(told["totalRuns"]))
     attention = (await get(client, "/api/v1/attention"))["attention"]
     ours = [one["sentence"] for one in attention if ENTITY.ref in one["entities"]]
-    assert ours
-    assert ours[0] in document.by_id("main").text
+    words, instant = ours[0].removesuffix(" UTC.").split(" since ")
+    (item,) = [one for one in document.by_id("main").all("li") if words in one.text]
+    assert item.one("time").attributes["datetime"] == f"{instant.replace(' ', 'T')}:00Z"
 
 
 async def test_the_report_lists_the_lowest_scores_first(client: Client) -> None:

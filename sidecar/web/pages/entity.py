@@ -24,7 +24,7 @@ from sidecar.web.keys import CALLER, SERVICES
 from sidecar.web.pages.advice import troubles, unread
 from sidecar.web.pages.experiments import AT_ONCE, ExperimentTable, Wanted, experiment_table
 from sidecar.web.pages.frame import Page, kept_page, viewer_of
-from sidecar.web.pages.words import entity_path
+from sidecar.web.pages.words import PAPER_ZONE, entity_path
 from sidecar.web.paging import single
 from sidecar.web.reading import EntityReading, read_entity, read_window
 from sidecar.web.shapes.content import CONTENT_SECTIONS, ContentShape
@@ -91,6 +91,7 @@ async def report_page(request: web.Request) -> web.Response:
         found = needs_attention([part], thresholds(services), reading.now)
         context = await _context(request, services, reading, window)
         context |= {
+            PAPER_ZONE: window.zone,
             "windows": _windows(request, window),
             "attention": attention_shapes(services, found[:FOUND]),
             "more_attention": max(0, len(found) - FOUND),

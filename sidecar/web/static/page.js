@@ -17,7 +17,7 @@
   }
 
   function showTimes(root) {
-    for (const element of root.querySelectorAll("time[datetime]")) {
+    for (const element of root.querySelectorAll("time[datetime]:not([data-fixed])")) {
       const instant = Date.parse(element.dateTime);
       if (Number.isNaN(instant)) continue;
       const absolute = format.format(instant);
