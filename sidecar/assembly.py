@@ -38,7 +38,7 @@ from sidecar.metrics import Metrics
 from sidecar.model import ProjectRef
 from sidecar.policy import PolicyLevel, Rules
 from sidecar.ports import Catalogue, Clock, Tokens
-from sidecar.readings import readings
+from sidecar.readings import configured_readings, readings, renewal_leads
 from sidecar.replica import Replica
 from sidecar.services import InstanceHealth, Phase, Services
 from sidecar.stewardship import DEFAULT_PACE, Steward, TokenPace, new_replica, open_steward
@@ -144,8 +144,11 @@ class _Assembly:
                 store=store.health,
                 tokens=tokens,
                 token_role=actions.token_role,
+                renewal_leads=renewal_leads(config),
             )
         )
+        self._metrics.observe_with(partial(configured_readings, config))
+        self._metrics.begin(instance.name for instance in config.instances)
         proxy, limits = config.auth.proxy, config.limits
         return Services(
             config=config,

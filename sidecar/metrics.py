@@ -5,7 +5,7 @@ root fields; never paths, ids or texts of clients. Times are given as the
 instant of the event; ages are a query.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from prometheus_client import (
     CollectorRegistry,
@@ -19,10 +19,17 @@ from prometheus_client import (
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from sidecar.action_model import ActionKind, ActionOutcome, AuditEvent
+from sidecar.model import Lane
+
 _LATENCY_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0)
 _STORE_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 20.0)
 _LAG_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 _SYNC_BUCKETS = (0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0)
+
+
+TAKEN = ("created", "adopted", "read")
+"""Ways in which another token is taken into use."""
 
 
 class Metrics:
@@ -48,7 +55,7 @@ class Metrics:
         )
         self.request_seconds = Histogram(
             "litmus_sidecar_request_duration_seconds",
-            "Time from the request's headers to the end of the answer.",
+            "Time from the request's headers until its answer is made; sending one in parts is not counted.",
             ["route"],
             buckets=_LATENCY_BUCKETS,
             registry=self.registry,
@@ -68,7 +75,7 @@ class Metrics:
         )
         self.sync_lag_seconds = Gauge(
             "litmus_sidecar_sync_lag_seconds",
-            "How long after it fell due the last job was begun; lasting values stretch all intervals.",
+            "How late the last job was begun, 0 once none waits; lasting values stretch all intervals.",
             ["instance"],
             registry=self.registry,
         )
@@ -128,6 +135,17 @@ class Metrics:
             ["task"],
             registry=self.registry,
         )
+
+    def begin(self, instances: Iterable[str]) -> None:
+        """Tell counters of which the labels are known from 0 on: what is first told as 1 never increased."""
+        for instance in instances:
+            for outcome in TAKEN:
+                self.token_rotations.labels(instance, outcome)
+            for lane in Lane:
+                self.sync_attempts.labels(instance, lane.value, "ok")
+        for kind in ActionKind:
+            for outcome in (*ActionOutcome, AuditEvent.REPEAT):
+                self.actions.labels(kind.value, outcome.value)
 
     def observe_with(self, read: Callable[[], Mapping[str, "Reading"]]) -> None:
         """Export values that are kept elsewhere; they are read at each scrape."""

@@ -1,14 +1,50 @@
 """Values that other parts keep, read for a scrape."""
 
 from collections.abc import Callable, Mapping
+from datetime import timedelta
+from typing import Protocol
 
+from sidecar.config import Config
 from sidecar.litmus.client import LitmusClient
+from sidecar.litmus.managed import RENEWED_BEFORE
 from sidecar.metrics import Reading
-from sidecar.model import ProjectRef
+from sidecar.model import LANE_OF_SECTION, Lane, ProjectRef
 from sidecar.policy import LitmusRole
-from sidecar.ports import Catalogue, StoreHealth, Tokens, TokenState
+from sidecar.ports import Catalogue, StoreHealth, Tokens, TokenState, TokenStatus
 from sidecar.replica import Replica
 from sidecar.web.answers import Answers
+
+
+class HasStatus(Protocol):
+    """Whatever knows how it stands with a token."""
+
+    @property
+    def status(self) -> TokenStatus:
+        """How it stands now."""
+
+
+def configured_readings(config: Config) -> Mapping[str, Reading]:
+    """Return what alerts compare ages with."""
+    intervals = {Lane.FAST: config.sync.interval, Lane.SLOW: config.sync.slow_interval}
+    return {
+        "litmus_sidecar_section_interval_seconds": Reading(
+            "Configured time between two readings of a part of a project.",
+            {
+                (section.value,): intervals[lane].total_seconds()
+                for section, lane in sorted(LANE_OF_SECTION.items())
+            },
+            labels=("section",),
+        )
+    }
+
+
+def renewal_leads(config: Config) -> Mapping[str, timedelta]:
+    """Return by when before its end a managed token must have been renewed, by instance."""
+    return {
+        instance.name: timedelta(days=instance.credentials.token_days) * RENEWED_BEFORE
+        for instance in config.instances
+        if instance.credentials is not None
+    }
 
 
 def readings(
@@ -19,6 +55,7 @@ def readings(
     store: StoreHealth,
     tokens: Mapping[str, Tokens],
     token_role: Callable[[ProjectRef], LitmusRole | None],
+    renewal_leads: Mapping[str, timedelta],
 ) -> Mapping[str, Reading]:
     """Return the values that other parts keep, for a scrape."""
     stats = replica.stats
@@ -35,7 +72,7 @@ def readings(
             {(name,): float(client.breaker.state.value != "closed") for name, client in clients.items()},
             labels=("instance",),
         ),
-        **_token_readings(tokens),
+        **token_readings(tokens, renewal_leads),
         "litmus_sidecar_token_role": Reading(
             "1 for the role (Owner, Executor, Viewer) that a project gives the token's user; else absent.",
             {
@@ -84,8 +121,12 @@ def answer_readings(answers: Answers) -> Mapping[str, Reading]:
     }
 
 
-def _token_readings(tokens: Mapping[str, Tokens]) -> Mapping[str, Reading]:
+def token_readings(
+    tokens: Mapping[str, HasStatus], renewal_leads: Mapping[str, timedelta]
+) -> Mapping[str, Reading]:
+    """Return how it stands with the tokens of the instances, without anything of their values."""
     statuses = {name: held.status for name, held in tokens.items()}
+    expiries = {name: status.expires_at for name, status in statuses.items() if status.expires_at is not None}
     return {
         "litmus_sidecar_token_state": Reading(
             "1 for the state that an instance's token is in (good, unproven, rejected, missing), else 0.",
@@ -98,11 +139,21 @@ def _token_readings(tokens: Mapping[str, Tokens]) -> Mapping[str, Reading]:
         ),
         "litmus_sidecar_token_expiry_timestamp_seconds": Reading(
             "When an instance's token expires, Unix time; absent for one that never does.",
+            {(name, statuses[name].source): expiry.timestamp() for name, expiry in expiries.items()},
+            labels=("instance", "source"),
+        ),
+        "litmus_sidecar_token_renewal_timestamp_seconds": Reading(
+            "By when a token that the sidecar manages is renewed, Unix time; absent for others.",
             {
-                (name,): status.expires_at.timestamp()
-                for name, status in statuses.items()
-                if status.expires_at is not None
+                (name,): (expiries[name] - lead).timestamp()
+                for name, lead in renewal_leads.items()
+                if name in expiries
             },
             labels=("instance",),
+        ),
+        "litmus_sidecar_token_problem": Reading(
+            "1 while a token is rejected or missing, or no new one could be taken into use, else 0.",
+            {(name, status.source): float(status.problem is not None) for name, status in statuses.items()},
+            labels=("instance", "source"),
         ),
     }

@@ -84,6 +84,8 @@ class Worker:
         self._clock = clock
         self._tracer = tracer
         self._give_way = give_way
+        self._is_timely = Lane.HISTORY not in lanes
+        """Whether lag is measured: the past may wait."""
 
     async def work(self, instance: str) -> None:
         """Work on an instance's jobs until cancelled."""
@@ -116,6 +118,9 @@ class Worker:
 
     async def _idle(self, instance: str, heard: asyncio.Event) -> None:
         due = await self._leases.next_due(instance, self._lanes)
+        if self._is_timely and (due is None or due >= self._clock()):
+            # Nothing waits: how late the last job began says nothing of now.
+            self._metrics.sync_lag_seconds.labels(instance).set(0)
         pause = MAX_IDLE if due is None else min(max(due - self._clock(), timedelta(0)), MAX_IDLE)
         try:
             async with asyncio.timeout(pause.total_seconds()):
@@ -128,7 +133,7 @@ class Worker:
         """Run one job from lease to release; the lease is given back even if we are cancelled."""
         job = lease.job
         attempt = Attempt(self._clock())
-        if lease.due_at is not None and job.lane is not Lane.HISTORY:
+        if lease.due_at is not None and self._is_timely:
             self._metrics.sync_lag_seconds.labels(job.project.instance).set(
                 (attempt.started_at - lease.due_at).total_seconds()
             )

@@ -20,6 +20,7 @@ from sidecar.model import (
     SectionResult,
     Snapshot,
 )
+from sidecar.ports import Job
 from sidecar.store.memory import MemoryLeases, MemorySnapshots
 from sidecar.sync.engine import SyncEngine
 from sidecar.sync.pace import Intervals
@@ -68,6 +69,7 @@ class Bench:
 
     def __init__(self, *, fast: timedelta = HOUR, wait_seconds: float = 10.0, history: bool = False) -> None:
         self.source = ObedientSource()
+        self.metrics = Metrics("test")
         self.leases = MemoryLeases()
         self.snapshots = MemorySnapshots(self.leases)
         self.engine = SyncEngine(
@@ -77,7 +79,7 @@ class Bench:
             intervals=Intervals(fast=fast, slow=HOUR, active=fast),
             workers=4,
             wait_seconds=wait_seconds,
-            metrics=Metrics("test"),
+            metrics=self.metrics,
             clock=lambda: datetime.now(UTC),
             history_bell=Bell() if history else None,
             chance=random.Random(1),  # noqa: S311 - spreads load, guards nothing
@@ -104,6 +106,22 @@ async def test_each_lane_of_each_project_is_collected_once_at_the_start() -> Non
         assert sorted(bench.source.asked) == sorted(
             (p, lane) for p in (SHOP, BANK) for lane in ("fast", "slow")
         )
+
+
+async def test_there_is_no_lag_once_nothing_waits() -> None:
+    bench = Bench()
+    job = Job(project=SHOP, lane=Lane.FAST)
+    await bench.leases.plan([job], datetime.now(UTC) - timedelta(minutes=5))
+
+    def lag() -> float | None:
+        name = "litmus_sidecar_sync_lag_seconds"
+        return bench.metrics.registry.get_sample_value(name, {"instance": "default"})
+
+    bench.source.may_answer.clear()
+    async with bench.working(SHOP):
+        await eventually(lambda: bench.asked(SHOP, Lane.FAST) == 1)
+        bench.source.may_answer.set()
+        await eventually(lambda: lag() == 0)
 
 
 async def test_the_interval_brings_the_next_attempt() -> None:
@@ -228,35 +246,3 @@ async def test_a_lease_is_given_back_when_the_worker_is_cancelled() -> None:
     bench.source.may_answer.clear()
     async with bench.working(SHOP):
         await eventually(lambda: len(bench.source.asked) == 2)
-    lease = await bench.leases.take("default", [Lane.FAST], datetime.now(UTC))
-    assert lease is not None
-
-
-async def test_without_a_history_none_is_planned() -> None:
-    bench = Bench()
-    await bench.engine.plan([SHOP])
-    assert await bench.leases.next_due("default", [Lane.HISTORY]) is None
-
-
-async def test_the_history_is_hurried_by_news_and_left_alone_without() -> None:
-    bench = Bench(history=True)
-    await bench.engine.plan([SHOP])
-    lease = await bench.leases.take("default", [Lane.HISTORY], datetime.now(UTC))
-    assert lease is not None
-    later = datetime.now(UTC) + HOUR
-    await bench.leases.release(lease, later, failed=False)
-    async with bench.working(SHOP):
-        await eventually(lambda: bench.asked(SHOP, Lane.FAST) == 1)
-        await eventually(lambda: is_hurried(bench))
-        lease = await bench.leases.take("default", [Lane.HISTORY], datetime.now(UTC))
-        assert lease is not None
-        await bench.leases.release(lease, later, failed=False)
-        await bench.engine.hurry(SHOP)
-        await eventually(lambda: bench.asked(SHOP, Lane.FAST) == 2)
-        assert bench.asked(SHOP, Lane.SLOW) == 1
-        assert await bench.leases.next_due("default", [Lane.HISTORY]) == later
-
-
-async def is_hurried(bench: Bench) -> bool:
-    due = await bench.leases.next_due("default", [Lane.HISTORY])
-    return due is not None and due < datetime.now(UTC)
