@@ -167,3 +167,51 @@ async def test_every_age_on_a_page_is_refreshed(browser: Browser, base_url: str,
         # A row that has no part around it, or a sentence of the window, would stay as it was.
         still = watched.page.locator("time:not([data-live] time, nav time)")
         assert await still.all_inner_texts() == []
+
+
+@pytest.mark.parametrize(("path", "name"), [("/litmus", "group"), (f"{ENTITY}/runs", "outcome")])
+async def test_choosing_by_the_keyboard_leaves_the_page_alone(
+    browser: Browser, base_url: str, path: str, name: str
+) -> None:
+    async with open_page(browser, base_url) as watched:
+        page = watched.page
+        await page.goto(path)
+        await page.evaluate("document.addEventListener('submit', () => { window.sent = true }, true)")
+        await page.locator(f"select[name={name}]").focus()
+        await page.keyboard.press("ArrowDown")
+        assert await page.evaluate("document.activeElement.selectedIndex") == 1
+        assert await page.evaluate("window.sent") is None
+        await page.locator("main form").first.get_by_role("button", name="Show").click()
+        await page.wait_for_url(re.compile(f"{name}="))
+
+
+@pytest.mark.parametrize(
+    ("typed", "found"), [("DEFAULT  shop market", 1), ("commerce", 1), ("shop team-b", 0)]
+)
+async def test_the_script_finds_what_the_sidecar_finds(
+    browser: Browser, base_url: str, typed: str, found: int
+) -> None:
+    async with open_page(browser, base_url) as watched:
+        page = watched.page
+        await page.goto("/litmus")
+        await page.get_by_label("Search by name").fill(typed)
+        await expect(page.locator("#entity-rows tbody tr:not([hidden])")).to_have_count(found)
+        await expect(page.get_by_text("No entity here matches.")).to_be_visible(visible=not found)
+        await page.keyboard.press("Enter")
+        await page.wait_for_url(re.compile("q="))
+        await expect(page.locator("#entity-rows tbody tr")).to_have_count(found)
+
+
+async def test_a_search_among_the_rows_of_one_page_says_how_to_search_all(
+    browser: Browser, base_url: str
+) -> None:
+    async with open_page(browser, base_url) as watched:
+        page = watched.page
+        await page.goto(f"/litmus/entities/{CROWD.ref.replace(':', '/')}")
+        await page.get_by_label("Name contains").fill("cart 110")
+        await expect(page.get_by_text("No experiment here matches.")).to_be_visible()
+        await expect(page.get_by_text("Show searches all.")).to_be_visible()
+        await page.get_by_label("Name contains").press("Enter")
+        await page.wait_for_url(re.compile("q="))
+        await expect(page.locator("#experiment-rows tbody tr")).to_have_count(1)
+        await expect(page.get_by_text("searches all.")).to_be_hidden()

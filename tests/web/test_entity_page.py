@@ -177,7 +177,8 @@ def many(number: int) -> Content:
 @pytest.mark.parametrize(
     ("query", "chosen"),
     [
-        ("q=KILL+01", range(10, 20)),
+        ("q=KILL+01", [1, *range(10, 20)]),
+        ("q=01+++kill", [1, *range(10, 20)]),
         ("outcome=error", [one for one in range(40) if one % 3 == 0 and one % 7]),
         ("outcome=never", range(0, 40, 7)),
         ("infra=infra-b&outcome=never", range(7, 40, 14)),

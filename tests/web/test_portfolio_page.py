@@ -1,12 +1,18 @@
 """The portfolio page tells the figures of the JSON, for everybody, whatever the names are."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
+import msgspec
 import pytest
 from aiohttp.test_utils import TestClient
 from pytest_aiohttp.plugin import AiohttpClient
 
+from sidecar.model import Content
+from tests.support import builders
+from tests.support.golden import golden
 from tests.support.golden_service import ENTITY, PART, golden_app
 from tests.support.markup import Element, parse_html
 
@@ -96,13 +102,84 @@ async def test_the_owner_narrows_the_whole_page(client: Client) -> None:
 
 
 @pytest.mark.parametrize(
-    ("query", "parameter"), [("?window=2y", "window"), ("?group=team", "group"), ("?from=x", "from")]
+    ("query", "parameter"),
+    [
+        ("?window=2y", "window"),
+        ("?group=team", "group"),
+        ("?from=x", "from"),
+        ("?show=some", "show"),
+        ("?until=now", "since"),
+    ],
 )
 async def test_a_bad_parameter_is_told_on_a_page(client: Client, query: str, parameter: str) -> None:
     async with client.get(f"/litmus{query}") as response:
         assert response.status == 400
         said = parse_html(await response.text()).one(role="alert").text
     assert parameter in said
+
+
+OWN_WINDOW = {"since": "2026-03-01T00:00:00Z", "until": "2026-03-20T00:00:00Z", "tz": "Europe/Berlin"}
+
+
+async def test_a_window_of_ones_own_is_counted_and_kept_by_forms(client: Client) -> None:
+    document = await page(client, f"?{urlencode(OWN_WINDOW)}")
+    told = await get(client, f"/api/v1/portfolio?{urlencode(OWN_WINDOW)}")
+    assert [row[3].split(" of ")[0] for row in document.by_id("groups").rows()] == [
+        percent(group["score"]["mean"]) for group in told["groups"]
+    ]
+    for form in [*document.all("form", action="/litmus"), *document.all("form", action="/litmus#entities")]:
+        hidden = {one.attributes["name"]: one.attributes["value"] for one in form.all("input", type="hidden")}
+        assert hidden.items() >= OWN_WINDOW.items()
+
+
+async def test_links_keep_what_the_address_asks_for(aiohttp_client: AiohttpClient) -> None:
+    crowd = {
+        builders.entity(f"component:default/{number:03}", project=builders.project(f"p{number}")): Content()
+        for number in range(101)
+    }
+    client = await aiohttp_client(golden_app(beside=crowd))
+    asked = {**OWN_WINDOW, "group": "system", "q": "default"}
+    document = await page(client, f"?{urlencode(asked)}")
+    (more,) = [one for one in document.all("a") if one.text == "More"]
+    assert dict(parse_qsl(urlsplit(more.attributes["href"]).query)) == {**asked, "from": "100"}
+    windows = document.one(aria_label="Window of the figures").all("a")
+    assert [one.text for one in windows] == ["24 hours", "7 days", "30 days", "90 days", "12 months"]
+    assert dict(parse_qsl(urlsplit(windows[0].attributes["href"]).query)) == {
+        "window": "24h",
+        "tz": "Europe/Berlin",
+        "group": "system",
+        "q": "default",
+    }
+
+
+async def test_lists_that_are_cut_lead_to_the_page_that_has_all(aiohttp_client: AiohttpClient) -> None:
+    stuck = [
+        builders.experiment(
+            f"stuck-{number}", f"Stuck {number}", recent_runs=[builders.recent_run("r", "Running", None)]
+        )
+        for number in range(20)
+    ]
+    content = msgspec.structs.replace(golden().content, experiments=tuple(stuck))
+    client = await aiohttp_client(golden_app(content=content))
+    document = await page(client, "?group=system")
+    for name in ("attention", "running"):
+        card = document.by_id(name)
+        assert len(card.all("li")) == 12
+        link = card.all("a")[-1]
+        assert re.fullmatch(r"\d+ more (things|runs)", link.text)
+        path, _, anchor = link.attributes["href"].removeprefix("/litmus").partition("#")
+        assert anchor == name
+        whole = (await page(client, path)).by_id(name)
+        assert len(whole.all("li")) == 12 + int(link.text.split()[0])
+    assert "/api/v1" not in document.by_id("main").text
+
+
+async def test_the_script_searches_by_what_the_sidecar_searches_by(client: Client) -> None:
+    (row,) = (await page(client, "?q=commerce")).by_id("entity-rows").all("tr")[1:]
+    text = row.attributes["data-text"]
+    for field in (ENTITY.ref, "shop", ENTITY.owner, ENTITY.system, ENTITY.domain, "golden", "default"):
+        assert field
+        assert field in text
 
 
 async def test_an_unchanged_page_is_not_sent_again(client: Client) -> None:

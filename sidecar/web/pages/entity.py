@@ -2,7 +2,6 @@
 
 from collections.abc import Hashable
 from typing import Any, Final
-from urllib.parse import urlencode
 
 from aiohttp import web
 
@@ -10,7 +9,7 @@ from sidecar.action_model import Action
 from sidecar.errors import BadRequestError, SidecarError
 from sidecar.insight.instants import earliest, next_window_change
 from sidecar.insight.narrowing import narrow_content, narrow_runs
-from sidecar.insight.windows import WINDOWS, Window
+from sidecar.insight.windows import Window
 from sidecar.model import Content, Experiment
 from sidecar.policy import Asked, is_production
 from sidecar.policy import Caller as ActingCaller
@@ -21,6 +20,7 @@ from sidecar.web.api_entities import content_changes, read_content, read_overvie
 from sidecar.web.api_groups import attention_shapes, thresholds
 from sidecar.web.charts import overview_charts
 from sidecar.web.keys import CALLER, SERVICES
+from sidecar.web.pages.addresses import WINDOW_PARAMETERS, kept, query, window_links
 from sidecar.web.pages.advice import troubles, unread
 from sidecar.web.pages.experiments import AT_ONCE, ExperimentTable, Wanted, experiment_table
 from sidecar.web.pages.frame import Page, kept_page, viewer_of
@@ -38,13 +38,6 @@ FOUND: Final = 8
 """Rows of what needs attention in the report; the API has all."""
 _LONGEST_NAME: Final = 300
 _MOST_DIGITS: Final = 6
-_WINDOW_WORDS: Final = {
-    "24h": "24 hours",
-    "7d": "7 days",
-    "30d": "30 days",
-    "90d": "90 days",
-    "12mo": "12 months",
-}
 
 
 async def entity_page(request: web.Request) -> web.Response:
@@ -63,8 +56,8 @@ async def entity_page(request: web.Request) -> web.Response:
         context |= {
             "refresh_seconds": REFRESH_SECONDS,
             "table": table,
-            "windows": _windows(request, window),
-            "kept_fields": [(name, value) for name, value in _kept(request).items() if value],
+            "windows": window_links(request, window),
+            "kept_fields": kept(request),
             "pages": _pages(request, table),
             "action": action,
             "action_name": _name(content, action.experiment_id) if action else "",
@@ -92,7 +85,7 @@ async def report_page(request: web.Request) -> web.Response:
         context = await _context(request, services, reading, window)
         context |= {
             PAPER_ZONE: window.zone,
-            "windows": _windows(request, window),
+            "windows": window_links(request, window),
             "attention": attention_shapes(services, found[:FOUND]),
             "more_attention": max(0, len(found) - FOUND),
             "worst": worst_shapes(part.runs, reading.links)[:WORST],
@@ -120,8 +113,9 @@ async def _context(
         "title": entity.title or entity.ref.rpartition("/")[2],
         "entity": entity,
         "path": path,
-        "kept": _query(_kept(request)),
+        "kept": query(kept(request)),
         "overview": overview,
+        "window": overview.window,
         "content": content,
         "charts_of": overview_charts(overview),
         "troubles": troubles(overview.sections | content.sections),
@@ -210,40 +204,16 @@ def _wanted(request: web.Request) -> Wanted:
     return wanted
 
 
-def _kept(request: web.Request) -> dict[str, str | None]:
-    """Return the window as the address names it, for links to its other views."""
-    return {name: single(request, name) for name in ("window", "since", "until", "tz")}
-
-
-def _query(parameters: dict[str, str | None]) -> str:
-    given = {name: value for name, value in parameters.items() if value}
-    return f"?{urlencode(given, errors='replace')}" if given else ""
-
-
-def _windows(request: web.Request, window: Window) -> list[tuple[str, str, bool]]:
-    """Return each window's word, address and whether it is the one shown."""
-    zone = single(request, "tz")
-    return [
-        (
-            _WINDOW_WORDS.get(name, name),
-            request.path + _query({"window": name, "tz": zone}),
-            name == window.name,
-        )
-        for name in WINDOWS
-    ]
-
-
 def _pages(request: web.Request, table: ExperimentTable) -> list[tuple[str, str, bool]]:
     """Return the pages of the experiments, if one is not enough: word, address, whether it is this one."""
     if table.chosen <= AT_ONCE:
         return []
-    wanted = table.wanted
-    kept = _kept(request) | {"q": wanted.name, "outcome": wanted.outcome, "infra": wanted.infra_id}
+    given = kept(request, (*WINDOW_PARAMETERS, "q", "outcome", "infra"))
     return [
         (
             f"{first + 1} to {min(first + AT_ONCE, table.chosen)}",
-            f"{request.path}{_query({**kept, 'from': str(first)})}#experiments",
-            first <= wanted.offset < first + AT_ONCE,
+            f"{request.path}{query(given | {'from': str(first)})}#experiments",
+            first <= table.wanted.offset < first + AT_ONCE,
         )
         for first in range(0, table.chosen, AT_ONCE)
     ]

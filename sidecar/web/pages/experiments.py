@@ -38,7 +38,7 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     """What the filter above the table asks for."""
 
     name: str = ""
-    """Part of the name; ``""``: any. The same goes for the others."""
+    """Words of which each is part of the name; ``""``: any. The same goes for the others."""
     outcome: str = ""
     """Of the last run, or :data:`NEVER`."""
     infra_id: str = ""
@@ -176,8 +176,9 @@ def row_id(experiment_id: str) -> str:
 
 def _fits(shape: ExperimentShape, last: HeatRun | None, wanted: Wanted) -> bool:
     outcome = NEVER if last is None else last.outcome.value
+    name = shape.name.casefold()
     return (
-        wanted.name.casefold() in shape.name.casefold()
+        all(word in name for word in wanted.name.casefold().split())
         and wanted.outcome in {"", outcome}
         and wanted.infra_id in {"", shape.infra.infra_id}
     )

@@ -15,7 +15,7 @@ from aiohttp import web
 
 from sidecar.errors import BadRequestError
 from sidecar.insight.rollup import Grouping, ProjectFigures, group_figures, project_figures
-from sidecar.insight.windows import WINDOWS, Window
+from sidecar.insight.windows import Window
 from sidecar.model import Entity, ProjectRef, Section
 from sidecar.portfolio import Attention, Group, Part, Running, needs_attention, portfolio, runs_now
 from sidecar.services import Services
@@ -32,6 +32,7 @@ from sidecar.web.api_groups import (
 )
 from sidecar.web.charts import spark_chart
 from sidecar.web.keys import CALLER, SERVICES
+from sidecar.web.pages.addresses import WINDOW_PARAMETERS, kept, query, window_links
 from sidecar.web.pages.frame import Page, kept_page, viewer_of
 from sidecar.web.paging import single
 from sidecar.web.reading import read_window
@@ -40,11 +41,16 @@ from sidecar.web.shapes.groups import GroupShape, group_shape
 
 REFRESH_SECONDS: Final = 15
 GROUPS: Final = 50
-"""Groups shown; the API has all."""
+"""Groups shown, unless all are asked for."""
 LISTED: Final = 100
 """Entities on one page."""
 FOUND: Final = 12
-"""Rows of what needs attention, and of what runs; the API has all."""
+"""Rows of what needs attention, and of what runs, unless all are asked for."""
+ALL: Final = "all"
+"""What the parameter ``show`` asks for."""
+MOST: Final = 1000
+"""Rows of each of them at most; the API has more."""
+_KEPT: Final = (*WINDOW_PARAMETERS, "group", "owner", "q", "show")
 
 
 class EntityRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,6 +61,8 @@ class EntityRow(msgspec.Struct, frozen=True, kw_only=True):
     """Of the entity as a group of its own."""
     age: Age
     mine: bool
+    text: str
+    """What it is searched by."""
 
 
 class _Figures(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,6 +79,7 @@ async def portfolio_page(request: web.Request) -> web.Response:
     services = request.app[SERVICES]
     now = services.clock()
     window, by, offset = read_window(request, now), read_grouping(request), _offset(request)
+    shows_all = _shows_all(request)
     wanted = (single(request, "q") or "").strip()
     entities = await read_entities(request, services)
     viewer = await viewer_of(request)
@@ -88,6 +97,7 @@ async def portfolio_page(request: web.Request) -> web.Response:
         refs = frozenset(entity.ref for entity in entities if entity.owner in mine)
         own = [group for group in ranked if refs & set(group.entities)]
         ranked = own + [group for group in ranked if group not in own]
+        most_groups, most_found = (MOST, MOST) if shows_all else (GROUPS, FOUND)
         age = age_of_parts(services, parts, now)
         ages = [age_of(part.snapshot, GROUP_SECTIONS, services.intervals, now) for part in parts]
         context = {
@@ -95,21 +105,26 @@ async def portfolio_page(request: web.Request) -> web.Response:
             "here": "portfolio",
             "refresh_seconds": REFRESH_SECONDS,
             "window": window_shape(window),
-            "windows": list(WINDOWS),
+            "windows": window_links(
+                request, window, [name for name in _KEPT if name not in WINDOW_PARAMETERS]
+            ),
+            "given": kept(request, _KEPT),
+            "query": query,
+            "shows_all": shows_all,
             "by": by.value,
             "groupings": list(Grouping),
             "owner": single(request, "owner") or "",
-            "groups": ranked[:GROUPS],
+            "groups": ranked[:most_groups],
             "sparks": [
                 spark_chart(group.trend, prefix=f"group-{place}", title="Mean score over the window")
-                for place, group in enumerate(ranked[:GROUPS])
+                for place, group in enumerate(ranked[:most_groups])
             ],
             "own_groups": len(own),
-            "more_groups": max(0, len(ranked) - GROUPS),
-            "attention": attention_shapes(services, figures.attention[:FOUND]),
-            "more_attention": max(0, len(figures.attention) - FOUND),
-            "running": now_shapes(services, figures.running[:FOUND]),
-            "more_running": max(0, len(figures.running) - FOUND),
+            "more_groups": max(0, len(ranked) - most_groups),
+            "attention": attention_shapes(services, figures.attention[:most_found]),
+            "more_attention": max(0, len(figures.attention) - most_found),
+            "running": now_shapes(services, figures.running[:most_found]),
+            "more_running": max(0, len(figures.running) - most_found),
             "stale": age.stale,
             "unread": sum(one.as_of is None for one in ages),
             "old_as_of": min((one.as_of for one in ages if one.stale and one.as_of), default=None),
@@ -151,6 +166,7 @@ def _count(
                 figures=group_shape(one, ()),
                 age=age_of(part.snapshot, GROUP_SECTIONS, services.intervals, now),
                 mine=entity.owner in mine,
+                text=_text_of(entity),
             )
         )
     return _Figures(
@@ -190,6 +206,18 @@ def _text_of(entity: Entity) -> str:
         entity.project.instance,
     )
     return " ".join(text for text in texts if text).casefold()
+
+
+def _shows_all(request: web.Request) -> bool:
+    """Tell whether the query asks for whole lists.
+
+    Raises:
+        BadRequestError: If it asks for something else.
+    """
+    text = single(request, "show") or ""
+    if text not in {"", ALL}:
+        raise BadRequestError(f"Parameter 'show' must be {ALL}, or left out.", parameter="show")
+    return text == ALL
 
 
 def _offset(request: web.Request) -> int:

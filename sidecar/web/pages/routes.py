@@ -7,7 +7,7 @@ from sidecar.web.auth import ANY_SCOPE
 from sidecar.web.pages import entity, entity_forms, portfolio, runs, sign_in, tokens
 from sidecar.web.pages.errors import SIGN_IN
 from sidecar.web.pages.frame import PAGES
-from sidecar.web.parameters import GROUP, NAMED_WINDOW, TEXT, WINDOW
+from sidecar.web.parameters import GROUP, TEXT, WINDOW
 from sidecar.web.route import Parameter, Route
 
 _ENTITY: Final = f"{PAGES}/entities/{{kind}}/{{namespace}}/{{name}}"
@@ -29,10 +29,16 @@ PAGE_ROUTES: Final = (
         scope="read",
         summary="Scores by owner, system or domain, what needs attention, what runs, every entity.",
         parameters=(
-            NAMED_WINDOW,
+            *WINDOW,
             GROUP,
             Parameter(name="owner", description="Only this owner's entities; `me`.", schema=TEXT),
             Parameter(name="q", description="Words that an entity must match.", schema=TEXT),
+            Parameter(name="from", description="How many entities to pass over.", schema=TEXT),
+            Parameter(
+                name="show",
+                description="`all`: all groups, all that needs attention and all that runs.",
+                schema={"type": "string", "enum": [portfolio.ALL]},
+            ),
         ),
         content_types=("text/html",),
         errors=(400,),
@@ -46,7 +52,9 @@ PAGE_ROUTES: Final = (
         summary="An entity: its card, what runs, experiments with their last runs, where they run.",
         parameters=(
             *WINDOW,
-            Parameter(name="q", description="Only experiments whose name contains this.", schema=TEXT),
+            Parameter(
+                name="q", description="Words that the name of an experiment must contain.", schema=TEXT
+            ),
             Parameter(name="outcome", description="Only with this outcome of the last run.", schema=TEXT),
             Parameter(name="infra", description="Only on the infrastructure of this id.", schema=TEXT),
             Parameter(name="from", description="How many experiments to pass over.", schema=TEXT),

@@ -2,7 +2,6 @@
 
 from datetime import date, datetime, time, timedelta
 from typing import Final
-from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from aiohttp import web
@@ -15,6 +14,7 @@ from sidecar.ports import RunQuery
 from sidecar.web.api_runs import read_filters, read_position, read_runs, stream_csv
 from sidecar.web.charts import LOOKS
 from sidecar.web.keys import SERVICES
+from sidecar.web.pages.addresses import kept, query
 from sidecar.web.pages.advice import troubles
 from sidecar.web.pages.frame import Page, kept_page, viewer_of
 from sidecar.web.pages.words import entity_path
@@ -37,11 +37,11 @@ async def runs_page(request: web.Request) -> web.Response:
 
     async def make() -> Page:
         entity, path = reading.entity, entity_path(reading.entity.ref)
-        given = {name: value for name in _FILTERS if (value := single(request, name))}
+        given = kept(request, _FILTERS)
         listed = await read_runs(services, reading, wanted, after=after, limit=AT_ONCE)
         following = None
         if listed.next_cursor is not None:
-            following = f"{path}/runs{_query(given | {'cursor': listed.next_cursor})}"
+            following = f"{path}/runs{query(given | {'cursor': listed.next_cursor})}"
         context = {
             "title": f"Runs of {entity.title or entity.ref.rpartition('/')[2]}",
             "refresh_seconds": 0 if after else REFRESH_SECONDS,
@@ -51,10 +51,10 @@ async def runs_page(request: web.Request) -> web.Response:
             # The history has no failure of its own to tell; the experiments are asked of the same Litmus.
             "troubles": troubles(section_shapes(reading.snapshot, (Section.EXPERIMENTS,))),
             "given": given,
-            "csv": f"{path}/runs.csv{_query(given)}",
+            "csv": f"{path}/runs.csv{query(given)}",
             "following": following,
             "is_first": after is None,
-            "newest": f"{path}/runs{_query(given)}",
+            "newest": f"{path}/runs{query(given)}",
             "outcomes": [(outcome.value, look.label) for outcome, look in LOOKS.items()],
             "experiments": _experiments(reading),
             "zone": given.get("tz", "UTC"),
@@ -108,7 +108,3 @@ def _experiments(reading: EntityReading) -> list[tuple[str, str]]:
         ((one.experiment_id, f"{one.name} (deleted)" if one.removed else one.name) for one in known),
         key=lambda one: (one[1].casefold(), one[0]),
     )
-
-
-def _query(parameters: dict[str, str]) -> str:
-    return f"?{urlencode(parameters, errors='replace')}" if parameters else ""
