@@ -5,6 +5,7 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,6 +22,7 @@ from sidecar.ports import Clock
 from sidecar.services import Services
 from sidecar.simulator import Simulator
 from sidecar.stewardship import DEFAULT_PACE, TokenPace
+from sidecar.sync.pace import BETWEEN_STEPS
 from sidecar.web.keys import SERVICES
 
 CEILING_SECONDS: Final = 60.0
@@ -102,17 +104,21 @@ class Service:
             for entity in self.services.catalogue.current.entities
         }
         states = await self.services.history.states()
+        now = self.services.clock()
         return all(
-            project in states and _is_read_whole(states[project], snapshot)
+            project in states and _is_read_whole(states[project], snapshot, now)
             for project, snapshot in snapshots.items()
             if snapshot is not None and _was_read(snapshot, Section.EXPERIMENTS)
         )
 
 
-def _is_read_whole(state: HistoryState, snapshot: Snapshot) -> bool:
+def _is_read_whole(state: HistoryState, snapshot: Snapshot, now: datetime) -> bool:
     notes = load_notes(state.progress)
+    if not state.is_complete or notes.increment is not None or notes.sweep is not None:
+        return False
+    # A step that begins from an older snapshot is followed at once, or only after an interval.
     is_followed = state.watermark_ms is None or notes.seen_version == snapshot.version
-    return state.is_complete and is_followed and notes.increment is None and notes.sweep is None
+    return is_followed or (state.synced_at is not None and now - state.synced_at > 5 * BETWEEN_STEPS)
 
 
 def _was_read(snapshot: Snapshot, section: Section) -> bool:
