@@ -215,3 +215,21 @@ async def test_a_search_among_the_rows_of_one_page_says_how_to_search_all(
         await page.wait_for_url(re.compile("q="))
         await expect(page.locator("#experiment-rows tbody tr")).to_have_count(1)
         await expect(page.get_by_text("searches all.")).to_be_hidden()
+
+
+@pytest.mark.parametrize("phone", [False, True], ids=["desk", "phone"])
+async def test_when_and_by_whom_each_run_was_is_reached_without_a_pointer(
+    browser: Browser, base_url: str, *, phone: bool
+) -> None:
+    async with open_page(browser, base_url, phone=phone) as watched:
+        row = watched.page.locator("#experiment-rows tbody tr").first
+        await watched.page.goto(ENTITY)
+        await row.get_by_text("when, who").focus()
+        await watched.page.keyboard.press("Enter")
+        words = row.locator(".heat li span")
+        await expect(words).to_have_count(10)
+        shown = [await word.bounding_box() for word in await words.all()]
+        assert all(box and box["height"] > 10 and box["width"] > 100 for box in shown), shown
+        await expect(words.first).to_have_text("Probe failed, 2 Mar 2026, 12:00 UTC, by alice")
+        assert await watched.too_wide() == 0
+        assert await watched.violations() == []
