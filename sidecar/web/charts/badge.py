@@ -6,7 +6,7 @@ import msgspec
 
 from sidecar.web.charts.marks import Frame, Words, frame
 from sidecar.web.charts.palette import Level, level_of
-from sidecar.web.charts.words import clean, counted, finite, fitting, percent, whole_percent, width_of
+from sidecar.web.charts.words import clean, counted, finite, fitting, percent, whole, width_of
 from sidecar.web.shapes.common import ScoreNowShape
 
 HEIGHT: Final = 20.0
@@ -59,13 +59,15 @@ def score_badge(
 ) -> BadgeChart:
     """Return the badge of the score now; ``note`` (the age) has no room but in the description."""
     value = finite(score.score)
-    shown = NO_DATA if value is None else whole_percent(value)
+    # Text and colour are of the same number: 79.6 is called 80 and looks so.
+    told = None if value is None else whole(value)
+    shown = NO_DATA if told is None else f"{told} %"
     exact = NO_DATA if value is None else f"{percent(value)}, mean of {counted(score.number, 'experiment')}"
     return badge_chart(
         label,
         f"{shown} (stale)" if stale else shown,
         prefix=prefix,
-        level=level_of(value),
+        level=level_of(told),
         title=f"{title}: {shown}",
         desc=f"{exact}. {note}.",
     )

@@ -76,8 +76,8 @@ class TrendChart(msgspec.Struct, frozen=True, kw_only=True):
     grid: tuple[TrendLine, ...]
     foot: float
     """Where the bars stand."""
-    most: Words | None
-    """Number of runs of the highest bar."""
+    most: tuple[Words, ...]
+    """Number of runs of the highest bar, and what it is a number of; empty without runs."""
     lines: tuple[str, ...]
     """Points of each unbroken stretch, as SVG writes them."""
     buckets: tuple[TrendBucket, ...]
@@ -123,7 +123,7 @@ def trend_chart(
         radius=round(min(3.0, max(1.2, scale.slot / 4)), 2),
         grid=tuple(
             TrendLine(
-                y=y, words=line(str(score), _LEFT - 5.0, y + 3.5, room=_LEFT, anchor="end", size=_SMALL)
+                y=y, words=line(f"{score} %", _LEFT - 5.0, y + 3.5, room=_LEFT, anchor="end", size=_SMALL)
             )
             for score in _GRID
             for y in (scale.y(score),)
@@ -158,12 +158,15 @@ class _Scale:
     def y(self, score: float) -> float:
         return round(self.top + _SCORE_HEIGHT * (1 - score / 100), 2)
 
-    def most_words(self) -> Words | None:
+    def most_words(self) -> tuple[Words, ...]:
         if not self.most:
-            return None
-        text = counted(self.most, "run") if self.most < 10 else str(self.most)  # noqa: PLR2004 - two digits
-        y = self.foot - _BARS_HEIGHT + 4.0
-        return line(text, _LEFT - 5.0, y, room=_LEFT - 5.0, anchor="end", size=_SMALL)
+            return ()
+        top = self.foot - _BARS_HEIGHT + _SMALL - 2.0
+        number, _, noun = counted(self.most, "run").partition(" ")
+        return tuple(
+            line(text, _LEFT - 5.0, y, room=_LEFT - 5.0, anchor="end", size=_SMALL)
+            for text, y in ((number, top), (noun, top + _SMALL + 1.0))
+        )
 
     def bucket(self, number: int, bucket: BucketShape) -> TrendBucket:
         score = finite(bucket.mean_score)

@@ -89,11 +89,11 @@ def percent(score: float) -> str:
     return f"{round(score, 2):g} %"
 
 
-def whole_percent(score: float) -> str:
-    """Return a score without decimals; only a whole 100 is called 100, only 0 is called 0."""
+def whole(score: float) -> int:
+    """Return a score without decimals, halves up; only a whole 100 is called 100, only 0 is called 0."""
     if score in {0, 100}:
-        return f"{score:.0f} %"
-    return f"{min(max(round(score), 1), 99)} %"
+        return int(score)
+    return min(max(math.floor(score + 0.5), 1), 99)
 
 
 def share(number: int, total: int) -> str:

@@ -14,7 +14,7 @@ from sidecar.insight.links import LitmusLinks
 from sidecar.model import UNFINISHED, Entity, Experiment
 from sidecar.policy import Asked
 from sidecar.web.charts import LOOKS, HeatRun, Look, heat_runs
-from sidecar.web.charts.words import clean, moment, percent
+from sidecar.web.charts.words import clean, moment, whole
 from sidecar.web.pages.words import entity_path
 from sidecar.web.shapes.content import ContentShape, ExperimentShape, ScheduleShape
 
@@ -196,7 +196,7 @@ def _cell(run: HeatRun, zone: str) -> Cell:
         words += f", {moment(run.at, zone)}"
     if run.by is not None:
         words += f", by {run.by}"
-    score = "" if run.score is None else percent(run.score).partition(" ")[0].partition(".")[0]
+    score = "" if run.score is None else str(whole(run.score))
     return Cell(
         look=look,
         symbol="" if score and run.score == _FULL else look.symbol,

@@ -21,7 +21,7 @@ from sidecar.web.charts import (
     score_chart,
     trend_chart,
 )
-from sidecar.web.charts.words import fitting, percent, share, whole_percent, width_of
+from sidecar.web.charts.words import fitting, percent, share, whole, width_of
 from sidecar.web.shapes.common import BucketShape, ScoreNowShape
 from sidecar.web.shapes.content import recent_run_shape
 from sidecar.web.text import rfc3339
@@ -235,10 +235,30 @@ def test_a_macro_draws_in_a_page_what_stands_alone() -> None:
 
 
 @pytest.mark.parametrize(
-    ("score", "words"), [(100.0, "100 %"), (99.99, "99 %"), (0.01, "1 %"), (0.0, "0 %"), (87.4, "87 %")]
+    ("score", "shown"),
+    [(100.0, 100), (99.99, 99), (0.01, 1), (0.0, 0), (87.4, 87), (82.5, 83), (81.5, 82), (0.5, 1)],
 )
-def test_only_the_whole_is_called_so_without_decimals(score: float, words: str) -> None:
-    assert whole_percent(score) == words
+def test_only_the_whole_is_called_so_without_decimals_and_halves_go_up(score: float, shown: int) -> None:
+    assert whole(score) == shown
+
+
+@pytest.mark.parametrize(
+    ("score", "shown", "look"),
+    [(79.6, "80 %", "level-high"), (79.4, "79 %", "level-middle"), (49.5, "50 %", "level-middle")],
+)
+def test_a_badge_has_the_colour_of_the_number_that_it_shows(score: float, shown: str, look: str) -> None:
+    badge = score_badge(ScoreNowShape(score=score, number=1), prefix="x", title="S", note="n", stale=False)
+    assert (badge.value.text, badge.level.css_class) == (shown, look)
+
+
+@given(trends)
+def test_the_axes_of_a_trend_say_what_they_count_and_keep_apart(trend: list[BucketShape]) -> None:
+    chart = trend_chart(trend, zone="UTC", prefix="x", title="Shop")
+    assert [one.words.text for one in chart.grid] == ["0 %", "25 %", "50 %", "75 %", "100 %"]
+    axis = sorted([*(one.words for one in chart.grid), *chart.most], key=lambda words: words.y)
+    assert all(words.left >= 0 and words.right < chart.left for words in axis)
+    assert all(after.y - before.y >= after.size for before, after in pairwise(axis))
+    assert [words.text for words in chart.most[1:]] in ([], ["run"], ["runs"])
 
 
 def test_a_part_is_never_said_to_be_all_or_nothing() -> None:
