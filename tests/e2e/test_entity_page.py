@@ -229,6 +229,31 @@ async def test_a_project_that_may_not_be_read_is_not_said_to_be_under_way_for_go
     assert "is old" not in said
 
 
+@pytest.mark.parametrize(
+    ("scopes", "told"),
+    [
+        (["read", "admin"], "names none of the instances (default)"),
+        (["read"], "administrators of the sidecar see"),
+    ],
+)
+async def test_an_entity_that_was_left_out_is_told_why_to_administrators(
+    small: Small, tmp_path: Path, scopes: list[str], told: str
+) -> None:
+    catalog = tmp_path / "wrong.yaml"
+    text = catalog_text({"cart": small.project.project_id})
+    annotation = '"annotations": {'
+    catalog.write_text(text.replace(annotation, f'{annotation}"litmuschaos.io/instance": "nowhere", '))
+    keys = [{"name": "reader", "secret": KEYS["one"], "scopes": scopes}]
+    config = config_for({"default": (small.simulator, small.token)}, catalog, auth={"keys": keys})
+    async with open_service(config) as service:
+        response = await service.get(PATH, headers={"X-Litmus-Sidecar-Key": KEYS["one"]})
+        assert response.status == 404
+        main = parse_html(await response.text()).by_id("main")
+    assert "litmuschaos.io/instance" in main.text
+    assert told in main.text
+    assert ("wrong.yaml" in main.text) is ("admin" in scopes)
+
+
 async def test_a_rejected_token_says_who_has_to_act(tmp_path: Path) -> None:
     world = World(name="empty")
     project = world.add_project("shop", owner=world.add_user("alice"))

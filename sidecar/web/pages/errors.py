@@ -54,6 +54,7 @@ async def page_error(request: web.Request, error: SidecarError) -> web.Response:
         "code": error.code,
         "parameter": error.parameter if isinstance(error, BadRequestError) else None,
         "status": error.status,
+        "problems": _problems(request) if viewer.is_admin else (),
         "request_id": request[REQUEST_ID],
         "back": request.path if request.query else None,
         # Forms of an entity's experiments post to below its page.
@@ -62,6 +63,16 @@ async def page_error(request: web.Request, error: SidecarError) -> web.Response:
     return await fresh_page(
         request, viewer, Page(template="pages/error.html", context=context), status=error.status
     )
+
+
+def _problems(request: web.Request) -> tuple[str, ...]:
+    """Return what the catalog says is wrong with the entity that the path names; for administrators."""
+    parts = request.match_info
+    if not {"kind", "namespace", "name"} <= parts.keys():
+        return ()
+    ref = f"{parts['kind']}:{parts['namespace']}/{parts['name']}".lower()
+    # A problem begins with where the entity is described, and the entity.
+    return tuple(one for one in request.app[SERVICES].catalogue.current.problems if f" {ref}: " in one)
 
 
 _INTERNAL: Final = 500
