@@ -37,7 +37,8 @@ FAILURES: Final = (
 _LITMUS: Final = 'instance=~"$instance"'
 _OURS: Final = 'job=~"$job"'
 _EXPERIMENT: Final = "instance, project, experiment_id, experiment"
-_NEXT_RUN: Final = "backstage_litmus_schedule_next_run_timestamp_seconds"
+_ENTITY: Final = "instance, project, entity"
+_ENTITY_COLUMNS: Final = {"entity": "Entity", "instance": "Instance", "project": "Project"}
 _LAST_SUCCESS: Final = "litmus_sidecar_sync_last_success_timestamp_seconds"
 _SECTION: Final = "instance, project, section"
 Part = Iterator[board.Row | Panel]
@@ -46,6 +47,11 @@ Part = Iterator[board.Row | Panel]
 def of_projects(metric: str, labels: str = "instance, project") -> str:
     """Return a metric of projects, each once, of those that chosen entities name."""
     return f"max by ({labels}) ({metric}) and on (instance, project) {_ENTITIES}"
+
+
+def of_entities(metric: str) -> str:
+    """Return a metric of the chosen entities, each once."""
+    return f"max by ({_ENTITY}) ({metric}) and on ({_ENTITY}) {_ENTITIES}"
 
 
 def quantile(share: float, histogram: str, labels: str, selector: str) -> str:
@@ -68,7 +74,7 @@ def portfolio() -> Part:
     yield number("Entities", f"count({_INFO})", "Entities of the catalog that name a Litmus project.")
     yield number(
         "Without a score",
-        f"count({_INFO}) - (count({_SCORED}) or vector(0))",
+        f"count({_INFO}) - (count({_SCORED}) or 0 * count({_INFO}))",
         "Entities of which no experiment has a scored run.",
         steps=((None, "green"), (1.0, "orange")),
     )
@@ -80,18 +86,19 @@ def portfolio() -> Part:
         steps=_NONE_IS_GOOD,
     )
     yield number(
-        "Missed schedules",
-        f"count(({of_projects('backstage_litmus_schedule_missed_runs', _EXPERIMENT)}) > 0) or vector(0)",
-        "Experiments of which a fire time passed without a run.",
+        "Overdue schedules",
+        f"sum({of_projects('backstage_litmus_project_overdue_schedules')})",
+        "Schedules that missed a fire time and had no run since.",
         steps=_NONE_IS_GOOD,
     )
-    yield graph(
-        "Score by owner",
-        (f"avg by (owner) ({_SCORED})", "{{owner}}"),
-        description="Mean of the owner's entities.",
-        unit="percent",
-        most=100,
-    )
+    for by, chosen in (("owner", '{owner=~"$owner"}'), ("system", ""), ("domain", "")):
+        yield graph(
+            f"Score by {by}",
+            (f"max by ({by}) (backstage_litmus_{by}_score{chosen})", f"{{{{{by}}}}}"),
+            description="Mean over experiments, each project once, of all instances; as in the portfolio.",
+            unit="percent",
+            most=100,
+        )
     yield graph(
         "Runs finished, by outcome",
         (f"sum by (outcome) ({of_projects(_FINISHED, 'instance, project, outcome')})", "{{outcome}}"),
@@ -115,24 +122,24 @@ def portfolio() -> Part:
         "Latest score",
         f"bottomk(50, {of_projects('backstage_litmus_experiment_score', _EXPERIMENT)})",
         {"experiment": "Experiment", "instance": "Instance", "project": "Project", "experiment_id": "Id"},
-        description="The fifty worst experiments, by their latest scored run.",
+        description="The fifty worst experiments; none where experiments are cut, see below.",
         unit="percent",
         steps=_SCORE,
     )
     yield rows(
         "Missed runs",
-        f"topk(50, {of_projects('backstage_litmus_schedule_missed_runs', _EXPERIMENT)})",
-        {"experiment": "Experiment", "instance": "Instance", "project": "Project", "experiment_id": "Id"},
-        description="Fire times without a run.",
+        f"topk(50, {of_entities('backstage_litmus_entity_missed_runs')})",
+        _ENTITY_COLUMNS,
+        description="Fire times of all schedules without a run, as long as runs are kept.",
         unit="short",
         steps=_NONE_IS_GOOD,
         falling=True,
     )
     yield rows(
         "Next run",
-        f"bottomk(50, 1000 * ({of_projects(_NEXT_RUN, _EXPERIMENT)}))",
-        {"experiment": "Experiment", "instance": "Instance", "project": "Project", "experiment_id": "Id"},
-        description="When schedules fire next.",
+        f"bottomk(50, 1000 * ({of_entities('backstage_litmus_entity_next_run_timestamp_seconds')}))",
+        _ENTITY_COLUMNS,
+        description="When the first of the schedules fires next.",
         unit="dateTimeFromNow",
         steps=((None, "text"),),
     )
@@ -165,8 +172,8 @@ def synchronisation() -> Part:
     )
     yield number(
         "Token expires",
-        f"min(max by (instance) (litmus_sidecar_token_expiry_timestamp_seconds{{{_LITMUS}}})) - time()",
-        "Of the instance whose token expires first; without a value none does.",
+        f"min(litmus_sidecar_token_expiry_timestamp_seconds{{{_LITMUS}}}) - time()",
+        "Of the token that expires first, on any replica; without a value none does.",
         unit="s",
         steps=((None, "red"), (259200.0, "orange"), (1209600.0, "green")),
     )
@@ -259,7 +266,7 @@ def serving() -> Part:
     )
     yield graph(
         "Failures",
-        (f"(sum({failed}) or vector(0)) / sum({requests})", "of all requests"),
+        (f"(sum({failed}) or 0 * sum({requests})) / sum({requests})", "of all requests"),
         ("vector(0.005)", "budget"),
         description="Requests that failed by no fault of their sender.",
         unit="percentunit",
@@ -270,7 +277,7 @@ def serving() -> Part:
             (quantile(share, "litmus_sidecar_request_duration_seconds", "job", _ROUTES), name)
             for share, name in ((0.5, "half"), (0.95, "95 %"), (0.99, "99 %"))
         ),
-        description="From the headers of the request to the end of the answer.",
+        description="From the headers of the request until the answer is made.",
         unit="s",
     )
     yield graph(

@@ -72,9 +72,11 @@ def test_every_alert_is_tested_to_fire_and_to_keep_still() -> None:
 @pytest.mark.parametrize("rule", alerts(), ids=lambda rule: rule["alert"])
 def test_every_alert_says_what_where_and_what_to_do(rule: dict[str, Any]) -> None:
     assert rule["labels"]["severity"] in {"critical", "warning"}
-    assert rule["annotations"].keys() == {"summary", "description", "runbook_url"}
+    # What is about a project goes to a team, and names its entities.
+    of_teams = {"entities"} if "project_owner:" in rule["expr"] else set()
+    assert rule["annotations"].keys() == {"summary", "description", "runbook_url", *of_teams}
     page, _, anchor = rule["annotations"]["runbook_url"].partition("#")
-    assert page == "docs/operations.md"
+    assert page == "{{ $externalLabels.runbook_prefix }}docs/operations.md"
     assert anchor == rule["alert"].lower()
     assert anchor in anchors(OPERATIONS_PAGE)
 
@@ -120,6 +122,25 @@ def test_a_figure_of_the_domain_is_never_added_up_over_replicas() -> None:
         assert not re.search(
             r"(?:sum|avg|count)(?: by \([^)]*\))? ?\((?:rate\(|increase\()?backstage_litmus", text
         ), text
+
+
+def test_every_alert_about_projects_can_be_routed_to_a_team() -> None:
+    for rule in alerts():
+        about_projects = re.search(r"backstage_litmus_(?:project|schedule|section)", rule["expr"])
+        assert bool(about_projects) == ("group_right () project_owner:" in rule["expr"]), rule["alert"]
+
+
+def test_nothing_makes_zero_of_no_data() -> None:
+    """A constant may be drawn; a figure that is not there must stay away."""
+    for text in [rule["expr"] for rule in rules()] + [expr for _, expr in queries()]:
+        assert "or vector(" not in text, text
+        assert "absent(" not in text or text == "absent(litmus_sidecar_build_info)", text
+
+
+def test_figures_of_schedules_are_there_however_many_experiments_there_are() -> None:
+    """Series of experiments are left out above metrics.maxExperiments."""
+    for text in [rule["expr"] for rule in rules()] + [expr for _, expr in queries()]:
+        assert "backstage_litmus_schedule_" not in text, text
 
 
 def test_ci_installs_prometheus() -> None:
