@@ -1,5 +1,6 @@
 """Asks every route of a marked sidecar in every way, and keeps what was told."""
 
+import asyncio
 import json
 import re
 from collections import defaultdict
@@ -11,6 +12,7 @@ from sidecar.web.route import Route
 from sidecar.web.routes import ROUTES
 from tests.e2e.sweeping import (
     ADMIN_KEY,
+    HANGS,
     PASSWORD,
     PERSON_TOKEN,
     READER_KEY,
@@ -44,6 +46,8 @@ class Sweep:
         """Place and text of every answer; looked through at the end, when all secrets are known."""
         self.created: list[str] = []
         """Values that were told on purpose."""
+        self.forms: Mapping[str, Mapping[str, int]] = {}
+        """What came of forms, by condition."""
         self._callers = dict(CALLERS)
         self._seen_by: dict[str, set[int]] = defaultdict(set)
 
@@ -63,22 +67,30 @@ class Sweep:
         self._callers["signed in"] = {"Cookie": f"litmus-session={secret}"}
 
     async def all(self, condition: str) -> None:
-        """Ask every route; as everybody and with every body while Litmus is fine, else as who may most."""
-        self._marked.misbehave(condition)
-        is_fine = condition == "fine"
+        """Ask every route, in the condition that is in force.
+
+        As everybody and with every body while Litmus is fine, else as who may most.
+        """
+        if condition == HANGS:
+            # Each waits for as long as its requests are waited for, so all wait together.
+            await asyncio.gather(*(self._of(route, condition, is_fine=False) for route in ROUTES))
+            return
         for route in ROUTES:
-            for method in ("GET", "POST", "PUT") if route.method == "*" else (route.method,):
-                place = f"{method} {route.path} while Litmus is {condition}"
-                bodies = self._bodies(route, method)
-                for number, path in enumerate(self._paths(route) if is_fine else self._paths(route)[:1]):
-                    for kind, body in bodies if is_fine and not number else bodies[:1]:
-                        await self._ask(place, route.name, (method, path), {**CALLERS["admin"], **kind}, body)
-                for caller in self._callers if is_fine else ():
-                    headers = {**self._callers[caller], **bodies[0][0]}
-                    path = self._paths(route)[-1]
-                    line = (method, path)
-                    status = await self._ask(f"{place} by {caller}", route.name, line, headers, bodies[0][1])
-                    self._seen_by[caller].add(status)
+            await self._of(route, condition, is_fine=condition == "fine")
+
+    async def _of(self, route: Route, condition: str, *, is_fine: bool) -> None:
+        for method in ("GET", "POST", "PUT") if route.method == "*" else (route.method,):
+            place = f"{method} {route.path} while Litmus is {condition}"
+            bodies = self._bodies(route, method)
+            for number, path in enumerate(self._paths(route) if is_fine else self._paths(route)[:1]):
+                for kind, body in bodies if is_fine and not number else bodies[:1]:
+                    await self._ask(place, route.name, (method, path), {**CALLERS["admin"], **kind}, body)
+            for caller in self._callers if is_fine else ():
+                headers = {**self._callers[caller], **bodies[0][0]}
+                path = self._paths(route)[-1]
+                line = (method, path)
+                status = await self._ask(f"{place} by {caller}", route.name, line, headers, bodies[0][1])
+                self._seen_by[caller].add(status)
 
     def told_to(self, caller: str) -> set[int]:
         """Return the statuses that a caller saw."""

@@ -1,9 +1,10 @@
 """A sidecar all of whose secrets are marked, on a Litmus that repeats everything it is told."""
 
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,7 +12,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from sidecar.simulator import ScriptedFault, Simulator, World, open_simulator
-from sidecar.simulator.documents import OWNER, ApiToken, Project
+from sidecar.simulator.documents import OWNER, ApiToken, Infra, Project, User
 from tests.support.leaks import Leaks
 
 ADMIN_KEY: Final = "adm\"7Qz'key<odd>&%24-marker-1"
@@ -24,6 +25,8 @@ CATALOG_TOKEN: Final = "catalogTok\"2Sa'%3C<&>marker-7"
 STORE_PASSWORD: Final = "storePw4Gt:@/%marker-8"
 SIGNING_KEY: Final = "signingKey 5Hy\"'<&>%7E of more than 32 characters, marker-9"
 PERSON_TOKEN: Final = "eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJtYXJrZXItMTAifQ.bWFya2VyLTEwLXNpZ25hdHVyZQ"
+TOKEN_VARIABLE: Final = "SWEPT_LITMUS_TOKEN"
+KEY_VARIABLE: Final = "SWEPT_READER_KEY"
 DEAD_URL: Final = "http://127.0.0.1:1"
 """Where nobody listens."""
 
@@ -51,6 +54,8 @@ class Marked:
     leaks: Leaks
     extra: ApiToken
     """A token of the sidecar's user that may be revoked."""
+    environ: Mapping[str, str]
+    """What the configuration takes from the environment."""
     backstage: EchoingBackstage = field(default_factory=EchoingBackstage)
 
     def learn(self) -> None:
@@ -89,10 +94,14 @@ class Marked:
         }
         if how == "fine":
             return []
+        if how == HANGS:
+            return [*_hanging(world)]
         answers[how].times = None
         return [answers[how]]
 
 
+HANGS: Final = "hangs"
+"""Whatever somebody asks for is never answered; the synchronisation is, so that Litmus is not left alone."""
 CONDITIONS: Final = (
     "fine",
     "refuses",
@@ -104,10 +113,38 @@ CONDITIONS: Final = (
     "redirects",
     "drops",
 )
+SWEPT: Final = ("fine", "fails", "errors", "garbage", "drops", HANGS)
+"""Conditions for routes, and for the forms of people of their own."""
+
+
+def _hanging(world: World) -> Iterator[ScriptedFault]:
+    """Yield what never answers: the auth server, whoever asks it, and what changes something."""
+    calls = ("login", "logout", "create_token", "remove_token", "list_projects")
+    paths = [f"/auth/{call}" for call in calls]
+    for user_id in world.users:
+        paths += [f"/auth/token/{user_id}", f"/auth/get_user/{user_id}"]
+    for path in paths:
+        yield ScriptedFault(path=path, never_answer=True, times=None)
+    for field_name in ("runChaosExperiment", "stopExperimentRuns", "updateCronExperimentState"):
+        yield ScriptedFault(root_field=field_name, never_answer=True, times=None)
+
+
+def _add_people(world: World, project: Project, infra: Infra, managed: User) -> None:
+    """Add for each condition people, experiments to run, stop and suspend, and a token to revoke."""
+    for days, condition in enumerate(SWEPT, 70):
+        person = world.add_user(f"person-{condition}", password=PASSWORD, role="admin")
+        world.set_role(project, person, OWNER)
+        world.add_user(f"guest-{condition}", password=PASSWORD)
+        world.add_experiment(project, infra, f"idle-{condition}")
+        world.start_run(world.add_experiment(project, infra, f"busy-{condition}"), username="alice")
+        world.add_experiment(project, infra, f"nightly-{condition}", cron="0 3 * * *")
+        world.issue_token(managed, days=days, name=f"spare-{condition}")
 
 
 @asynccontextmanager
-async def open_marked(directory: Path, *, store_url: str | None = None) -> AsyncIterator[Marked]:
+async def open_marked(
+    directory: Path, *, store_url: str | None = None, patience: timedelta = timedelta(seconds=2)
+) -> AsyncIterator[Marked]:
     """Open the simulator, and write a configuration in which every secret is a marker."""
     world = World(name="sweep")
     user = world.add_user("backstage")
@@ -121,6 +158,8 @@ async def open_marked(directory: Path, *, store_url: str | None = None) -> Async
         infra = world.add_infra(project, world.add_environment(project, "prod"), "cluster")
         world.start_run(world.add_experiment(project, infra, "kill"), username="alice")
         projects[name] = project
+        if name == "managed":
+            _add_people(world, project, infra, managed)
     token = world.issue_token(user, days=60, name="default")
     filed = world.issue_token(user, days=61, name="filed")
     world.issue_token(user, days=62, name="extra")
@@ -132,7 +171,6 @@ async def open_marked(directory: Path, *, store_url: str | None = None) -> Async
     async with open_simulator(world) as simulator, TestServer(app) as catalog:
         secrets = {
             "adminKey": ADMIN_KEY,
-            "readerKey": READER_KEY + "\n",
             "scraperKey": SCRAPER_KEY,
             "filed": filed + "\n",
             "password": PASSWORD,
@@ -144,30 +182,36 @@ async def open_marked(directory: Path, *, store_url: str | None = None) -> Async
             (directory / f"{name}.secret").write_bytes(secret.encode())
         (directory / "catalog-info.yaml").write_text(_catalog(projects))
         config = directory / "app-config.yaml"
-        config.write_text(json.dumps(_app_config(simulator.url, str(catalog.make_url("")), token, shown)))
-        marked = Marked(simulator, projects, config, Leaks({}), extra, backstage)
+        app_config = _app_config(simulator.url, str(catalog.make_url("")), shown)
+        app_config["litmusSidecar"]["sync"]["requestTimeout"] = {
+            "milliseconds": patience // timedelta(milliseconds=1)
+        }
+        config.write_text(json.dumps(app_config))
+        environ = {TOKEN_VARIABLE: token, KEY_VARIABLE: READER_KEY}
+        marked = Marked(simulator, projects, config, Leaks({}), extra, environ, backstage)
         for name, secret in {
             **{name: secret for name, secret in secrets.items() if name != "store"},
             "wrong key": WRONG_KEY,
             "opaque token": OPAQUE_TOKEN,
             "store password": STORE_PASSWORD,
             "person's token": PERSON_TOKEN,
+            "reader's key": READER_KEY,
         }.items():
             marked.leaks.add(name, secret)
         marked.learn()
         yield marked
 
 
-def _app_config(litmus: str, backstage: str, token: str, shown: str) -> dict[str, Any]:
+def _app_config(litmus: str, backstage: str, shown: str) -> dict[str, Any]:
     keys = [
         {"name": "admin", "secretFile": "adminKey.secret", "scopes": ["read", "run", "metrics", "admin"]},
-        {"name": "reader", "secretFile": "readerKey.secret", "scopes": ["read"]},
+        {"name": "reader", "secret": f"${{{KEY_VARIABLE}}}", "scopes": ["read"]},
         {"name": "scraper", "secretFile": "scraperKey.secret", "scopes": ["metrics"]},
     ]
     credentials = {"username": "managed", "passwordFile": "password.secret", "tokenName": "swept"}
     section = {
         "instances": [
-            {"name": "default", "baseUrl": litmus, "token": token},
+            {"name": "default", "baseUrl": litmus, "token": f"${{{TOKEN_VARIABLE}}}"},
             {"name": "filed", "baseUrl": litmus, "tokenFile": "filed.secret"},
             {"name": "managed", "baseUrl": litmus, "credentials": credentials},
             {"name": "opaque", "baseUrl": litmus, "token": OPAQUE_TOKEN},
@@ -182,7 +226,7 @@ def _app_config(litmus: str, backstage: str, token: str, shown: str) -> dict[str
             "signingKeysFile": "signing.secret",
             "signIn": {"enabled": True},
         },
-        "listen": {"port": 0},
+        "listen": {"port": 0, "trustedProxies": ["127.0.0.1/32"]},
         "limits": {"actionsPerMinute": 100_000, "personPerMinute": 100_000},
         "sync": {"maxRequestsPerSecond": 500, "maxInFlight": 20, "interval": 2, "activeInterval": 2},
         "store": {"urlFile": "store.secret"},

@@ -9,12 +9,14 @@ import base64
 import html
 import io
 import json
+import os
 import re
 import signal
 import sys
 import traceback
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote, quote_plus
@@ -23,6 +25,7 @@ import aiohttp
 import click
 import pytest
 from aiohttp import web
+from jinja2 import Environment
 
 from sidecar.assembly import utc_now
 from sidecar.cli import commands, main
@@ -37,16 +40,19 @@ from sidecar.model import Lane, ProjectRef
 from sidecar.simulator import ScriptedFault
 from sidecar.web.keys import SERVICES
 from sidecar.web.routes import ROUTES
+from tests.e2e.form_sweep import FormSweep
 from tests.e2e.sweep import CALLERS, KEY_HEADER, Sweep
 from tests.e2e.sweeping import (
     ADMIN_KEY,
     CONDITIONS,
     DEAD_URL,
+    HANGS,
     OPAQUE_TOKEN,
     PASSWORD,
     PERSON_TOKEN,
     READER_KEY,
     STORE_PASSWORD,
+    SWEPT,
     Marked,
     open_marked,
 )
@@ -59,6 +65,11 @@ SUCCEEDS: Final = {
     *("tokens", "token_create", "token_revoke", "token_rotate", "display_token"),
 }
 """Routes that must have answered well at least once, or the sweep would prove little."""
+FORMS: Final = {
+    **dict.fromkeys(("sign in", "run", "stop", "schedule", "create", "revoke", "rotate", "sign out"), True),
+    "sign in badly": False,
+}
+"""What the forms of the pages do, and whether that works out while Litmus is fine."""
 ADDRESS: Final = re.compile(r"on (http://[^\s\"]+)")
 RUNS_FOR_EVER: Final = {"serve", "demo", "simulator"}
 
@@ -85,15 +96,26 @@ async def crash(request: web.Request) -> web.Response:
 async def sweep(
     marked: Marked, config: Config, conditions: tuple[str, ...], *, signed_in: bool = False
 ) -> Sweep:
-    """Ask everything under each condition, crash, and return what was told."""
+    """Ask everything under each condition, crash, and return what was told.
+
+    If ``signed_in``, people send the forms of the pages, too.
+    """
     crashing = [web.get("/api/v1/crash", crash)]
     async with open_service(config, wait_seconds=0.5, extra_routes=crashing) as service:
         await service.attempted()
         swept = Sweep(service, marked)
+        forms = FormSweep(service, marked)
         if signed_in:
             await swept.sign_in()
+            await service.ready()
+            await forms.open(conditions)
         for condition in conditions:
+            marked.misbehave(condition)
+            if signed_in:
+                await forms.all(condition)
             await swept.all(condition)
+        swept.told += forms.told
+        swept.forms = forms.statuses
         marked.misbehave("fine")
         response = await service.get("/api/v1/crash", headers={KEY_HEADER: ADMIN_KEY})
         assert response.status == 500
@@ -114,8 +136,13 @@ async def test_no_route_tells_a_secret_whatever_litmus_answers(
     tmp_path: Path, log: io.StringIO, capfd: pytest.CaptureFixture[str]
 ) -> None:
     async with open_marked(tmp_path) as marked:
-        config = load_config([marked.config], {})
-        swept = await sweep(marked, config, ("fine", "fails", "errors", "garbage", "drops"), signed_in=True)
+        config = load_config([marked.config], marked.environ)
+        swept = await sweep(marked, config, SWEPT, signed_in=True)
+        assert {what: swept.forms["fine"][what] < 400 for what in swept.forms["fine"]} == FORMS
+        for condition in SWEPT[1:]:
+            assert swept.forms[condition].keys() == FORMS.keys()
+            assert sum(status >= 400 for status in swept.forms[condition].values()) >= len(FORMS) // 2
+        assert [place for place, text in swept.told if "upstream_timeout" in text]
         assert swept.told_to("signed in") >= {200, 403}
         assert swept.statuses.keys() == {route.name for route in ROUTES}
         succeeded = {name for name, seen in swept.statuses.items() if any(status < 400 for status in seen)}
@@ -139,7 +166,7 @@ async def test_no_route_tells_the_password_of_a_database_that_is_away(tmp_path: 
     url = f"postgresql://sidecar:{quoted}@127.0.0.1:1/sidecar"
     async with open_marked(tmp_path, store_url=url) as marked:
         marked.leaks.add("quoted store password", quoted)
-        config = load_config([marked.config], {})
+        config = load_config([marked.config], marked.environ)
         swept = await sweep(marked, config, ("fine",))
         assert 503 in set().union(*swept.statuses.values())
         swept.refuse_leaks()
@@ -148,9 +175,9 @@ async def test_no_route_tells_the_password_of_a_database_that_is_away(tmp_path: 
         assert STORE_PASSWORD not in log.getvalue()
 
 
-def arguments(command: click.Command, config: Path) -> list[str]:
+def arguments(command: click.Command, config: Path, instance: str) -> list[str]:
     """Return a full command line for a command: each option that it must or can have."""
-    given = {"config_paths": str(config), "instance_name": "managed", "days": "30", "name": "ci"}
+    given = {"config_paths": str(config), "instance_name": instance, "days": "30", "name": "ci"}
     line: list[str] = []
     for parameter in command.params:
         value = given.get(parameter.name or "", "swept" if parameter.required else None)
@@ -169,27 +196,37 @@ def leaves(group: click.Group, *names: str) -> Iterator[tuple[tuple[str, ...], c
             yield (*names, name), command
 
 
-@pytest.mark.parametrize("condition", ["fine", "fails", "errors", "drops"])
+@pytest.mark.parametrize("condition", ["fine", "fails", "errors", "drops", HANGS])
 async def test_no_command_prints_a_secret_whatever_litmus_answers(
     tmp_path: Path, log: io.StringIO, capfd: pytest.CaptureFixture[str], condition: str
 ) -> None:
-    async with open_marked(tmp_path) as marked:
+    patience = timedelta(milliseconds=300) if condition == HANGS else timedelta(seconds=10)
+    async with open_marked(tmp_path, patience=patience) as marked:
         codes = defaultdict(set)
         printed: list[tuple[str, str]] = []
         marked.misbehave(condition)
         for words, command in leaves(commands):
             flags = [["--json"], ["--offline"]] if condition == "fine" else []
             known = {name for parameter in command.params for name in parameter.opts}
-            for more in [[], *(flag for flag in flags if flag[0] in known)]:
-                line = [*words, *arguments(command, marked.config), *more]
-                code = await asyncio.to_thread(main, line, {})
+            # Where nobody can sign in, only a token that is given gets as far as Litmus.
+            instances = ["managed", *(["default"] if condition == HANGS and "--instance" in known else [])]
+            lines = [
+                [*arguments(command, marked.config, instance), *more]
+                for instance in instances
+                for more in [[], *(flag for flag in flags if flag[0] in known)]
+            ]
+            for options in lines:
+                line = [*words, *options]
+                code = await asyncio.to_thread(main, line, marked.environ)
                 out, err = capfd.readouterr()
                 codes[words].add(code)
                 if words == ("tokens", "create") and code == 0:
-                    value = json.loads(out)["token"] if more else out.strip()
+                    value = json.loads(out)["token"] if "--json" in options else out.strip()
                     assert value in [row.token for row in marked.simulator.world.api_tokens]
                     out = out.replace(value, "")
-                printed.append((f"{' '.join([*words, *more])} while Litmus is {condition}", out + err))
+                printed.append((f"{' '.join(line)} while Litmus is {condition}", out + err))
+        if condition == HANGS:
+            assert [place for place, text in printed if "did not answer within 0.3 s" in text]
         marked.learn()
         for place, text in printed:
             marked.leaks.refuse(place, text)
@@ -202,13 +239,37 @@ async def test_no_command_prints_a_secret_whatever_litmus_answers(
             }
 
 
+@pytest.mark.parametrize("condition", ["fine", "refuses"])
+async def test_the_token_that_needs_no_instances_is_told_nowhere(
+    tmp_path: Path, log: io.StringIO, capfd: pytest.CaptureFixture[str], condition: str
+) -> None:
+    async with open_marked(tmp_path) as marked:
+        section = {"store": {"url": "memory:"}, "catalog": {"files": ["catalog-info.yaml"]}}
+        plain = {"litmus": {"baseUrl": marked.simulator.url}, "litmusSidecar": section}
+        marked.config.write_text(json.dumps(plain))
+        environ = {"LITMUS_AUTH_TOKEN": f"{marked.extra.token}\n"}
+        config = load_config([marked.config], environ)
+        marked.leaks.refuse("the configuration", f"{config!r} {describe(config)}")
+        marked.misbehave(condition)
+        for words in (["check"], ["check", "--offline"], ["tokens", "list"]):
+            code = await asyncio.to_thread(main, [*words, "--config", str(marked.config)], environ)
+            assert words[0] == "check" or (code == 0) == (condition == "fine")
+            marked.leaks.refuse(" ".join(words), "".join(capfd.readouterr()))
+        broken = {"LITMUS_AUTH_TOKEN": f"spaces in {OPAQUE_TOKEN}"}
+        assert await asyncio.to_thread(main, ["check", "--config", str(marked.config)], broken) == 2
+        marked.leaks.refuse("a refusal", "".join(capfd.readouterr()))
+        marked.leaks.refuse("the log", log.getvalue())
+
+
 async def test_the_process_writes_no_secret_with_all_that_it_can_log(tmp_path: Path) -> None:
     written = tmp_path / "written.log"
     asked = ("/api/v1/entities", "/api/v1/instances/managed/tokens", "/metrics", "/litmus")
     async with open_marked(tmp_path) as marked, aiohttp.ClientSession() as session:
         line = ("-m", "sidecar", "serve", "--config", str(marked.config), "--log-level", "debug")
         with written.open("wb") as file:
-            process = await asyncio.create_subprocess_exec(sys.executable, *line, stdout=file, stderr=file)
+            process = await asyncio.create_subprocess_exec(
+                sys.executable, *line, stdout=file, stderr=file, env={**os.environ, **marked.environ}
+            )
         try:
             await eventually(lambda: ADDRESS.search(written.read_text()) is not None)
             address = ADDRESS.search(written.read_text())
@@ -247,15 +308,20 @@ async def test_no_refused_configuration_repeats_a_secret(
             lambda c: c["litmusSidecar"]["auth"].update(signingKeys=[ADMIN_KEY]),
             lambda c: c["litmusSidecar"].update({ADMIN_KEY: READER_KEY}),
             lambda c: c["litmus"].update(apiToken=[OPAQUE_TOKEN]),
+            lambda c: c["litmusSidecar"]["instances"][0].update(token="${SWEPT_BROKEN}"),
+            lambda c: c["litmusSidecar"]["instances"][0].update(baseUrl="${SWEPT_BROKEN}"),
+            lambda c: c.update(litmusSidecar="${SWEPT_BROKEN}"),
         ]
+        environ = {**marked.environ, "SWEPT_BROKEN": f"spaces in {OPAQUE_TOKEN}"}
         for breaking in breakings:
             broken = json.loads(json.dumps(good))
             breaking(broken)
             marked.config.write_text(json.dumps(broken))
-            assert await asyncio.to_thread(main, ["check", "--config", str(marked.config)], {}) == 2
+            line = ["check", "--config", str(marked.config)]
+            assert await asyncio.to_thread(main, line, environ) == 2
             marked.leaks.refuse("a refusal", "".join(capfd.readouterr()))
             with pytest.raises(ConfigError) as caught:
-                load_config([marked.config], {})
+                load_config([marked.config], environ)
             marked.leaks.refuse("its exception", "".join(traceback.format_exception(caught.value)))
         marked.config.write_text(json.dumps(good)[:-40] + f"\n  token: {OPAQUE_TOKEN}\n ]")
         assert await asyncio.to_thread(main, ["check", "--config", str(marked.config)], {}) == 2
@@ -316,6 +382,7 @@ async def test_no_error_on_the_way_to_litmus_carries_a_secret(tmp_path: Path, co
         json.dumps({"p": PASSWORD}),
         json.dumps({"p": PASSWORD}, ensure_ascii=False),
         html.escape(PASSWORD),
+        Environment(autoescape=True).from_string("{{ p }}").render(p=PASSWORD),
         repr(PASSWORD),
         base64.b64encode(PASSWORD.encode()).decode(),
         base64.b64encode(f"user:{PASSWORD}".encode()).decode(),

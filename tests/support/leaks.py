@@ -21,6 +21,8 @@ def forms(secret: str) -> Iterator[str]:
         quote(secret, safe=""),
         quote_plus(secret),
         html.escape(secret),
+        # As templates write it.
+        html.escape(secret).replace("&quot;", "&#34;").replace("&#x27;", "&#39;"),
         json.dumps(secret)[1:-1],
         json.dumps(secret, ensure_ascii=False)[1:-1],
         repr(secret)[1:-1],
