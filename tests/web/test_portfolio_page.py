@@ -212,6 +212,12 @@ async def test_assets_are_kept_for_ever_under_the_address_of_their_content(clien
         assert response.status == 404
 
 
+async def test_a_slash_at_the_end_leads_to_the_page(client: Client) -> None:
+    async with client.get("/litmus/?group=system&q=a%26b", allow_redirects=False) as response:
+        assert response.status == 308
+        assert response.headers["Location"] == "/litmus?group=system&q=a%26b"
+
+
 async def test_without_any_entity_the_page_says_what_to_do(aiohttp_client: AiohttpClient) -> None:
     client = await aiohttp_client(golden_app(entities=()))
     assert "litmuschaos.io/project-id: <id of the project>" in (await page(client)).by_id("main").text

@@ -33,7 +33,7 @@ from sidecar.web.api_groups import (
 from sidecar.web.charts import spark_chart
 from sidecar.web.keys import CALLER, SERVICES
 from sidecar.web.pages.addresses import WINDOW_PARAMETERS, kept, query, window_links
-from sidecar.web.pages.frame import Page, kept_page, viewer_of
+from sidecar.web.pages.frame import PAGES, Page, kept_page, viewer_of
 from sidecar.web.paging import single
 from sidecar.web.reading import read_window
 from sidecar.web.shapes.common import Age, age_of, window_shape
@@ -141,6 +141,13 @@ async def portfolio_page(request: web.Request) -> web.Response:
         return Page(template="pages/portfolio.html", context=context, as_of=age.as_of, until=now + SHORTEST)
 
     return await kept_page(request, viewer, frozenset(entity.ref for entity in entities), make)
+
+
+async def to_portfolio(request: web.Request) -> web.Response:
+    """Lead from the address with a slash at its end to the one without."""
+    return web.Response(
+        status=308, headers={"Location": str(request.rel_url.with_path(PAGES, keep_query=True))}
+    )
 
 
 def _count(

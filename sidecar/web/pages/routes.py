@@ -45,6 +45,16 @@ PAGE_ROUTES: Final = (
     ),
     Route(
         method="GET",
+        path=f"{PAGES}/",
+        name="to_portfolio",
+        handler=portfolio.to_portfolio,
+        scope="read",
+        summary="Leads to the same without the slash.",
+        status=308,
+        content_types=(),
+    ),
+    Route(
+        method="GET",
         path=_ENTITY,
         name="entity_page",
         handler=entity.entity_page,
