@@ -51,7 +51,7 @@ PAGE_ROUTES: Final = (
         scope="read",
         summary="Leads to the same without the slash.",
         status=308,
-        content_types=(),
+        content_types=("text/plain",),
     ),
     Route(
         method="GET",
