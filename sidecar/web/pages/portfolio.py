@@ -145,9 +145,8 @@ async def portfolio_page(request: web.Request) -> web.Response:
 
 async def to_portfolio(request: web.Request) -> web.Response:
     """Lead from the address with a slash at its end to the one without."""
-    return web.Response(
-        status=308, headers={"Location": str(request.rel_url.with_path(PAGES, keep_query=True))}
-    )
+    there = str(request.rel_url.with_path(PAGES, keep_query=True))
+    return web.Response(status=308, headers={"Location": there}, text=f"This is at {PAGES}.\n")
 
 
 def _count(
