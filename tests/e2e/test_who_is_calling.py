@@ -89,7 +89,9 @@ async def test_every_route_is_private_unless_listed(guarded: Service) -> None:
 def test_every_private_route_names_its_scope() -> None:
     assert {route.name for route in ROUTES if route.scope is None} == PUBLIC_ROUTES
     assert {route.scope for route in ROUTES} <= {None, "any", "read", "run", "metrics", "admin"}
-    names = [route.name for route in create_app(Config()).router.routes()]
+    served = create_app(Config()).router.routes()
+    # HEAD shares the name of its GET.
+    names = [route.name for route in served if route.method != "HEAD"]
     assert sorted(filter(None, names)) == sorted(route.name for route in ROUTES)
 
 
