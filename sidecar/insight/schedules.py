@@ -18,6 +18,7 @@ from croniter import CroniterBadDateError, croniter
 from sidecar.insight.civil import ceil_ms, ceil_second, first_change, from_ms, last_change, offset_at
 from sidecar.insight.cron_text import Cron, ScheduleText, parse_schedule
 from sidecar.insight.digest import ProjectRuns
+from sidecar.insight.past_fires import PastFires
 from sidecar.model import HistoryState, Schedule
 
 TOLERANCE: Final = timedelta(minutes=10)
@@ -244,8 +245,7 @@ def _missed(
     created = runs.created_of(experiment_id, ceil_ms(since - TOLERANCE), ceil_ms(now + TOLERANCE))
     if not isinstance(text.rule, Cron):
         return _missed_delays(timedelta(seconds=text.rule.seconds), since, created, until)
-    latest_first = itertools.takewhile(lambda fire: fire >= since, last_fires(text, until))
-    fires = list(itertools.islice(latest_first, MOST_FIRES + 1))
+    fires = _PAST.between(text, since, until)
     missed = [fire for fire in fires[:MOST_FIRES] if not _has_run_near(created, fire)]
     return Missed(number=len(missed), at_least=len(fires) > MOST_FIRES, latest=tuple(missed[:LATEST_MISSED]))
 
@@ -267,6 +267,9 @@ def _missed_delays(
     missed = [start + delay for start, end in gaps if end - start > delay + TOLERANCE]
     missed.reverse()
     return Missed(number=len(missed), at_least=False, latest=tuple(missed[:LATEST_MISSED]))
+
+
+_PAST: Final = PastFires(before=last_fires, following=next_fires, at_most=MOST_FIRES + 1)
 
 
 def _clock(expression: str, local: datetime) -> croniter:
