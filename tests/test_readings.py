@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from sidecar.config import Config, parse_config
+from sidecar.metrics import Metrics
 from sidecar.ports import TokenState, TokenStatus
 from sidecar.readings import configured_readings, renewal_leads, token_readings
 from tests.support.builders import NOW
@@ -63,6 +64,19 @@ def test_a_token_that_never_expires_has_neither_end_nor_renewal() -> None:
 def test_a_token_that_cannot_be_replaced_is_a_problem_though_it_is_still_good() -> None:
     tokens = {"a": Held("credentials", problem="Litmus is away."), "b": Held("token")}
     assert token_readings(tokens, {})[PROBLEM].values == {("a", "credentials"): 1.0, ("b", "token"): 0.0}
+
+
+def test_counters_of_which_the_labels_are_known_begin_at_zero() -> None:
+    """One that is first told as 1 never increased."""
+    metrics = Metrics("test")
+    metrics.begin(["default"])
+    for name, labels in (
+        ("token_rotations", {"instance": "default", "outcome": "created"}),
+        ("sync_attempts", {"instance": "default", "lane": "history", "outcome": "ok"}),
+        ("actions", {"kind": "run", "outcome": "refused"}),
+        ("actions", {"kind": "stop", "outcome": "repeat"}),
+    ):
+        assert metrics.registry.get_sample_value(f"litmus_sidecar_{name}_total", labels) == 0, name
 
 
 def test_every_part_of_a_project_tells_how_often_it_is_to_be_read() -> None:
