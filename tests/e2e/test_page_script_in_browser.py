@@ -155,7 +155,7 @@ async def test_the_report_has_absolute_times_of_one_named_zone(browser: Browser,
         assert len(times) > 5
         assert [time for time in times if not re.fullmatch(r"\d+ \w{3} \d{4}, \d\d:\d\d E[SD]T", time)] == []
         said = await watched.page.locator("body").inner_text()
-        assert "Times are those of America/New_York." in said
+        assert "All times are in America/New_York." in said
         assert not re.search(r"\bago\b|\bUTC\b", said)
 
 
