@@ -181,7 +181,7 @@ async def test_a_harmful_name_is_searched_and_told_on_a_form_sent_by_the_script(
         await page.get_by_label("Name contains").fill(HARMFUL[5])
         row = page.locator("#experiment-rows tbody tr:not([hidden])")
         await expect(row).to_have_count(1)
-        await row.locator("summary").first.click()
+        await row.locator("summary.button").first.click()
         await row.locator("form button").first.click()
         await expect(page.locator("#said")).to_be_visible()
         await expect(page.locator("#said")).to_contain_text(HARMFUL[5])

@@ -123,7 +123,7 @@ def trend_chart(
         radius=round(min(3.0, max(1.2, scale.slot / 4)), 2),
         grid=tuple(
             TrendLine(
-                y=y, words=line(f"{score} %", _LEFT - 5.0, y + 3.5, room=_LEFT, anchor="end", size=_SMALL)
+                y=y, words=line(str(score), _LEFT - 5.0, y + 3.5, room=_LEFT, anchor="end", size=_SMALL)
             )
             for score in _GRID
             for y in (scale.y(score),)

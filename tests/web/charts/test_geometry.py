@@ -252,9 +252,9 @@ def test_a_badge_has_the_colour_of_the_number_that_it_shows(score: float, shown:
 
 
 @given(trends)
-def test_the_axes_of_a_trend_say_what_they_count_and_keep_apart(trend: list[BucketShape]) -> None:
+def test_the_axis_of_runs_says_so_and_keeps_apart_from_the_scores(trend: list[BucketShape]) -> None:
     chart = trend_chart(trend, zone="UTC", prefix="x", title="Shop")
-    assert [one.words.text for one in chart.grid] == ["0 %", "25 %", "50 %", "75 %", "100 %"]
+    assert [one.words.text for one in chart.grid] == ["0", "25", "50", "75", "100"]
     axis = sorted([*(one.words for one in chart.grid), *chart.most], key=lambda words: words.y)
     assert all(words.left >= 0 and words.right < chart.left for words in axis)
     assert all(after.y - before.y >= after.size for before, after in pairwise(axis))
