@@ -269,7 +269,7 @@ async def test_a_reason_of_one_experiment_stands_in_its_row(aiohttp_client: Aioh
     first, second = (await page(client)).by_id("experiment-rows").all("tr")[1:]
     assert first.one("form").attributes["action"] == f"{PATH}/experiments/a/run"
     assert not second.all("form")
-    assert second.one("summary").text == "No run: not connected"
+    assert second.one("details", class_="why").one("summary").text == "No run: not connected"
     assert "its agent has to be first" in second.text
 
 
