@@ -5,7 +5,7 @@ is incomplete, nothing is said of runs that may only not have been read yet.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
@@ -46,7 +46,6 @@ SEVERITY_OF: Final = {
     AttentionKind.NEVER_RUN: Severity.LOW,
 }
 _ORDER: Final = {kind: place for place, kind in enumerate(AttentionKind)}
-_UNKNOWN_SINCE: Final = datetime(9999, 1, 1, tzinfo=UTC)
 
 
 class Thresholds(msgspec.Struct, frozen=True, kw_only=True):
@@ -91,9 +90,10 @@ def attention(
     return tuple(sorted(found, key=urgency))
 
 
-def urgency(one: AttentionItem) -> tuple[int, datetime, str, str]:
-    """Order of attention lists, also of those put together from several projects."""
-    return _ORDER[one.kind], one.since or _UNKNOWN_SINCE, one.experiment_name, one.experiment_id
+def urgency(one: AttentionItem) -> tuple[int, float, str, str]:
+    """Order of attention lists, also of those put together from several projects: what is new comes first."""
+    age_key = 0.0 if one.since is None else -one.since.timestamp()
+    return _ORDER[one.kind], age_key, one.experiment_name, one.experiment_id
 
 
 def next_not_run(runs: ProjectRuns, thresholds: Thresholds, now: datetime) -> datetime | None:
@@ -115,8 +115,8 @@ def _of_experiments(
         if latest is not None and baseline is not None and baseline - latest > thresholds.score_drop:
             since = from_ms(one.latest_scored_at_ms or 0)
             sentence = (
-                f"The score of {one.name} dropped to {latest:g} on {_text(since)}; "
-                f"the runs before it had {baseline:.4g} on average."
+                f"The score of {one.name} dropped to {latest:g} % on {_text(since)}; "
+                f"the runs before it had {baseline:.4g} % on average."
             )
             yield _item(AttentionKind.SCORE_DROPPED, one, since, sentence)
         if not state.is_complete:

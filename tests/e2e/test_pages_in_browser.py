@@ -134,6 +134,8 @@ async def test_all_figures_are_reached_without_a_script(browser: Browser, shown:
         await page.get_by_role("link", name="All runs", exact=True).click()
         await page.get_by_label("Outcome").select_option("probe_failed")
         await page.get_by_role("button", name="Show").click()
+        await page.wait_for_url(re.compile("outcome=probe_failed"))
+        await page.wait_for_load_state()
         outcomes = page.locator("#runs td[data-name=Outcome]")
         assert set(await outcomes.all_inner_texts()) == {"! Probe failed"}
 
