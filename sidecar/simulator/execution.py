@@ -42,6 +42,8 @@ from sidecar.simulator.world import World
 
 Body = dict[str, Any]
 
+_DOCUMENTS_KEPT = 512
+"""Documents that need not be validated again; whoever asks a Litmus asks the same few all the time."""
 _ALL = (OWNER, EXECUTOR, VIEWER)
 _ROLES: dict[str, tuple[str, ...]] = {
     "getExperimentRunStats": _ALL,
@@ -145,24 +147,8 @@ def prepare(
         RequestError: With the body of the 422 answer.
     """
     schema = _schema(world.since(3, 1))
-    if not re.sub(r"#[^\n]*|[\s,\ufeff]", "", query):
-        raise RequestError(_coded("no operation provided", _VALIDATION_FAILED))
-    try:
-        document = parse(query)
-    except GraphQLSyntaxError as error:
-        message = error.message.removeprefix("Syntax Error: ").removesuffix(".")
-        message = re.sub(r"'([^'\w]+)'", r"\1", message).replace("'", '"')
-        raise RequestError(_coded(message, _PARSE_FAILED, error)) from error
+    document = _valid(schema, query)
     operations = [node for node in document.definitions if isinstance(node, OperationDefinitionNode)]
-    if not operations:
-        raise RequestError(_coded("no operation provided", _VALIDATION_FAILED))
-    problems = validate(schema, document)
-    if problems:
-        refused = RequestError(_coded("", _VALIDATION_FAILED))
-        refused.body["errors"] = [
-            _coded(problem.message.replace("'", '"'), _VALIDATION_FAILED, problem) for problem in problems
-        ]
-        raise refused
     named = {node.name.value if node.name else "": node for node in operations}
     node = named.get(operation_name) if operation_name else operations[0] if len(operations) == 1 else None
     if node is None:
@@ -173,6 +159,29 @@ def prepare(
         refusal = {"message": str(error), "path": error.path, "extensions": {"code": _VALIDATION_FAILED}}
         raise RequestError(refusal) from error
     return Operation(schema=schema, document=document, node=node, variables=coerced)
+
+
+@functools.lru_cache(maxsize=_DOCUMENTS_KEPT)
+def _valid(schema: GraphQLSchema, query: str) -> DocumentNode:
+    """Return the document, which holds; what was refused is not remembered."""
+    if not re.sub(r"#[^\n]*|[\s,\ufeff]", "", query):
+        raise RequestError(_coded("no operation provided", _VALIDATION_FAILED))
+    try:
+        document = parse(query)
+    except GraphQLSyntaxError as error:
+        message = error.message.removeprefix("Syntax Error: ").removesuffix(".")
+        message = re.sub(r"'([^'\w]+)'", r"\1", message).replace("'", '"')
+        raise RequestError(_coded(message, _PARSE_FAILED, error)) from error
+    if not any(isinstance(node, OperationDefinitionNode) for node in document.definitions):
+        raise RequestError(_coded("no operation provided", _VALIDATION_FAILED))
+    problems = validate(schema, document)
+    if problems:
+        refused = RequestError(_coded("", _VALIDATION_FAILED))
+        refused.body["errors"] = [
+            _coded(problem.message.replace("'", '"'), _VALIDATION_FAILED, problem) for problem in problems
+        ]
+        raise refused
+    return document
 
 
 def run(operation: Operation, caller: Caller) -> Body:

@@ -19,6 +19,8 @@ from sidecar.tracing import Tracer
 
 T = TypeVar("T")
 
+MIN_IDLE: Final = timedelta(milliseconds=20)
+"""A worker to whom another one came first does not ask again at once, and again."""
 MAX_IDLE: Final = timedelta(seconds=5)
 """A worker looks for work at least so often: another replica may have changed what is due."""
 JOB_TIMEOUT_SECONDS: Final = 100.0
@@ -121,7 +123,7 @@ class Worker:
         if self._is_timely and (due is None or due >= self._clock()):
             # Nothing waits: how late the last job began says nothing of now.
             self._metrics.sync_lag_seconds.labels(instance).set(0)
-        pause = MAX_IDLE if due is None else min(max(due - self._clock(), timedelta(0)), MAX_IDLE)
+        pause = MAX_IDLE if due is None else min(max(due - self._clock(), MIN_IDLE), MAX_IDLE)
         try:
             async with asyncio.timeout(pause.total_seconds()):
                 await heard.wait()

@@ -39,9 +39,7 @@ async def test_a_dead_litmus_makes_answers_older_not_absent_and_comes_back_withi
         await eventually(lambda: is_stale(service, project))
         during = await service.query(EXPERIMENTS, project)
         assert during["data"] == before["data"]
-        ready = await service.get("/readyz")
-        assert ready.status == 200
-        assert (await ready.json())["status"] == "degraded"
+        await eventually(lambda: is_degraded(service))
 
         await small.simulator.start()
         await eventually(lambda: is_fresh(service, project))
@@ -54,6 +52,12 @@ async def is_stale(service: Service, project: str) -> bool:
 
 async def is_fresh(service: Service, project: str) -> bool:
     return not stale(await service.query(EXPERIMENTS, project))
+
+
+async def is_degraded(service: Service) -> bool:
+    ready = await service.get("/readyz")
+    assert ready.status == 200
+    return bool((await ready.json())["status"] == "degraded")
 
 
 async def is_ok(service: Service) -> bool:
