@@ -116,7 +116,7 @@ class Instance(Strict):
 
     @property
     def address(self) -> str:
-        """Host, port and path of ``baseUrl``, however it is written: instances of one address are one Litmus."""
+        """Host, port and path of ``baseUrl``, however written: instances of one address are one Litmus."""
         url = urlsplit(self.base_url)
         port = url.port or (443 if url.scheme == "https" else 80)
         return f"{url.hostname}:{port}{url.path.rstrip('/')}"

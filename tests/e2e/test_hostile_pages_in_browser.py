@@ -123,7 +123,6 @@ async def test_whatever_litmus_and_the_catalog_say_is_text_on_whole_pages(stage:
     async with harmless(stage, dark=dark, phone=phone) as watched:
         for name, path in PAGES.items():
             await watched.page.goto(path)
-            await watched.page.wait_for_load_state("networkidle")
             await assert_unharmed(watched, name)
             await watched.picture(f"hostile-{name}-{look}")
             await watched.page.evaluate(OPEN_ALL)

@@ -47,6 +47,8 @@ async def test_two_replicas_tell_the_same_of_the_domain(small: Small, shared_sto
     experiment = next(iter(small.world.experiments.values()))
     finished = sum(run.phase == "Completed" for run in small.world.runs)
     async with open_service(config) as one, open_service(config) as two:
+        for service in (one, two):
+            await service.ready()
         await eventually(partial(tell_the_same, one, two, finished))
 
         now_ms = int(time.time() * 1000)

@@ -79,7 +79,6 @@ async def test_every_page_is_whole_accessible_and_keeps_to_itself(
             answer = await watched.page.goto(path)
             assert answer is not None
             assert (name, answer.status) == (name, 200)
-            await watched.page.wait_for_load_state("networkidle")
             await watched.picture(f"{name}-{look}")
             assert (name, await watched.violations()) == (name, [])
             assert (name, await watched.too_wide()) == (name, 0)
