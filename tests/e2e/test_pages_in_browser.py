@@ -115,7 +115,7 @@ async def test_a_page_refreshes_itself_from_nobody_but_the_sidecar(browser: Brow
     async with open_page(browser, shown.base_url) as watched:
         asked: list[str] = []
         watched.page.on("request", lambda request: asked.append(request.resource_type))
-        await watched.page.goto("/litmus")
+        await watched.page.goto(ENTITY)
         await eventually(lambda: "fetch" in asked)
         assert watched.faults == []
 
