@@ -9,6 +9,8 @@ import pytest
 import structlog
 from hypothesis import HealthCheck, settings
 
+from tests.store.postgres import PostgresServer, running_server
+
 settings.register_profile(
     "tests",
     derandomize=True,
@@ -39,6 +41,13 @@ def program() -> Callable[[str, str], str]:
         pytest.skip(message)
 
     return find
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A PostgreSQL for all tests; each takes databases of its own, and starts it again if it stops it."""
+    with running_server() as server:
+        yield server
 
 
 @pytest.fixture(autouse=True)

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from datetime import timedelta
 from pathlib import Path
@@ -28,17 +28,11 @@ from sidecar.errors import (
 )
 from sidecar.policy import Caller, CallerKind, LitmusRole, PolicyLevel, Rules
 from sidecar.simulator import ScriptedFault
-from tests.store.postgres import PostgresServer, running_server
+from tests.store.postgres import PostgresServer
 from tests.support.acting import ALICE, BOB, Replica, Shop, open_replica, open_shop
 from tests.support.service import eventually
 
 STOP, SCHEDULE = ActionKind.STOP, ActionKind.SCHEDULE
-
-
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[PostgresServer]:
-    with running_server() as server:
-        yield server
 
 
 @pytest.fixture

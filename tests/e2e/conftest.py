@@ -18,6 +18,7 @@ from sidecar.simulator import Simulator, World, open_simulator
 from sidecar.simulator.demo import Demo, open_demo
 from sidecar.simulator.demo_catalog import demo_catalog
 from sidecar.simulator.documents import OWNER, Project
+from tests.store.postgres import PostgresServer, running_server
 from tests.support.browser import open_browser
 from tests.support.service import Service, catalog_text, config_for, open_service
 
@@ -96,6 +97,26 @@ async def small(tmp_path: Path) -> AsyncIterator[Small]:
     """The small world, a new one for each test."""
     async with open_small(tmp_path) as opened:
         yield opened
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def shared_store(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The address of a new, empty database that several replicas can use."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/shared.db"
+    server: PostgresServer = request.getfixturevalue("postgres")
+    return server.new_database()
+
+
+@asynccontextmanager
+async def open_on_own_postgres(small: Small) -> AsyncIterator[tuple[Service, PostgresServer]]:
+    """Start a sidecar on a PostgreSQL that the test may stop; it runs again at the end."""
+    with running_server() as server:
+        instances = {"default": (small.simulator, small.token)}
+        config = config_for(instances, small.catalog, store={"url": server.new_database()})
+        async with open_service(config) as running:
+            await running.ready()
+            yield running, server
 
 
 @pytest.fixture

@@ -1,30 +1,11 @@
 """What several replicas on one store tell Prometheus of the domain."""
 
 import time
-from collections.abc import Iterator
 from functools import partial
-from pathlib import Path
-
-import pytest
 
 from tests.e2e.conftest import Small
-from tests.store.postgres import PostgresServer, running_server
 from tests.support.exposition import Samples, by_label, domain, parsed
 from tests.support.service import Service, config_for, eventually, open_service
-
-
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[PostgresServer]:
-    with running_server() as server:
-        yield server
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def shared_store(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/shared.db"
-    server: PostgresServer = request.getfixturevalue("postgres")
-    return server.new_database()
 
 
 async def told(service: Service) -> Samples:

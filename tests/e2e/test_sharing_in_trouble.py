@@ -6,10 +6,9 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.conftest import Small
+from tests.e2e.conftest import Small, open_on_own_postgres
 from tests.e2e.portal import Portal, open_portal
 from tests.e2e.test_sharing import BADGE, SHARES, local, looked_at, send, shared
-from tests.store.postgres import running_server
 from tests.support.service import QUICK_SYNC, Service, config_for, eventually, open_service
 
 PICTURES = "/litmus/entities/component/default/cart"
@@ -69,26 +68,19 @@ async def lacks(service: Service, path: str, said: str) -> bool:
 
 async def test_while_the_store_is_away_shared_pictures_say_so_and_private_ones_go_on(small: Small) -> None:
     """Nobody can tell whether an address was revoked, so it opens nothing."""
-    with running_server() as postgres:
-        config = config_for(
-            {"default": (small.simulator, small.token)},
-            small.catalog,
-            store={"url": postgres.new_database()},
-        )
-        async with open_service(config) as service:
-            await service.ready()
-            path = local((await shared(service, JSON))["url"])
-            before = await looked_at(service, path)
-            assert before[0] == 200
-            await asyncio.to_thread(postgres.stop)
-            try:
-                assert await looked_at(service, path) == (503, ["litmus", "not available now"])
-                assert await looked_at(service, f"{PICTURES}/badge.svg") == before
-                answer: tuple[int, Any] = await send(service, "POST", SHARES, BADGE, {})
-                assert (answer[0], answer[1]["code"]) == (503, "store_unavailable")
-            finally:
-                await asyncio.to_thread(postgres.start)
-            await eventually(lambda: shows(service, path))
+    async with open_on_own_postgres(small) as (service, postgres):
+        path = local((await shared(service, JSON))["url"])
+        before = await looked_at(service, path)
+        assert before[0] == 200
+        await asyncio.to_thread(postgres.stop)
+        try:
+            assert await looked_at(service, path) == (503, ["litmus", "not available now"])
+            assert await looked_at(service, f"{PICTURES}/badge.svg") == before
+            answer: tuple[int, Any] = await send(service, "POST", SHARES, BADGE, {})
+            assert (answer[0], answer[1]["code"]) == (503, "store_unavailable")
+        finally:
+            await asyncio.to_thread(postgres.start)
+        await eventually(lambda: shows(service, path))
 
 
 async def shows(service: Service, path: str) -> bool:

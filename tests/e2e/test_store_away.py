@@ -5,9 +5,8 @@ import json
 
 import pytest
 
-from tests.e2e.conftest import Small
-from tests.store.postgres import running_server
-from tests.support.service import Service, config_for, eventually, open_service
+from tests.e2e.conftest import Small, open_on_own_postgres
+from tests.support.service import Service, eventually
 
 ENTITY = "/api/v1/entities/component/default/cart"
 PAGE = "/litmus/entities/component/default/cart"
@@ -43,24 +42,17 @@ async def test_views_that_nobody_opened_before_are_made_without_the_database(
         document = json.loads(small.catalog.read_text())
         (document["metadata"]["annotations"][narrowing],) = small.world.infras
         small.catalog.write_text(json.dumps(document))
-    with running_server() as postgres:
-        config = config_for(
-            {"default": (small.simulator, small.token)},
-            small.catalog,
-            store={"url": postgres.new_database()},
-        )
-        async with open_service(config) as service:
-            await service.ready()
-            shown = (await (await service.get(f"{ENTITY}/overview?window=24h")).json())["latestRuns"]
-            assert len(shown) == 3
-            await asyncio.to_thread(postgres.stop)
-            try:
-                await eventually(lambda: is_degraded(service))
-                assert [await status_of(service, path) for path in NEVER_ASKED] == [
-                    (path, 200) for path in NEVER_ASKED
-                ]
-                assert (await (await service.get(NEVER_ASKED[0])).json())["latestRuns"] == shown
-                refused = await service.get(f"{ENTITY}/runs")
-                assert (refused.status, (await refused.json())["code"]) == (503, "store_unavailable")
-            finally:
-                await asyncio.to_thread(postgres.start)
+    async with open_on_own_postgres(small) as (service, postgres):
+        shown = (await (await service.get(f"{ENTITY}/overview?window=24h")).json())["latestRuns"]
+        assert len(shown) == 3
+        await asyncio.to_thread(postgres.stop)
+        try:
+            await eventually(lambda: is_degraded(service))
+            assert [await status_of(service, path) for path in NEVER_ASKED] == [
+                (path, 200) for path in NEVER_ASKED
+            ]
+            assert (await (await service.get(NEVER_ASKED[0])).json())["latestRuns"] == shown
+            refused = await service.get(f"{ENTITY}/runs")
+            assert (refused.status, (await refused.json())["code"]) == (503, "store_unavailable")
+        finally:
+            await asyncio.to_thread(postgres.start)

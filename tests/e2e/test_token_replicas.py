@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import dataclasses
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -24,7 +24,6 @@ from tests.e2e.token_world import (
     token_state,
     watching,
 )
-from tests.store.postgres import PostgresServer, running_server
 from tests.support.service import Service, eventually, open_service
 
 JSON: Final = {"Content-Type": "application/json"}
@@ -34,20 +33,6 @@ JSON: Final = {"Content-Type": "application/json"}
 async def three(tmp_path: Path) -> AsyncIterator[Three]:
     async with open_three(tmp_path) as one:
         yield one
-
-
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[PostgresServer]:
-    with running_server() as server:
-        yield server
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def shared_store(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/shared.db"
-    server: PostgresServer = request.getfixturevalue("postgres")
-    return server.new_database()
 
 
 async def test_two_replicas_renew_once_and_revoke_the_predecessor(three: Three, shared_store: str) -> None:

@@ -1,6 +1,6 @@
 """Every store under one contract: the fixtures that open it, and what to put in."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Protocol
@@ -9,17 +9,11 @@ import pytest
 
 from sidecar.store.store import Store, open_store
 from tests.store.material import clock
-from tests.store.postgres import PostgresServer, running_server
+from tests.store.postgres import PostgresServer
 
 
 class Opener(Protocol):
     def __call__(self, url: str) -> AbstractAsyncContextManager[Store]: ...
-
-
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[PostgresServer]:
-    with running_server() as server:
-        yield server
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
