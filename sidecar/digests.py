@@ -25,7 +25,8 @@ BYTES_PER_RUN: Final = 32
 BYTES_PER_EXPERIMENT: Final = 1_024
 LATEST_KEPT: Final = 50
 """Newest runs that a digest keeps whole, for the lists of overviews."""
-BYTES_PER_WHOLE_RUN: Final = 512
+BYTES_PER_WHOLE_RUN: Final = 600
+"""Rough memory of such a run, its texts included."""
 RUNS_AT_ONCE: Final = 500
 """Rows read in one go: about 5 ms of the event loop."""
 
