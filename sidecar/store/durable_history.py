@@ -27,7 +27,13 @@ class DurableHistory:
 
     async def refresh(self) -> None:
         """Read the states anew."""
-        self._states = dict(await self._stored.states())
+        before = dict(self._states)
+        stored = await self._stored.states()
+        # What became known while they were read is later than they are.
+        later = {
+            project: state for project, state in self._states.items() if before.get(project) is not state
+        }
+        self._states = {**stored, **later}
 
     async def refresh_one(self, project: ProjectRef) -> None:
         """Read one state anew: who continues a history must start from what is stored."""

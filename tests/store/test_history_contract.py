@@ -1,5 +1,6 @@
 """History of every store: see ``ports.History``."""
 
+import asyncio
 from datetime import timedelta
 
 import msgspec
@@ -11,6 +12,7 @@ from sidecar.store.store import Store, open_store
 from tests.store.material import BANK, SEEN_AT, SHOP, change, clock, known, plan_and_take, run
 
 ALL = RunQuery()
+LOOKS = 40
 
 
 async def take(store: Store) -> Lease:
@@ -56,6 +58,19 @@ class TestState:
             written = await store.history.record(await take(store), change(run(), state=state))
         async with open_store(url, clock=clock) as store:
             assert await store.history.state(SHOP) == written
+
+    async def test_what_was_recorded_stays_while_the_states_are_read_anew(self, url: str) -> None:
+        """A look at the database that began before a write tells what was before it."""
+        async with open_store(url, clock=clock, poll_seconds=0) as store:
+            following = asyncio.ensure_future(store.follow())
+            lease = await take(store)
+            for number in range(LOOKS):
+                written = await store.history.record(lease, change(run(f"run-{number}")))
+                for _ in range(LOOKS):
+                    await asyncio.sleep(0)
+                    assert await store.history.state(SHOP) == written
+            following.cancel()
+            await asyncio.wait([following])
 
     async def test_version_rises_only_when_a_run_or_experiment_changed(self, store: Store) -> None:
         lease = await take(store)
