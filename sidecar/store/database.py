@@ -11,26 +11,24 @@ database's consistency.
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import wraps
+from functools import partial
 from pathlib import Path
 from time import perf_counter
-from typing import Any, Final, Protocol, TypeVar
-from typing import cast as cast_type
+from typing import Any, Final, Protocol
 
 from sqlalchemy import BigInteger, ColumnElement, Table, cast, event, extract, func, literal
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, Connection, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
-from sqlalchemy.pool import Pool
 
 from sidecar.errors import ConfigError, StoreError
 from sidecar.store.failures import StoreUnavailableError, in_our_words
 from sidecar.store.migrating import migrate
+from sidecar.store.pools import Pool
 
 OPERATION_TIMEOUT_SECONDS: Final = 20.0
 """Longest a transaction may take before the database counts as gone."""
@@ -38,12 +36,8 @@ BUSY_TIMEOUT_SECONDS: Final = 5.0
 """How long SQLite waits for another process that writes."""
 CONNECT_TIMEOUT_SECONDS: Final = 5
 STATEMENT_TIMEOUT_MS: Final = 15_000
-PATIENCE_SECONDS: Final = 8.0
-"""How long a statement is seen through though nobody wants it any more; SQLite waits less for others."""
 POOL_SIZE: Final = 5
 READERS: Final = 2
-
-_Result = TypeVar("_Result")
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)
@@ -90,14 +84,6 @@ def described(url: URL) -> str:
     return f"postgresql://{url.host or ''}:{url.port or 5432}/{url.database}"
 
 
-@dataclass(frozen=True, slots=True)
-class _Pool:
-    """Connections that are kept open, and a turn for each: waiting for it can be given up at any moment."""
-
-    engine: AsyncEngine
-    turns: asyncio.Semaphore
-
-
 class Database:
     """Connections to one database; nothing is opened before it is used."""
 
@@ -109,10 +95,10 @@ class Database:
         self._inode: int | None = None
         """Of the SQLite file we opened; a file put in its place is another database."""
         if self.is_sqlite:
-            self._writer = _Pool(_sqlite_engine(url, size=1, begin="BEGIN IMMEDIATE"), asyncio.Semaphore(1))
-            self._reader = _Pool(_sqlite_engine(url, size=READERS, begin="BEGIN"), asyncio.Semaphore(READERS))
+            self._writer = Pool(partial(_sqlite_engine, url, size=1, begin="BEGIN IMMEDIATE"), 1)
+            self._reader = Pool(partial(_sqlite_engine, url, size=READERS, begin="BEGIN"), READERS)
         else:
-            self._writer = self._reader = _Pool(_postgresql_engine(url), asyncio.Semaphore(POOL_SIZE))
+            self._writer = self._reader = Pool(partial(_postgresql_engine, url), POOL_SIZE)
 
     async def open(self) -> None:
         """Bring the schema up to date (again, after an outage).
@@ -127,10 +113,10 @@ class Database:
             await asyncio.to_thread(migrate, self._url)
 
     async def close(self) -> None:
-        """Close all connections, those in use when they are given back; later use opens new ones."""
-        await self._reader.engine.dispose()
+        """Close all connections, those in use after they are given back; later use opens new ones."""
+        await self._reader.close()
         if self._writer is not self._reader:
-            await self._writer.engine.dispose()
+            await self._writer.close()
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection]:
@@ -154,14 +140,14 @@ class Database:
             yield connection
 
     @asynccontextmanager
-    async def _transaction(self, operation: str, pool: _Pool) -> AsyncIterator[AsyncConnection]:
+    async def _transaction(self, operation: str, pool: Pool) -> AsyncIterator[AsyncConnection]:
         started = perf_counter()
         failure: str | None = None
         try:
             async with in_our_words(), asyncio.timeout(OPERATION_TIMEOUT_SECONDS), pool.turns:
                 if self.is_sqlite:
                     self._check_file()
-                async with _connected(pool.engine) as connection, _begun(connection):
+                async with pool.transaction() as connection:
                     yield connection
         except StoreError as exc:
             failure = exc.code
@@ -197,85 +183,6 @@ def _ignore(operation: str, failure: str | None, seconds: float) -> None:
 def to_ms(moment: datetime) -> int:
     """Return whole Unix milliseconds, exactly; a float of seconds loses the last one now and then."""
     return (moment - _EPOCH) // _MILLISECOND
-
-
-Method = TypeVar("Method", bound=Callable[..., Coroutine[Any, Any, Any]])
-
-
-async def _to_the_end(work: Coroutine[Any, Any, _Result]) -> _Result:
-    """Wait for the work though the task is cancelled meanwhile, and raise that afterwards.
-
-    A driver that is left in the middle of a statement goes on with it: its
-    connection keeps the database locked until somebody finds it. So we see it
-    through, for as long as a database that lives can take.
-    """
-    task = asyncio.ensure_future(work)
-    cancelled: asyncio.CancelledError | None = None
-    ends: float | None = None
-    loop = asyncio.get_running_loop()
-    while not task.done() and (ends is None or loop.time() < ends):
-        try:
-            await asyncio.wait([task], timeout=None if ends is None else ends - loop.time())
-        except asyncio.CancelledError as exc:
-            cancelled = exc
-            ends = ends or loop.time() + PATIENCE_SECONDS
-    if cancelled is None:
-        return task.result()
-    if task.done():
-        # Looked at, or asyncio reports it as lost; the cancellation counts more.
-        task.exception()
-    else:
-        task.cancel()
-    raise cancelled
-
-
-def _steady(method: Method) -> Method:
-    """Return the method, seen through to its end."""
-
-    @wraps(method)
-    async def steady(*args: Any, **kwargs: Any) -> Any:
-        return await _to_the_end(method(*args, **kwargs))
-
-    return cast_type("Method", steady)
-
-
-class _SteadyConnection(AsyncConnection):
-    """A connection whose statements are not left half-way; what else there is to ask with comes here, too."""
-
-    execute = _steady(AsyncConnection.execute)
-
-
-@asynccontextmanager
-async def _connected(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
-    """A connection for this long."""
-    pool = engine.pool
-    connection = _SteadyConnection(engine)
-    try:
-        yield await _to_the_end(connection.start())
-    finally:
-        await _to_the_end(_give_back(connection, pool))
-
-
-async def _give_back(connection: AsyncConnection, pool: Pool) -> None:
-    if connection.sync_connection is None:
-        # It could not be opened.
-        return
-    if connection.engine.pool is not pool:
-        # It was closed meanwhile, and what it gets back now would stay open with nobody to use it.
-        await connection.invalidate()
-    await connection.close()
-
-
-@asynccontextmanager
-async def _begun(connection: AsyncConnection) -> AsyncIterator[None]:
-    """A transaction for this long: committed at the end, rolled back on any exception."""
-    transaction = await _to_the_end(connection.begin().start())
-    try:
-        yield
-    except BaseException:
-        await _to_the_end(transaction.rollback())
-        raise
-    await _to_the_end(transaction.commit())
 
 
 def _create_private(path: Path) -> int:

@@ -10,8 +10,10 @@ from typing import Any
 
 from sqlalchemy import select
 
-from sidecar.store.database import Database, parse_url
+from sidecar.store.database import POOL_SIZE, Database, parse_url
 from sidecar.store.schema import meta
+
+CLOSINGS = 50
 
 
 class CancelledAtPause:
@@ -109,3 +111,24 @@ async def test_connection_in_use_is_closed_after_its_pool(url: str) -> None:
         assert await names(database) == {"late"}
         await database.close()
         del database
+
+
+async def test_closing_while_others_read_leaves_nothing_open(url: str) -> None:
+    """A connection may come back to a pool that was closed while it was on its way."""
+    database = Database(parse_url(url))
+    await database.open()
+    is_over = False
+
+    async def keep_reading(database: Database) -> None:
+        while not is_over:
+            await names(database)
+
+    with nothing_left_open():
+        readers = [asyncio.create_task(keep_reading(database)) for _ in range(2 * POOL_SIZE)]
+        for _ in range(CLOSINGS):
+            await database.close()
+            await names(database)
+        is_over = True
+        await asyncio.gather(*readers)
+        await database.close()
+        del database, readers
