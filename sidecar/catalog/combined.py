@@ -6,7 +6,7 @@ file counts again only while Backstage's catalog does not have the entity.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 from sidecar.catalog.entities import ambiguities, projects_by_id
 from sidecar.model import Catalog, Entity, ProjectRef
@@ -21,6 +21,14 @@ _RIGHTS: Final = {
 """What decides who may do what, and its name; a difference in anything else is no conflict."""
 
 
+class _Whole(NamedTuple):
+    """The two as one, and what it was made of; one value, for it is read in the scrape's thread too."""
+
+    parts: tuple[Catalog, Catalog]
+    catalog: Catalog
+    by_id: Mapping[str, tuple[ProjectRef, ...]]
+
+
 class CombinedCatalog:
     """The two as one. Implements ``ports.Catalogue``.
 
@@ -30,25 +38,28 @@ class CombinedCatalog:
     def __init__(self, files: Catalogue, backstage: Catalogue) -> None:
         self._files = files
         self._backstage = backstage
-        self._made_of: tuple[Catalog, Catalog] | None = None
-        self._current = Catalog()
-        self._by_id: Mapping[str, tuple[ProjectRef, ...]] = {}
+        self._last = _whole(Catalog(), Catalog())
 
     @property
     def current(self) -> Catalog:
         """The entities of both, as last read."""
-        parts = (self._files.current, self._backstage.current)
-        if self._made_of is None or any(
-            new is not old for new, old in zip(parts, self._made_of, strict=True)
-        ):
-            self._current = combined(*parts)
-            self._by_id = projects_by_id(self._current.entities)
-            self._made_of = parts
-        return self._current
+        return self._read().catalog
 
     def projects_with_id(self, project_id: str) -> tuple[ProjectRef, ...]:
         """Return the projects of that exact id that entities name, one per instance, sorted."""
-        return self._by_id.get(project_id, ()) if self.current.entities else ()
+        return self._read().by_id.get(project_id, ())
+
+    def _read(self) -> _Whole:
+        files, backstage = self._files.current, self._backstage.current
+        whole = self._last
+        if files is not whole.parts[0] or backstage is not whole.parts[1]:
+            self._last = whole = _whole(files, backstage)
+        return whole
+
+
+def _whole(files: Catalog, backstage: Catalog) -> _Whole:
+    catalog = combined(files, backstage)
+    return _Whole((files, backstage), catalog, projects_by_id(catalog.entities))
 
 
 def combined(files: Catalog, backstage: Catalog) -> Catalog:
