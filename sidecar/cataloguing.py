@@ -5,7 +5,7 @@ commands that read Backstage's catalog without a running service.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -17,10 +17,10 @@ import structlog
 from sidecar.backstage_http import open_backstage_http
 from sidecar.catalog import BackstageCatalog, CatalogSigner, CombinedCatalog, FileCatalog
 from sidecar.config import CatalogBackstage, Config
-from sidecar.model import ProjectRef
+from sidecar.model import Catalog, ProjectRef
 from sidecar.ports import Catalogue, Clock
 
-Plan = Callable[[set[ProjectRef]], Awaitable[None]]
+Plan = Callable[[Collection[ProjectRef]], Awaitable[None]]
 """Keeps exactly these projects synchronised, and forgets all others."""
 Refresh = Callable[[], Awaitable[bool]]
 """Reads a source again; tells whether that changed anything."""
@@ -84,19 +84,30 @@ class CatalogReader:
         self._catalogue = catalogue
         self._plan = plan
         self._may_plan = may_plan
-        self._has_planned = False
+        self._planning = asyncio.Lock()
+        self._planned: frozenset[ProjectRef] | None = None
+        """What was planned last; ``None`` before the first time."""
         self._told: tuple[str, ...] = ()
 
     async def read(self, refresh: Refresh) -> None:
-        """Read one source, and plan if that changed anything, or nothing could be planned before."""
+        """Read one source, and plan what the whole names, unless just that is planned."""
         changed = await refresh()
-        # A first reading that finds nothing changes nothing, and yet completes what is known.
-        if not changed and (self._has_planned or not self._may_plan()):
-            return
-        current = self._catalogue.current
-        if self._may_plan():
-            await self._plan({entity.project for entity in current.entities})
-            self._has_planned = True
+        if await self._plan_whole() or changed:
+            self._tell(self._catalogue.current)
+
+    async def _plan_whole(self) -> bool:
+        """Tell whether there was anything to plan: also what a plan that failed left to do."""
+        # The whole is taken in turn too: else who took an older one could plan it last.
+        async with self._planning:
+            wanted = frozenset(entity.project for entity in self._catalogue.current.entities)
+            if not self._may_plan() or wanted == self._planned:
+                return False
+            self._planned = None  # of a plan that fails part may be done
+            await self._plan(wanted)
+            self._planned = wanted
+            return True
+
+    def _tell(self, current: Catalog) -> None:
         _log.info("catalog read", entities=len(current.entities), problems=len(current.problems))
         for problem in current.problems:
             if problem not in self._told:

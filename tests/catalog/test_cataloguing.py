@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from sidecar.cataloguing import open_catalogue
+from sidecar.cataloguing import CatalogReader, open_catalogue
 from sidecar.config import Config, parse_config
-from sidecar.model import ProjectRef
+from sidecar.errors import StoreError
+from sidecar.model import Catalog, ProjectRef
 from tests.support.backstage import CATALOG_TOKEN, Backstage, FixedClock, component, open_backstage
+from tests.support.builders import catalog, entity, project
 from tests.support.service import catalog_text, eventually
 
 BY_QUERY = "/api/catalog/entities/by-query"
@@ -80,3 +82,76 @@ async def test_nothing_is_planned_before_backstage_was_read_once_and_all_is_then
             with suppress(asyncio.CancelledError):
                 await following
     assert plans.made == [[*has, "p-file"]]
+
+
+class Changing:
+    """A catalog that a test sets, and plans that take as long, and fail, as it says."""
+
+    def __init__(self) -> None:
+        self.current = Catalog()
+        self.may_go_on = asyncio.Event()
+        self.may_go_on.set()
+        self.fails = False
+        self.begun = 0
+        self.planned: list[str] | None = None
+        self.reader = CatalogReader(self, self.plan)
+
+    def projects_with_id(self, project_id: str) -> tuple[ProjectRef, ...]:
+        raise NotImplementedError
+
+    async def plan(self, projects: Collection[ProjectRef]) -> None:
+        self.begun += 1
+        await self.may_go_on.wait()
+        if self.fails:
+            raise StoreError("The database is away.")
+        self.planned = sorted(one.project_id for one in projects)
+
+    async def becomes(self, *project_ids: str) -> None:
+        """Have a source read that brings these projects."""
+
+        async def refresh() -> bool:
+            self.current = catalog(
+                *(entity(f"component:default/{one}", project=project(one)) for one in project_ids)
+            )
+            return True
+
+        await self.reader.read(refresh)
+
+    async def stays(self) -> None:
+        """Have a source read that brings nothing new."""
+        await self.reader.read(self._nothing_new)
+
+    async def _nothing_new(self) -> bool:
+        return False
+
+
+async def test_of_two_sources_that_change_at_once_the_newer_whole_is_planned_last() -> None:
+    world = Changing()
+    world.may_go_on.clear()
+    older = asyncio.create_task(world.becomes("a"))
+    await eventually(lambda: world.begun == 1)
+    newer = asyncio.create_task(world.becomes("a", "b"))
+    await eventually(lambda: len(world.current.entities) == 2)
+    assert world.begun == 1
+    world.may_go_on.set()
+    await asyncio.gather(older, newer)
+    assert (world.planned, world.begun) == (["a", "b"], 2)
+
+
+async def test_a_plan_that_fails_is_made_again_though_nothing_changed_since() -> None:
+    world = Changing()
+    await world.becomes("a")
+    world.fails = True
+    with pytest.raises(StoreError):
+        await world.becomes("a", "b")
+    world.fails = False
+    await world.stays()
+    assert world.planned == ["a", "b"]
+
+
+async def test_what_is_planned_is_not_planned_again() -> None:
+    world = Changing()
+    await world.becomes("a")
+    await world.stays()
+    await world.becomes("a")
+    assert world.begun == 1
