@@ -88,8 +88,8 @@ class SyncEngine:
         self._chance = chance or random.Random()  # noqa: S311 - spreads load, guards nothing
         self._projects: frozenset[ProjectRef] = frozenset()
         self._draining = False
-        self._preferred: set[ProjectRef] = set()
-        """Projects that a reader waits for, put before all others once."""
+        self._preferred: set[Job] = set()
+        """Those that a reader waits for, put before all others once."""
         self._waiting: defaultdict[ProjectRef, set[asyncio.Future[None]]] = defaultdict(set)
 
     @property
@@ -105,8 +105,9 @@ class SyncEngine:
             [Job(project=ref, lane=lane) for ref in kept for lane in lanes], self._clock()
         )
         await self._snapshots.retain(kept)
+        # What was hurried before it was planned was not hurried.
+        self._preferred = {job for job in self._preferred if job.project in kept & self._projects}
         self._projects = kept
-        self._preferred &= kept
         self._bell.ring()
 
     async def work(self, instance: str) -> None:
@@ -120,9 +121,8 @@ class SyncEngine:
         snapshot = self._snapshots.get(project)
         if snapshot is not None and was_attempted(snapshot, sections):
             return snapshot
-        if project not in self._preferred:
-            self._preferred.add(project)
-            await self._hurry(project, {LANE_OF_SECTION[section] for section in sections}, again=False)
+        for lane in {LANE_OF_SECTION[section] for section in sections}:
+            await self._prefer(Job(project=project, lane=lane))
         try:
             async with asyncio.timeout(self._wait_seconds):
                 return await self._first_attempt(project, sections)
@@ -155,6 +155,17 @@ class SyncEngine:
             for future in waiting:
                 if not future.done():
                     future.set_result(None)
+
+    async def _prefer(self, job: Job) -> None:
+        """Put a job before all others, once; the next reader tries again if it cannot be done."""
+        if job in self._preferred:
+            return
+        self._preferred.add(job)
+        try:
+            await self._hurry(job.project, (job.lane,), again=False)
+        except BaseException:
+            self._preferred.discard(job)
+            raise
 
     async def _hurry(self, project: ProjectRef, lanes: Collection[Lane], *, again: bool) -> None:
         for lane in lanes:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from sidecar.errors import DrainingError, NotReadyError
+from sidecar.errors import DrainingError, NotReadyError, StoreError
 from sidecar.metrics import Metrics
 from sidecar.model import (
     SECTIONS_OF_LANE,
@@ -64,13 +64,24 @@ class ObedientSource:
         ]
 
 
+class LeasesInTrouble(MemoryLeases):
+    """Leases whose database may be away for who hurries."""
+
+    away = False
+
+    async def hurry(self, job: Job, now: datetime, *, again: bool) -> None:
+        if self.away:
+            raise StoreError("The database is away.")
+        await super().hurry(job, now, again=again)
+
+
 class Bench:
     """An engine on memory, and what it works with."""
 
     def __init__(self, *, fast: timedelta = HOUR, wait_seconds: float = 10.0, history: bool = False) -> None:
         self.source = ObedientSource()
         self.metrics = Metrics("test")
-        self.leases = MemoryLeases()
+        self.leases = LeasesInTrouble()
         self.snapshots = MemorySnapshots(self.leases)
         self.engine = SyncEngine(
             sources={"default": self.source},
@@ -170,6 +181,45 @@ async def test_many_readers_cause_one_attempt() -> None:
         snapshots = await asyncio.gather(*readers[500:])
         assert all(snapshot.content.run_stats == STATS for snapshot in snapshots)
         assert bench.asked(SHOP, Lane.FAST) == 1
+
+
+async def ask_in_vain(bench: Bench, *sections: Section) -> None:
+    """Ask for the shop, which comes last by its name, before anybody works."""
+    for section in sections:
+        with pytest.raises(NotReadyError):
+            await bench.engine.ensure(SHOP, [section])
+
+
+async def test_who_waits_for_a_second_lane_is_put_first_there_too() -> None:
+    bench = Bench(wait_seconds=0.01)
+    await bench.engine.plan([SHOP, BANK])
+    await ask_in_vain(bench, Section.HUBS, Section.EXPERIMENTS)
+    async with bench.working(SHOP, BANK):
+        await eventually(lambda: len(bench.source.asked) == 4)
+        assert bench.source.asked[:2] == [(SHOP, Lane.FAST), (SHOP, Lane.SLOW)]
+
+
+async def test_the_next_reader_is_put_first_where_the_store_was_away_for_the_one_before() -> None:
+    bench = Bench(wait_seconds=0.01)
+    await bench.engine.plan([SHOP, BANK])
+    bench.leases.away = True
+    with pytest.raises(StoreError):
+        await bench.engine.ensure(SHOP, [Section.EXPERIMENTS])
+    bench.leases.away = False
+    await ask_in_vain(bench, Section.EXPERIMENTS)
+    async with bench.working(SHOP, BANK):
+        await eventually(lambda: len(bench.source.asked) == 4)
+        assert bench.source.asked[0] == (SHOP, Lane.FAST)
+
+
+async def test_who_asked_before_the_plan_is_put_first_by_asking_again() -> None:
+    bench = Bench(wait_seconds=0.01)
+    await ask_in_vain(bench, Section.EXPERIMENTS)
+    await bench.engine.plan([SHOP, BANK])
+    await ask_in_vain(bench, Section.EXPERIMENTS)
+    async with bench.working(SHOP, BANK):
+        await eventually(lambda: len(bench.source.asked) == 4)
+        assert bench.source.asked[0] == (SHOP, Lane.FAST)
 
 
 async def test_a_reader_waits_only_for_the_sections_it_uses() -> None:
