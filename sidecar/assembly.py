@@ -125,6 +125,7 @@ class _Assembly:
         catalogue = cataloguing.catalogue
         actions = await self._open_actions(store, stewards, catalogue, engine)
         digests = Digests(store.history, retention=timedelta(days=config.history.retention_days))
+        self._stack.push_async_callback(digests.close)
         await self._supervise("digests", partial(digests.keep_warm, lambda: engine.projects))
         versions: dict[str, str] = {}
         for name, steward in stewards.items():

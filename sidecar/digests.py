@@ -18,6 +18,7 @@ from sidecar.errors import StoreError
 from sidecar.insight.digest import ProjectRuns, project_runs
 from sidecar.model import HistoryState, Outcome, ProjectRef, Run
 from sidecar.ports import History, RunQuery
+from sidecar.supervision import end_all
 
 CACHE_BYTES: Final = 256 * 1024 * 1024
 BYTES_PER_RUN: Final = 32
@@ -81,6 +82,10 @@ class Digests:
             if kept is None:
                 raise
             return kept
+
+    async def close(self) -> None:
+        """Give up what is being made; nobody waits for it any more."""
+        await end_all(self._making.values())
 
     async def latest(
         self, project: ProjectRef, digest: Digest, *, experiment_ids: Collection[str] | None, at_most: int

@@ -8,9 +8,9 @@ started again. After five ends in ten minutes the service is declared dead:
 import asyncio
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from contextlib import asynccontextmanager
-from typing import Final
+from typing import Any, Final
 
 import structlog
 
@@ -32,6 +32,15 @@ async def measure_loop_lag(observe: Callable[[float], None]) -> None:
         await asyncio.sleep(LAG_MEASURED_EVERY_SECONDS)
         # The loop may wake a timer early, by less than its clock's resolution.
         observe(max(time.monotonic() - asked, 0.0))
+
+
+async def end_all(tasks: Iterable[asyncio.Task[Any]]) -> None:
+    """Cancel the tasks and wait for their ends: what outlives its resources would open them again."""
+    left = set(tasks)
+    for task in left:
+        task.cancel()
+    if left:
+        await asyncio.wait(left)
 
 
 class Supervisor:

@@ -1,5 +1,6 @@
 """A digest keeps the newest runs whole, so that an overview needs the store only for what is further back."""
 
+import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
 
@@ -12,6 +13,7 @@ from sidecar.ports import HistoryChange, Job, RunQuery
 from sidecar.store.memory import MemoryHistory, MemoryLeases
 from tests.support.builders import NOW
 from tests.support.histories import COMPLETE, run
+from tests.support.service import eventually
 
 SHOP = ProjectRef(instance="default", project_id="shop")
 AT_MOST = 10
@@ -24,11 +26,13 @@ class Past(MemoryHistory):
 
     def __init__(self, leases: MemoryLeases) -> None:
         super().__init__(leases)
-        self.is_away = False
+        self.is_away = self.never_answers = False
         self.asked = 0
 
     async def runs(self, project: ProjectRef, query: RunQuery) -> Sequence[Run]:
         self.asked += 1
+        if self.never_answers:
+            await asyncio.Event().wait()
         if self.is_away:
             raise StoreError("The database cannot be reached.")
         return await super().runs(project, query)
@@ -86,3 +90,18 @@ async def test_without_a_digest_a_store_that_is_away_is_told() -> None:
     past.is_away = True
     with pytest.raises(StoreError):
         await Digests(past).of(SHOP)
+
+
+async def test_what_is_being_made_at_the_end_does_not_outlive_it() -> None:
+    """Else it would open the store anew after that was closed."""
+    past = await past_of(SELDOM)
+    digests = Digests(past)
+    past.never_answers = True
+    asked = asyncio.create_task(digests.of(SHOP))
+    await eventually(lambda: past.asked > 0)
+
+    await digests.close()
+
+    assert asyncio.all_tasks() <= {asked, asyncio.current_task()}
+    with pytest.raises(asyncio.CancelledError):
+        await asked

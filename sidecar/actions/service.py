@@ -41,6 +41,7 @@ from sidecar.policy import (
     refuse_state,
 )
 from sidecar.ports import Actions, Actor, Audit, Catalogue, Claim, Clock, History, Sync
+from sidecar.supervision import end_all
 
 PROOF_AGE: Final = timedelta(minutes=5)
 """Experiments read longer ago prove nothing about now: the one asked for is looked up."""
@@ -174,10 +175,7 @@ class ActionService:
         """Wait for the answers that are under way, then give them up; they stay ``unknown``."""
         if self._flights:
             _, left = await asyncio.wait(self._flights.values(), timeout=seconds)
-            for task in left:
-                task.cancel()
-            if left:
-                await asyncio.wait(left)
+            await end_all(left)
 
     async def _begin(
         self, caller: Caller, asked: Asked, request_id: str, idempotency_key: str | None

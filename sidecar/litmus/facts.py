@@ -16,6 +16,7 @@ from sidecar.litmus.auth import ListedToken, LitmusAuth
 from sidecar.litmus.held_token import HeldToken
 from sidecar.litmus.token import LitmusToken
 from sidecar.ports import ApiToken, Clock, TokenFacts, TokenState
+from sidecar.supervision import end_all
 
 T = TypeVar("T")
 
@@ -83,10 +84,7 @@ class KnownFacts:
 
     async def close(self) -> None:
         """Give up what is being asked."""
-        for task in self._running:
-            task.cancel()
-        if self._running:
-            await asyncio.wait(self._running)
+        await end_all(self._running)
 
     def _asking(self) -> "asyncio.Task[TokenFacts]":
         now, status = self._clock(), self._held.status

@@ -16,6 +16,7 @@ import msgspec
 from aiohttp import web
 from cachetools import LRUCache
 
+from sidecar.supervision import end_all
 from sidecar.tracing import span
 from sidecar.web.negotiation import accepts_gzip
 from sidecar.web.text import http_date
@@ -87,6 +88,10 @@ class Answers:
             task.add_done_callback(lambda _: self._making.pop(key, None))
         # Shielded: a reader who leaves must not take the answer away from the others.
         return await asyncio.shield(task)
+
+    async def close(self) -> None:
+        """Give up what is being made; nobody waits for it any more."""
+        await end_all(self._making.values())
 
     async def _make(self, key: Hashable, now: datetime, make: Callable[[], Awaitable[Answer]]) -> Answer:
         with span("build answer"):

@@ -1,5 +1,6 @@
 """The table of routes: the application, the gate and the documentation are made from it."""
 
+from collections.abc import AsyncIterator
 from typing import Final
 
 import aiohttp_jinja2
@@ -333,10 +334,17 @@ ROUTES: Final = (
 )
 
 
+async def _ending_answers(app: web.Application) -> AsyncIterator[None]:
+    """Outlive no service: what is still being made reads the store."""
+    yield
+    await app[keys.ANSWERS].close()
+
+
 def add_routes(app: web.Application) -> None:
     """Add every route of the service, and what their handlers find in the application."""
     app[keys.ROUTES] = {route.name: route for route in ROUTES}
     app[keys.ANSWERS] = Answers()
+    app.cleanup_ctx.append(_ending_answers)
     aiohttp_jinja2.setup(
         app,
         enable_async=True,
