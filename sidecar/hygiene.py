@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from sidecar.config import LONGEST_TOKEN_DAYS, Config
-from sidecar.config.display_token import is_signed
+from sidecar.config.display_token import bare_token, is_signed
 from sidecar.config.report import is_loopback
 from sidecar.ports import ApiToken, TokenFacts, TokenState, TokenStatus
 
@@ -266,6 +266,7 @@ def _count(number: int, noun: str) -> str:
 
 
 def _same(one: str, other: str) -> bool:
+    one, other = bare_token(one), bare_token(other)
     return hmac.compare_digest(one.encode(errors="surrogatepass"), other.encode(errors="surrogatepass"))
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 from uuid import uuid4
 
-from sidecar.config import Config, Credentials, Instance
+from sidecar.config import Config, Credentials, Instance, bare_token
 from sidecar.errors import CredentialsRejectedError, StoreError, TokenRejectedError, UpstreamError
 from sidecar.litmus.auth import LitmusAuth
 from sidecar.litmus.client import LitmusClient, TokenWatch, open_litmus_client
@@ -277,7 +277,8 @@ def managed_name(instance: Instance) -> str | None:
 
 def shown_token(config: Config) -> LitmusToken | None:
     """Return what Backstage shows to every visitor as the token of Litmus; ``None``: nothing."""
-    return LitmusToken(config.display_token.get_secret_value()) if config.display_token is not None else None
+    shown = config.display_token
+    return LitmusToken(bare_token(shown.get_secret_value())) if shown is not None else None
 
 
 def _managed_settings(credentials: Credentials, pace: TokenPace) -> ManagedSettings:

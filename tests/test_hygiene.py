@@ -83,6 +83,19 @@ def test_a_real_token_where_backstage_prints_it_is_an_error_that_says_what_to_do
     assert "revoke it in Litmus and put a display token there" in found.sentence
 
 
+@pytest.mark.parametrize(
+    "around", ["Bearer {}", "bearer\t{}", " {}", "{}\r\n", '"{}"', "'Bearer {}'", ' Bearer "{}" ', "\ufeff{}"]
+)
+@pytest.mark.parametrize("token", [SIGNED, TOKEN.get_secret_value()])
+def test_what_is_copied_along_hides_no_real_token(token: str, around: str) -> None:
+    (found,) = config_findings(config(instance("one"), shown=around.format(token)))
+    assert found.key == "real_token_shown"
+
+
+def test_a_display_token_with_bearer_before_it_is_still_worth_nothing() -> None:
+    assert list(config_findings(config(instance("one"), shown=f"Bearer {display_token('backstage')}"))) == []
+
+
 def test_a_shown_token_that_litmus_accepts_is_the_same_error() -> None:
     (found,) = config_findings(config(instance("one"), shown=SIGNED), accepted_by=["one"])
     assert (found.key, found.severity) == ("real_token_shown", Severity.ERROR)

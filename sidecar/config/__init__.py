@@ -5,7 +5,7 @@ secret (``.get_secret_value()``) only where they send or compare it. Must not
 know what any key is used for.
 """
 
-from sidecar.config.display_token import display_token, display_uid
+from sidecar.config.display_token import bare_token, display_token, display_uid
 from sidecar.config.fields import LONGEST_TOKEN_DAYS, MEMORY_STORE, TOKEN_NAME, TOKEN_NAME_RULE
 from sidecar.config.loading import load_config, parse_config
 from sidecar.config.model import (
@@ -59,6 +59,7 @@ __all__ = [
     "Store",
     "SyncSettings",
     "Tracing",
+    "bare_token",
     "describe",
     "display_token",
     "display_uid",

@@ -12,6 +12,8 @@ from typing import Final, NoReturn
 
 _SIGNED_PARTS: Final = 3
 _ASCII_SPACE: Final = re.compile(r"[ \t\n\f\r]")
+_BEFORE: Final = re.compile(r"""(?:[\s"'`\ufeff]|bearer\s)+""", re.IGNORECASE)
+_AFTER: Final = re.compile(r"""[\s"'`]+\Z""")
 
 
 def display_token(uid: str) -> str:
@@ -38,10 +40,16 @@ def is_decodable(token: str) -> bool:
     return isinstance(_decoded_part(token, 1), dict)
 
 
+def bare_token(text: str) -> str:
+    """Return the token without what people copy along: white space, quotes, the word ``Bearer``."""
+    return _AFTER.sub("", text[found.end() :] if (found := _BEFORE.match(text)) else text)
+
+
 def is_signed(token: str) -> bool:
-    """Whether the text is a token with a signature, so possibly one that Litmus accepts."""
-    parts = token.split(".")
-    return len(parts) == _SIGNED_PARTS and all(parts) and isinstance(_decoded_part(token, 0), dict)
+    """Whether the text holds a token with a signature, so possibly one that Litmus accepts."""
+    bare = bare_token(token)
+    parts = bare.split(".")
+    return len(parts) == _SIGNED_PARTS and all(parts) and isinstance(_decoded_part(bare, 0), dict)
 
 
 def _encode(part: dict[str, str]) -> str:

@@ -71,6 +71,14 @@ async def test_a_token_shown_to_everybody_that_litmus_accepts_comes_first(small:
     assert small.token not in "".join(found)
 
 
+async def test_bearer_before_it_hides_no_shown_token_that_litmus_accepts(small: Small) -> None:
+    shown = config(small, shown=f"Bearer {small.token}")
+    (online,) = await check(shown, offline=False)
+    assert online.startswith("litmus.apiToken is accepted by default, and")
+    (offline,) = await check(shown, offline=True)
+    assert offline.startswith("litmus.apiToken is a signed token")
+
+
 async def test_a_shown_token_that_was_revoked_is_still_one_that_must_go(small: Small) -> None:
     user = small.world.user_named("alice")
     assert user is not None
