@@ -92,9 +92,10 @@ def portfolio() -> Part:
         steps=_NONE_IS_GOOD,
     )
     for by, chosen in (("owner", '{owner=~"$owner"}'), ("system", ""), ("domain", "")):
+        scores = f"max by ({by}) (backstage_litmus_{by}_score{chosen})"
         yield graph(
             f"Score by {by}",
-            (f"max by ({by}) (backstage_litmus_{by}_score{chosen})", f"{{{{{by}}}}}"),
+            (f'label_replace({scores}, "{by}", "none", "{by}", "")', f"{{{{{by}}}}}"),
             description="Mean over experiments, each project once, of all instances; as in the portfolio.",
             unit="percent",
             most=100,
@@ -123,6 +124,14 @@ def portfolio() -> Part:
         f"bottomk(50, {of_projects('backstage_litmus_experiment_score', _EXPERIMENT)})",
         {"experiment": "Experiment", "instance": "Instance", "project": "Project", "experiment_id": "Id"},
         description="The fifty worst experiments; none where experiments are cut, see below.",
+        unit="percent",
+        steps=_SCORE,
+    )
+    yield rows(
+        "Score of the last run",
+        f"bottomk(50, {of_entities('backstage_litmus_entity_last_run_score')})",
+        _ENTITY_COLUMNS,
+        description="The fifty worst entities; none while the last run is not scored.",
         unit="percent",
         steps=_SCORE,
     )

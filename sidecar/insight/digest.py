@@ -39,6 +39,8 @@ class ExperimentRuns(msgspec.Struct, frozen=True, kw_only=True):
     last_run_at_ms: int | None
     """Creation of its last run; ``None``: it never ran."""
     last_outcome: Outcome | None
+    last_run_score: float | None
+    """Of its last run; ``None`` also where that is not scored, as long as it runs, say."""
     latest_score: float | None
     """Of its latest scored run, one deleted in Litmus since included; ``None`` without any."""
     latest_scored_at_ms: int | None
@@ -147,6 +149,7 @@ def _experiment(experiment_id: str, known: KnownExperiment | None, runs: Sequenc
         removed=known is not None and known.removed_at is not None,
         last_run_at_ms=runs[-1].created_at_ms if runs else None,
         last_outcome=runs[-1].outcome if runs else None,
+        last_run_score=_score(runs[-1]) if runs and runs[-1].is_scored else None,
         latest_score=_score(scored[-1]) if scored else None,
         latest_scored_at_ms=scored[-1].created_at_ms if scored else None,
         baseline_score=math.fsum(before) / len(before) if before else None,

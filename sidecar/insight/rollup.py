@@ -93,14 +93,18 @@ def roll_up(entities: Iterable[Entity], by: Grouping, figures_of: FiguresOf) -> 
 
 
 def group_of(entity: Entity, by: Grouping) -> str | None:
-    """Return the reference of the group that the entity belongs to; ``None``: it names none."""
+    """Return the reference of the group that the entity belongs to; ``None``: it names none.
+
+    A system is its own system, and a domain its own domain.
+    """
+    kind = entity.ref.partition(":")[0]
     match by:
         case Grouping.OWNER:
             return entity.owner
         case Grouping.SYSTEM:
-            return entity.system
+            return entity.ref if kind == "system" else entity.system
         case Grouping.DOMAIN:
-            return entity.domain
+            return entity.ref if kind == "domain" else entity.domain
 
 
 def group_figures(group: str | None, members: Sequence[Entity], figures_of: FiguresOf) -> GroupFigures:

@@ -136,6 +136,12 @@ def last_outcome(runs: ProjectRuns) -> Outcome | None:
     return OUTCOMES[runs.outcomes[-1]] if runs.outcomes else None
 
 
+def last_run_score(runs: ProjectRuns) -> float | None:
+    """Return the score of the latest run; ``None`` if there is none or it is not scored."""
+    score = runs.scores[-1] if runs.scores else math.nan
+    return None if math.isnan(score) else score
+
+
 def last_run_at_ms(runs: ProjectRuns) -> int | None:
     """Return when the latest run was created; ``None`` if there is none."""
     return runs.created_at_ms[-1] if runs.created_at_ms else None

@@ -17,6 +17,7 @@ PREFIX: Final = "backstage_litmus"
 _COUNTED: Final = (
     "Runs that finished, by outcome when first seen finished; deletion and retention lower nothing."
 )
+_LAST_SCORE: Final = "Score of the latest run, 0 to 100; absent while that is not scored."
 _OVERDUE: Final = "missed a fire time and had no run of the experiment since"
 
 
@@ -30,6 +31,7 @@ class ScopeFamilies(msgspec.Struct, frozen=True, kw_only=True):
     last_stuck: Family
     last_run: Family
     last_run_outcome: Family
+    last_run_score: Family
     next_run: Family
     missed_runs: Family
     last_missed: Family
@@ -48,6 +50,7 @@ def _scope(name: str, whose: str) -> ScopeFamilies:
         last_stuck=family("last_stuck_timestamp_seconds", "When the latest of the stuck runs became so."),
         last_run=family("last_run_timestamp_seconds", "Creation of the latest run."),
         last_run_outcome=family("last_run_outcome", "1 for the outcome of the latest run."),
+        last_run_score=family("last_run_score", _LAST_SCORE),
         next_run=family("next_run_timestamp_seconds", "When the first of the schedules fires next."),
         missed_runs=family(
             "missed_runs", "Fire times of all schedules without a run, as long as runs are kept."
@@ -102,6 +105,7 @@ EXPERIMENT_LAST_RUN: Final = Family(
 EXPERIMENT_LAST_OUTCOME: Final = Family(
     name="backstage_litmus_experiment_last_run_outcome", help="1 for the outcome of the latest run."
 )
+EXPERIMENT_LAST_SCORE: Final = Family(name="backstage_litmus_experiment_last_run_score", help=_LAST_SCORE)
 SCHEDULE_NEXT: Final = Family(
     name="backstage_litmus_schedule_next_run_timestamp_seconds", help="When the schedule fires next."
 )
@@ -148,6 +152,7 @@ OF_EXPERIMENTS: Final = (
     EXPERIMENT_STUCK,
     EXPERIMENT_LAST_RUN,
     EXPERIMENT_LAST_OUTCOME,
+    EXPERIMENT_LAST_SCORE,
     SCHEDULE_NEXT,
     SCHEDULE_MISSED,
     SCHEDULE_LAST_MISSED,

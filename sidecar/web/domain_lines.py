@@ -25,13 +25,14 @@ from sidecar.insight.schedules import (
     schedule_figures,
     summarise_schedules,
 )
-from sidecar.insight.scores import last_outcome, last_run_at_ms, latest_scores, score_now
+from sidecar.insight.scores import last_outcome, last_run_at_ms, last_run_score, latest_scores, score_now
 from sidecar.model import UNFINISHED, Content, Entity, Freshness, HistoryState, Outcome, ProjectRef, Section
 from sidecar.portfolio import Part
 from sidecar.web.domain_families import (
     ENTITY_INFO,
     EXPERIMENT_LAST_OUTCOME,
     EXPERIMENT_LAST_RUN,
+    EXPERIMENT_LAST_SCORE,
     EXPERIMENT_RUNNING,
     EXPERIMENT_RUNS,
     EXPERIMENT_SCORE,
@@ -187,8 +188,8 @@ def _description(entity: Entity) -> str:
     plain = [("kind", kind), ("namespace", namespace), ("name", name)]
     references = [
         ("owner", entity.owner or ""),
-        ("system", entity.system or ""),
-        ("domain", entity.domain or ""),
+        ("system", group_of(entity, Grouping.SYSTEM) or ""),
+        ("domain", group_of(entity, Grouping.DOMAIN) or ""),
     ]
     return label_block(
         [
@@ -208,6 +209,7 @@ def _add_past(
     ids = None if entities is None else covered_ids(entities, digest.runs.experiments)
     lines.add(families.score, labels, rounded(score_now([latest_scores(runs)]).score))
     lines.add(families.last_run, labels, _seconds(last_run_at_ms(runs)))
+    lines.add(families.last_run_score, labels, last_run_score(runs))
     latest = last_outcome(runs)
     if latest is not None:
         lines.add(families.last_run_outcome, f"{labels},{_outcome_label(latest)}", 1)
@@ -243,6 +245,7 @@ def _add_experiments(lines: Lines, part: Part) -> None:
         if past is not None:
             lines.add(EXPERIMENT_SCORE, labels, rounded(past.latest_score))
             lines.add(EXPERIMENT_LAST_RUN, labels, _seconds(past.last_run_at_ms))
+            lines.add(EXPERIMENT_LAST_SCORE, labels, past.last_run_score)
             if past.last_outcome is not None:
                 lines.add(EXPERIMENT_LAST_OUTCOME, f"{labels},{_outcome_label(past.last_outcome)}", 1)
         if is_known(part.digest.state):

@@ -214,6 +214,10 @@ async def test_every_query_of_the_dashboard_and_every_rule_finds_data(
         assert {
             rule["lastError"] for group in groups for rule in group["rules"] if "lastError" in rule
         } == set()
+        # Also what belongs to no group has a name in the legend.
+        for title, expr in queries():
+            if title.startswith("Score by "):
+                assert all(sample["metric"] for sample in await prometheus.query(filled(expr))), title
         # Ours wins over the target's; the target is called replica.
         (sample, *_) = await prometheus.query("litmus_sidecar_breaker_open{instance='default'}")
         assert sample["metric"]["replica"].startswith("127.0.0.1:")

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 import msgspec
+import pytest
 
 from sidecar.insight.digest import ProjectRuns, project_runs
 from sidecar.insight.narrowing import covered_ids, narrow_content
@@ -71,6 +72,28 @@ def test_a_score_of_zero_is_the_worst_and_not_none() -> None:
 def test_entities_without_the_group_are_together_and_named() -> None:
     (rest,) = grouped(entity(project=SHOP), entity("component:default/z", project=BANK), by=Grouping.DOMAIN)
     assert (rest.group, rest.entities) == (None, ("component:default/cart", "component:default/z"))
+
+
+@pytest.mark.parametrize("by", [Grouping.SYSTEM, Grouping.DOMAIN])
+def test_a_system_and_a_domain_are_in_the_group_of_their_parts(by: Grouping) -> None:
+    whole = f"{by.value}:default/market"
+    groups = grouped(
+        entity(whole, project=BANK, system="system:default/above"),
+        entity("component:default/a", project=SHOP, system=whole, domain=whole),
+        entity("component:default/z", project=EMPTY),
+        by=by,
+    )
+    assert [(one.group, one.entities) for one in groups] == [
+        (whole, ("component:default/a", whole)),
+        (None, ("component:default/z",)),
+    ]
+
+
+def test_a_system_is_of_the_domain_that_it_names() -> None:
+    (group,) = grouped(
+        entity("system:default/market", project=SHOP, domain="domain:default/commerce"), by=Grouping.DOMAIN
+    )
+    assert group.group == "domain:default/commerce"
 
 
 def test_a_group_of_several_projects_is_the_mean_over_their_experiments() -> None:

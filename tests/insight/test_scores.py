@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from sidecar.insight.digest import ProjectRuns, narrow, project_runs
 from sidecar.insight.scores import (
     Summary,
+    last_run_score,
     latest_scores,
     merge,
     score_now,
@@ -60,6 +61,19 @@ def test_an_error_with_score_zero_is_a_result() -> None:
 def test_the_score_now_passes_over_a_later_run_without_a_result() -> None:
     early, late = NOW - timedelta(days=200), NOW - timedelta(hours=1)
     assert now_of(run(early, score=70.0), run(late, "Running", 0.0)) == 70.0
+
+
+def test_the_score_of_the_last_run_is_not_that_of_an_earlier_one() -> None:
+    early, late = run(NOW - timedelta(hours=2), score=70.0), NOW - timedelta(hours=1)
+    for phase, score in (("Running", None), ("Stopped", None), ("Error", 0.0)):
+        digest = project_runs([early, run(late, phase, 0.0)])
+        (experiment,) = digest.experiments
+        assert last_run_score(digest) == experiment.last_run_score == score
+
+
+def test_who_never_ran_has_no_score_of_a_last_run() -> None:
+    digest = project_runs([], [known()])
+    assert last_run_score(digest) is digest.experiments[0].last_run_score is None
 
 
 def test_a_deleted_run_of_an_experiment_that_exists_still_counts_now() -> None:

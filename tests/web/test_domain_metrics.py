@@ -187,6 +187,12 @@ async def test_a_new_owner_replaces_the_old_one() -> None:
     assert names_of(samples, "owner") == {"group:default/team-z"}
 
 
+async def test_a_system_is_joined_to_its_own_score() -> None:
+    market = entity("system:default/market", project=SHOP)
+    samples = await World(market).after_update()
+    assert by_label(samples, "backstage_litmus_entity_info", "system") == {market.ref: 1}
+
+
 async def test_a_run_becomes_stuck_by_time_alone() -> None:
     world = World(CART)
     await world.recorded(run(NOW - timedelta(minutes=30), "Running"))

@@ -104,7 +104,8 @@ async def test_scores_of_groups_are_those_of_the_portfolio(
     owner, system, domain = ENTITY.owner, ENTITY.system, "domain:default/other"
     twin = Entity(ref="component:default/twin", project=PROJECT, owner=owner, system=system, domain=domain)
     part = msgspec.structs.replace(PART, ref="component:default/part", owner=owner, system=None)
-    client = await aiohttp_client(golden_app(entities=(ENTITY, PART, twin, part)))
+    whole = Entity(ref="system:default/market", project=PROJECT, owner=owner)
+    client = await aiohttp_client(golden_app(entities=(ENTITY, PART, twin, part, whole)))
     await eventually(partial(rendered, client))
     scores = by_label(parsed(await text_of(client)), f"backstage_litmus_{by.value}_score", by.value)
     groups = (await get(client, f"/api/v1/portfolio?group={by.value}"))["groups"]
@@ -140,6 +141,7 @@ async def test_figures_of_an_entity_are_those_of_its_pages(
     assert told("last_run_timestamp_seconds") == seconds(newest["createdAt"])
     outcomes = by_label(samples, "backstage_litmus_entity_last_run_outcome", "outcome", entity=entity.ref)
     assert outcomes == {newest["outcome"]: 1}
+    assert told("last_run_score") == newest["resiliencyScore"] == (10 if entity is ENTITY else None)
 
 
 async def test_a_project_has_the_figures_of_an_entity_that_is_the_whole_of_it(samples: Samples) -> None:
@@ -193,6 +195,13 @@ async def test_the_last_run_of_an_experiment_is_that_of_the_table(samples: Sampl
         samples, "backstage_litmus_experiment_last_run_outcome", "outcome", experiment_id="cart"
     )
     assert outcomes == {latest.outcome: 1}
+
+
+async def test_experiments_have_the_score_of_their_last_run_unless_that_is_not_scored(
+    samples: Samples,
+) -> None:
+    scores = by_label(samples, "backstage_litmus_experiment_last_run_score", "experiment_id")
+    assert scores == {"cart": 80}
 
 
 async def test_experiments_have_their_latest_score_and_what_never_ran_or_is_deleted_has_none(
