@@ -16,7 +16,7 @@ from sidecar.readings import answer_readings
 from sidecar.services import Services
 from sidecar.web.domain_metrics import DomainMetrics
 from sidecar.web.keys import ANSWERS, DOMAIN_METRICS, SERVICES
-from sidecar.web.middleware import around
+from sidecar.web.middleware import add_headers, around
 from sidecar.web.routes import add_routes
 
 DRAIN_SECONDS: Final = 5.0
@@ -43,6 +43,7 @@ def create_app(config: Config, *, open_services: ServicesContext = open_services
                 yield
 
     app = web.Application(middlewares=[around])
+    app.on_response_prepare.append(add_headers)
     app.cleanup_ctx.append(services)
     add_routes(app)
     return app

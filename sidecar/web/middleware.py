@@ -44,9 +44,8 @@ async def around(request: web.Request, handler: Handler) -> web.StreamResponse:
     request[REQUEST_ID] = request_id
     with structlog.contextvars.bound_contextvars(request_id=request_id), _trace(request) as span:
         allowed = request.app[SERVICES].config.listen.allowed_origins
-        is_api = request.path.startswith("/api/")
         try:
-            if allowed and is_api and is_preflight(request.method, request.headers):
+            if allowed and _is_api(request) and is_preflight(request.method, request.headers):
                 response = _preflight(request, allowed)
             else:
                 # Nothing to guard where there is no route; everybody may learn that.
@@ -55,14 +54,28 @@ async def around(request: web.Request, handler: Handler) -> web.StreamResponse:
                 response = await _limited(request, handler)
         except Exception as exc:  # noqa: BLE001 - the one place where exceptions become answers
             response = await answer_for(request, exc)
-        if not response.prepared:
-            response.headers["X-Request-ID"] = request_id
-            if allowed and is_api:
-                response.headers.update(cors_headers(request.headers, allowed))
-            for name, value in _SECURITY_HEADERS.items():
-                response.headers.setdefault(name, value)
         _account(request, response, perf_counter() - started, span)
     return response
+
+
+async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
+    """Give an answer the headers that all have, just before its head is sent; for the signal of that moment.
+
+    What is streamed was sent in part, and what aiohttp answers by itself never
+    was seen, once :func:`around` has the answer.
+    """
+    # An expectation that cannot be met is refused before the request has an id.
+    if REQUEST_ID in request:
+        response.headers["X-Request-ID"] = request[REQUEST_ID]
+    allowed = request.app[SERVICES].config.listen.allowed_origins
+    if allowed and _is_api(request):
+        response.headers.update(cors_headers(request.headers, allowed))
+    for name, value in _SECURITY_HEADERS.items():
+        response.headers.setdefault(name, value)
+
+
+def _is_api(request: web.Request) -> bool:
+    return request.path.startswith("/api/")
 
 
 def _trace(request: web.Request) -> AbstractContextManager[Span]:
@@ -85,7 +98,7 @@ async def _admit(request: web.Request) -> None:
         return
     services = request.app[SERVICES]
     # The plugin's endpoint words its own refusal of whatever is no POST; safe methods pass anyway.
-    if request.path.startswith("/api/") and (request.path != QUERY_PATH or request.method == "POST"):
+    if _is_api(request) and (request.path != QUERY_PATH or request.method == "POST"):
         refuse_api_change(
             request.method,
             request.content_type,
