@@ -18,7 +18,14 @@ from sidecar.digests import Digests
 from sidecar.errors import StoreError, UpstreamError
 from sidecar.identity.backstage import BackstageUsers, open_backstage_users
 from sidecar.identity.keys import KeyRing
-from sidecar.identity.pace import SIGN_IN_SHARE, SIGN_INS_PER_SECOND, RequestPace, SignInPace
+from sidecar.identity.pace import (
+    REFUSAL_PACE,
+    SIGN_IN_SHARE,
+    SIGN_INS_PER_SECOND,
+    RefusalPace,
+    RequestPace,
+    SignInPace,
+)
 from sidecar.identity.proxy import ProxySettings
 from sidecar.identity.sessions import LitmusSessions
 from sidecar.identity.signing import SigningKeys
@@ -73,6 +80,7 @@ async def open_services(
     clock: Clock = utc_now,
     wait_seconds: float = WAIT_SECONDS,
     token_pace: TokenPace = DEFAULT_PACE,
+    refusal_pace: RefusalPace = REFUSAL_PACE,
 ) -> AsyncIterator[Services]:
     """Make the parts, set the root tasks going, and undo it all in reverse at the end.
 
@@ -80,15 +88,25 @@ async def open_services(
         ConfigError: If a file that the configuration names cannot be used.
     """
     async with AsyncExitStack() as stack:
-        yield await _Assembly(config, clock, stack, token_pace).services(wait_seconds)
+        assembly = _Assembly(config, clock, stack, token_pace=token_pace, refusal_pace=refusal_pace)
+        yield await assembly.services(wait_seconds)
 
 
 class _Assembly:
     """Opens one part after the other; each is closed by the stack, the last one first."""
 
-    def __init__(self, config: Config, clock: Clock, stack: AsyncExitStack, token_pace: TokenPace) -> None:
+    def __init__(
+        self,
+        config: Config,
+        clock: Clock,
+        stack: AsyncExitStack,
+        *,
+        token_pace: TokenPace,
+        refusal_pace: RefusalPace,
+    ) -> None:
         self._config = config
         self._token_pace = token_pace
+        self._refusal_pace = refusal_pace
         self._clock = clock
         self._stack = stack
         self._metrics = Metrics(__version__)
@@ -175,6 +193,7 @@ class _Assembly:
             shares=store.shares,
             sessions=await self._open_sessions(store, signing, clients),
             sign_in_pace=_sign_in_pace(config),
+            refusal_pace=self._refusal_pace,
             tokens=tokens,
             pace=RequestPace(
                 person_per_minute=limits.person_per_minute,

@@ -11,7 +11,7 @@ from sidecar.actions import ActionService
 from sidecar.config import Config
 from sidecar.digests import Digests
 from sidecar.identity.backstage import BackstageUsers
-from sidecar.identity.pace import RequestPace, SignInPace
+from sidecar.identity.pace import RefusalPace, RequestPace, SignInPace
 from sidecar.identity.proxy import ProxySettings
 from sidecar.identity.sessions import LitmusSessions
 from sidecar.identity.signing import SigningKeys
@@ -87,6 +87,8 @@ class Services:
     sessions: LitmusSessions | None
     """Who is signed in with a Litmus account, for the pages alone; ``None``: nobody can sign in."""
     sign_in_pace: SignInPace
+    refusal_pace: RefusalPace
+    """When a refused sign-in is answered."""
     tokens: Mapping[str, Tokens]
     """The API tokens of each instance's user, by instance."""
     pace: RequestPace

@@ -5,7 +5,7 @@ import hashlib
 import math
 import time
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Final
@@ -33,6 +33,8 @@ SIGN_INS_AT_ONCE: Final = 2
 SIGN_IN_LINE: Final = 10
 """How many may wait or be asked about; whoever comes then is refused."""
 SIGN_IN_PATIENCE_SECONDS: Final = 10.0
+REFUSAL_SECONDS: Final = 6.0
+"""Longer than Litmus takes to compare a password (bcrypt of cost 15), which it does for good names only."""
 _log = structlog.get_logger(__name__)
 
 
@@ -73,6 +75,39 @@ class RequestPace:
         raise TooManyRequestsError(sentence, retry_after_seconds=max(1, math.ceil(reset_at - time.time())))
 
 
+class RefusalPace:
+    """When a refused sign-in is answered: a whole multiple of one time after it began, whatever it was.
+
+    Litmus refuses an unknown or deactivated name at once, and takes seconds to
+    compare a password; who is told no sooner for the one learns nothing.
+    """
+
+    def __init__(
+        self,
+        step_seconds: float = REFUSAL_SECONDS,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        """Take the time of which there are multiples, a clock in seconds, and how to wait."""
+        self._step_seconds = step_seconds
+        self._clock = clock
+        self._sleep = sleep
+
+    def now(self) -> float:
+        """Return the time by the clock, for :meth:`wait`."""
+        return self._clock()
+
+    async def wait(self, begun: float) -> None:
+        """Wait for the next whole multiple of the time since then, the first at the soonest."""
+        taken = self._clock() - begun
+        steps = max(1, math.ceil(taken / self._step_seconds))
+        await self._sleep(steps * self._step_seconds - taken)
+
+
+REFUSAL_PACE: Final = RefusalPace()
+
+
 class Attempt:
     """One attempt to sign in; whoever makes it says how it ended."""
 
@@ -87,6 +122,8 @@ class _Line:
 
     def __init__(self, per_second: float) -> None:
         self.length = 0
+        self.names: set[str] = set()
+        """Digests of those who wait or are asked about."""
         self.turns = asyncio.Semaphore(SIGN_INS_AT_ONCE)
         self.limiter = AsyncLimiter(SIGN_IN_BURST, SIGN_IN_BURST / per_second)
 
@@ -147,15 +184,20 @@ class SignInPace:
     async def turn(self, instance: str, username: str) -> AsyncIterator[None]:
         """Wait for a turn to ask an instance about an account, count it, and hold the turn.
 
+        There is one at a time for each account: another would wait for as long as Litmus
+        takes with the first, and so tell whether there is such an account.
+
         Raises:
             CredentialsRejectedError: If Litmus may not be asked: as it would say, so that nobody learns it.
         """
         # A name is of any length and from anybody; its digest is not.
         name = hashlib.sha256(f"{instance} {username}".encode(errors="surrogatepass")).hexdigest()
         line = self._lines[instance]
-        if line.length >= SIGN_IN_LINE or not await self._limiter.test(self._name, _SIGN_INS, name):
+        is_allowed = await self._limiter.test(self._name, _SIGN_INS, name)
+        if not is_allowed or line.length >= SIGN_IN_LINE or name in line.names:
             raise _not_asked(instance)
         line.length += 1
+        line.names.add(name)
         try:
             await _wait(line, instance)
             try:
@@ -165,6 +207,7 @@ class SignInPace:
             finally:
                 line.turns.release()
         finally:
+            line.names.discard(name)
             line.length -= 1
 
 

@@ -1,15 +1,16 @@
 """The people of one Litmus, asked with their own passwords and tokens, never with the sidecar's."""
 
-from datetime import timedelta
+from contextlib import AsyncExitStack
 from typing import Final
 
-from sidecar.errors import TokenRejectedError
+from sidecar.errors import CredentialsRejectedError, TokenRejectedError, UpstreamBusyError
 from sidecar.litmus.auth import LitmusAuth
 from sidecar.litmus.token import LitmusToken
-from sidecar.litmus.token_making import CreationTurns
+from sidecar.litmus.token_making import SPACING, CreationTurns
 from sidecar.ports import OpenedAccount, Standing
 
-_PATIENCE: Final = timedelta(seconds=10)
+_PATIENCE: Final = 1.25 * SPACING
+"""Enough for who signed in just now; who waited for Litmus to compare a password would learn that it did."""
 
 
 class LitmusAccounts:
@@ -22,7 +23,11 @@ class LitmusAccounts:
 
     async def sign_in(self, username: str, password: str) -> OpenedAccount:
         """See :class:`ports.Accounts`; also raises :class:`errors.StoreError` while the store is away."""
-        async with self._turns.of_account(username, patience=_PATIENCE):
+        async with AsyncExitStack() as stack:
+            try:
+                await stack.enter_async_context(self._turns.of_account(username, patience=_PATIENCE))
+            except UpstreamBusyError as exc:
+                raise CredentialsRejectedError("Not asked: another sign-in to this account goes on.") from exc
             opened = await self._auth.login(username, password)
         return OpenedAccount(
             token=opened.token.reveal(),

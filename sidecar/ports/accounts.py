@@ -180,7 +180,7 @@ class Accounts(Protocol):
     async def sign_in(self, username: str, password: str) -> OpenedAccount:
         """Open a session. At somebody's first, Litmus may make a project of their own.
 
-        No two of one account get the same token: the second waits a moment.
+        No two of one account get the same token: the second waits a moment, and is refused if that is long.
 
         Raises:
             CredentialsRejectedError: If Litmus knows no such user with this password, or deactivated them.

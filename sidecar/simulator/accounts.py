@@ -27,6 +27,8 @@ class Accounts:
         self.session_tokens: list[str] = []
         """What signing in gave out, oldest first."""
         self.revoked_tokens: set[str] = set()
+        self.bcrypt_seconds = 0.002
+        """How long a password is compared; seconds in Litmus, and only for accounts that may sign in."""
         self.token_factory = TokenFactory(f"signing key of the simulated ChaosCenter {name}".ljust(96, "."))
         self._ids: dict[str, int] = {}
 

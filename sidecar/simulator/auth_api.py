@@ -123,6 +123,18 @@ def answer(request: AuthRequest, method: str) -> web.Response:
         return web.json_response(body, status=status, content_type=error.content_type)
 
 
+def compares_password(request: AuthRequest, method: str) -> bool:
+    """Tell whether a login gets as far as bcrypt: an unknown or deactivated name does not."""
+    if (method, request.path) != ("POST", "/login"):
+        return False
+    try:
+        body = request.body(username=str, password=str)
+    except AuthError:
+        return False
+    user = request.world.user_named(body["username"])
+    return bool(body["password"]) and user is not None and user.deactivated_at_ms is None
+
+
 def _route(request: AuthRequest, method: str) -> web.Response:
     public = _PUBLIC.get((method, request.path))
     if public is not None:

@@ -206,14 +206,14 @@ class Simulator:
         if path.startswith("/api/"):
             return await self._serve_graphql(request, graphql)
         if path.startswith("/auth/"):
-            return self._serve_auth(request, text)
+            return await self._serve_auth(request, text)
         if path == "/health":
             return web.Response()
         if request.method not in {"GET", "HEAD"}:
             return _html(405, "405 Not Allowed")
         return web.Response(text=_PAGE, content_type="text/html")
 
-    def _serve_auth(self, request: web.Request, text: str) -> web.Response:
+    async def _serve_auth(self, request: web.Request, text: str) -> web.Response:
         if not self.world.auth_server_up:
             return _html(502, "502 Bad Gateway")
         if not _admitted(request, self.world.auth_allowed_origins):
@@ -225,6 +225,10 @@ class Simulator:
             header=request.headers.get("Authorization"),
             text=text,
         )
+        if auth_api.compares_password(asked, request.method) and await self._interrupted(
+            self.world.bcrypt_seconds
+        ):
+            return _drop(request)
         return auth_api.answer(asked, request.method)
 
     async def _serve_graphql(

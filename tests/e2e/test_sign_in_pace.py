@@ -1,6 +1,7 @@
 """Whoever hammers the sign-in form: what they may not take from those who sign in, read and synchronise."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from itertools import count
@@ -8,7 +9,13 @@ from typing import Final
 
 import pytest
 
-from sidecar.identity.pace import ADDRESS_AT_ONCE, ADDRESS_PER_MINUTE, SIGN_IN_BURST
+from sidecar.identity.pace import (
+    ADDRESS_AT_ONCE,
+    ADDRESS_PER_MINUTE,
+    SIGN_IN_BURST,
+    SIGN_INS_AT_ONCE,
+    RefusalPace,
+)
 from tests.e2e.conftest import Small
 from tests.e2e.door import config_of, people
 from tests.support.service import QUICK_SYNC, Service, eventually, open_service
@@ -61,6 +68,59 @@ async def slow_sign_in(service: Service, address: str) -> AsyncIterator[asyncio.
         await writer.wait_closed()
 
 
+class Leapt:
+    """Time that goes on by itself, and in which waits are leapt over."""
+
+    def __init__(self) -> None:
+        self.waits: list[float] = []
+
+    def now(self) -> float:
+        return time.monotonic() + sum(self.waits)
+
+    async def sleep(self, seconds: float) -> None:
+        self.waits.append(seconds)
+
+
+async def test_a_refusal_takes_as_long_for_a_name_that_exists_as_for_any_other(peopled: Small) -> None:
+    peopled.world.deactivate(peopled.world.add_user("gone"))
+    peopled.world.bcrypt_seconds = 0.2
+    leapt, hour = Leapt(), 3_600.0
+    pace = RefusalPace(hour, clock=leapt.now, sleep=leapt.sleep)
+    async with open_service(config_of(peopled, **BEHIND_PROXY), refusal_pace=pace) as service:
+        await service.ready()
+        hours = []
+        for name in ("vera", "gone", "nobody"):
+            begun = leapt.now()
+            assert (await visitor_from(service, "192.0.2.1").sign_in(name, "wrong")).status == 403
+            hours.append((leapt.now() - begun) // hour)
+    assert hours == [1, 1, 1]
+    # What Litmus took with the one that exists is no addition.
+    assert leapt.waits[0] <= hour - peopled.world.bcrypt_seconds
+
+
+async def test_whoever_waits_to_be_refused_keeps_nobody_from_being_asked_about(peopled: Small) -> None:
+    is_over = asyncio.Event()
+    waiting: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        waiting.append(seconds)
+        await is_over.wait()
+
+    async with open_service(
+        config_of(peopled, **BEHIND_PROXY), refusal_pace=RefusalPace(sleep=sleep)
+    ) as service:
+        await service.ready()
+        guesses = [
+            asyncio.create_task(visitor_from(service, f"192.0.2.{number}").sign_in(f"name-{number}"))
+            for number in range(SIGN_INS_AT_ONCE + 1)
+        ]
+        await eventually(lambda: len(waiting) == len(guesses))
+        assert (await visitor_from(service, "192.0.2.100").sign_in("vera")).status == 303
+        assert not any(guess.done() for guess in guesses)
+        is_over.set()
+        assert {(await guess).status for guess in guesses} == {403}
+
+
 async def test_forms_that_never_end_take_nothing_from_those_who_read(peopled: Small) -> None:
     config = config_of(peopled, auth=KEYS, limits={"concurrentRequests": 4}, **BEHIND_PROXY)
     async with open_service(config) as service, AsyncExitStack() as stack:
@@ -70,13 +130,10 @@ async def test_forms_that_never_end_take_nothing_from_those_who_read(peopled: Sm
             for number in range(30)
         ]
         # There is place for some of them, and the others are told at once that there is none.
-        done, _ = await asyncio.wait(
-            [asyncio.ensure_future(reader.readuntil(b"\r\n\r\n")) for reader in readers],
-            return_when=asyncio.FIRST_COMPLETED,
-        )
-        refusal = done.pop().result()
-        assert refusal.startswith(b"HTTP/1.1 429 ")
-        assert b"Retry-After: 1" in refusal
+        answers = asyncio.as_completed([reader.readuntil(b"\r\n\r\n") for reader in readers])
+        refusals = [head for head in [await answer for answer in answers] if b" 429 " in head]
+        assert refusals
+        assert all(b"Retry-After: 1" in refusal for refusal in refusals)
         for path in ("/api/v1/entities", "/litmus"):
             assert (await service.get(path, headers=KEY)).status == 200
 

@@ -11,6 +11,7 @@ from sidecar.identity.pace import (
     NAME_PER_MINUTE,
     SIGN_IN_LINE,
     SIGN_INS_AT_ONCE,
+    RefusalPace,
     SignInPace,
 )
 from tests.support.service import eventually
@@ -97,3 +98,34 @@ async def test_attempts_that_were_good_leave_no_trace() -> None:
         async with pace.attempt("192.0.2.1") as attempt:
             assert attempt.is_allowed
             attempt.was_good = True
+
+
+async def test_nobody_waits_for_what_litmus_takes_with_another_guess_at_the_same_account() -> None:
+    guests = Guests(SignInPace())
+    first = asyncio.create_task(guests.come("vera"))
+    await eventually(lambda: guests.asked == ["vera"])
+
+    with pytest.raises(CredentialsRejectedError):
+        await guests.come("vera")
+
+    guests.door.set()
+    await first
+    await guests.come("vera")
+    assert guests.asked == ["vera", "vera"]
+
+
+@pytest.mark.parametrize(
+    ("taken", "answered_at"), [(0.0, 6.0), (0.1, 6.0), (5.9, 6.0), (6.0, 6.0), (6.1, 12.0), (17.0, 18.0)]
+)
+async def test_a_refusal_is_answered_at_whole_multiples_of_one_time(taken: float, answered_at: float) -> None:
+    now = begun = 1_000.0
+
+    async def sleep(seconds: float) -> None:
+        nonlocal now
+        now += seconds
+
+    pace = RefusalPace(6.0, clock=lambda: now, sleep=sleep)
+    now += taken
+    await pace.wait(begun)
+
+    assert now - begun == pytest.approx(answered_at)

@@ -12,7 +12,7 @@ from sidecar.app import create_app
 from sidecar.config import Config
 from sidecar.digests import Digests
 from sidecar.identity.keys import KeyRing
-from sidecar.identity.pace import RequestPace, SignInPace
+from sidecar.identity.pace import REFUSAL_PACE, RequestPace, SignInPace
 from sidecar.identity.proxy import ProxySettings
 from sidecar.identity.signing import SigningKeys
 from sidecar.insight.links import LitmusLinks
@@ -149,6 +149,7 @@ def golden_app(
             shares=MemoryShares(),
             sessions=None,
             sign_in_pace=SignInPace(),
+            refusal_pace=REFUSAL_PACE,
             tokens={},
             pace=RequestPace(person_per_minute=600, actions_per_minute=30, key_per_minute=None),
             metrics=Metrics("test"),

@@ -16,6 +16,7 @@ from aiohttp.test_utils import TestServer
 from sidecar.app import create_app
 from sidecar.assembly import open_services, utc_now
 from sidecar.config import Config, parse_config
+from sidecar.identity.pace import RefusalPace
 from sidecar.litmus.history_notes import load_notes
 from sidecar.model import HistoryState, Section, Snapshot
 from sidecar.ports import Clock
@@ -35,6 +36,8 @@ QUICK_SYNC: Final = {
     "slowInterval": {"milliseconds": 600},
     "activeInterval": {"milliseconds": 300},
 }
+
+QUICK_REFUSALS: Final = RefusalPace(0.02)
 
 
 async def eventually(condition: Callable[[], Awaitable[bool] | bool]) -> None:
@@ -150,10 +153,17 @@ async def open_service(
     wait_seconds: float = 10.0,
     extra_routes: Sequence[web.RouteDef] = (),
     token_pace: TokenPace = DEFAULT_PACE,
+    refusal_pace: RefusalPace = QUICK_REFUSALS,
     clock: Clock = utc_now,
 ) -> AsyncIterator[Service]:
     """Serve the configuration on a free port of the loopback interface."""
-    opened = partial(open_services, wait_seconds=wait_seconds, token_pace=token_pace, clock=clock)
+    opened = partial(
+        open_services,
+        wait_seconds=wait_seconds,
+        token_pace=token_pace,
+        refusal_pace=refusal_pace,
+        clock=clock,
+    )
     app = create_app(config, open_services=opened)
     app.add_routes(extra_routes)
     server = TestServer(app, host="127.0.0.1")

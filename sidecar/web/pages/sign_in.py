@@ -6,7 +6,6 @@ signed in by a foreign page to an account of its choice. Signing in makes a new
 session in any case, and ends the one before.
 """
 
-import asyncio
 import re
 from collections.abc import Mapping
 from typing import Final
@@ -41,8 +40,6 @@ LONGEST_FIELD: Final = 256
 """Characters of a user name or password that Litmus is asked about."""
 FORM_SECONDS: Final = 2.5
 """A form of nobody we know is not waited for longer; it is short, and sent in one go."""
-FAILURE_SECONDS: Final = 0.7
-"""A refusal takes at least so long, whatever its reason: Litmus refuses a name sooner than a password."""
 NOT_SIGNED_IN: Final = (
     "Not signed in: user name and password do not fit, the account is deactivated, or there were too many "
     "attempts. After a few of them, wait a minute."
@@ -101,7 +98,7 @@ async def sign_in(request: web.Request) -> web.Response:
             raise InstanceUnknownError("No instance of this name is configured.")
         # While nobody can tell, no session begins that would be left without its cookie.
         earlier = await sessions.find(session_secret(request, services) or "")
-        earliest = asyncio.get_running_loop().time() + FAILURE_SECONDS
+        begun = services.refusal_pace.now()
         try:
             if not attempt.is_allowed:
                 _log.warning("attempts to sign in throttled", instance=instance, client=address)
@@ -111,7 +108,8 @@ async def sign_in(request: web.Request) -> web.Response:
             refused = isinstance(exc, CredentialsRejectedError)
             request[OUTCOME] = exc.code
             if refused:
-                await asyncio.sleep(earliest - asyncio.get_running_loop().time())
+                # Only the places of this address and of the route are held meanwhile, no turn to ask.
+                await services.refusal_pace.wait(begun)
             return await _form(
                 request,
                 fields,
