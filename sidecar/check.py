@@ -113,7 +113,8 @@ async def _check_instance(
     try:
         token = client.token()
     except UpstreamError as error:
-        answer.sentences.append(f"Instance {instance.name}: {error}")
+        if instance.token_file is None:  # Else the configuration's findings tell why.
+            answer.sentences.append(f"Instance {instance.name}: {error}")
     facts = await asked_facts(
         auth, _held(instance, token), managed_name=managed_name(instance), shown=shown_token(config)
     )

@@ -158,6 +158,7 @@ async def open_steward(
             file = TokenFile(
                 Path(instance.token_file), held, auth, on_switch=switched, poll_interval=pace.file
             )
+            look = file.look
             tasks[f"token file of {instance.name}"] = file.follow
         tokens = InstanceTokens(
             held,

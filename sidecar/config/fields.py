@@ -131,8 +131,12 @@ def _path(value: object) -> object:
     return Path(value) if isinstance(value, str) and value and "\0" not in value else value
 
 
-def _header_safe(secret: SecretStr) -> SecretStr:
-    """Strip the line end of a file; what remains must fit into an HTTP header as it is."""
+def header_safe(secret: SecretStr) -> SecretStr:
+    """Strip the line end of a file; what remains must fit into an HTTP header as it is.
+
+    Raises:
+        ValueError: If it does not, in words that go on after the name of a key.
+    """
     value = secret.get_secret_value().rstrip("\r\n")
     if not value:
         raise ValueError("must not be empty")
@@ -244,7 +248,7 @@ FileName = Annotated[
 ]
 Token = Annotated[
     SecretStr,
-    AfterValidator(_header_safe),
+    AfterValidator(header_safe),
     PlainSerializer(mask, return_type=str, when_used="json"),
     WithJsonSchema({"type": "string", "format": "password"}),
 ]

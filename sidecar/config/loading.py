@@ -14,9 +14,10 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, SecretStr, ValidationError
 from pydantic_core import ErrorDetails
 
+from sidecar.config.fields import header_safe
 from sidecar.config.model import Config, Outside, SidecarSection, Strict
 from sidecar.config.reading import OUTSIDE, SECTION, Source, read_files, read_mapping, unset_sentence
 from sidecar.config.substitution import KeyPath, SubstitutionError, path_text, read_text
@@ -88,8 +89,10 @@ def _config(source: Source, environ: Mapping[str, str]) -> Config:
         wording.check_issuer(valid, outside)
     if valid is None or outside is None or wording.problems:
         raise ConfigError(tuple(dict.fromkeys(wording.problems)))
-    notices = tuple(unset_sentence(path, variable) for path, variable in source.unset.items())
-    return Config.model_validate({**vars(valid), **vars(outside), "notices": notices})
+    unset = (unset_sentence(path, variable) for path, variable in source.unset.items())
+    return Config.model_validate(
+        {**vars(valid), **vars(outside), "notices": (*unset, *wording.missing_tokens)}
+    )
 
 
 def _set_external_urls(instances: object, outside: Outside | None) -> None:
@@ -106,6 +109,8 @@ class _Wording:
 
     def __init__(self, source: Source) -> None:
         self.problems = list(source.problems)
+        self.missing_tokens: list[str] = []
+        """One sentence per token file without a token; the service works without."""
         self._unset = source.unset
         self._told = set(source.told)
         self._default_used = False
@@ -174,7 +179,7 @@ class _Wording:
                 self._read_secret_file(one, "secret", (SECTION, "auth", "keys", index))
         for index, one in _mappings(section.get("instances")):
             path = (SECTION, "instances", index)
-            self._read_secret_file(one, "token", path)
+            self._read_token_file(one, path)
             if isinstance(credentials := one.get("credentials"), dict):
                 self._read_secret_file(credentials, "password", (*path, "credentials"))
 
@@ -196,6 +201,23 @@ class _Wording:
         except SubstitutionError as error:
             self.note((*path, f"{key}File"), f"the file {error}")
             self._told.add((*path, key))
+
+    def _read_token_file(self, instance: dict[str, object], path: KeyPath) -> None:
+        """Do the same for a file that is followed later on: a token may yet come, so without one is no problem."""
+        name = instance.get("tokenFile")
+        if "token" in instance or not isinstance(name, str) or not name:
+            self._read_secret_file(instance, "token", path)
+            return
+        try:
+            instance["token"] = header_safe(SecretStr(read_text(Path(name)).strip()))
+        except SubstitutionError as error:
+            wrong = f"the file {error}"
+        except ValueError as error:
+            wrong = f"what the file holds {error}"
+        else:
+            return
+        where = path_text((*path, "tokenFile"))
+        self.missing_tokens.append(f"{where}: {wrong}; there is no token for this Litmus until that is right")
 
     def default_instance(self, outside: Outside | None, environ: Mapping[str, str]) -> tuple[object, ...]:
         """Return the instance that is meant when none is configured; nothing without its address or token."""

@@ -104,13 +104,16 @@ class Instance(Strict):
     token: Token | None = None
     """API token of a Litmus user; the role Viewer is enough to read. Or give `tokenFile` or `credentials`."""
     token_file: FileName | None = None
-    """File that holds the token; read again when it changes, and the new token used once it is proven."""
+    """File that holds the token; read again when it changes, and the new token used once it is proven.
+    Without one in it the service starts, and serves what it has."""
     credentials: Credentials | None = None
     """A user of Litmus in whose name the sidecar keeps an API token of its own, renewed before it expires."""
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
-        if (self.token is None) == (self.credentials is None):
+        # A file may hold no token yet, or none any more.
+        has_token = self.token is not None or self.token_file is not None
+        if has_token == (self.credentials is not None):
             raise ValueError("needs exactly one of token, tokenFile and credentials")
         return self
 

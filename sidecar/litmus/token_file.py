@@ -66,10 +66,10 @@ class TokenFile:
             value = await asyncio.to_thread(_read, self._path)
         except OSError as exc:
             why = exc.strerror or type(exc).__name__
-            self._held.report(f"tokenFile cannot be read ({why}); the token before stays in use.")
+            self._held.report(f"tokenFile cannot be read ({why}); {self._instead()}.")
             return
         except ValueError:
-            self._held.report("tokenFile holds no token; the token before stays in use.")
+            self._held.report(f"tokenFile holds no token; {self._instead()}.")
             return
         token = LitmusToken(value)
         self._wait -= self._poll_interval
@@ -86,7 +86,7 @@ class TokenFile:
         try:
             await prove(self._auth, token)
         except TokenRejectedError as exc:
-            self._held.report(f"The new token in tokenFile is not used, the one before is kept: {exc}")
+            self._held.report(f"The new token in tokenFile is not used; {self._instead()}: {exc}")
             await self._on_switch(exc.code)
         except UpstreamError as exc:
             self._held.report(f"The new token in tokenFile could not be proven yet: {exc}")
@@ -95,6 +95,10 @@ class TokenFile:
             self._held.use(token)
             self._tried = None
             await self._on_switch("read")
+
+    def _instead(self) -> str:
+        """Say what Litmus is asked with as long as the file is of no use."""
+        return "there is none" if self._held.token is None else "the one before is kept"
 
 
 def _read(path: Path) -> str:

@@ -380,10 +380,27 @@ class TestValidation:
         (found,) = config_of(section, directory=tmp_path).instances
         assert (token_of(found), found.token_file) == ("from-file", path)
 
-    def test_a_token_file_that_is_missing_is_told_once(self, tmp_path: Path) -> None:
-        section = {"instances": [{"name": "a", "baseUrl": "http://a", "tokenFile": "none"}]}
-        assert problems_of(section, directory=tmp_path) == (
-            "litmusSidecar.instances[0].tokenFile: the file cannot be read: No such file or directory",
+    @pytest.mark.parametrize(
+        ("content", "wrong"),
+        [
+            (None, "the file cannot be read: No such file or directory"),
+            ("", "what the file holds must not be empty"),
+            (" \n", "what the file holds must not be empty"),
+            (f"Bearer {'x' * 20}", "what the file holds must be the bare token, without 'Bearer ' before it"),
+        ],
+    )
+    def test_a_token_file_without_a_token_is_told_once_and_refuses_nothing(
+        self, tmp_path: Path, content: str | None, wrong: str
+    ) -> None:
+        if content is not None:
+            write(tmp_path / "token", content)
+        section = {"instances": [{"name": "a", "baseUrl": "http://a", "tokenFile": "token"}]}
+        found = config_of(section, directory=tmp_path)
+        assert found.instances[0].token is None
+        assert found.instances[0].token_file == tmp_path / "token"
+        assert found.notices == (
+            f"litmusSidecar.instances[0].tokenFile: {wrong}; "
+            "there is no token for this Litmus until that is right",
         )
 
     def test_a_ca_file_must_hold_a_certificate(self, tmp_path: Path) -> None:

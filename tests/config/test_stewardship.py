@@ -46,8 +46,12 @@ def test_a_password_may_come_from_a_file_and_is_never_shown(tmp_path: Path) -> N
 
 @pytest.mark.parametrize(
     "keys",
-    [{}, {"token": "abc", "credentials": {"username": "backstage", "password": SECRET}}],
-    ids=["none", "two"],
+    [
+        {},
+        {"token": "abc", "credentials": {"username": "backstage", "password": SECRET}},
+        {"tokenFile": "none", "credentials": {"username": "backstage", "password": SECRET}},
+    ],
+    ids=["none", "two", "two, one of them a file that is missing"],
 )
 def test_an_instance_has_exactly_one_source_of_its_token(tmp_path: Path, keys: dict[str, Any]) -> None:
     problem = problem_of(tmp_path, **instance(**keys))

@@ -111,6 +111,23 @@ async def test_check_tells_what_litmus_knows_of_the_tokens_user(small: Small) ->
         assert words in told
 
 
+@pytest.mark.parametrize("content", ["", None], ids=["empty", "missing"])
+async def test_a_token_file_without_a_token_is_one_sentence_of_check_that_names_it(
+    small: Small, tmp_path: Path, content: str | None, run: Run
+) -> None:
+    if content is not None:
+        (tmp_path / "token").write_text(content)
+    for line in (["check"], ["check", "--offline"]):
+        code, out, _ = await run(*line, "--json", tokenFile=str(tmp_path / "token"))
+        (found,) = json.loads(out)["findings"]
+        assert code == 1
+        assert found.startswith("litmusSidecar.instances[0].tokenFile: ")
+    code, _, err = await run("tokens", "list", tokenFile=str(tmp_path / "token"))
+    assert code == 1
+    assert "tokenFile" in err
+    assert small.simulator.asked("listExperiment") == 0
+
+
 async def test_check_says_offline_what_the_token_itself_says(small: Small) -> None:
     user = small.world.user_named("backstage")
     assert user is not None

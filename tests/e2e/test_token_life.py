@@ -120,6 +120,33 @@ async def tells_problem(service: Service) -> bool:
     return (await token_state(service))["problem"] is not None
 
 
+@pytest.mark.parametrize("content", ["", None], ids=["empty", "missing"])
+async def test_a_restart_without_a_token_in_the_file_serves_what_is_stored_and_takes_the_next_one_up(
+    three: Three, content: str | None
+) -> None:
+    path = three.directory / "token"
+    path.write_text(three.world.issue_token(three.user))
+    async with steadily_read(three, three.config(tokenFile=str(path))):
+        pass
+    path.unlink()
+    if content is not None:
+        path.write_text(content)
+    async with open_service(three.config(tokenFile=str(path)), token_pace=PACE, clock=three.now) as service:
+        for name in three.projects:
+            stored = await service.get(f"/api/v1/entities/component/default/{name}/overview")
+            assert stored.status == 200, await stored.text()
+        assert await has_state(service, "missing")
+        assert "tokenFile" in (await token_state(service))["problem"]
+        metrics = await (await service.get("/metrics")).text()
+        assert 'litmus_sidecar_token_state{instance="default",state="missing"} 1.0' in metrics
+        assert 'litmus_sidecar_token_problem{instance="default",source="tokenFile"} 1.0' in metrics
+
+        path.write_text(three.world.issue_token(three.user, days=20))
+
+        await eventually(lambda: has_state(service, "good"))
+        await eventually(lambda: no_errors(service))
+
+
 async def test_kubernetes_swaps_the_file_under_readers_without_a_failed_synchronisation(three: Three) -> None:
     old, new = three.world.issue_token(three.user), three.world.issue_token(three.user, days=20)
     for name, token in (("..old", old), ("..new", new)):

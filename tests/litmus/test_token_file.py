@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from sidecar.errors import TokenRejectedError
 from sidecar.litmus.auth import LitmusAuth
 from sidecar.litmus.held_token import HeldToken
 from sidecar.litmus.token import LitmusToken
@@ -133,6 +134,39 @@ async def test_a_file_that_is_gone_keeps_the_token_and_is_told_until_it_is_back(
     followed.path.write_text(text)
     await followed.file.look()
     assert followed.problem is None
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (None, "tokenFile cannot be read (No such file or directory); there is none."),
+        ("", "tokenFile holds no token; there is none."),
+        (
+            "two words",
+            "The new token in tokenFile is not used; there is none: This is no token of a Litmus user.",
+        ),
+    ],
+)
+async def test_without_a_first_token_readers_are_told_of_the_file_until_it_holds_one(
+    tmp_path: Path, content: str | None, said: str
+) -> None:
+    path = tmp_path / "token"
+    if content is not None:
+        path.write_text(content)
+    async with open_setting() as setting:
+        held = HeldToken("default", "tokenFile", setting.clock.now)
+        async with setting.client(held) as client:
+            first = Followed(setting, path, held, LitmusAuth(client))
+            await first.file.look()
+            assert (held.state, first.problem) == (TokenState.MISSING, said)
+            with pytest.raises(TokenRejectedError, match="tokenFile"):
+                held.current()
+
+            token = setting.issue()
+            path.write_text(token.reveal())
+            await first.file.look()
+
+            assert (held.token, held.state, first.problem) == (token, TokenState.GOOD, None)
 
 
 @pytest.mark.parametrize("kind", ["revoked", "expired", "deactivated", "foreign"])
