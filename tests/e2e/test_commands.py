@@ -97,12 +97,19 @@ async def test_the_demo_serves_within_moments_and_ends_cleanly(start: Start) -> 
 async def test_sigterm_drains_then_finishes_what_is_asked_and_ends_well(
     start: Start, small: Small, tmp_path: Path
 ) -> None:
-    small.simulator.faults.add(ScriptedFault(root_field="listExperiment", delay_seconds=2.0, times=None))
+    small.simulator.faults.add(ScriptedFault(root_field="listExperiment", delay_seconds=1.0, times=None))
     process = await start(
         "serve", "--config", str(app_config(small, tmp_path)), "--log-level", "debug", TOKEN=small.token
     )
     url = await url_of(process.stderr)
-    async with aiohttp.ClientSession() as session:
+    sent = asyncio.Event()
+
+    async def note(*_: object) -> None:
+        sent.set()
+
+    tracing = aiohttp.TraceConfig()
+    tracing.on_request_chunk_sent.append(note)
+    async with aiohttp.ClientSession(trace_configs=[tracing]) as session:
         body = {"query": RUN_STATS, "variables": {"projectID": small.project.project_id}}
 
         async def ask() -> dict[str, Any]:
@@ -116,7 +123,7 @@ async def test_sigterm_drains_then_finishes_what_is_asked_and_ends_well(
 
         await eventually(catalog_read)
         asked = asyncio.create_task(ask())
-        await eventually(lambda: small.simulator.asked("listExperiment") > 0)
+        await sent.wait()
         process.send_signal(signal.SIGTERM)
 
         async def draining() -> bool:
