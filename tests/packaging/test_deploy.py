@@ -13,6 +13,7 @@ from tests.packaging.test_docs import OPERATIONS, all_errors, anchors
 from tests.support.deployed import DEPLOY, RULES, alerts, dashboard, filled, load, queries, recordings, rules
 
 Program = Callable[[str, str], str]
+TO_OWNERS = re.compile(r"group_right \(\) (?:project|entity)_owner:backstage_litmus_entity_info:max")
 OPERATIONS_PAGE = DEPLOY.parent / "docs/operations.md"
 
 
@@ -73,7 +74,7 @@ def test_every_alert_is_tested_to_fire_and_to_keep_still() -> None:
 def test_every_alert_says_what_where_and_what_to_do(rule: dict[str, Any]) -> None:
     assert rule["labels"]["severity"] in {"critical", "warning"}
     # What is about a project goes to a team, and names its entities.
-    of_teams = {"entities"} if "project_owner:" in rule["expr"] else set()
+    of_teams = {"entities"} if TO_OWNERS.search(rule["expr"]) else set()
     assert rule["annotations"].keys() == {"summary", "description", "runbook_url", *of_teams}
     page, _, anchor = rule["annotations"]["runbook_url"].partition("#")
     assert page == "{{ $externalLabels.runbook_prefix }}docs/operations.md"
@@ -126,8 +127,14 @@ def test_a_figure_of_the_domain_is_never_added_up_over_replicas() -> None:
 
 def test_every_alert_about_projects_can_be_routed_to_a_team() -> None:
     for rule in alerts():
-        about_projects = re.search(r"backstage_litmus_(?:project|schedule|section)", rule["expr"])
-        assert bool(about_projects) == ("group_right () project_owner:" in rule["expr"]), rule["alert"]
+        about_projects = re.search(r"backstage_litmus_(?:entity|project|schedule|section)", rule["expr"])
+        assert bool(about_projects) == bool(TO_OWNERS.search(rule["expr"])), rule["alert"]
+
+
+def test_no_alert_takes_a_figure_of_a_project_for_that_of_a_part() -> None:
+    """Who owns a part is told of that part, and of no other."""
+    for rule in alerts():
+        assert "backstage_litmus_project_" not in rule["expr"], rule["alert"]
 
 
 def test_nothing_makes_zero_of_no_data() -> None:
