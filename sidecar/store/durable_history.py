@@ -6,7 +6,7 @@ from sidecar.model import HistoryState, KnownExperiment, Outcome, ProjectRef, Ru
 from sidecar.ports import HistoryChange, Lease, RunQuery
 from sidecar.store.failures import StoreUnavailableError
 from sidecar.store.health import StoreHealth
-from sidecar.store.history import SqlHistory
+from sidecar.store.history import SqlHistory, StoredState
 
 
 class DurableHistory:
@@ -15,29 +15,40 @@ class DurableHistory:
     def __init__(self, stored: SqlHistory, health: StoreHealth) -> None:
         self._stored = stored
         self._health = health
-        self._states: dict[ProjectRef, HistoryState] = {}
+        self._states: dict[ProjectRef, StoredState] = {}
 
     async def state(self, project: ProjectRef) -> HistoryState:
         """See :meth:`ports.History.state`; what another replica wrote shows after the next look."""
-        return self._states.get(project, HistoryState())
+        known = self._states.get(project)
+        return known.state if known else HistoryState()
 
     async def states(self) -> Mapping[ProjectRef, HistoryState]:
         """See :meth:`ports.History.states`."""
-        return dict(self._states)
+        return {project: known.state for project, known in self._states.items()}
 
-    async def refresh(self) -> None:
-        """Read the states anew."""
-        before = dict(self._states)
+    async def refresh(self, *, anew: bool = False) -> None:
+        """Take over what other replicas wrote.
+
+        With ``anew`` all that was known is forgotten for it: the database may be
+        another one than before, whose revisions have begun again.
+        """
+        before = dict(self._states) if anew else {}
         stored = await self._stored.states()
-        # What became known while they were read is later than they are.
-        later = {
-            project: state for project, state in self._states.items() if before.get(project) is not state
-        }
-        self._states = {**stored, **later}
+        for project, state in before.items():
+            if self._states.get(project) is state:
+                del self._states[project]
+        for project, state in stored.items():
+            self._take_over(project, state)
 
     async def refresh_one(self, project: ProjectRef) -> None:
         """Read one state anew: who continues a history must start from what is stored."""
-        self._states[project] = await self._stored.state(project)
+        self._take_over(project, await self._stored.state(project))
+
+    def _take_over(self, project: ProjectRef, stored: StoredState) -> None:
+        """Keep what was read or written, unless something later became known meanwhile."""
+        known = self._states.get(project)
+        if known is None or known.revision <= stored.revision:
+            self._states[project] = stored
 
     async def record(self, lease: Lease, change: HistoryChange) -> HistoryState:
         """See :meth:`ports.History.record`.
@@ -48,12 +59,12 @@ class DurableHistory:
         """
         self._health.require()
         try:
-            state = await self._stored.record(lease, change)
+            written = await self._stored.record(lease, change)
         except StoreUnavailableError as exc:
             self._health.lose(exc)
             raise
-        self._states[lease.job.project] = state
-        return state
+        self._take_over(lease.job.project, written)
+        return written.state
 
     async def runs(self, project: ProjectRef, query: RunQuery) -> Sequence[Run]:
         """See :meth:`ports.History.runs`; raises StoreUnavailableError while the database is away."""

@@ -30,6 +30,8 @@ class DurableLeases:
         self._local = MemoryLeases(lease_time=lease_time, last_fence=_LOCAL_FENCES)
         self._taken = taken
         self._planned: frozenset[Job] | None = None
+        self._planned_there: frozenset[Job] | None = None
+        """The plan that the database was told when it came back last."""
         self._current: dict[Job, int] = {}
         """The latest fence this process took, per job."""
         self._unreleased: dict[Job, tuple[Lease, datetime, bool]] = {}
@@ -107,14 +109,23 @@ class DurableLeases:
         is_planned = self._planned is None or lease.job in self._planned
         return is_planned and self._current.get(lease.job) == lease.fence
 
+    @property
+    def has_untold(self) -> bool:
+        """Whether there is a plan or a release that the database has not heard of since it is back."""
+        return self._planned is not self._planned_there or bool(self._unreleased)
+
     async def write_back(self, now: datetime) -> None:
-        """Tell the database what it missed.
+        """Tell the database what it missed; more may have come in at the end.
 
         Raises:
             StoreUnavailableError: If it is still away.
         """
-        if self._planned is not None:
-            await self._stored.plan(self._planned, now)
-        for job, (lease, due_at, failed) in list(self._unreleased.items()):
+        planned = self._planned
+        if planned is not None:
+            await self._stored.plan(planned, now)
+        self._planned_there = planned
+        for job, untold in list(self._unreleased.items()):
+            lease, due_at, failed = untold
             await self._stored.release(lease, due_at, failed=failed)
-            self._unreleased.pop(job, None)
+            if self._unreleased.get(job) is untold:
+                del self._unreleased[job]

@@ -8,18 +8,15 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Sequence
 from typing import Final
 
-import msgspec
-
 from sidecar.errors import LeaseLostError, StoreError
 from sidecar.model import ProjectRef, Section, SectionResult, Snapshot
 from sidecar.ports import Lease, SnapshotHead
-from sidecar.snapshots import merge
 from sidecar.store.database import Database
 from sidecar.store.failures import StoreUnavailableError
 from sidecar.store.health import StoreHealth
 from sidecar.store.keys import require_lease, save_projects
 from sidecar.store.snapshot_rows import load_revisions, load_rows, save_row
-from sidecar.store.view import SnapshotView
+from sidecar.store.view import SnapshotView, StoredSnapshot
 
 ATTEMPTS: Final = 5
 """At a compare-and-set; every failure means that somebody else succeeded."""
@@ -68,28 +65,46 @@ class DurableSnapshots:
             key = await require_lease(connection, lease)
             for _ in range(ATTEMPTS):
                 revision = self._view.revision(project)
-                merged = merge(self._view.get(project), project, results)
+                merged = self._view.merged(project, results)
                 row = self._view.encoded(merged, revision + 1)
                 if await save_row(self._database, connection, key, row, expected=revision):
                     break
                 for stored in await load_rows(connection, [key]):
-                    self._view.adopt(stored, restored=False)
+                    self._adopt(stored, restored=False)
             else:
                 raise StoreError("Other replicas write this project all the time.")
-        self._view.put(merged, row)
-        return merged
+        return self._put(merged, row)
 
     def _merge_in_memory(self, lease: Lease, results: Sequence[SectionResult]) -> Snapshot:
         project = lease.job.project
         if not self._holds(lease):
             raise LeaseLostError(f"The lease of {project} moved on while it was synchronised.")
-        merged = merge(self._view.get(project), project, results)
-        self._view.put(merged, self._view.encoded(merged, self._view.revision(project)))
         for result in results:
             before = self._unwritten[project].get(result.section, [])
             kept = [one for one in before if one.error is None] if result.error else []
             self._unwritten[project][result.section] = [*kept, result]
-        return merged
+        return self._show(project, results)
+
+    def _show(self, project: ProjectRef, results: Sequence[SectionResult]) -> Snapshot:
+        """Merge in memory what the database has yet to get."""
+        merged = self._view.merged(project, results)
+        return self._view.put(merged, self._view.encoded(merged, self._view.revision(project)))
+
+    def _put(self, written: Snapshot, row: StoredSnapshot) -> Snapshot:
+        """Take in what was just written, and over it what was merged in memory meanwhile."""
+        shown = self._view.put(written, row)
+        later = self._results_unwritten(written.project)
+        return self._show(written.project, later) if later else shown
+
+    def _adopt(self, row: StoredSnapshot, *, restored: bool) -> None:
+        """Take in what was read, and over it what is not written yet."""
+        self._view.adopt(row, restored=restored)
+        later = self._results_unwritten(row.project)
+        if later:
+            self._show(row.project, later)
+
+    def _results_unwritten(self, project: ProjectRef) -> list[SectionResult]:
+        return [result for results in self._unwritten.get(project, {}).values() for result in results]
 
     async def retain(self, projects: Collection[ProjectRef]) -> None:
         """See :meth:`ports.Snapshots.retain`."""
@@ -115,8 +130,9 @@ class DurableSnapshots:
             ]
             rows = await load_rows(connection, wanted)
         for row in rows:
-            # What we wrote while this was read is later than it.
-            if self._view.revision(row.project) == known.get(row.project, 0) != row.revision:
+            # What we wrote or merged while this was read is later than it.
+            is_news = self._view.revision(row.project) == known.get(row.project, 0) != row.revision
+            if is_news and self._is_wanted(row.project):
                 self._view.adopt(row, restored=restored and self._view.revision(row.project) == 0)
                 self._on_change(row.project)
 
@@ -124,8 +140,13 @@ class DurableSnapshots:
         """Tell whether to read it: not what we still have to write, which is merged there."""
         return (self._kept is None or project in self._kept) and project not in self._unwritten
 
-    async def write_back(self) -> bool:
-        """Write what the database lacks; tell whether there was anything.
+    @property
+    def has_unwritten(self) -> bool:
+        """Whether results wait to be written."""
+        return bool(self._unwritten)
+
+    async def write_back(self) -> None:
+        """Write what the database lacks; more may have come in at the end.
 
         Raises:
             StoreUnavailableError: If it is still away.
@@ -136,30 +157,32 @@ class DurableSnapshots:
         wanted = sorted({*lacking, *self._unwritten})
         for project in wanted:
             await self._write_back(project)
-        return bool(wanted)
 
     async def _write_back(self, project: ProjectRef) -> None:
-        ours = self._view.get(project)
-        unwritten = dict(self._unwritten.get(project, {}))
+        ours, revision = self._view.get(project), self._view.revision(project)
+        told = self._results_unwritten(project)
         if ours is None:
             self._unwritten.pop(project, None)
             return
         async with self._database.writing() as connection:
             key = (await save_projects(self._database, connection, [project]))[project]
-            revision = self._view.revision(project)
             found = await load_rows(connection, [key])
-            if found and found[0].revision != revision:
-                # Another replica went on meanwhile: what it has and we did not fetch since stays.
-                told = [result for results in unwritten.values() for result in results]
-                merged = merge(self._view.decoded(found[0]), project, told)
-                if merged.content != ours.content and merged.version <= ours.version:
-                    merged = msgspec.structs.replace(merged, version=ours.version + 1)
-            else:
-                merged = ours
             expected = found[0].revision if found else 0
+            # Should another replica have gone on meanwhile, what it has and we did not fetch since stays.
+            merged = self._view.merged_with(found[0], told) if found and expected != revision else ours
             row = self._view.encoded(merged, max(expected, revision) + 1)
             if not await save_row(self._database, connection, key, row, expected=expected):
                 raise StoreUnavailableError("locked")
-        if self._unwritten.get(project, {}) == unwritten:
-            self._unwritten.pop(project, None)
-        self._view.put(merged, row)
+        self._forget_written(project, told)
+        self._put(merged, row)
+
+    def _forget_written(self, project: ProjectRef, written: Sequence[SectionResult]) -> None:
+        """Keep of a project what came in while the rest was being written."""
+        done = {id(result) for result in written}
+        left = {
+            section: later
+            for section, results in self._unwritten.pop(project, {}).items()
+            if (later := [result for result in results if id(result) not in done])
+        }
+        if left:
+            self._unwritten[project] = left

@@ -22,22 +22,30 @@ from sidecar.store.schema import history_state, known_experiments, projects, run
 _KEY: Final = (runs.c.project, runs.c.experiment_id, runs.c.identity)
 
 
+class StoredState(msgspec.Struct, frozen=True, kw_only=True):
+    """A project's state as its row has it."""
+
+    state: HistoryState
+    revision: int
+    """Rises with every write of the row; 0: there is none."""
+
+
 class SqlHistory:
-    """:class:`ports.History` in the database."""
+    """:class:`ports.History` in the database; states come with their revisions."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def state(self, project: ProjectRef) -> HistoryState:
+    async def state(self, project: ProjectRef) -> StoredState:
         """See :meth:`ports.History.state`."""
         async with self._database.reading() as connection:
             rows = await connection.execute(
                 select(history_state).where(history_state.c.project == project_key(project))
             )
             row = rows.one_or_none()
-        return HistoryState() if row is None else _state(row)
+        return StoredState(state=HistoryState(), revision=0) if row is None else _state(row)
 
-    async def states(self) -> Mapping[ProjectRef, HistoryState]:
+    async def states(self) -> Mapping[ProjectRef, StoredState]:
         """See :meth:`ports.History.states`."""
         statement = select(history_state, projects.c.instance, projects.c.project_id).join(
             projects, projects.c.id == history_state.c.project
@@ -46,7 +54,7 @@ class SqlHistory:
             rows = (await connection.execute(statement)).all()
         return {ProjectRef(instance=row.instance, project_id=row.project_id): _state(row) for row in rows}
 
-    async def record(self, lease: Lease, change: HistoryChange) -> HistoryState:
+    async def record(self, lease: Lease, change: HistoryChange) -> StoredState:
         """See :meth:`ports.History.record`."""
         async with self._database.writing() as connection:
             project = await require_lease(connection, lease)
@@ -71,7 +79,7 @@ class SqlHistory:
                 **_state_values(state),
             }
             await connection.execute(_upsert(self._database, history_state, ["project"]), [values])
-        return state
+        return StoredState(state=state, revision=revision + 1)
 
     async def _save_runs(
         self, connection: AsyncConnection, project: int, change: HistoryChange, pruned_before_ms: int | None
@@ -366,8 +374,8 @@ def _as_stored(state: HistoryState) -> HistoryState:
     )
 
 
-def _state(row: Row[Any]) -> HistoryState:
-    return HistoryState(
+def _state(row: Row[Any]) -> StoredState:
+    state = HistoryState(
         version=row.version,
         watermark_ms=row.watermark_ms,
         is_complete=row.is_complete,
@@ -376,3 +384,4 @@ def _state(row: Row[Any]) -> HistoryState:
         reconciled_at=from_ms(row.reconciled_at_ms),
         progress=row.progress,
     )
+    return StoredState(state=state, revision=row.revision)

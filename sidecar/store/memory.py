@@ -134,6 +134,8 @@ class MemorySnapshots:
     def __init__(self, leases: MemoryLeases) -> None:
         self._leases = leases
         self._snapshots: dict[ProjectRef, Snapshot] = {}
+        self._first_version = 0
+        """Above every version of what was forgotten: readers keep answers by version."""
 
     def get(self, project: ProjectRef) -> Snapshot | None:
         """See :meth:`ports.Snapshots.get`."""
@@ -149,14 +151,18 @@ class MemorySnapshots:
         if not await self._leases.holds(lease):
             raise LeaseLostError(f"The lease of {lease.job.project} moved on while it was synchronised.")
         project = lease.job.project
-        snapshot = merge(self._snapshots.get(project), project, results)
+        previous = self._snapshots.get(project)
+        snapshot = merge(previous, project, results)
+        if previous is None:
+            snapshot = msgspec.structs.replace(snapshot, version=max(snapshot.version, self._first_version))
         self._snapshots[project] = snapshot
         return snapshot
 
     async def retain(self, projects: Collection[ProjectRef]) -> None:
         """See :meth:`ports.Snapshots.retain`."""
-        kept = set(projects)
-        self._snapshots = {ref: snapshot for ref, snapshot in self._snapshots.items() if ref in kept}
+        for project in self._snapshots.keys() - set(projects):
+            gone = self._snapshots.pop(project)
+            self._first_version = max(self._first_version, gone.version + 1)
 
 
 @dataclass(slots=True)

@@ -216,12 +216,15 @@ class _Keeper:
     async def _heal(self) -> None:
         await self._database.open()
         await self._write_mark()
-        await self.leases.write_back(self._clock())
         await self.snapshots.refresh(restored=True)
-        # Until nothing is left: results come in while others are being written.
-        while await self.snapshots.write_back():
-            pass
-        await self.history.refresh()
+        await self.history.refresh(anew=True)
+        is_behind = True
+        while is_behind:
+            await self.leases.write_back(self._clock())
+            await self.snapshots.write_back()
+            # Plans, releases and results come in while others are being written; from here to the end
+            # nothing may be awaited, or one of them would be told to nobody.
+            is_behind = self.leases.has_untold or self.snapshots.has_unwritten
         self.health.recover()
 
     async def _write_mark(self) -> None:

@@ -4,7 +4,7 @@ No I/O. What is decoded is bounded in bytes; a project that nobody asks for
 costs its compressed bytes only.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
 import cachetools
@@ -12,8 +12,9 @@ import msgspec
 import structlog
 
 from sidecar.errors import StoreError
-from sidecar.model import Content, Freshness, ProjectRef, Section, Snapshot
+from sidecar.model import Content, Freshness, ProjectRef, Section, SectionResult, Snapshot
 from sidecar.ports import SnapshotHead
+from sidecar.snapshots import merge
 from sidecar.store.codec import dump_content, dump_freshness, parse_content, parse_freshness
 
 DECODED_BYTES: Final = 64 * 1024 * 1024
@@ -43,13 +44,19 @@ class _Entry(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SnapshotView:
-    """The current snapshot of every project."""
+    """The current snapshot of every project.
+
+    Readers keep answers by version: other content never comes under one that
+    they may have seen, be it of before the project left the catalog.
+    """
 
     def __init__(self, decoded_bytes: int = DECODED_BYTES) -> None:
         self._entries: dict[ProjectRef, _Entry] = {}
         self._decoded: cachetools.LRUCache[ProjectRef, Snapshot] = cachetools.LRUCache(
             decoded_bytes, getsizeof=self._size_of
         )
+        self._first_version = 0
+        """Above every version of what was forgotten; one number for all, or they would pile up."""
 
     @property
     def projects(self) -> Collection[ProjectRef]:
@@ -100,20 +107,36 @@ class SnapshotView:
         self._remember(snapshot)
         return snapshot
 
-    def decoded(self, row: StoredSnapshot) -> Snapshot | None:
-        """Return the snapshot of a row that another replica wrote, without taking it in."""
+    def merged(self, project: ProjectRef, results: Sequence[SectionResult]) -> Snapshot:
+        """Return what an attempt makes of the current snapshot; nothing is taken in."""
+        previous = self.get(project)
+        snapshot = merge(previous, project, results)
+        return snapshot if previous else self._numbered(snapshot, self._next_version(project))
+
+    def merged_with(self, row: StoredSnapshot, results: Sequence[SectionResult]) -> Snapshot:
+        """Return what they make of a row that another replica wrote; nothing is taken in.
+
+        Without a row of our own that is known, what is stored is from before our start.
+        """
         freshness, content = _freshness(row), _content(row)
         if content is None or not freshness:
-            return None
-        restored = self._still_restored(row.project, freshness)
-        return Snapshot(
-            project=row.project, version=row.version, content=content, freshness=freshness, restored=restored
+            return self.merged(row.project, results)
+        is_new = self.revision(row.project) == 0
+        stored = Snapshot(
+            project=row.project,
+            version=row.version,
+            content=content,
+            freshness=freshness,
+            restored=frozenset(freshness) if is_new else self._still_restored(row.project, freshness),
         )
+        merged, ours = merge(stored, row.project, results), self.get(row.project)
+        is_same = ours is not None and merged.content == ours.content
+        return self._numbered(merged, self._next_version(row.project) - is_same)
 
     def encoded(self, snapshot: Snapshot, revision: int) -> StoredSnapshot:
-        """Return the row of a snapshot; unchanged content is not encoded again."""
-        known = self.row(snapshot.project)
-        is_same = known is not None and known.version == snapshot.version
+        """Return the row of a snapshot; content that is the current one is not encoded again."""
+        known, decoded = self.row(snapshot.project), self._decoded.get(snapshot.project)
+        is_same = decoded is not None and decoded.content == snapshot.content
         return StoredSnapshot(
             project=snapshot.project,
             version=snapshot.version,
@@ -122,14 +145,17 @@ class SnapshotView:
             freshness=dump_freshness(snapshot.freshness),
         )
 
-    def put(self, snapshot: Snapshot, row: StoredSnapshot) -> None:
-        """Take in what was just written, unless something later is here already."""
+    def put(self, snapshot: Snapshot, row: StoredSnapshot) -> Snapshot:
+        """Take in what was just written, unless something later is here; return it as it is served."""
         if row.revision < self.revision(snapshot.project):
-            return
+            return snapshot
+        row = self._renumbered(row)
+        snapshot = self._numbered(snapshot, row.version)
         self._entries[snapshot.project] = _Entry(
             row=row, freshness=snapshot.freshness, restored=snapshot.restored
         )
         self._remember(snapshot)
+        return snapshot
 
     def adopt(self, row: StoredSnapshot, *, restored: bool) -> None:
         """Take in a row that was read from the store.
@@ -138,19 +164,33 @@ class SnapshotView:
         those do that were it before and were not fetched since.
         """
         freshness = _freshness(row)
-        known = self._entries.get(row.project)
         old = frozenset(freshness) if restored else self._still_restored(row.project, freshness)
-        if known is not None and row.content != known.row.content and row.version <= known.row.version:
-            # Readers keep answers by version: other content must never come under one they saw.
-            row = msgspec.structs.replace(row, version=known.row.version + 1)
-        self._entries[row.project] = _Entry(row=row, freshness=freshness, restored=old)
+        self._entries[row.project] = _Entry(row=self._renumbered(row), freshness=freshness, restored=old)
         self._decoded.pop(row.project, None)
 
     def retain(self, projects: Collection[ProjectRef]) -> None:
         """Forget what belongs to no project of these."""
         for project in self._entries.keys() - set(projects):
+            self._first_version = max(self._first_version, self._next_version(project))
             del self._entries[project]
             self._decoded.pop(project, None)
+
+    def _next_version(self, project: ProjectRef) -> int:
+        """Return the lowest version that no reader can have seen."""
+        known = self.row(project)
+        return self._first_version if known is None else known.version + 1
+
+    def _renumbered(self, row: StoredSnapshot) -> StoredSnapshot:
+        """Return the row under a version that readers did not see with other content."""
+        known = self.row(row.project)
+        is_seen = known is not None and row.content == known.content
+        lowest = self._next_version(row.project) - is_seen
+        return msgspec.structs.replace(row, version=max(row.version, lowest))
+
+    @staticmethod
+    def _numbered(snapshot: Snapshot, version: int) -> Snapshot:
+        """Return the snapshot under this version, or its own if that is higher."""
+        return msgspec.structs.replace(snapshot, version=max(snapshot.version, version))
 
     def _still_restored(
         self, project: ProjectRef, freshness: Mapping[Section, Freshness]

@@ -2,44 +2,17 @@
 
 import asyncio
 import gc
-import itertools
 import warnings
-from collections.abc import Coroutine, Generator, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from sqlalchemy import select
 
 from sidecar.store.database import POOL_SIZE, Database, parse_url
 from sidecar.store.schema import meta
+from tests.store.pausing import AtPause
 
 CLOSINGS = 50
-
-
-class CancelledAtPause:
-    """Awaits a coroutine, and has the task cancelled when it waits for the so-many-th time."""
-
-    def __init__(self, coroutine: Coroutine[Any, Any, None], at: int) -> None:
-        self._coroutine = coroutine
-        self._at = at
-        self.was_cancelled = False
-
-    def __await__(self) -> Generator[Any, Any, None]:
-        task = asyncio.current_task()
-        assert task is not None
-        thrown: BaseException | None = None
-        for pause in itertools.count():
-            try:
-                waiting = self._coroutine.throw(thrown) if thrown else self._coroutine.send(None)
-            except StopIteration:
-                return
-            if pause == self._at:
-                self.was_cancelled = task.cancel()
-            thrown = None
-            try:
-                yield waiting
-            except BaseException as exc:  # noqa: BLE001 - whatever the task throws is the coroutine's
-                thrown = exc
 
 
 async def write(database: Database, name: str) -> None:
@@ -54,14 +27,18 @@ async def names(database: Database) -> set[str]:
 
 async def write_cancelled(database: Database, at: int) -> bool:
     """Cancel a write when it waits for the so-many-th time; tell whether it came to that."""
-    cancelled = CancelledAtPause(write(database, f"cancelled at {at}"), at)
+    was_cancelled = False
+
+    def cancel() -> None:
+        nonlocal was_cancelled
+        was_cancelled = task.cancel()
 
     async def run() -> None:
-        await cancelled
+        await AtPause(write(database, f"cancelled at {at}"), at, cancel)
 
     task = asyncio.create_task(run())
     await asyncio.wait([task])
-    if not cancelled.was_cancelled:
+    if not was_cancelled:
         task.result()
     return task.cancelled()
 

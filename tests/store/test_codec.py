@@ -111,3 +111,31 @@ def test_decoded_snapshots_stay_within_their_bytes() -> None:
     assert snapshot is not None
     assert snapshot.content == content()
     assert view.decoded_bytes == 0
+
+
+def test_other_content_never_comes_under_a_version_that_was_seen() -> None:
+    """Another replica may count lower: what it stored keeps the number it was seen under here."""
+    view = SnapshotView()
+    freshness = dump_freshness({Section.HUBS: fresh()})
+
+    def adopt(version: int, revision: int, stored: Content) -> int:
+        row = StoredSnapshot(
+            project=SHOP,
+            version=version,
+            revision=revision,
+            content=dump_content(stored),
+            freshness=freshness,
+        )
+        view.adopt(row, restored=False)
+        head = view.head(SHOP)
+        assert head is not None
+        return head.version
+
+    versions = [
+        adopt(5, 1, content()),
+        adopt(3, 2, content()),
+        adopt(4, 3, Content()),
+        adopt(9, 4, content()),
+    ]
+
+    assert versions == [5, 5, 6, 9]

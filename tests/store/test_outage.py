@@ -11,7 +11,7 @@ from sqlalchemy import event
 from sqlalchemy.pool import Pool
 
 from sidecar.errors import ConfigError, LeaseLostError, StoreError
-from sidecar.model import Lane, Section
+from sidecar.model import HistoryState, Lane, Section
 from sidecar.ports import RunQuery
 from sidecar.store.store import Store, open_store
 from tests.store.material import (
@@ -128,6 +128,26 @@ async def test_sqlite_file_that_is_lost_is_noticed_and_written_anew(tmp_path: Pa
 
         await eventually(lambda: store.health.state == "ok")
     await assert_stored(url, "during")
+
+
+async def test_history_of_a_new_file_counts_more_than_what_was_known(tmp_path: Path) -> None:
+    directory = tmp_path / "data"
+    directory.mkdir()
+    async with followed_store(f"sqlite:///{directory}/store.db") as store:
+        lease = await plan_and_take(store, lane=Lane.HISTORY)
+        for number in range(3):
+            await store.history.record(lease, change(run(f"lost {number}")))
+        directory.rename(tmp_path / "away")
+        await eventually(lambda: store.health.state == "degraded")
+        await store.leases.release(lease, clock() - FAR, failed=False)
+        directory.mkdir()
+        await eventually(lambda: store.health.state == "ok")
+
+        assert await store.history.state(SHOP) == HistoryState()
+        lease = await take_job(store, lane=Lane.HISTORY)
+        written = await store.history.record(lease, change(run("new")))
+        assert written.version == 1
+        assert await store.history.state(SHOP) == written
 
 
 async def test_full_sqlite_is_done_without_and_heals(tmp_path: Path) -> None:

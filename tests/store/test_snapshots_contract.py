@@ -3,14 +3,18 @@
 import asyncio
 from collections.abc import Callable
 
+import pytest
+
 from sidecar.model import Lane, Section, SectionResult
 from sidecar.ports import Lease
+from sidecar.store.failures import StoreUnavailableError
 from sidecar.store.store import Store, open_store
 from tests.store.material import (
     BANK,
     DOWN,
     FAR,
     SHOP,
+    all_jobs,
     clock,
     experiments_result,
     failed_result,
@@ -89,6 +93,25 @@ class TestSnapshots:
 
         assert store.snapshots.get(SHOP) is None
         assert store.snapshots.get(BANK) is not None
+
+    @pytest.mark.parametrize("is_away", [False, True])
+    async def test_project_that_comes_back_repeats_no_version(self, store: Store, *, is_away: bool) -> None:
+        """Readers keep answers by version: those of its first life must not be given again."""
+        lease = await plan_and_take(store, lane=Lane.SLOW)
+        first = [await store.snapshots.merge(lease, [hubs_result(name)]) for name in ("a", "b")]
+        if is_away:
+            # Without its database a store does not find what it had of the project.
+            store.health.lose(StoreUnavailableError("unreachable"))
+        for projects in ([], [SHOP]):
+            await store.leases.plan(all_jobs(*projects) if projects else [], clock())
+            await store.snapshots.retain(projects)
+        lease = await take_job(store, lane=Lane.SLOW)
+
+        second = [await store.snapshots.merge(lease, [one]) for one in (failed_result(), hubs_result("c"))]
+
+        seen = {snapshot.version: snapshot.content for snapshot in first}
+        for snapshot in second:
+            assert seen.setdefault(snapshot.version, snapshot.content) == snapshot.content
 
 
 class TestRestart:

@@ -1,0 +1,95 @@
+"""Looks at the stored states that overlap with each other and with writes: memory never goes back."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from sidecar.model import HistoryState, Lane, ProjectRef
+from sidecar.store.database import Database, parse_url
+from sidecar.store.durable_history import DurableHistory
+from sidecar.store.health import StoreHealth
+from sidecar.store.history import SqlHistory, StoredState
+from sidecar.store.store import open_store
+from tests.store.material import SHOP, change, clock, plan_and_take, run
+
+Look = Callable[[DurableHistory], Awaitable[None]]
+
+
+class HeldHistory(SqlHistory):
+    """Holds what it has read until it is told to hand it over."""
+
+    def __init__(self, database: Database) -> None:
+        super().__init__(database)
+        self.has_read = asyncio.Event()
+        self.may_go_on = asyncio.Event()
+
+    async def state(self, project: ProjectRef) -> StoredState:
+        read = await super().state(project)
+        await self._hold()
+        return read
+
+    async def states(self) -> Mapping[ProjectRef, StoredState]:
+        read = await super().states()
+        await self._hold()
+        return read
+
+    async def _hold(self) -> None:
+        may_go_on = self.may_go_on
+        self.has_read.set()
+        await may_go_on.wait()
+
+    async def held(self, look: Awaitable[None]) -> Callable[[], Awaitable[None]]:
+        """Begin a look, and hold it once it has read; return what ends it."""
+        self.has_read, self.may_go_on = asyncio.Event(), asyncio.Event()
+        may_go_on = self.may_go_on
+        looking = asyncio.ensure_future(look)
+        await self.has_read.wait()
+
+        async def end() -> None:
+            may_go_on.set()
+            await looking
+
+        return end
+
+
+@asynccontextmanager
+async def opened(url: str) -> AsyncIterator[HeldHistory]:
+    database = Database(parse_url(url))
+    await database.open()
+    try:
+        yield HeldHistory(database)
+    finally:
+        await database.close()
+
+
+async def look_at_all(history: DurableHistory) -> None:
+    await history.refresh()
+
+
+async def look_at_one(history: DurableHistory) -> None:
+    await history.refresh_one(SHOP)
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+@pytest.mark.parametrize("first", [look_at_all, look_at_one])
+@pytest.mark.parametrize("second", [look_at_all, look_at_one])
+async def test_what_was_read_later_stays_whichever_look_ends_last(
+    tmp_path: Path, order: tuple[int, int], first: Look, second: Look
+) -> None:
+    url = f"sqlite:///{tmp_path}/store.db"
+    async with open_store(url, clock=clock) as other, opened(url) as stored:
+        history = DurableHistory(stored, StoreHealth(clock, "sqlite"))
+        lease = await plan_and_take(other, lane=Lane.HISTORY)
+        await other.history.record(lease, change(run("one")))
+        ends = [await stored.held(first(history))]
+        written = await other.history.record(lease, change(run("two")))
+        ends.append(await stored.held(second(history)))
+
+        for place in order:
+            await ends[place]()
+
+        assert await history.state(SHOP) == written
+        assert written != HistoryState()
