@@ -373,6 +373,13 @@ class TokenNameReservedError(SidecarError):
     status = 409
 
 
+class TokenNameTakenError(SidecarError):
+    """A token of this name lives, and its value cannot be shown again."""
+
+    code = "token_name_taken"
+    status = 409
+
+
 class InstanceUnknownError(SidecarError):
     """No instance of this name is configured."""
 

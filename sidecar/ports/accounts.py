@@ -302,18 +302,15 @@ class Tokens(Protocol):
         did not answer within a few seconds is not known.
         """
 
-    def check_name(self, name: str) -> None:
-        """Refuse a name under which no token is made by hand.
+    async def create(self, name: str, days: int, *, is_only_one: bool = False) -> CreatedToken:
+        """Make a token that lives so many days. Two are never made within the same two seconds.
+
+        Litmus lets any number of tokens have one name; with ``is_only_one`` it
+        has to be free, also of those that are made at this moment.
 
         Raises:
             TokenNameReservedError: If the sidecar manages the tokens of this name itself.
-        """
-
-    async def create(self, name: str, days: int) -> CreatedToken:
-        """Make a token that lives so many days. Two are never made within the same two seconds.
-
-        Raises:
-            TokenNameReservedError: As :meth:`check_name`.
+            TokenNameTakenError: If it is to be the only one, and one of this name has not expired.
         """
 
     async def revoke(self, token_id: str) -> None:

@@ -1,5 +1,6 @@
 """The page of API tokens: what it says, and what its forms do, without a script."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 
@@ -79,10 +80,24 @@ async def test_sending_the_form_again_neither_shows_the_value_nor_makes_another(
     form = form_of(await page(visitor), "create")
     await visitor.send(form, name="ci")
     again = await visitor.send(form, name="ci")
-    assert again.status == 400
+    assert again.status == 409
     assert "There is a token of this name already" in again.page.by_id("said").text
     assert [row.name for row in small.world.api_tokens] == ["simulator", "ci"]
     assert small.world.api_tokens[-1].token not in again.text
+
+
+async def test_a_double_click_makes_one_token(visitor: Visitor, small: Small) -> None:
+    form = form_of(await page(visitor), "create")
+    clicks = await asyncio.gather(visitor.send(form, name="ci"), visitor.send(form, name="ci"))
+    made, refused = sorted(clicks, key=lambda seen: seen.status)
+    assert (made.status, refused.status) == (201, 409)
+    assert "There is a token of this name already" in refused.page.by_id("said").text
+    assert [row.name for row in small.world.api_tokens] == ["simulator", "ci"]
+
+
+async def test_the_name_of_an_expired_token_is_free(visitor: Visitor, small: Small) -> None:
+    small.world.issue_token(robot(small), days=-1, name="ci")
+    assert (await make(visitor, "ci")).status == 201
 
 
 @pytest.mark.parametrize(

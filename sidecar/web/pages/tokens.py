@@ -124,20 +124,10 @@ def _managed(request: web.Request) -> list[str]:
 
 
 async def _created(request: web.Request, instance: str, fields: Mapping[str, str]) -> Said:
-    services = request.app[SERVICES]
-    held = services.tokens[instance]
     asked = TokenBody(name=fields.get("name", "").strip(), expires_in_days=_days(fields))
     check_asked(asked)
-    held.check_name(asked.name)
-    now = services.clock()
-    living = [one for one in await held.listed() if one.expires_at is None or one.expires_at > now]
-    if any(one.name == asked.name for one in living):
-        raise BadRequestError(
-            "There is a token of this name already, and its value is shown only when it is made; "
-            "choose another name, or revoke that one first.",
-            parameter="name",
-        )
-    created = await held.create(asked.name, asked.expires_in_days)
+    held = request.app[SERVICES].tokens[instance]
+    created = await held.create(asked.name, asked.expires_in_days, is_only_one=True)
     tell_change(request, instance, "token created", created.token.id)
     return Said(sentence="The token is made.", is_good=True, created=created, status=201)
 
