@@ -35,7 +35,7 @@ ARTEFACTS: Final = Path(
     os.environ.get("LITMUS_SIDECAR_ARTEFACTS", Path(__file__).parents[2] / "test-artefacts")
 )
 """Where screenshots stay after the tests."""
-CEILING_MS: Final = 30_000
+CEILING_MS: Final = 60_000
 """How long a condition on a page may take to come true; only a failing test waits so long."""
 WCAG: Final = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}}
 
