@@ -1,15 +1,25 @@
 """The pages on the demo, in a real Chromium: what a person does with them, and what they never do."""
 
 import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
+import msgspec
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 from playwright.async_api import Browser, expect
 
-from tests.e2e.conftest import Shown, open_shown
+from tests.e2e.conftest import Shown, open_shown, open_small
+from tests.support import builders, histories
 from tests.support.browser import open_page
-from tests.support.service import eventually
+from tests.support.golden import golden
+from tests.support.golden_service import ENTITY as GOLDEN_ENTITY
+from tests.support.golden_service import golden_app
+from tests.support.service import config_for, eventually, open_service
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -24,6 +34,12 @@ PAGES: Final = {
     "odd-texts": "/litmus/entities/api/default/login-api",
     "tokens": "/litmus/settings/tokens",
 }
+
+
+def sheets(pdf: bytes) -> int:
+    """How many pages are printed."""
+    assert pdf.startswith(b"%PDF")
+    return len(re.findall(rb"/Type\s*/Page\b(?!s)", pdf))
 
 
 async def test_a_person_finds_an_entity_runs_an_experiment_and_prints_the_report(
@@ -50,9 +66,7 @@ async def test_a_person_finds_an_entity_runs_an_experiment_and_prints_the_report
 
         await page.get_by_role("link", name="Report to print").click()
         await expect(page.get_by_role("heading", name="Runs by outcome")).to_be_visible()
-        pdf = await page.pdf(format="A4")
-        assert pdf.startswith(b"%PDF")
-        assert len(re.findall(rb"/Type\s*/Page\b(?!s)", pdf)) == 1
+        assert sheets(await page.pdf(format="A4")) == 1
         assert watched.faults == []
 
 
@@ -143,3 +157,78 @@ async def test_all_figures_are_reached_without_a_script(browser: Browser, shown:
         await expect(page.get_by_role("heading", name="Runs by outcome")).to_be_visible()
         await expect(page.locator("main time").first).to_contain_text("UTC")
         assert watched.faults == []
+
+
+async def test_the_report_is_one_page_however_much_is_found_and_however_long_the_names(
+    browser: Browser,
+) -> None:
+    now = golden().now
+    names = {f"long-{number}": f"{number} " + "Longest of names " * 18 for number in range(12)}
+    runs = [
+        msgspec.structs.replace(
+            histories.run(now - timedelta(hours=hours), "Error", 0.0, experiment_id=key, updated_by=name),
+            experiment_name=name,
+        )
+        for key, name in names.items()
+        for hours in range(1, 5)
+    ]
+    waiting = [builders.recent_run("", "Queued", None)]
+    content = msgspec.structs.replace(
+        golden().content,
+        experiments=tuple(builders.experiment(key, name, recent_runs=waiting) for key, name in names.items()),
+    )
+    entity = msgspec.structs.replace(GOLDEN_ENTITY, title="T" * 300, owner=f"group:default/{'o' * 63}")
+    app = golden_app(entities=[entity], more_runs=runs, content=content)
+    async with TestServer(app) as server, open_page(browser, str(server.make_url("/"))) as watched:
+        page = watched.page
+        await page.goto("/litmus/entities/component/default/shop/report")
+        found = page.locator("section", has=page.get_by_role("heading", name="Needs attention"))
+        await expect(found.locator("li")).to_have_count(5)
+        await expect(found).to_contain_text("more, all of them in the portfolio")
+        await expect(found.locator("li").first).to_contain_text("Longest of names " * 17)
+        for size in ("A4", "Letter"):
+            assert (size, sheets(await page.pdf(format=size))) == (size, 1)
+
+
+@asynccontextmanager
+async def open_frame() -> AsyncIterator[tuple[str, dict[str, str]]]:
+    """Serve a page that frames an address; yields its origin, and where the address is put."""
+    framed = {"src": "about:blank"}
+
+    async def outer(_request: web.Request) -> web.Response:
+        return web.Response(text=f'<iframe src="{framed["src"]}"></iframe>', content_type="text/html")
+
+    app = web.Application()
+    app.router.add_get("/", outer)
+    async with TestServer(app) as server:
+        yield str(server.make_url("")).rstrip("/"), framed
+
+
+async def test_only_a_configured_origin_frames_pages_and_links_out_leave_the_frame_alone(
+    browser: Browser, tmp_path: Path
+) -> None:
+    async with (
+        open_small(tmp_path) as small,
+        open_frame() as (portal, framed),
+        open_frame() as (stranger, framed_by_stranger),
+    ):
+        config = config_for(
+            {"default": (small.simulator, small.token)}, small.catalog, pages={"frameAncestors": [portal]}
+        )
+        async with open_service(config) as service, open_page(browser, portal) as watched:
+            await service.ready()
+            page = watched.page
+            framed["src"] = framed_by_stranger["src"] = service.url(ENTITY)
+            await page.goto(portal)
+            inside = page.frame_locator("iframe")
+            await expect(inside.get_by_role("heading", level=1)).to_have_text("cart")
+            async with page.expect_popup() as opening:
+                await inside.get_by_role("link", name="Open in Litmus (opens in a new tab)").click()
+            tab = await opening.value
+            await tab.wait_for_url(f"{small.simulator.url}/**")
+            assert await tab.evaluate("[opener, document.referrer]") == [None, ""]
+            await expect(inside.get_by_role("heading", level=1)).to_have_text("cart")
+
+            await page.goto(stranger)
+            await eventually(lambda: any("frame-ancestors" in fault for fault in watched.faults))
+            await expect(inside.get_by_role("heading", level=1)).to_have_count(0)

@@ -5,7 +5,7 @@ import itertools
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -112,6 +112,21 @@ async def test_each_cell_says_outcome_when_and_who_as_text(client: Client) -> No
     for cell in cells:
         assert re.search(r"[A-Z][a-z ]+, \d+ \w{3} \d{4}, \d\d:\d\d UTC", cell.one("span").text)
         assert "title" not in cell.attributes
+
+
+async def test_a_run_is_of_when_it_was_created_as_in_the_portfolio(aiohttp_client: AiohttpClient) -> None:
+    created_at = golden().now - timedelta(hours=5)
+    created_at_ms = int(created_at.timestamp() * 1000)
+    run = builders.recent_run("r", created_at_ms=created_at_ms, updated_at_ms=created_at_ms + 7_200_000)
+    content = msgspec.structs.replace(
+        golden().content, experiments=(builders.experiment("e", "Kill", recent_runs=[run]),)
+    )
+    (row,) = (
+        (await page(await aiohttp_client(golden_app(content=content)))).by_id("experiment-rows").all("tr")[1:]
+    )
+    last = row.one("td", data_name="Last run").one("time")
+    assert datetime.fromisoformat(last.attributes["datetime"]) == created_at
+    assert f"{created_at:%H:%M} UTC" in row.one("li").text
 
 
 async def test_what_runs_now_is_what_the_content_says(client: Client) -> None:

@@ -6,19 +6,17 @@ from typing import Final
 import msgspec
 
 from sidecar.insight.civil import from_ms
-from sidecar.model import Outcome, outcome_of
-from sidecar.replica.healing import UNKNOWN_USER
+from sidecar.model import SCORED, Outcome, RecentRun
+from sidecar.replica.healing import NEVER_RAN, plugin_runs
 from sidecar.web.charts.marks import Frame, frame
 from sidecar.web.charts.palette import LOOKS, Look
 from sidecar.web.charts.words import clean, counted, finite, moment, percent
-from sidecar.web.shapes.content import RecentRunShape
 from sidecar.web.text import rfc3339
 
 CELLS: Final = 10
 SIDE: Final = 18
 _STEP: Final = 21
-_SCORED: Final = frozenset({Outcome.PASSED, Outcome.PROBE_FAILED, Outcome.ERROR})
-NEVER_RAN: Final = "Never run"
+_NO_RUNS: Final = "Never run"
 
 
 class HeatRun(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,7 +26,7 @@ class HeatRun(msgspec.Struct, frozen=True, kw_only=True):
     score: float | None
     """Percent; ``None`` unless the run is scored."""
     at: str | None
-    """When it last changed, RFC 3339; ``None`` if unknown."""
+    """When it was created, RFC 3339; ``None`` if unknown."""
     by: str | None
     """Who started it; ``None`` for a schedule, or where Litmus does not say."""
 
@@ -52,9 +50,9 @@ class HeatChart(msgspec.Struct, frozen=True, kw_only=True):
     cells: tuple[HeatCell, ...]
 
 
-def heat_runs(recent: Sequence[RecentRunShape]) -> list[HeatRun]:
-    """Return an experiment's recent runs of the content, newest first; none for its never-run placeholder."""
-    return [_heat_run(run) for run in recent if run.experiment_run_id or run.updated_at]
+def heat_runs(recent: Sequence[RecentRun]) -> list[HeatRun]:
+    """Return an experiment's recent runs, those that the content lists and in its order: newest first."""
+    return [_heat_run(run) for run in plugin_runs(tuple(recent)) if run is not NEVER_RAN]
 
 
 def heat_chart(runs: Sequence[HeatRun], *, prefix: str, experiment_name: str, zone: str = "UTC") -> HeatChart:
@@ -72,7 +70,7 @@ def heat_chart(runs: Sequence[HeatRun], *, prefix: str, experiment_name: str, zo
             CELLS * _STEP - (_STEP - SIDE),
             SIDE,
             f"{experiment_name}: last runs",
-            f"{counted(len(shown), 'run')}, newest first: {figures}." if shown else f"{NEVER_RAN}.",
+            f"{counted(len(shown), 'run')}, newest first: {figures}." if shown else f"{_NO_RUNS}.",
         ),
         side=SIDE,
         hollow=tuple(place * _STEP for place in range(CELLS - len(shown))),
@@ -80,14 +78,12 @@ def heat_chart(runs: Sequence[HeatRun], *, prefix: str, experiment_name: str, zo
     )
 
 
-def _heat_run(run: RecentRunShape) -> HeatRun:
-    outcome = outcome_of(run.phase)
-    changed_at_ms = int(run.updated_at or 0)
+def _heat_run(run: RecentRun) -> HeatRun:
     return HeatRun(
-        outcome=outcome,
-        score=finite(run.resiliency_score) if outcome in _SCORED else None,
-        at=_instant(changed_at_ms),
-        by=None if run.updated_by.username in {"", UNKNOWN_USER} else run.updated_by.username,
+        outcome=run.outcome,
+        score=finite(run.resiliency_score) if run.outcome in SCORED else None,
+        at=_instant(run.created_at_ms or 0),
+        by=run.updated_by or None,
     )
 
 

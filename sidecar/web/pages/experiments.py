@@ -130,7 +130,7 @@ def experiment_table(
 ) -> ExperimentTable:
     """Return the table; ``experiments`` are those that ``content`` shows, in the same order."""
     shapes = content.experiments or []
-    lasts = {shape.experiment_id: _last(shape) for shape in shapes}
+    lasts = {one.experiment_id: _last(one) for one in experiments}
     pairs = [
         (experiment, shape)
         for experiment, shape in zip(experiments, shapes, strict=True)
@@ -150,7 +150,7 @@ def experiment_table(
                 shape=shape,
                 link=links.experiment(experiment.experiment_id),
                 runs=f"{entity_path(entity.ref)}/runs?experiment={_quoted(experiment.experiment_id)}",
-                cells=tuple(_cell(run, zone) for run in heat_runs(shape.recent_experiment_run_details)),
+                cells=tuple(_cell(run, zone) for run in heat_runs(experiment.recent_runs)),
                 last=lasts[shape.experiment_id],
                 schedule=schedule,
                 acts=tuple(msgspec.structs.replace(act, question=act.question + note) for act in acts),
@@ -184,9 +184,8 @@ def _fits(shape: ExperimentShape, last: HeatRun | None, wanted: Wanted) -> bool:
     )
 
 
-def _last(shape: ExperimentShape) -> HeatRun | None:
-    runs = heat_runs(shape.recent_experiment_run_details[:1])
-    return runs[0] if runs else None
+def _last(experiment: Experiment) -> HeatRun | None:
+    return next(iter(heat_runs(experiment.recent_runs)), None)
 
 
 def _cell(run: HeatRun, zone: str) -> Cell:

@@ -85,6 +85,14 @@ def foreign(text: str) -> Markup:
     return Markup("<bdi>{}</bdi>").format(clean(text))
 
 
+def elsewhere(url: str) -> Markup:
+    """Return the attributes of a link to another origin, which opens in a tab of its own.
+
+    In a frame it would take our place. The style sheet marks such links, in words for screen readers.
+    """
+    return Markup('href="{}" target="_blank" rel="noopener noreferrer"').format(url)
+
+
 def entity_path(ref: str) -> str:
     """Return the address of an entity's page, from its full reference."""
     kind, _, rest = ref.partition(":")
@@ -106,6 +114,7 @@ FILTERS: Final[Mapping[str, Callable[..., Any]]] = {
     "told": told,
     "clean": clean,
     "foreign": foreign,
+    "elsewhere": elsewhere,
     "entity_path": entity_path,
     "entity_name": entity_name,
 }

@@ -44,7 +44,7 @@ class WindowShape(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ScoreShape(msgspec.Struct, frozen=True, kw_only=True):
-    """Scores of the scored runs of a window; finished runs only, stopped ones left out."""
+    """Scores of the scored runs of a window: passed, probe_failed or error, with a score."""
 
     mean: float | None
     """``null`` without a scored run, never 0; so are ``median`` and ``worst``."""

@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sidecar.model import Outcome
-from sidecar.replica.healing import plugin_runs
 from sidecar.web.charts import (
     HeatRun,
     badge_chart,
@@ -23,7 +22,6 @@ from sidecar.web.charts import (
 )
 from sidecar.web.charts.words import fitting, percent, share, whole, width_of
 from sidecar.web.shapes.common import BucketShape, ScoreNowShape
-from sidecar.web.shapes.content import recent_run_shape
 from sidecar.web.text import rfc3339
 from tests.support.builders import NOW, recent_run
 from tests.web.charts.drawing import SVG, boxes_of, desc_of, drawn, on_page, parsed, texts_of, title_of
@@ -197,22 +195,19 @@ def test_the_score_says_of_how_many_experiments_it_is() -> None:
 
 def test_the_newest_run_is_right_and_cells_without_a_run_are_hollow() -> None:
     runs = [recent_run("new", "Error", score=0.0), recent_run("old", "Completed", score=100.0)]
-    chart = heat_chart(
-        heat_runs([recent_run_shape(run) for run in runs]), prefix="x", experiment_name="pod-delete"
-    )
+    chart = heat_chart(heat_runs(runs), prefix="x", experiment_name="pod-delete")
     assert [(cell.x, cell.look.label) for cell in chart.cells] == [(189, "Error"), (168, "Passed")]
     assert len(chart.hollow) == 8
     assert chart.frame.desc == "2 runs, newest first: Error 0 %; Passed 100 %."
 
 
 def test_the_score_of_a_stopped_run_is_a_placeholder_and_not_told() -> None:
-    runs = heat_runs([recent_run_shape(recent_run("one", "Stopped", score=0.0))])
+    runs = heat_runs([recent_run("one", "Stopped", score=0.0)])
     assert [run.score for run in runs] == [None]
 
 
 def test_an_experiment_that_never_ran_has_ten_hollow_cells() -> None:
-    never = [recent_run_shape(run) for run in plugin_runs(())]
-    chart = heat_chart(heat_runs(never), prefix="x", experiment_name="pod-delete")
+    chart = heat_chart(heat_runs([]), prefix="x", experiment_name="pod-delete")
     assert len(chart.hollow) == 10
     assert chart.frame.desc == "Never run."
 
