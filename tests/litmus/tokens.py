@@ -1,7 +1,7 @@
 """A Litmus and a store on one clock that tests turn, and replicas that look after a token there."""
 
 import random
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -42,14 +42,21 @@ class Clock:
 
 
 class FallibleLocks(MemoryLocks):
-    """Locks of a store that can go away."""
+    """Locks of a store that can go away, and that notes who had to wait."""
 
     away = False
+
+    def __init__(self, clock: Callable[[], datetime]) -> None:
+        super().__init__(clock)
+        self.refused: list[str] = []
 
     async def take(self, name: str, holder: str, hold: timedelta) -> bool:
         if self.away:
             raise StoreError("The store is away.")
-        return await super().take(name, holder, hold)
+        is_taken = await super().take(name, holder, hold)
+        if not is_taken:
+            self.refused.append(name)
+        return is_taken
 
 
 class FallibleUses(MemoryTokenUses):
