@@ -6,6 +6,7 @@ and the server can be stopped and started on its port to play a dead Litmus.
 
 import asyncio
 import re
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -53,6 +54,8 @@ class Simulator:
         self._host = host
         self._port = port
         self._runner: web.AppRunner | None = None
+        self._reserved: socket.socket | None = None
+        """Keeps the port ours while nobody listens on it."""
         self._stopping = asyncio.Event()
         self._arrived = asyncio.Condition()
 
@@ -90,17 +93,32 @@ class Simulator:
         # A client that leaves ends its handler; nobody waits for hanging ones at the end.
         self._runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=1.0, access_log=None)
         await self._runner.setup()
+        self._release_port()
         site = web.TCPSite(self._runner, self._host, self._port, reuse_address=True)
         await site.start()
         self._port = self._runner.addresses[0][1]
 
     async def stop(self) -> None:
-        """Stop listening, drop every connection; hanging requests end."""
+        """Stop listening, drop every connection; hanging requests end, and connecting is refused."""
         if self._runner is None:
             return
+        await self.close()
+        self._reserved = socket.socket(socket.AF_INET6 if ":" in self._host else socket.AF_INET)
+        self._reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._reserved.bind((self._host, self._port))
+
+    async def close(self) -> None:
+        """Stop, and leave the port to others."""
         self._stopping.set()
         runner, self._runner = self._runner, None
-        await runner.cleanup()
+        if runner is not None:
+            await runner.cleanup()
+        self._release_port()
+
+    def _release_port(self) -> None:
+        if self._reserved is not None:
+            self._reserved.close()
+            self._reserved = None
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         try:
@@ -301,4 +319,4 @@ async def open_simulator(world: World, *, host: str = "127.0.0.1", port: int = 0
     try:
         yield simulator
     finally:
-        await simulator.stop()
+        await simulator.close()
