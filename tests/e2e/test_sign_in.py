@@ -149,6 +149,14 @@ async def test_every_refusal_is_the_same_page_to_the_byte(door: Door) -> None:
     assert door.asked("/auth/login") == 3 + 5
 
 
+async def test_the_address_alone_tells_nobody_with_a_cookie_that_they_are_signed_out(door: Door) -> None:
+    visitor = Visitor(door.service)
+    visitor.cookies[COOKIE] = "A" * 43
+    assert not (await visitor.get(f"{SIGN_IN}?signed-out")).page.all("p", id="said")
+    visitor.cookies.clear()
+    assert (await visitor.get(f"{SIGN_IN}?signed-out")).page.by_id("said").text == "You are signed out."
+
+
 async def test_while_litmus_is_away_the_form_says_that_it_cannot_be_asked(door: Door) -> None:
     door.small.world.auth_server_up = False
     seen = await Visitor(door.service).sign_in("vera")

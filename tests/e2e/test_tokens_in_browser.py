@@ -146,7 +146,7 @@ async def test_a_token_is_shown_once_copied_and_then_listed(front: Front) -> Non
         assert value not in await page.content()
         assert [row.name for row in front.small.world.api_tokens].count("ci") == 1
         # Chromium itself writes the status of a refused page.
-        assert all("status of 400" in fault for fault in watched.faults)
+        assert all("status of 409" in fault for fault in watched.faults)
 
 
 async def test_without_a_clipboard_the_value_is_selected_for_the_keyboard(front: Front) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -10,6 +11,7 @@ from sidecar.litmus.token import fingerprint
 from sidecar.simulator.documents import User
 from sidecar.web.pages.tokens import distance
 from tests.e2e.conftest import Small
+from tests.support.acting import ShiftedClock
 from tests.support.markup import Element
 from tests.support.service import Service, config_for, open_service
 from tests.support.visitor import Seen, Visitor
@@ -158,6 +160,33 @@ async def test_a_token_is_deleted_after_a_question_and_the_others_live(
     assert "revoked for good" in (await visitor.get(done.location)).page.by_id("said").text
     assert [row.name for row in small.world.api_tokens] == ["simulator", "bystander"]
     assert small.world.revoked_tokens == {doomed}
+
+
+async def test_only_who_sent_the_form_is_told_what_it_did_and_for_a_while(small: Small) -> None:
+    names, clock = ("one-key-0123456789", "another-key-0123456789"), ShiftedClock()
+    keys = [{"name": name, "secret": name, "scopes": ["read", "admin"]} for name in names]
+    config = config_for({"default": (small.simulator, small.token)}, small.catalog, auth={"keys": keys})
+    doomed = small.world.issue_token(robot(small), days=7, name="doomed")
+    async with open_service(config, clock=clock) as service:
+        await service.ready()
+        visitor, other = (Visitor(service, {"X-Litmus-Sidecar-Key": name}) for name in names)
+        done = await visitor.send(form_of(await page(visitor), "revoke", id=fingerprint(doomed)))
+        query = urlsplit(done.location).query
+        assert (await page(visitor, f"?{query}")).all("p", id="said")
+        assert not (await page(other, f"?{query}")).all("p", id="said")
+        for made_up in ("said=revoked", query.replace("revoked", "rotated"), query.replace("at=1", "at=2")):
+            assert not (await page(visitor, f"?{made_up}")).all("p", id="said")
+        clock.ahead = timedelta(minutes=6)
+        assert not (await page(visitor, f"?{query}")).all("p", id="said")
+
+
+async def test_a_text_that_is_turned_around_is_so_in_no_part_of_the_list(
+    visitor: Visitor, small: Small
+) -> None:
+    small.world.issue_token(robot(small), days=7, name="left\u202eright")
+    seen = await visitor.get(PAGE)
+    assert "left" in seen.page.one("section", aria_labelledby="list-title").one("summary").text
+    assert "\u202e" not in seen.text
 
 
 async def test_the_token_in_use_has_no_form_and_is_not_deleted_by_another(

@@ -74,7 +74,8 @@ async def sign_in_page(request: web.Request) -> web.Response:
         person = None
     if person is not None:
         return _led_to(following)
-    said = "You are signed out." if "signed-out" in request.query else None
+    # Whoever still has the cookie of a session is not signed out, whatever address they opened.
+    said = "You are signed out." if "signed-out" in request.query and secret is None else None
     refusal = None if cookie_name(request, services) is not None else _PLAIN_HTTP
     return await _form(request, {"next": following}, said=said, refusal=refusal)
 

@@ -8,6 +8,7 @@ the name, so it neither shows the value again nor makes a second token.
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any, Final
 from urllib.parse import urlencode
@@ -16,14 +17,14 @@ import msgspec
 from aiohttp import web
 
 from sidecar.config import LONGEST_TOKEN_DAYS, TOKEN_NAME
-from sidecar.errors import BadRequestError, InstanceUnknownError, SidecarError, UpstreamError
+from sidecar.errors import BadRequestError, InstanceUnknownError, SidecarError, StoreError, UpstreamError
 from sidecar.hygiene import Finding, config_findings, ordered, token_findings, unknowns
 from sidecar.ports import ApiToken, CreatedToken, Tokens
 from sidecar.services import Services
 from sidecar.web.api_tokens import check_asked, tell_change
 from sidecar.web.keys import CALLER, OUTCOME, SERVICES
 from sidecar.web.pages.forms import read_form
-from sidecar.web.pages.frame import PAGES, Page, fresh_page, viewer_of
+from sidecar.web.pages.frame import PAGES, Page, form_binding, fresh_page, viewer_of
 from sidecar.web.pages.words import number
 from sidecar.web.paging import single
 from sidecar.web.shapes.tokens import (
@@ -38,6 +39,8 @@ TOKENS_PAGE: Final = f"{PAGES}/settings/tokens"
 DAYS: Final = (30, 90, 180, 365)
 """Lifetimes to choose from; any other number of days can be written."""
 _OWN_DAYS: Final = "other"
+_SAID_PURPOSE: Final = "said"
+_SAID_SECONDS: Final = 300
 _SAID: Final[Mapping[str, str]] = {
     "revoked": "The token is revoked for good, and off the list.",
     "rotated": (
@@ -73,8 +76,7 @@ async def tokens_page(request: web.Request) -> web.Response:
         InstanceUnknownError: If there is no such instance, or the caller does not manage it.
     """
     instance = _instance(request, single(request, "instance"))
-    sentence = _SAID.get(single(request, "said") or "")
-    return await _page(request, instance, Said(sentence=sentence, is_good=True) if sentence else None)
+    return await _page(request, instance, await _told(request, instance))
 
 
 async def change_tokens(request: web.Request) -> web.Response:
@@ -97,10 +99,10 @@ async def change_tokens(request: web.Request) -> web.Response:
             case "revoke":
                 await held.revoke(fields.get("id", ""))
                 tell_change(request, instance, "token revoked", fields.get("id", ""))
-                return _back(instance, "revoked")
+                return await _back(request, instance, "revoked")
             case "rotate":
                 tell_change(request, instance, "token rotated", (await held.rotate()).token_id)
-                return _back(instance, "rotated")
+                return await _back(request, instance, "rotated")
             case _:
                 raise BadRequestError("The form does not say what to do.", parameter="do")
     except SidecarError as exc:
@@ -143,8 +145,33 @@ def _days(fields: Mapping[str, str]) -> int:
     return int(text)
 
 
-def _back(instance: str, said: str) -> web.Response:
-    location = f"{TOKENS_PAGE}?{urlencode({'instance': instance, 'said': said})}"
+async def _told(request: web.Request, instance: str) -> Said | None:
+    """Return what the form before this page did; ``None`` unless the address is one that we just led to."""
+    said, at, proof = (single(request, name) or "" for name in ("said", "at", "proof"))
+    services = request.app[SERVICES]
+    since = str(int(services.clock().timestamp()) - _SAID_SECONDS)
+    if said not in _SAID or len(at) != len(since) or at < since:
+        return None
+    text = _said_text(request, instance, said, at)
+    with suppress(StoreError):  # Without keys nobody can tell, so nothing is told.
+        if await services.signing.holds(_SAID_PURPOSE, text, proof):
+            return Said(sentence=_SAID[said], is_good=True)
+    return None
+
+
+def _said_text(request: web.Request, instance: str, said: str, at: str) -> str:
+    return f"{instance} {said} {at} {form_binding(request[CALLER])}"
+
+
+async def _back(request: web.Request, instance: str, said: str) -> web.Response:
+    """Lead back to the page, which tells what was done to this caller alone, and only for a while."""
+    services, query = request.app[SERVICES], {"instance": instance}
+    at = str(int(services.clock().timestamp()))
+    # Without keys it is done all the same, and just not told.
+    with suppress(StoreError):
+        proof = await services.signing.mac(_SAID_PURPOSE, _said_text(request, instance, said, at))
+        query |= {"said": said, "at": at, "proof": proof}
+    location = f"{TOKENS_PAGE}?{urlencode(query)}"
     return web.Response(status=303, headers={"Location": location, "Cache-Control": "private, no-store"})
 
 
