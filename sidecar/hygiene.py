@@ -234,7 +234,7 @@ def _user(facts: TokenFacts, now: datetime) -> Iterator[Finding]:
             yield _warning(
                 "user_not_dedicated",
                 f"{user} has {_count(len(others), 'API token')} of other names, so others seem to use it "
-                "too; give the sidecar a user of its own",
+                "too; give each use a user of its own, with a token of that",
             )
     if (beyond := _beyond_need(facts)) > 0:
         yield _warning(
