@@ -28,7 +28,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sidecar.errors import ConfigError, StoreError
 from sidecar.store.failures import StoreUnavailableError, in_our_words
 from sidecar.store.migrating import migrate
-from sidecar.store.pools import Pool
+from sidecar.store.pools import PATIENCE_SECONDS, Pool
 
 OPERATION_TIMEOUT_SECONDS: Final = 20.0
 """Longest a transaction may take before the database counts as gone."""
@@ -87,18 +87,22 @@ def described(url: URL) -> str:
 class Database:
     """Connections to one database; nothing is opened before it is used."""
 
-    def __init__(self, url: URL, observe: Observe | None = None) -> None:
+    def __init__(
+        self, url: URL, observe: Observe | None = None, *, patience_seconds: float = PATIENCE_SECONDS
+    ) -> None:
         self.is_sqlite: Final = url.get_backend_name() == "sqlite"
         self.description: Final = described(url)
         self._url = url
         self._observe = observe or _ignore
         self._inode: int | None = None
         """Of the SQLite file we opened; a file put in its place is another database."""
+        new_pool = partial(Pool, patience_seconds=patience_seconds)
         if self.is_sqlite:
-            self._writer = Pool(partial(_sqlite_engine, url, size=1, begin="BEGIN IMMEDIATE"), 1)
-            self._reader = Pool(partial(_sqlite_engine, url, size=READERS, begin="BEGIN"), READERS)
+            new_pool = partial(new_pool, interruptions=0)
+            self._writer = new_pool(partial(_sqlite_engine, url, size=1, begin="BEGIN IMMEDIATE"), 1)
+            self._reader = new_pool(partial(_sqlite_engine, url, size=READERS, begin="BEGIN"), READERS)
         else:
-            self._writer = self._reader = Pool(partial(_postgresql_engine, url), POOL_SIZE)
+            self._writer = self._reader = new_pool(partial(_postgresql_engine, url), POOL_SIZE)
 
     async def open(self) -> None:
         """Bring the schema up to date (again, after an outage).

@@ -7,68 +7,134 @@ connection back, and whoever comes meanwhile gets one of the next pool.
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
-from functools import wraps
-from typing import Any, Final, TypeVar, cast
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from contextlib import asynccontextmanager, suppress
+from functools import partial
+from typing import Any, Final, TypeVar
 
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-PATIENCE_SECONDS: Final = 8.0
-"""How long a statement is seen through though nobody wants it any more; SQLite waits less for others."""
+PATIENCE_SECONDS: Final = 6.0
+"""How long a transaction is seen through though nobody wants it any more; SQLite waits less for others."""
+INTERRUPTIONS: Final = 5
+INTERRUPTION_SECONDS: Final = 0.1
+"""How often, and how long after each other, what takes longer is interrupted.
+
+Never on SQLite: its driver's thread goes on regardless, and gives the connection back when it is done.
+"""
+FAILURES: Final = (SQLAlchemyError, OSError)
+"""What a database that is away makes of rolling back and of closing a connection."""
 
 _Result = TypeVar("_Result")
-_Method = TypeVar("_Method", bound=Callable[..., Coroutine[Any, Any, Any]])
 
 
-async def _to_the_end(work: Coroutine[Any, Any, _Result]) -> _Result:
-    """Wait for the work though the task is cancelled meanwhile, and raise that afterwards.
+class _Patience:
+    """How long one transaction is seen through once its task is cancelled, with all it still has to do."""
 
-    A driver that is left in the middle of a statement goes on with it: its
-    connection keeps the database locked until somebody finds it. So we see it
-    through, for as long as a database that lives can take.
-    """
-    task = asyncio.ensure_future(work)
-    cancelled: asyncio.CancelledError | None = None
-    ends: float | None = None
-    loop = asyncio.get_running_loop()
-    while not task.done() and (ends is None or loop.time() < ends):
-        try:
-            await asyncio.wait([task], timeout=None if ends is None else ends - loop.time())
-        except asyncio.CancelledError as exc:
-            cancelled = exc
-            ends = ends or loop.time() + PATIENCE_SECONDS
-    if cancelled is None:
+    def __init__(self, seconds: float, interruptions: int) -> None:
+        self._seconds = seconds
+        self._interruptions = interruptions
+        self.left: Final[list[asyncio.Future[Any]]] = []
+        """What goes on though nobody waits for it."""
+        self._ends: float | None = None
+        """By the event loop's clock; ``None``: nobody gave up yet."""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing is waited for any more."""
+        return self._ends is not None and asyncio.get_running_loop().time() >= self._ends
+
+    def begin(self) -> None:
+        """Count from now, unless it is counted already: the task is to end."""
+        if self._ends is None:
+            self._ends = asyncio.get_running_loop().time() + self._seconds
+
+    async def to_the_end(self, work: Coroutine[Any, Any, _Result]) -> _Result:
+        """Wait for the work though the task is cancelled meanwhile, and raise that afterwards.
+
+        A driver that is left in the middle of a statement goes on with it: its
+        connection keeps the database locked until somebody finds it. So we see it
+        through, for as long as a database that lives can take, then interrupt it, and
+        leave what even so goes on to end by itself.
+
+        Raises:
+            TimeoutError: If it was interrupted or left because of an earlier cancellation.
+        """
+        loop = asyncio.get_running_loop()
+        task = asyncio.ensure_future(work)
+        cancelled: asyncio.CancelledError | None = None
+        while not task.done() and not self.is_over:
+            cancelled = (
+                await _pause(task, None if self._ends is None else self._ends - loop.time()) or cancelled
+            )
+            if cancelled is not None:
+                self.begin()
+        # At first a driver asks the server to stop, and waits for that, too.
+        for _ in range(self._interruptions):
+            if task.done():
+                break
+            cancelled = await _pause(task, INTERRUPTION_SECONDS) or cancelled
+            task.cancel()
+        if not task.done():
+            self.left.append(task)
+            _LEFT.add(task)
+            task.add_done_callback(_see_off)
+        if cancelled is not None:
+            if task.done() and not task.cancelled():
+                # Looked at, or asyncio reports it as lost; the cancellation counts more.
+                task.exception()
+            raise cancelled
+        if not task.done() or task.cancelled():
+            raise TimeoutError
         return task.result()
-    if task.done():
-        # Looked at, or asyncio reports it as lost; the cancellation counts more.
+
+
+_LEFT: Final[set[asyncio.Future[Any]]] = set()
+"""What goes on though nobody waits for it; the event loop would forget it."""
+
+
+def _see_off(task: asyncio.Future[Any]) -> None:
+    _LEFT.discard(task)
+    if not task.cancelled():
+        # Looked at, or asyncio reports it as lost.
         task.exception()
-    else:
-        task.cancel()
-    raise cancelled
 
 
-def _steady(method: _Method) -> _Method:
-    """Return the method, seen through to its end."""
-
-    @wraps(method)
-    async def steady(*args: Any, **kwargs: Any) -> Any:
-        return await _to_the_end(method(*args, **kwargs))
-
-    return cast("_Method", steady)
+async def _pause(task: asyncio.Future[Any], seconds: float | None) -> asyncio.CancelledError | None:
+    """Wait for the task, at most so long; return the cancellation of who waits, if one came."""
+    try:
+        await asyncio.wait([task], timeout=seconds)
+    except asyncio.CancelledError as exc:
+        return exc
+    return None
 
 
 class _SteadyConnection(AsyncConnection):
     """A connection whose statements are not left half-way; what else there is to ask with comes here, too."""
 
-    execute = _steady(AsyncConnection.execute)
+    def __init__(self, engine: AsyncEngine, patience: _Patience) -> None:
+        super().__init__(engine)
+        self._patience = patience
+
+    async def execute(self, *args: Any, **kwargs: Any) -> Any:
+        """See :meth:`AsyncConnection.execute`."""
+        return await self._patience.to_the_end(super().execute(*args, **kwargs))
 
 
 class Pool:
     """Connections to one database, at most so many at once; closed, it opens new ones."""
 
-    def __init__(self, make_engine: Callable[[], AsyncEngine], size: int) -> None:
+    def __init__(
+        self,
+        make_engine: Callable[[], AsyncEngine],
+        size: int,
+        *,
+        patience_seconds: float = PATIENCE_SECONDS,
+        interruptions: int = INTERRUPTIONS,
+    ) -> None:
         self._make_engine = make_engine
+        self._new_patience = partial(_Patience, patience_seconds, interruptions)
         self._engine = make_engine()
         self._users: Counter[AsyncEngine] = Counter()
         """How many connections are in use, being opened or on their way back."""
@@ -78,21 +144,28 @@ class Pool:
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncConnection]:
         """A connection with a transaction: committed at the end, rolled back on any exception."""
-        async with self._connected() as connection, _begun(connection):
+        patience = self._new_patience()
+        async with self._connected(patience) as connection, _begun(connection, patience):
             yield connection
 
     @asynccontextmanager
-    async def _connected(self) -> AsyncIterator[AsyncConnection]:
+    async def _connected(self, patience: _Patience) -> AsyncIterator[AsyncConnection]:
         engine = self._engine
         self._users[engine] += 1
-        connection = _SteadyConnection(engine)
+        connection = _SteadyConnection(engine, patience)
         try:
-            yield await _to_the_end(connection.start())
+            yield await patience.to_the_end(connection.start())
         finally:
-            await _to_the_end(self._give_back(engine, connection))
+            # How the transaction ended counts more than how the connection did.
+            with suppress(*FAILURES):
+                await patience.to_the_end(self._give_back(engine, connection, tuple(patience.left)))
 
-    async def _give_back(self, engine: AsyncEngine, connection: AsyncConnection) -> None:
+    async def _give_back(
+        self, engine: AsyncEngine, connection: AsyncConnection, left: Sequence[asyncio.Future[Any]]
+    ) -> None:
         try:
+            if left:
+                await asyncio.wait(left)
             # None: it could not be opened.
             if connection.sync_connection is not None:
                 await connection.close()
@@ -104,7 +177,7 @@ class Pool:
     async def close(self) -> None:
         """Close all connections, those in use once the last is given back; later use opens new ones."""
         engine, self._engine = self._engine, self._make_engine()
-        await _to_the_end(self._close_unused(engine))
+        await self._new_patience().to_the_end(self._close_unused(engine))
 
     async def _close_unused(self, engine: AsyncEngine) -> None:
         if not self._users[engine]:
@@ -113,12 +186,18 @@ class Pool:
 
 
 @asynccontextmanager
-async def _begun(connection: AsyncConnection) -> AsyncIterator[None]:
+async def _begun(connection: AsyncConnection, patience: _Patience) -> AsyncIterator[None]:
     """A transaction for this long: committed at the end, rolled back on any exception."""
-    transaction = await _to_the_end(connection.begin().start())
+    transaction = await patience.to_the_end(connection.begin().start())
     try:
         yield
-    except BaseException:
-        await _to_the_end(transaction.rollback())
+    except BaseException as exc:
+        if isinstance(exc, asyncio.CancelledError):
+            patience.begin()
+        # What is still at work is rolled back when the connection is given back after it.
+        if not patience.left:
+            # Why it is rolled back counts more, above all that the task is to end.
+            with suppress(*FAILURES):
+                await patience.to_the_end(transaction.rollback())
         raise
-    await _to_the_end(transaction.commit())
+    await patience.to_the_end(transaction.commit())

@@ -2,17 +2,30 @@
 
 import asyncio
 import gc
+import os
+import signal
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sqlalchemy import select
+import pytest
+from sqlalchemy import func, select, text
 
 from sidecar.store.database import POOL_SIZE, Database, parse_url
 from sidecar.store.schema import meta
 from tests.store.pausing import AtPause
+from tests.store.postgres import PostgresServer
+from tests.support.service import CEILING_SECONDS, eventually
 
 CLOSINGS = 50
+LITTLE_PATIENCE_SECONDS = 0.05
+SLOW_STATEMENTS = {
+    # A second or a few: the thread it runs in cannot be interrupted.
+    True: "INSERT INTO meta WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 3000000) "
+    "SELECT 'long', count(*) FROM n",
+    False: "SELECT pg_sleep(600)",
+}
+"""By whether it is for SQLite."""
 
 
 async def write(database: Database, name: str) -> None:
@@ -109,3 +122,74 @@ async def test_closing_while_others_read_leaves_nothing_open(url: str) -> None:
         await asyncio.gather(*readers)
         await database.close()
         del database, readers
+
+
+async def cancelled(task: asyncio.Task[None]) -> bool:
+    """Cancel the task once; tell whether that is how it ended."""
+    task.cancel()
+    done, _ = await asyncio.wait([task], timeout=CEILING_SECONDS)
+    return bool(done) and task.cancelled()
+
+
+async def test_statement_that_takes_longer_than_our_patience_is_left_alone(url: str) -> None:
+    database = Database(parse_url(url), patience_seconds=LITTLE_PATIENCE_SECONDS)
+    await database.open()
+    has_begun = asyncio.Event()
+
+    async def take_long(database: Database) -> None:
+        async with database.writing() as connection:
+            has_begun.set()
+            await connection.execute(text(SLOW_STATEMENTS[database.is_sqlite]))
+
+    with nothing_left_open():
+        task = asyncio.create_task(take_long(database))
+        await has_begun.wait()
+        assert await cancelled(task)
+        await write(database, "after")
+        assert await names(database) == {"after"}
+        await database.close()
+        del database, task
+
+
+@pytest.mark.parametrize(
+    ("number", "is_in_statement"),
+    [(signal.SIGSTOP, True), (signal.SIGSTOP, False), (signal.SIGTERM, False)],
+)
+async def test_cancellation_is_not_lost_on_a_server_that_hangs_or_is_gone(
+    postgres: PostgresServer, number: signal.Signals, *, is_in_statement: bool
+) -> None:
+    """Else the task goes on that was to end, and with it the service."""
+    database = Database(parse_url(postgres.new_database()), patience_seconds=LITTLE_PATIENCE_SECONDS)
+    await database.open()
+    process_id = asyncio.get_running_loop().create_future()
+
+    async def meet_it() -> None:
+        async with database.writing() as connection:
+            servers = (await connection.execute(select(func.pg_backend_pid()))).scalar_one()
+            os.kill(servers, number)
+            process_id.set_result(servers)
+            if is_in_statement:
+                await connection.execute(database.insert(meta), {"name": "lost", "value": "written"})
+            else:
+                await asyncio.Event().wait()
+
+    task = asyncio.create_task(meet_it())
+    servers = await process_id
+    try:
+        if number == signal.SIGTERM:
+            await eventually(lambda: not is_running(servers))
+        assert await cancelled(task)
+        await write(database, "after")
+        assert await names(database) == {"after"}
+    finally:
+        if is_running(servers):
+            os.kill(servers, signal.SIGCONT)
+    await database.close()
+
+
+def is_running(process_id: int) -> bool:
+    try:
+        os.kill(process_id, 0)
+    except ProcessLookupError:
+        return False
+    return True
