@@ -230,5 +230,5 @@ async def test_when_and_by_whom_each_run_was_is_reached_without_a_pointer(
         await expect(words).to_have_count(10)
         shown = [await word.bounding_box() for word in await words.all()]
         assert all(box and box["height"] > 10 and box["width"] > 100 for box in shown), shown
-        await expect(words.first).to_have_text("Probe failed, 2 Mar 2026, 12:00 UTC, by alice")
+        await expect(words.first).to_have_text("Probe failed, 2 Mar 2026, 11:59 UTC, by alice")
         assert await watched.too_wide() == 0
