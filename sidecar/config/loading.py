@@ -203,7 +203,7 @@ class _Wording:
             self._told.add((*path, key))
 
     def _read_token_file(self, instance: dict[str, object], path: KeyPath) -> None:
-        """Do the same for a file that is followed later on: a token may yet come, so without one is no problem."""
+        """Do the same for a file that is followed later on: a token may yet come, so none is no problem."""
         name = instance.get("tokenFile")
         if "token" in instance or not isinstance(name, str) or not name:
             self._read_secret_file(instance, "token", path)

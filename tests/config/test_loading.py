@@ -398,9 +398,10 @@ class TestValidation:
         found = config_of(section, directory=tmp_path)
         assert found.instances[0].token is None
         assert found.instances[0].token_file == tmp_path / "token"
-        assert found.notices == (
+        (notice,) = found.notices
+        assert notice == (
             f"litmusSidecar.instances[0].tokenFile: {wrong}; "
-            "there is no token for this Litmus until that is right",
+            "there is no token for this Litmus until that is right"
         )
 
     def test_a_ca_file_must_hold_a_certificate(self, tmp_path: Path) -> None:
