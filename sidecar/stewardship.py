@@ -7,7 +7,7 @@ commands that ask Litmus without a running service.
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -31,8 +31,8 @@ from sidecar.metrics import Metrics
 from sidecar.ports import Clock, Locks, TokenUses
 from sidecar.tracing import record
 
-BEGIN_SECONDS: Final = 5.0
-"""Longest that a start waits for a managed token."""
+START_PATIENCE: Final = timedelta(seconds=5)
+"""Longest that a start waits for a managed token; a sign-in that is slower than that goes on meanwhile."""
 TAKEN: Final = frozenset({"adopted", "created", "read"})
 """Outcomes that mean a new token; all others are codes of errors."""
 
@@ -53,6 +53,8 @@ class TokenPace:
     """First wait after a failure that somebody has to end; doubled each time."""
     apart: timedelta = APART
     """Between two managed tokens that nobody asked for."""
+    start_patience: timedelta = START_PATIENCE
+    """Longest wait of a start."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,20 +68,42 @@ class Steward:
     """What has to run as long as the service, by name."""
     look: Callable[[], Awaitable[float | None]]
     """Look after the token once; tell after how many seconds to look again, ``None``: there is one."""
+    patience: timedelta = START_PATIENCE
+    looking: set[asyncio.Task[float | None]] = field(default_factory=set)
+    """What began at the start and outlived its patience."""
 
     async def begin(self) -> None:
         """Have a token from the start if there can be one; a Litmus that is away does not hold up the start.
 
         One failure is not the last word: another replica may be making the
         token, or, while the store is away, have ended the session that is ours
-        too. What somebody has to end is not tried again here.
+        too. What somebody has to end is not tried again here. A look under way
+        goes on when the start does: given up, its session would stay at Litmus,
+        and the next look would sign in once more.
         """
+        patience_seconds = self.patience.total_seconds()
         with suppress(TimeoutError):
-            async with asyncio.timeout(BEGIN_SECONDS):
-                pause = await self.look()
-                while pause is not None and pause < BEGIN_SECONDS:
+            async with asyncio.timeout(patience_seconds):
+                pause = await asyncio.shield(self._look())
+                while pause is not None and pause < patience_seconds:
                     await asyncio.sleep(pause)
-                    pause = await self.look()
+                    pause = await asyncio.shield(self._look())
+
+    async def close(self) -> None:
+        """Give up what is still under way."""
+        for task in self.looking:
+            task.cancel()
+        if self.looking:
+            await asyncio.wait(self.looking)
+
+    def _look(self) -> "asyncio.Task[float | None]":
+        async def once() -> float | None:
+            return await self.look()
+
+        task = asyncio.create_task(once())
+        self.looking.add(task)
+        task.add_done_callback(self.looking.discard)
+        return task
 
 
 DEFAULT_PACE: Final = TokenPace()
@@ -171,9 +195,13 @@ async def open_steward(
             shown=shown_token(config),
             has_initial_password=has_initial_password,
         )
+        steward = Steward(
+            client=client, held=held, tokens=tokens, tasks=tasks, look=look, patience=pace.start_patience
+        )
         try:
-            yield Steward(client=client, held=held, tokens=tokens, tasks=tasks, look=look)
+            yield steward
         finally:
+            await steward.close()
             await tokens.close()
             # While the store is away the others wait for us a few minutes, no more.
             with suppress(StoreError):

@@ -1,7 +1,9 @@
 """What becomes of tokens while people read: every answer holds data, whatever happens to the token."""
 
+import dataclasses
 import json
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -226,6 +228,25 @@ async def test_links_open_the_account_of_the_managed_token(three: Three) -> None
     async with steadily_read(three, three.managed()) as service:
         content = await service.get("/api/v1/entities/component/default/cart/overview")
         assert f"/account/{three.user.user_id}/" in await content.text()
+
+
+async def test_a_sign_in_slower_than_the_start_is_asked_once_and_hurries_what_waited_for_it(
+    three: Three,
+) -> None:
+    three.simulator.faults.add(ScriptedFault(path="/auth/login", delay_seconds=1.0, times=None))
+    pace = dataclasses.replace(PACE, start_patience=timedelta(milliseconds=100))
+    async with open_service(three.managed(), token_pace=pace, wait_seconds=0.5) as service:
+        assert await has_state(service, "missing")
+        await eventually(lambda: no_errors(service))
+        assert sum(request.path == "/auth/login" for request in three.simulator.requests) == 1
+        assert three.made() == 1
+
+
+async def test_a_service_that_ends_during_its_first_sign_in_ends_well(three: Three) -> None:
+    three.simulator.faults.add(ScriptedFault(path="/auth/login", delay_seconds=30.0, times=None))
+    pace = dataclasses.replace(PACE, start_patience=timedelta(milliseconds=100))
+    async with open_service(three.managed(), token_pace=pace, wait_seconds=0.5) as service:
+        assert await has_state(service, "missing")
 
 
 async def test_without_a_first_token_readers_are_told_why(three: Three) -> None:
