@@ -16,7 +16,7 @@ from sidecar.assembly import utc_now
 from sidecar.catalog import FileCatalog
 from sidecar.cataloguing import catalog_signer, open_backstage_catalog
 from sidecar.config import CatalogBackstage, Config, Instance, findings
-from sidecar.errors import UpstreamError
+from sidecar.errors import UpstreamError, UpstreamProtocolError
 from sidecar.hygiene import Finding, config_findings, ordered, token_findings
 from sidecar.litmus.auth import LitmusAuth
 from sidecar.litmus.client import LitmusClient
@@ -26,7 +26,7 @@ from sidecar.litmus.held_token import HeldToken
 from sidecar.litmus.source import LitmusSource
 from sidecar.litmus.token import LitmusToken
 from sidecar.metrics import Metrics
-from sidecar.model import Catalog, Lane, ProjectRef
+from sidecar.model import Catalog, Lane, ProjectRef, Section, SectionResult
 from sidecar.ports import TokenFacts
 from sidecar.stewardship import configured_token, managed_name, open_client, shown_token, source_of
 from sidecar.tracing import tracing_problems
@@ -129,12 +129,26 @@ async def _check_instance(
         return answer
     source = LitmusSource(client, utc_now)
     for project in projects:
-        for lane in (Lane.FAST, Lane.SLOW):
-            results = await source.collect(project, lane, None)
-            # The sections of a lane mostly fail for one reason; it is told once.
-            reasons = {result.error.message: None for result in results if result.error is not None}
-            answer.sentences += [f"Project {project}: {reason}" for reason in reasons]
+        results = [
+            result for lane in (Lane.FAST, Lane.SLOW) for result in await source.collect(project, lane, None)
+        ]
+        answer.sentences += _failures(project, results)
     return answer
+
+
+def _failures(project: ProjectRef, results: Sequence[SectionResult]) -> Iterator[str]:
+    """Say once per cause what it keeps from being read; the sections of a project mostly fail for one."""
+    by_cause: dict[str, list[Section]] = {}
+    sentences: dict[str, str] = {}
+    for result in results:
+        if (error := result.error) is None:
+            continue
+        # Sentences name what was asked, which differs; answers that we do not know are no two alike.
+        cause = error.message if error.code == UpstreamProtocolError.code else error.code
+        sentences.setdefault(cause, error.message)
+        by_cause.setdefault(cause, []).append(result.section)
+    for cause, sections in by_cause.items():
+        yield f"Project {project} ({', '.join(sections)}): {sentences[cause]}"
 
 
 def _held(instance: Instance, token: LitmusToken | None) -> HeldToken:

@@ -14,6 +14,7 @@ from sidecar.cli import main
 from sidecar.config import Config, display_token, parse_config
 from sidecar.litmus.token import fingerprint
 from sidecar.ports import ApiToken
+from sidecar.simulator import ScriptedFault
 from sidecar.simulator.documents import VIEWER
 from sidecar.token_commands import relative, table
 from tests.e2e.conftest import Small
@@ -109,6 +110,27 @@ async def test_check_tells_what_litmus_knows_of_the_tokens_user(small: Small) ->
         "expires on",
     ):
         assert words in told
+
+
+async def test_one_cause_is_told_once_per_project_with_all_that_it_keeps_away(small: Small) -> None:
+    stranger = small.world.issue_token(small.world.add_user("stranger"))
+    (found,) = await check(config(small, token=stranger), offline=False)
+    assert found.startswith(f"Project default/{small.project.project_id} (experiments, ")
+    assert "infrastructures" in found.partition(")")[0]
+    assert "has no sufficient role" in found
+
+
+async def test_two_causes_are_told_apart(small: Small) -> None:
+    html = {"Content-Type": "text/html"}
+    small.simulator.faults.add(
+        ScriptedFault(root_field="listChaosHub", status=200, headers=html, body="<p>", times=None)
+    )
+    small.simulator.faults.add(ScriptedFault(root_field="listExperiment", status=502, times=None))
+    lost, odd = await check(config(small), offline=False)
+    assert "(experiments, " in lost
+    assert "HTTP 502" in lost
+    assert "ubs" in odd.partition(")")[0]
+    assert "a web page" in odd
 
 
 @pytest.mark.parametrize("content", ["", None], ids=["empty", "missing"])
