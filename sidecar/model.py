@@ -231,6 +231,8 @@ class Section(StrEnum):
     ENVIRONMENTS = "environments"
     HUBS = "hubs"
     GITOPS = "gitops"
+    RUN_HISTORY = "runHistory"
+    """The runs, kept beside the snapshot: it has no field in :class:`Content`, only its freshness is here."""
 
 
 class Lane(StrEnum):
@@ -239,7 +241,7 @@ class Lane(StrEnum):
     FAST = "fast"
     SLOW = "slow"
     HISTORY = "history"
-    """Runs, kept beside the snapshot; brings no sections."""
+    """Runs, kept beside the snapshot; of their section it brings the freshness alone."""
 
 
 SECTIONS_OF_LANE: Final[Mapping[Lane, tuple[Section, ...]]] = {
@@ -251,7 +253,7 @@ SECTIONS_OF_LANE: Final[Mapping[Lane, tuple[Section, ...]]] = {
         Section.ENVIRONMENTS,
     ),
     Lane.SLOW: (Section.HUBS, Section.GITOPS),
-    Lane.HISTORY: (),
+    Lane.HISTORY: (Section.RUN_HISTORY,),
 }
 
 LANE_OF_SECTION: Final[Mapping[Section, Lane]] = {

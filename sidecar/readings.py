@@ -25,7 +25,12 @@ class HasStatus(Protocol):
 
 def configured_readings(config: Config) -> Mapping[str, Reading]:
     """Return what alerts compare ages with."""
-    intervals = {Lane.FAST: config.sync.interval, Lane.SLOW: config.sync.slow_interval}
+    sync = config.sync
+    intervals = {
+        Lane.FAST: sync.interval,
+        Lane.SLOW: sync.slow_interval,
+        Lane.HISTORY: sync.slow_interval,
+    }
     return {
         "litmus_sidecar_section_interval_seconds": Reading(
             "Configured time between two readings of a part of a project.",

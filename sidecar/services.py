@@ -106,4 +106,9 @@ class Services:
     @property
     def intervals(self) -> Mapping[Lane, timedelta]:
         """The configured interval of each lane."""
-        return {Lane.FAST: self.config.sync.interval, Lane.SLOW: self.config.sync.slow_interval}
+        sync = self.config.sync
+        return {
+            Lane.FAST: sync.interval,
+            Lane.SLOW: sync.slow_interval,
+            Lane.HISTORY: sync.slow_interval,
+        }

@@ -31,7 +31,7 @@ FIELD_OF_SECTION: Final[Mapping[Section, str]] = {
     Section.HUBS: "hubs",
     Section.GITOPS: "gitops",
 }
-"""The field of :class:`Content` that holds a section's data."""
+"""The field of :class:`Content` that holds a section's data; the run history is kept elsewhere."""
 
 STUCK_AFTER: Final = timedelta(hours=1)
 """An unfinished run that did not change for so long counts as idle (Litmus leaves some queued for good)."""
@@ -44,9 +44,9 @@ def merge(previous: Snapshot | None, project: ProjectRef, results: Sequence[Sect
     freshness = dict(previous.freshness) if previous else {}
     fetched = {result.section: result.value for result in results if result.error is None}
     changed = {
-        FIELD_OF_SECTION[section]: value
+        field: value
         for section, value in fetched.items()
-        if getattr(content, FIELD_OF_SECTION[section]) != value
+        if (field := FIELD_OF_SECTION.get(section)) is not None and getattr(content, field) != value
     }
     for result in results:
         known = freshness.get(result.section)
@@ -67,21 +67,35 @@ def merge(previous: Snapshot | None, project: ProjectRef, results: Sequence[Sect
 
 
 def was_attempted(snapshot: Snapshot | None, sections: Collection[Section]) -> bool:
-    """Tell whether every one of the sections was attempted at least once."""
-    return snapshot is not None and all(section in snapshot.freshness for section in sections)
+    """Tell whether every one of the sections was attempted at least once.
+
+    Sections without content do not count: nobody waits for the history.
+    """
+    return snapshot is not None and all(
+        section in snapshot.freshness for section in sections if section in FIELD_OF_SECTION
+    )
 
 
 def has_data(snapshot: Snapshot | None, section: Section) -> bool:
-    """Tell whether the section was ever fetched."""
-    return snapshot is not None and getattr(snapshot.content, FIELD_OF_SECTION[section]) is not None
+    """Tell whether the section's content was ever fetched; the run history has none here."""
+    field = FIELD_OF_SECTION.get(section)
+    return snapshot is not None and field is not None and getattr(snapshot.content, field) is not None
 
 
-def as_of(snapshot: Snapshot, sections: Collection[Section]) -> datetime | None:
-    """Return the oldest last success among the sections; ``None`` if none of them ever succeeded."""
+def as_of(
+    snapshot: Snapshot, sections: Collection[Section], intervals: Mapping[Lane, timedelta], now: datetime
+) -> datetime | None:
+    """Return the oldest last success among the sections; ``None`` if none of them ever succeeded.
+
+    The run history counts only while it is behind: as long as it can be read,
+    the fast lane has it follow everything new, however seldom it is read.
+    """
     successes = [
         freshness.succeeded_at
         for section in sections
-        if (freshness := snapshot.freshness.get(section)) and freshness.succeeded_at
+        if (freshness := snapshot.freshness.get(section))
+        and freshness.succeeded_at
+        and (section is not Section.RUN_HISTORY or _is_behind(section, freshness, intervals, now))
     ]
     return min(successes, default=None)
 
@@ -93,16 +107,25 @@ def is_stale(
 
     That is: the last attempt of one failed, or one is older than twice its
     lane's interval, or it was loaded from the store and not refreshed since.
+    The run history is kept in the store, so neither makes that stale that it
+    was loaded nor that it was not attempted yet; how far it reaches is told beside.
     """
     for section in sections:
         freshness = snapshot.freshness.get(section)
-        if freshness is None or freshness.error is not None or freshness.succeeded_at is None:
+        if section is not Section.RUN_HISTORY and (freshness is None or section in snapshot.restored):
             return True
-        if section in snapshot.restored:
-            return True
-        if now - freshness.succeeded_at > 2 * intervals[LANE_OF_SECTION[section]]:
+        if freshness is not None and _is_behind(section, freshness, intervals, now):
             return True
     return False
+
+
+def _is_behind(
+    section: Section, freshness: Freshness, intervals: Mapping[Lane, timedelta], now: datetime
+) -> bool:
+    """Tell whether the last attempt failed, or the next one is overdue."""
+    if freshness.error is not None or freshness.succeeded_at is None:
+        return True
+    return now - freshness.succeeded_at > 2 * intervals[LANE_OF_SECTION[section]]
 
 
 def is_changing(content: Content, now: datetime) -> bool:

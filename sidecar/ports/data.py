@@ -192,7 +192,7 @@ class Sync(Protocol):
     """What readers may ask of the synchronisation."""
 
     async def ensure(self, project: ProjectRef, sections: Collection[Section]) -> Snapshot:
-        """Return the snapshot once every one of the sections was attempted.
+        """Return the snapshot once every one of the sections that have content was attempted.
 
         Waits for the first synchronisation only, at most a fixed time; never
         causes more than one upstream synchronisation however many wait.

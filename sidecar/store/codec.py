@@ -2,7 +2,8 @@
 
 One byte of format, then zlib over MessagePack. Raise :data:`FORMAT` only when
 bytes written before would now be misread; a new field with a default needs no
-new format.
+new format, nor does a new section: its freshness stands behind the first
+stream, where versions that do not know it do not look.
 """
 
 import zlib
@@ -25,6 +26,10 @@ T = TypeVar("T")
 _encoder: Final = msgspec.msgpack.Encoder()
 _contents: Final = msgspec.msgpack.Decoder(Content)
 _freshnesses: Final = msgspec.msgpack.Decoder(dict[Section, Freshness])
+_later_freshnesses: Final = msgspec.msgpack.Decoder(dict[str, Freshness])
+_LATER: Final = frozenset({Section.RUN_HISTORY})
+"""Sections that the format did not have at first."""
+_SECTIONS: Final = frozenset(section.value for section in Section)
 
 
 def dump_content(content: Content) -> bytes:
@@ -47,7 +52,9 @@ def parse_content(data: bytes) -> Content | None:
 
 def dump_freshness(freshness: Mapping[Section, Freshness]) -> bytes:
     """Return the bytes of the freshness of all sections."""
-    return _dump(dict(freshness))
+    first = {section: one for section, one in freshness.items() if section not in _LATER}
+    later = {section: one for section, one in freshness.items() if section in _LATER}
+    return _dump(first) + (zlib.compress(_encoder.encode(later), _LEVEL) if later else b"")
 
 
 def parse_freshness(data: bytes) -> Mapping[Section, Freshness] | None:
@@ -56,7 +63,19 @@ def parse_freshness(data: bytes) -> Mapping[Section, Freshness] | None:
     Raises:
         StoreError: If the bytes are damaged.
     """
-    return _parse(data, _freshnesses)
+    first = _parse(data, _freshnesses)
+    behind = _behind(data) if first is not None else b""
+    if first is None or not behind:
+        return first
+    later = _decode(behind, _later_freshnesses)
+    return first | {Section(name): one for name, one in later.items() if name in _SECTIONS}
+
+
+def _behind(data: bytes) -> bytes:
+    """Return what stands behind the first stream."""
+    stream = zlib.decompressobj()
+    stream.decompress(data[1:])
+    return stream.unused_data
 
 
 def _dump(value: object) -> bytes:
@@ -70,8 +89,12 @@ def _dump(value: object) -> bytes:
 def _parse(data: bytes, decoder: msgspec.msgpack.Decoder[T]) -> T | None:
     if data[:1] != bytes([FORMAT]):
         return None
+    return _decode(data[1:], decoder)
+
+
+def _decode(data: bytes, decoder: msgspec.msgpack.Decoder[T]) -> T:
     try:
-        return decoder.decode(zlib.decompress(data[1:]))
+        return decoder.decode(zlib.decompress(data))
     except (zlib.error, msgspec.DecodeError) as exc:
         raise StoreError("The stored data of a project is damaged.") from exc
 

@@ -27,7 +27,7 @@ from sidecar.model import (
     Snapshot,
 )
 from sidecar.ports import Clock, Job, Lease, Leases, ProjectSource, Snapshots
-from sidecar.snapshots import was_attempted
+from sidecar.snapshots import FIELD_OF_SECTION, was_attempted
 from sidecar.sync.history import history_may_differ
 from sidecar.sync.pace import Intervals, pause_after
 from sidecar.sync.working import OK, Bell, Worker, guarded
@@ -121,7 +121,7 @@ class SyncEngine:
         snapshot = self._snapshots.get(project)
         if snapshot is not None and was_attempted(snapshot, sections):
             return snapshot
-        for lane in {LANE_OF_SECTION[section] for section in sections}:
+        for lane in {LANE_OF_SECTION[section] for section in sections if section in FIELD_OF_SECTION}:
             await self._prefer(Job(project=project, lane=lane))
         try:
             async with asyncio.timeout(self._wait_seconds):

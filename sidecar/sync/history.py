@@ -14,8 +14,9 @@ import structlog
 
 from sidecar.errors import LeaseLostError, StoreError
 from sidecar.metrics import Metrics
-from sidecar.model import Content, Lane, SectionError
+from sidecar.model import Content, Lane, Section, SectionError, SectionResult
 from sidecar.ports import Clock, History, HistorySource, Lease, Leases, Snapshots
+from sidecar.snapshots import has_data
 from sidecar.sync.pace import Intervals, pause_after_step
 from sidecar.sync.working import Attempt, Bell, Worker, guarded
 from sidecar.tracing import NO_TRACER, Tracer
@@ -59,7 +60,7 @@ class HistoryWorker:
         Args:
             sources: One per instance, by name.
             history: Where steps are recorded.
-            snapshots: What the source begins from.
+            snapshots: What the source begins from, and where is told whether the history can be read.
             leases: What is due; jobs are planned by the engine.
             intervals: The pace; steps follow at the slow interval once all is read.
             metrics: Counted into.
@@ -117,9 +118,11 @@ class HistoryWorker:
         job = lease.job
         state = await self._history.state(job.project)
         source = self._sources[job.project.instance]
-        found = await guarded(job, source.step(job.project, state, self._snapshots.get(job.project)))
+        snapshot = self._snapshots.get(job.project)
+        found = await guarded(job, source.step(job.project, state, snapshot))
         if isinstance(found, SectionError):
             attempt.outcome = found.code
+            await self._tell(lease, attempt, error=found)
             if not lease.failures:
                 _log.warning("history waits", project=str(job.project), code=found.code, reason=found.message)
             return False
@@ -130,7 +133,29 @@ class HistoryWorker:
             await self._history.record(lease, change)
         except LeaseLostError as exc:
             _log.warning("history step dropped", project=str(job.project), reason=str(exc))
+            return more
+        # Without a list of experiments nothing was asked.
+        if has_data(snapshot, Section.EXPERIMENTS) and (not more or self._is_news(lease, attempt)):
+            await self._tell(lease, attempt)
         return more
+
+    def _is_news(self, lease: Lease, attempt: Attempt) -> bool:
+        """Tell whether readers should learn of a success amid a long reading: not with every page."""
+        head = self._snapshots.head(lease.job.project)
+        known = head.freshness.get(Section.RUN_HISTORY) if head else None
+        if known is None or known.error is not None or known.succeeded_at is None:
+            return True
+        return attempt.started_at - known.succeeded_at >= self._intervals.of(Lane.HISTORY)
+
+    async def _tell(self, lease: Lease, attempt: Attempt, error: SectionError | None = None) -> None:
+        """Merge how the attempt ended into what readers see of the project."""
+        result = SectionResult(section=Section.RUN_HISTORY, attempted_at=attempt.started_at, error=error)
+        try:
+            await self._snapshots.merge(lease, [result])
+        except LeaseLostError as exc:
+            _log.warning(
+                "results dropped", project=str(lease.job.project), lane=Lane.HISTORY, reason=str(exc)
+            )
 
 
 def history_may_differ(before: Content | None, after: Content) -> bool:

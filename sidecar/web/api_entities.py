@@ -36,7 +36,11 @@ async def entities(request: web.Request) -> web.Response:
         entity_shape(entity, snapshot, services.intervals, now)
         for entity, snapshot in zip(chosen, snapshots, strict=True)
     ]
-    ages = [age for snapshot in snapshots if snapshot and (age := as_of(snapshot, tuple(Section)))]
+    ages = [
+        age
+        for snapshot in snapshots
+        if snapshot and (age := as_of(snapshot, tuple(Section), services.intervals, now))
+    ]
     shape = EntityListShape(entities=rows, next_cursor=following)
     return respond(request, Answer(shape, as_of=min(ages, default=None)))
 

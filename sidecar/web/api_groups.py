@@ -31,8 +31,8 @@ from sidecar.web.shapes.groups import (
 )
 from sidecar.web.text import rfc3339
 
-GROUP_SECTIONS: Final = (Section.EXPERIMENTS,)
-"""What these answers use of snapshots, beside the history."""
+GROUP_SECTIONS: Final = (Section.EXPERIMENTS, Section.RUN_HISTORY)
+"""What these answers use."""
 
 
 async def portfolio_view(request: web.Request) -> web.Response:

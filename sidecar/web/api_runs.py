@@ -21,8 +21,8 @@ from sidecar.web.api_entities import covered_experiments
 from sidecar.web.keys import SERVICES
 from sidecar.web.paging import decode_cursor, encode_cursor, read_limit, single
 from sidecar.web.reading import EntityReading, read_entity
-from sidecar.web.shapes.common import history_shape, narrowing_shape, run_shape
-from sidecar.web.shapes.runs import RunListShape
+from sidecar.web.shapes.common import history_shape, narrowing_shape, run_shape, section_shapes
+from sidecar.web.shapes.runs import RUNS_SECTIONS, RunListShape
 from sidecar.web.text import rfc3339
 
 RUNS_AT_ONCE: Final = 500
@@ -59,7 +59,7 @@ async def runs(request: web.Request) -> web.StreamResponse:
     wanted = read_filters(lambda name: single(request, name))
     limit = read_limit(request)
     after = read_position(request)
-    reading = await read_entity(request, services, ())
+    reading = await read_entity(request, services, RUNS_SECTIONS)
     if form == "csv":
         return await stream_csv(request, reading, wanted)
     shape = await read_runs(services, reading, wanted, after=after, limit=limit)
@@ -81,9 +81,12 @@ async def read_runs(
     shown = found[:limit]
     return RunListShape(
         entity_ref=reading.entity.ref,
+        as_of=rfc3339(reading.digest.state.synced_at),
+        stale=reading.age.stale,
         runs=[run_shape(run, reading.links) for run in shown],
         history=history_shape(reading.digest.state),
         narrowed_to=narrowing_shape(reading.entity),
+        sections=section_shapes(reading.snapshot, RUNS_SECTIONS),
         next_cursor=encode_cursor(_position(shown[-1])) if len(found) > limit else None,
     )
 

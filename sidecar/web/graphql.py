@@ -113,7 +113,7 @@ def _response(
     data: bytes, snapshot: Snapshot, sections: Collection[Section], services: Services, now: datetime
 ) -> web.Response:
     """Join the cached ``data`` and the short tail that tells how fresh it is."""
-    served_as_of = as_of(snapshot, sections)
+    served_as_of = as_of(snapshot, sections, services.intervals, now)
     tail = {
         "litmusSidecar": {
             "asOf": rfc3339(served_as_of),

@@ -7,9 +7,10 @@ from typing import Any, Final
 import msgspec
 from aiohttp import web
 
-from sidecar.model import ProjectRef, Section, Snapshot
+from sidecar.model import ProjectRef, Snapshot
 from sidecar.ports import TokenState, TokenStatus
 from sidecar.services import Services
+from sidecar.snapshots import FIELD_OF_SECTION, was_attempted
 from sidecar.web.auth import reader_of
 from sidecar.web.keys import SERVICES
 from sidecar.web.text import rfc3339
@@ -67,9 +68,7 @@ def _status(services: Services, projects: Mapping[ProjectRef, Snapshot | None], 
     if phase.draining.is_set():
         return "draining"
     if not phase.was_ready:
-        attempted = all(
-            snapshot is not None and len(snapshot.freshness) == len(Section) for snapshot in projects.values()
-        )
+        attempted = all(was_attempted(snapshot, FIELD_OF_SECTION) for snapshot in projects.values())
         phase.was_ready = attempted or now - phase.started_at > READY_AFTER
         if not phase.was_ready:
             return "starting"

@@ -181,8 +181,9 @@ async def _fill(
         assert fast is not None
         assert past is not None
         content = contents[fast.job.project]
-        await snapshots.merge(fast, [_section(section, content, known.now) for section in Section])
+        await snapshots.merge(fast, [_section(section, content, known.now) for section in FIELD_OF_SECTION])
         if past.job.project == PROJECT:
+            await snapshots.merge(past, [SectionResult(section=Section.RUN_HISTORY, attempted_at=known.now)])
             runs = [row.run for row in known.rows] + list(more_runs)
             await history.record(
                 past, HistoryChange(state=known.state, runs=runs, experiments=known.experiments)

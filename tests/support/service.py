@@ -109,7 +109,9 @@ class Service:
         states = await self.services.history.states()
         now = self.services.clock()
         return all(
-            project in states and _is_read_whole(states[project], snapshot, now)
+            project in states
+            and _is_read_whole(states[project], snapshot, now)
+            and _was_read(snapshot, Section.RUN_HISTORY)
             for project, snapshot in snapshots.items()
             if snapshot is not None and _was_read(snapshot, Section.EXPERIMENTS)
         )

@@ -19,6 +19,7 @@ _SECTION_WORDS: Final[Mapping[str, str]] = {
     Section.ENVIRONMENTS: "environments",
     Section.HUBS: "ChaosHubs",
     Section.GITOPS: "GitOps",
+    Section.RUN_HISTORY: "run history",
 }
 _SENTENCES: Final[Mapping[str, str]] = {
     "upstream_denied": "Litmus has no such project, or does not let the user of the sidecar's token read it.",
@@ -83,9 +84,12 @@ def troubles(sections: Mapping[str, SectionShape]) -> tuple[Trouble, ...]:
 
 
 def unread(sections: Mapping[str, SectionShape]) -> tuple[str, ...]:
-    """Return the parts, in words, that were not tried yet, or whose first reading is under way."""
+    """Return the parts, in words, that were not tried yet, or whose first reading is under way.
+
+    Of the run history only how far it reaches says that, see ``HistoryShape``.
+    """
     return tuple(
         _SECTION_WORDS.get(section, section)
         for section, shape in sections.items()
-        if shape.as_of is None and shape.error is None
+        if shape.as_of is None and shape.error is None and section != Section.RUN_HISTORY
     )

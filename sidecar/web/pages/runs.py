@@ -9,7 +9,6 @@ from aiohttp import web
 from sidecar.errors import BadRequestError
 from sidecar.insight.civil import find_zone, first_instant
 from sidecar.insight.narrowing import narrow_runs
-from sidecar.model import Section
 from sidecar.ports import RunQuery
 from sidecar.web.api_runs import read_filters, read_position, read_runs, stream_csv
 from sidecar.web.charts import LOOKS
@@ -20,7 +19,7 @@ from sidecar.web.pages.frame import Page, kept_page, viewer_of
 from sidecar.web.pages.words import entity_path
 from sidecar.web.paging import single
 from sidecar.web.reading import EntityReading, read_entity
-from sidecar.web.shapes.common import section_shapes
+from sidecar.web.shapes.runs import RUNS_SECTIONS
 from sidecar.web.text import rfc3339
 
 AT_ONCE: Final = 50
@@ -32,7 +31,7 @@ async def runs_page(request: web.Request) -> web.Response:
     """Give one page of an entity's runs."""
     services = request.app[SERVICES]
     wanted, after = _wanted(request), read_position(request)
-    reading = await read_entity(request, services, ())
+    reading = await read_entity(request, services, RUNS_SECTIONS)
     viewer = await viewer_of(request)
 
     async def make() -> Page:
@@ -48,8 +47,7 @@ async def runs_page(request: web.Request) -> web.Response:
             "entity": entity,
             "path": path,
             "listed": listed,
-            # The history has no failure of its own to tell; the experiments are asked of the same Litmus.
-            "troubles": troubles(section_shapes(reading.snapshot, (Section.EXPERIMENTS,))),
+            "troubles": troubles(listed.sections),
             "given": given,
             "csv": f"{path}/runs.csv{query(given)}",
             "following": following,
@@ -67,7 +65,7 @@ async def runs_page(request: web.Request) -> web.Response:
 async def runs_csv(request: web.Request) -> web.StreamResponse:
     """Give all of an entity's runs that the filters leave, as the API's CSV."""
     wanted = _wanted(request)
-    reading = await read_entity(request, request.app[SERVICES], ())
+    reading = await read_entity(request, request.app[SERVICES], RUNS_SECTIONS)
     return await stream_csv(request, reading, wanted)
 
 

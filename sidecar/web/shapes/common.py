@@ -276,7 +276,10 @@ def age_of(
     """Return how fresh these sections of a project are; stale without any data."""
     if snapshot is None:
         return Age(as_of=None, stale=True)
-    return Age(as_of=as_of(snapshot, sections), stale=is_stale(snapshot, sections, intervals, now))
+    return Age(
+        as_of=as_of(snapshot, sections, intervals, now),
+        stale=is_stale(snapshot, sections, intervals, now),
+    )
 
 
 def rounded(figure: float | None) -> float | None:

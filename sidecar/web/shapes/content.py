@@ -46,6 +46,7 @@ CONTENT_SECTIONS = (
     Section.INFRASTRUCTURES,
     Section.ENVIRONMENTS,
     Section.HUBS,
+    Section.RUN_HISTORY,
 )
 
 Row = TypeVar("Row")

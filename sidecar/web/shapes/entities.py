@@ -46,6 +46,6 @@ def entity_shape(
         domain=entity.domain,
         project_id=entity.project.project_id,
         instance=entity.project.instance,
-        as_of=rfc3339(as_of(snapshot, sections)) if snapshot else None,
+        as_of=rfc3339(as_of(snapshot, sections, intervals, now)) if snapshot else None,
         stale=snapshot is None or is_stale(snapshot, sections, intervals, now),
     )

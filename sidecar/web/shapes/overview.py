@@ -43,6 +43,7 @@ OVERVIEW_SECTIONS = (
     Section.INFRASTRUCTURES,
     Section.HUBS,
     Section.GITOPS,
+    Section.RUN_HISTORY,
 )
 
 
