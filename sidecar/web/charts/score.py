@@ -50,7 +50,7 @@ def score_chart(
     top = PAD + (_ROW if headline is not None else 0.0)
     base = top + _STROKE / 2 + _RADIUS
     detail = None if value is None else f"mean of {counted(score.number, 'experiment')}"
-    desc = f"{NO_SCORE}: no experiment has a scored run."
+    desc = f"{NO_SCORE}: no scored run is known."
     if value is not None:
         desc = f"{percent(value)}, {detail}."
     bottom = base + 6.0 + (_ROW if detail is not None else 0.0)

@@ -108,6 +108,7 @@ async def _context(
     overview = await read_overview(services, reading, window)
     content = read_content(services, reading)
     entity = reading.entity
+    known = reading.snapshot.content if reading.snapshot else Content()
     path = entity_path(entity.ref)
     return {
         "title": entity.title or entity.ref.rpartition("/")[2],
@@ -122,7 +123,8 @@ async def _context(
         "unread": unread(overview.sections | content.sections),
         "links": reading.links,
         "litmus_version": services.litmus_version(entity.project.instance),
-        "any_run": bool(narrow_runs(reading.digest.runs, [entity]).created_at_ms),
+        "any_run": bool(narrow_runs(reading.digest.runs, [entity]).created_at_ms)
+        or any(one.recent_runs for one in narrow_content(known, entity).experiments or ()),
         "now": reading.now,
     }
 

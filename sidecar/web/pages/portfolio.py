@@ -60,6 +60,8 @@ class EntityRow(msgspec.Struct, frozen=True, kw_only=True):
     figures: GroupShape
     """Of the entity as a group of its own."""
     age: Age
+    history_complete: bool
+    """Whether all its runs were read; before, none known is not none."""
     mine: bool
     text: str
     """What it is searched by."""
@@ -99,6 +101,7 @@ async def portfolio_page(request: web.Request) -> web.Response:
         ranked = own + [group for group in ranked if group not in own]
         most_groups, most_found = (MOST, MOST) if shows_all else (GROUPS, FOUND)
         age = age_of_parts(services, parts, now)
+        incomplete = [part for part in parts if not part.digest.state.is_complete]
         ages = [age_of(part.snapshot, GROUP_SECTIONS, services.intervals, now) for part in parts]
         context = {
             "title": "Portfolio",
@@ -129,7 +132,10 @@ async def portfolio_page(request: web.Request) -> web.Response:
             "unread": sum(one.as_of is None for one in ages),
             "old_as_of": min((one.as_of for one in ages if one.stale and one.as_of), default=None),
             "problems": services.catalogue.current.problems if viewer.is_admin else (),
-            "history_complete": all(part.digest.state.is_complete for part in parts if not _fails(part)),
+            "history_unreadable": sum(_fails(part, Section.RUN_HISTORY) for part in incomplete),
+            "history_under_way": sum(
+                not any(_fails(part, one) for one in GROUP_SECTIONS) for part in incomplete
+            ),
             "any_entity": bool(services.catalogue.current.entities),
             "wanted": wanted,
             "rows": figures.rows,
@@ -171,6 +177,7 @@ def _count(
                 entity=entity,
                 figures=group_shape(one, ()),
                 age=age_of(part.snapshot, GROUP_SECTIONS, services.intervals, now),
+                history_complete=part.digest.state.is_complete,
                 mine=entity.owner in mine,
                 text=_text_of(entity),
             )
@@ -187,9 +194,9 @@ def _given(figures: ProjectFigures, _project: ProjectRef, _entities: Sequence[En
     return figures
 
 
-def _fails(part: Part) -> bool:
-    """Tell whether the project's experiments could not be read; then its history is not being read either."""
-    freshness = part.snapshot.freshness.get(Section.EXPERIMENTS) if part.snapshot else None
+def _fails(part: Part, section: Section) -> bool:
+    """Tell whether the last reading failed; without experiments the history is not being read either."""
+    freshness = part.snapshot.freshness.get(section) if part.snapshot else None
     return freshness is not None and freshness.error is not None
 
 

@@ -184,7 +184,7 @@ def test_no_score_is_said_in_words_and_has_no_arc() -> None:
     chart = score_chart(ScoreNowShape(score=None, number=0), prefix="x", title="Shop")
     assert chart.number.text == "No score yet"
     assert chart.arc is None
-    assert chart.frame.desc == "No score yet: no experiment has a scored run."
+    assert chart.frame.desc == "No score yet: no scored run is known."
 
 
 def test_the_score_says_of_how_many_experiments_it_is() -> None:
