@@ -18,6 +18,7 @@ from sidecar.digests import Digests
 from sidecar.errors import StoreError, UpstreamError
 from sidecar.identity.backstage import BackstageUsers, open_backstage_users
 from sidecar.identity.keys import KeyRing
+from sidecar.identity.own_sessions import NotedSessions
 from sidecar.identity.pace import (
     REFUSAL_PACE,
     SIGN_IN_SHARE,
@@ -47,8 +48,8 @@ from sidecar.policy import PolicyLevel, Rules
 from sidecar.ports import Catalogue, Clock, Tokens
 from sidecar.readings import configured_readings, readings, renewal_leads
 from sidecar.replica import Replica
-from sidecar.services import InstanceHealth, Phase, Services
-from sidecar.stewardship import DEFAULT_PACE, Steward, TokenPace, new_replica, open_steward
+from sidecar.services import Phase, Services
+from sidecar.stewardship import DEFAULT_PACE, Steward, TokenPace, instances_health, new_replica, open_steward
 from sidecar.store.pruning import keep_pruning
 from sidecar.store.store import Store, open_store
 from sidecar.supervision import Supervisor, measure_loop_lag
@@ -130,8 +131,10 @@ class _Assembly:
         )
         await self._supervise("store", store.follow)
         await self._supervise("store pruning", partial(keep_pruning, store, clock))
+        signing = SigningKeys([key.get_secret_value() for key in config.auth.signing_keys], store.secrets)
         stewards = {
-            instance.name: await self._open_steward(instance, store, waiting) for instance in config.instances
+            instance.name: await self._open_steward(instance, store, signing, waiting)
+            for instance in config.instances
         }
         clients = {name: steward.client for name, steward in stewards.items()}
         await asyncio.gather(*(steward.begin() for steward in stewards.values()))
@@ -152,7 +155,6 @@ class _Assembly:
             for task, follow in steward.tasks.items():
                 await self._supervise(task, follow)
         tokens = {name: steward.tokens for name, steward in stewards.items()}
-        signing = SigningKeys([key.get_secret_value() for key in config.auth.signing_keys], store.secrets)
         replica = Replica()
         self._metrics.observe_with(
             partial(
@@ -205,12 +207,14 @@ class _Assembly:
             supervisor=self._supervisor,
             phase=Phase(started_at=clock()),
             store_health=store.health,
-            instances=partial(_instances_health, stewards),
+            instances=partial(instances_health, stewards),
             links=partial(_links, {instance.name: instance for instance in config.instances}, tokens, config),
             litmus_version=versions.get,
         )
 
-    async def _open_steward(self, instance: Instance, store: Store, waiting: "_Waiting") -> Steward:
+    async def _open_steward(
+        self, instance: Instance, store: Store, signing: SigningKeys, waiting: "_Waiting"
+    ) -> Steward:
         return await self._stack.enter_async_context(
             open_steward(
                 self._config,
@@ -218,6 +222,7 @@ class _Assembly:
                 self._metrics,
                 locks=store.locks,
                 uses=store.token_uses,
+                sessions=NotedSessions(store.sessions, signing, self._clock),
                 replica=self._replica_name,
                 clock=self._clock,
                 on_new_token=partial(waiting.retry, instance.name),
@@ -289,10 +294,11 @@ class _Assembly:
     async def _open_sessions(
         self, store: Store, signing: SigningKeys, clients: Mapping[str, LitmusClient]
     ) -> LitmusSessions | None:
-        """Open the sessions of people who sign in with Litmus; ``None``: not configured."""
+        """Open the sessions of people who sign in with Litmus; ``None``: not configured.
+
+        What is left of others, those of our own included, is revoked all the same.
+        """
         settings = self._config.auth.sign_in
-        if not settings.enabled:
-            return None
         sessions = LitmusSessions(
             sessions=store.sessions,
             locks=store.locks,
@@ -308,7 +314,7 @@ class _Assembly:
             longest=settings.longest,
         )
         await self._supervise("sessions", sessions.follow)
-        return sessions
+        return sessions if settings.enabled else None
 
     async def _open_actions(
         self,
@@ -403,14 +409,3 @@ async def _retain_actions(acting: ActionService, retention: timedelta, clock: Cl
         with suppress(StoreError):
             await acting.prune(clock() - retention)
         await asyncio.sleep(ACTIONS_PRUNE_SECONDS)
-
-
-def _instances_health(stewards: Mapping[str, Steward]) -> Mapping[str, InstanceHealth]:
-    return {
-        name: InstanceHealth(
-            breaker=steward.client.breaker.state.value,
-            opened_at=steward.client.breaker.opened_at,
-            token=steward.held.status,
-        )
-        for name, steward in stewards.items()
-    }

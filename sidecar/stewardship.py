@@ -28,7 +28,8 @@ from sidecar.litmus.token_making import APART, CreationTurns
 from sidecar.litmus.token_retries import LASTING_PAUSE
 from sidecar.litmus.tokens import InstanceTokens, TokenUseTeller
 from sidecar.metrics import Metrics
-from sidecar.ports import Clock, Locks, TokenUses
+from sidecar.ports import Clock, Locks, OwnSessions, TokenUses
+from sidecar.services import InstanceHealth
 from sidecar.tracing import record
 
 START_PATIENCE: Final = timedelta(seconds=5)
@@ -122,6 +123,7 @@ async def open_steward(
     *,
     locks: Locks,
     uses: TokenUses,
+    sessions: OwnSessions,
     replica: str,
     clock: Clock,
     on_new_token: Callable[[], Awaitable[None]],
@@ -135,6 +137,7 @@ async def open_steward(
         metrics: Counted into.
         locks: Keep replicas from making tokens at the same time.
         uses: Tell replicas of each other's tokens.
+        sessions: Remember the session in which a managed token is made.
         replica: Name of this process.
         clock: The time.
         on_new_token: Called when another token was taken into use.
@@ -169,6 +172,7 @@ async def open_steward(
                 auth,
                 turns,
                 uses,
+                sessions,
                 replica=replica,
                 settings=_managed_settings(instance.credentials, pace),
                 password=partial(read_password, instance.credentials),
@@ -206,6 +210,18 @@ async def open_steward(
             # While the store is away the others wait for us a few minutes, no more.
             with suppress(StoreError):
                 await uses.forget(replica)
+
+
+def instances_health(stewards: Mapping[str, Steward]) -> Mapping[str, InstanceHealth]:
+    """Return how it stands with each instance, by name; nothing is asked."""
+    return {
+        name: InstanceHealth(
+            breaker=steward.client.breaker.state.value,
+            opened_at=steward.client.breaker.opened_at,
+            token=steward.held.status,
+        )
+        for name, steward in stewards.items()
+    }
 
 
 @asynccontextmanager

@@ -15,6 +15,8 @@ from sidecar import __version__
 from sidecar.assembly import utc_now
 from sidecar.config import Config, Credentials, Instance
 from sidecar.errors import InstanceUnknownError, StoreError
+from sidecar.identity.own_sessions import NotedSessions
+from sidecar.identity.signing import SigningKeys
 from sidecar.litmus.auth import LitmusAuth
 from sidecar.litmus.held_token import HeldToken
 from sidecar.litmus.token_making import CreationTurns
@@ -64,6 +66,11 @@ async def open_tokens(config: Config, instance: Instance) -> AsyncIterator[Token
             Metrics(__version__),
             locks=store.locks,
             uses=store.token_uses,
+            sessions=NotedSessions(
+                store.sessions,
+                SigningKeys([key.get_secret_value() for key in config.auth.signing_keys], store.secrets),
+                utc_now,
+            ),
             replica=new_replica(),
             clock=utc_now,
             on_new_token=_nothing,

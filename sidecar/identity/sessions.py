@@ -130,7 +130,7 @@ class LitmusSessions:
         session_id = _digest(secret)
         ends = [now + self._longest, *([opened.expires_at] if opened.expires_at is not None else [])]
         try:
-            sealed = await self._signing.seal(_PURPOSE, f"{session_id} {opened.token}".encode())
+            sealed = await seal_token(self._signing, session_id, opened.token)
             await self._sessions.add(
                 Session(
                     id=session_id,
@@ -321,6 +321,11 @@ class LitmusSessions:
             _log.warning("session token not revoked yet", instance=session.instance, reason=reason)
             return _Revoking.FAILED
         return _Revoking.DONE
+
+
+async def seal_token(signing: SigningKeys, session_id: str, token: str) -> bytes:
+    """Return a session's Litmus token encrypted, and bound to that session."""
+    return await signing.seal(_PURPOSE, f"{session_id} {token}".encode())
 
 
 def _unconfirmed(told: _Told | None, now: datetime) -> _Told:

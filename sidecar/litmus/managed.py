@@ -24,7 +24,7 @@ from sidecar.litmus.token_life import LifeRule, age_key, expiry
 from sidecar.litmus.token_making import APART, CreationTurns
 from sidecar.litmus.token_retries import LASTING_PAUSE, Retries
 from sidecar.litmus.tokens import ALIVE, TokenUseTeller
-from sidecar.ports import Clock, TokenState, TokenUses
+from sidecar.ports import Clock, OpenedAccount, OwnSessions, TokenState, TokenUses
 
 RENEWED_BEFORE: Final = 0.2
 """Part of its lifetime that a token must still have, or it is not adopted and a new one is made."""
@@ -80,6 +80,7 @@ class ManagedToken:
         auth: LitmusAuth,
         turns: CreationTurns,
         uses: TokenUses,
+        sessions: OwnSessions,
         *,
         replica: str,
         settings: ManagedSettings,
@@ -95,6 +96,7 @@ class ManagedToken:
             auth: The auth server.
             turns: Whose turn it is to make a token.
             uses: Who uses which token.
+            sessions: Where a session is noted for the time it is open.
             replica: Name of this process among the replicas.
             settings: What is managed.
             password: Read at every sign-in.
@@ -106,6 +108,7 @@ class ManagedToken:
         self._auth = auth
         self._turns = turns
         self._uses = uses
+        self._sessions = sessions
         self._replica = replica
         self._teller = TokenUseTeller(held, uses, replica)
         self._settings = settings
@@ -221,14 +224,39 @@ class ManagedToken:
         signed_in = await self._sign_in()
         self._has_signed_in = True
         self._user_id = signed_in.user_id
+        note: str | None = None
         try:
+            note = await self._note(signed_in)
             yield _Bearer(token=signed_in.token, user_id=signed_in.user_id)
         finally:
-            # A token for a day, made in the second of the sign-in, is the very string of the session.
-            if signed_in.token != self._held.token:
-                with suppress(UpstreamError, TimeoutError):
-                    async with asyncio.timeout(_LOGOUT_SECONDS):
-                        await self._auth.logout(signed_in.token)
+            await self._sign_out(signed_in.token, note)
+
+    async def _note(self, signed_in: SignedIn) -> str | None:
+        """Write the session down, so that a crash leaves none; ``None``: the store is away."""
+        opened = OpenedAccount(
+            token=signed_in.token.reveal(),
+            user_id=signed_in.user_id,
+            username=self._settings.username,
+            is_admin=signed_in.is_admin,
+            expires_at=signed_in.expires_at,
+        )
+        try:
+            return await self._sessions.note(self._held.instance, opened)
+        except StoreError:
+            return None
+
+    async def _sign_out(self, token: LitmusToken, note: str | None) -> None:
+        """End the session; if Litmus does not answer, it stays noted, and is revoked by and by."""
+        # A token for a day, made in the second of the sign-in, is the very string of the session.
+        if token != self._held.token:
+            try:
+                async with asyncio.timeout(_LOGOUT_SECONDS):
+                    await self._auth.logout(token)
+            except (UpstreamError, TimeoutError):
+                return
+        if note is not None:
+            with suppress(StoreError):  # Then the sweep finds nothing left to revoke.
+                await self._sessions.forget(note)
 
     async def _sign_in(self) -> SignedIn:
         """Open a session that is nobody else's: neither another replica's, nor one of the pages.

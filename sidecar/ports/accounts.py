@@ -162,6 +162,21 @@ class OpenedAccount(msgspec.Struct, frozen=True, kw_only=True):
         return f"OpenedAccount(user_id={self.user_id!r})"
 
 
+class OwnSessions(Protocol):
+    """The sessions that the sidecar opened at Litmus for itself, noted until they are ended.
+
+    What is not forgotten within minutes was left by a crash; whichever replica
+    runs then revokes it. Every method raises :class:`errors.StoreError` while
+    the store is away.
+    """
+
+    async def note(self, instance: str, opened: OpenedAccount) -> str:
+        """Write a session down, its token encrypted; return what to forget it by."""
+
+    async def forget(self, note: str) -> None:
+        """Forget a session that was ended."""
+
+
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
     """What Litmus lets an account do, as of now."""
 

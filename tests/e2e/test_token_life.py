@@ -1,13 +1,17 @@
 """What becomes of tokens while people read: every answer holds data, whatever happens to the token."""
 
+import asyncio
 import dataclasses
 import json
+import sys
+from asyncio.subprocess import DEVNULL
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from sidecar.identity.own_sessions import LEFT_AFTER
 from sidecar.simulator import ScriptedFault
 from sidecar.simulator.documents import VIEWER
 from tests.e2e.token_world import (
@@ -240,6 +244,48 @@ async def test_a_sign_in_slower_than_the_start_is_asked_once_and_hurries_what_wa
         await eventually(lambda: no_errors(service))
         assert sum(request.path == "/auth/login" for request in three.simulator.requests) == 1
         assert three.made() == 1
+
+
+async def test_the_session_of_a_process_that_was_killed_is_revoked_by_the_next_start(three: Three) -> None:
+    never = three.simulator.faults.add(
+        ScriptedFault(path="/auth/create_token", never_answer=True, times=None)
+    )
+    path = three.directory / "app-config.yaml"
+    path.write_text(
+        json.dumps(
+            {
+                "litmusSidecar": {
+                    "listen": {"port": 0},
+                    "instances": [
+                        {
+                            "name": "default",
+                            "baseUrl": three.simulator.url,
+                            "credentials": {"username": "backstage", "password": "Litmus-1"},
+                        }
+                    ],
+                    "catalog": {"files": ["catalog-info.yaml"]},
+                    "store": {"url": f"sqlite:///{three.directory / 'sidecar.db'}"},
+                }
+            }
+        )
+    )
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "sidecar", "serve", "--config", str(path), stdout=DEVNULL, stderr=DEVNULL
+    )
+    try:
+        await eventually(lambda: three.made() == 1)
+    finally:
+        process.kill()
+        await process.wait()
+    assert not three.world.revoked_tokens
+    never.times = 0
+    three.passed.append(LEFT_AFTER.total_seconds())
+
+    async with open_service(three.managed(), token_pace=PACE, clock=three.now) as service:
+        await eventually(lambda: has_state(service, "good"))
+        # That of this start, and that of the one before.
+        await eventually(lambda: len(three.world.revoked_tokens) == 2)
+    assert sum(request.path == "/auth/login" for request in three.simulator.requests) == 2
 
 
 async def test_a_service_that_ends_during_its_first_sign_in_ends_well(three: Three) -> None:

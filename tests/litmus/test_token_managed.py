@@ -6,8 +6,9 @@ from collections.abc import AsyncIterator
 import pytest
 
 from sidecar.errors import TokenRevokedError
+from sidecar.identity.own_sessions import LEFT_AFTER
 from sidecar.litmus.token import LitmusToken
-from sidecar.ports import TokenState, TokenUse
+from sidecar.ports import Session, TokenState, TokenUse
 from sidecar.simulator import ScriptedFault
 from tests.litmus.tokens import DAYS, NAME, Manager, Setting, open_setting
 
@@ -321,3 +322,28 @@ async def test_nothing_that_litmus_wrote_reaches_what_is_told(setting: Setting) 
         assert one.held.status.problem is not None
         assert "marker" not in one.held.status.problem
         assert NAME not in one.held.status.problem
+
+
+async def test_a_session_is_noted_while_it_is_open_and_its_token_is_not_to_be_read_there(
+    setting: Setting,
+) -> None:
+    setting.simulator.faults.add(ScriptedFault(path="/auth/logout", status=502, times=None))
+    async with setting.replica() as one:
+        assert await one.tend()
+    (left,) = await noted(setting)
+    assert left.username == "robot"
+    assert b"eyJ" not in left.sealed_token
+
+
+async def test_a_session_that_was_ended_is_noted_no_more(setting: Setting) -> None:
+    async with setting.replica() as one:
+        assert await one.tend()
+    assert await noted(setting) == []
+
+
+async def noted(setting: Setting) -> list[Session]:
+    now = setting.clock.now() + LEFT_AFTER
+    found = await setting.sessions.expired(
+        instance="default", seen_before=now, now=now, after=None, at_most=10
+    )
+    return list(found)

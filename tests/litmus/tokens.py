@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from sidecar.errors import StoreError
+from sidecar.identity.own_sessions import NotedSessions
+from sidecar.identity.signing import SigningKeys
 from sidecar.litmus.auth import LitmusAuth
 from sidecar.litmus.client import LitmusClient, open_litmus_client
 from sidecar.litmus.documents import ENVIRONMENTS, pagination
@@ -17,7 +19,7 @@ from sidecar.litmus.token_making import CreationTurns
 from sidecar.ports import TokenUse
 from sidecar.simulator import Simulator, World, open_simulator
 from sidecar.simulator.documents import ApiToken, User
-from sidecar.store.memory_accounts import MemoryLocks, MemoryTokenUses
+from sidecar.store.memory_accounts import MemoryLocks, MemorySecrets, MemorySessions, MemoryTokenUses
 
 NAME = "backstage-litmus-sidecar"
 PASSWORD = "Litmus-1"
@@ -79,6 +81,7 @@ class Setting:
     clock: Clock
     locks: FallibleLocks
     uses: FallibleUses
+    sessions: MemorySessions = field(default_factory=MemorySessions)
 
     @property
     def world(self) -> World:
@@ -127,6 +130,7 @@ class Setting:
                 auth,
                 CreationTurns(self.locks, "litmus:80/"),
                 self.uses,
+                NotedSessions(self.sessions, SigningKeys(["k" * 32], MemorySecrets()), now),
                 replica=name,
                 settings=ManagedSettings(username="robot", token_name=NAME, token_days=days),
                 password=read,

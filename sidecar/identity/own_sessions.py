@@ -1,0 +1,51 @@
+"""The sessions that the sidecar opened at Litmus for itself, written down so that a crash leaves none.
+
+They lie beside those of people, encrypted alike, as sessions that no cookie
+leads to: the sweep there revokes what was not forgotten in time.
+"""
+
+import secrets
+from datetime import timedelta
+from typing import Final
+
+from sidecar.identity.sessions import seal_token
+from sidecar.identity.signing import SigningKeys
+from sidecar.ports import Clock, OpenedAccount, Session, Sessions
+
+LEFT_AFTER: Final = timedelta(minutes=10)
+"""Nobody needs a session of ours so long; one that is still noted then was left by a crash."""
+_OWN: Final = ".own"
+"""Marks a session of ours; no cookie leads to it."""
+
+
+class NotedSessions:
+    """Implements :class:`ports.OwnSessions`."""
+
+    def __init__(self, sessions: Sessions, signing: SigningKeys, clock: Clock) -> None:
+        self._sessions = sessions
+        self._signing = signing
+        self._clock = clock
+
+    async def note(self, instance: str, opened: OpenedAccount) -> str:
+        """See :class:`ports.OwnSessions`."""
+        session_id = f"{secrets.token_hex(32)}{_OWN}"
+        now = self._clock()
+        await self._sessions.add(
+            Session(
+                id=session_id,
+                instance=instance,
+                user_id=opened.user_id,
+                username=opened.username,
+                is_admin=opened.is_admin,
+                sealed_token=await seal_token(self._signing, session_id, opened.token),
+                created_at=now,
+                # Not idle before it is over, however short people's sessions may be.
+                seen_at=now + LEFT_AFTER,
+                expires_at=now + LEFT_AFTER,
+            )
+        )
+        return session_id
+
+    async def forget(self, note: str) -> None:
+        """See :class:`ports.OwnSessions`."""
+        await self._sessions.end(note)
