@@ -1,6 +1,7 @@
 """Snapshots as bytes: what goes in comes out, and nothing else ever does."""
 
 import math
+import zlib
 from typing import Any
 
 import msgspec
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sidecar.errors import StoreError
-from sidecar.model import Content, RunStats, Section, Snapshot
+from sidecar.model import Content, Freshness, RunStats, Section, Snapshot
 from sidecar.store.codec import FORMAT, dump_content, dump_freshness, parse_content, parse_freshness
 from sidecar.store.view import SnapshotView, StoredSnapshot
 from tests.store.material import SHOP
@@ -40,9 +41,31 @@ def test_any_content_comes_back(snapshot: Snapshot) -> None:
 
 
 def test_freshness_comes_back() -> None:
-    freshness = {Section.HUBS: fresh(), Section.GITOPS: failed()}
+    freshness = {Section.HUBS: fresh(), Section.GITOPS: failed(), Section.RUN_HISTORY: failed()}
 
     assert parse_freshness(dump_freshness(freshness)) == freshness
+
+
+def test_a_version_that_knows_no_run_history_reads_the_other_sections() -> None:
+    data = dump_freshness({Section.HUBS: fresh(), Section.RUN_HISTORY: failed()})
+
+    # As 0.1.0 read it before the section was added: the first stream, whose keys it must know.
+    read = msgspec.msgpack.decode(zlib.decompress(data[1:]), type=dict[str, Freshness])
+
+    assert read == {"hubs": fresh()}
+
+
+def test_a_section_of_a_later_version_is_passed_over() -> None:
+    later = msgspec.msgpack.encode({"weather": fresh(), "runHistory": failed()})
+
+    parsed = parse_freshness(dump_freshness({Section.HUBS: fresh()}) + zlib.compress(later))
+
+    assert parsed == {Section.HUBS: fresh(), Section.RUN_HISTORY: failed()}
+
+
+def test_freshness_damaged_in_its_second_part_is_refused() -> None:
+    with pytest.raises(StoreError):
+        parse_freshness(dump_freshness({Section.HUBS: fresh(), Section.RUN_HISTORY: failed()})[:-3])
 
 
 def test_other_format_is_dropped() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from sidecar.errors import StoreError, UpstreamUnavailableError
 from sidecar.metrics import Metrics
-from sidecar.model import HistoryState, Lane, ProjectRef, Run, Snapshot
+from sidecar.model import Freshness, HistoryState, Lane, ProjectRef, Run, Section, SectionResult, Snapshot
 from sidecar.ports import HistoryChange, Job, RunQuery
 from sidecar.store.memory import MemoryHistory, MemoryLeases, MemorySnapshots
 from sidecar.sync.history import PRUNED_AT_ONCE, HistoryWorker, history_may_differ, retain
@@ -28,6 +28,8 @@ class ObedientHistory:
 
     def __init__(self) -> None:
         self.asked: list[ProjectRef] = []
+        self.told: list[Freshness | None] = []
+        """What readers were told of the history when each step began."""
         self.steps: dict[ProjectRef, int] = {}
         self.failing: dict[ProjectRef, Exception] = {}
         self.at_once = 0
@@ -36,7 +38,7 @@ class ObedientHistory:
     async def step(
         self, project: ProjectRef, state: HistoryState, snapshot: Snapshot | None
     ) -> tuple[HistoryChange, bool]:
-        del snapshot
+        self.told.append(snapshot.freshness.get(Section.RUN_HISTORY) if snapshot else None)
         self.asked.append(project)
         self.at_once += 1
         self.most_at_once = max(self.most_at_once, self.at_once)
@@ -77,6 +79,19 @@ class Bench:
 
     async def runs(self, project: ProjectRef) -> list[Run]:
         return list(await self.history.runs(project, RunQuery()))
+
+    async def has_experiments(self, project: ProjectRef) -> None:
+        """Merge a list of experiments, without which nothing of a history is read."""
+        await self.leases.plan([Job(project=project, lane=Lane.FAST)], NOW)
+        lease = await self.leases.take(project.instance, [Lane.FAST], NOW)
+        assert lease is not None
+        listed = SectionResult(section=Section.EXPERIMENTS, attempted_at=NOW, value=(experiment(),))
+        await self.snapshots.merge(lease, [listed])
+
+    def told(self, project: ProjectRef) -> Freshness | None:
+        """Return what readers are told of the history."""
+        head = self.snapshots.head(project)
+        return head.freshness.get(Section.RUN_HISTORY) if head else None
 
     def counted(self, outcome: str) -> float:
         labels = {"instance": "default", "lane": "history", "outcome": outcome}
@@ -138,6 +153,42 @@ async def test_a_failed_step_is_taken_again() -> None:
         await eventually(lambda: bench.counted("upstream_unavailable") >= 2)
         bench.source.failing.clear()
         await eventually(lambda: bench.counted("ok") >= 1)
+
+
+async def test_readers_are_told_that_a_history_fails_and_when_it_goes_on() -> None:
+    bench = Bench(slow=timedelta(milliseconds=20))
+    bench.source.failing[SHOP] = UpstreamUnavailableError("down")
+    await bench.has_experiments(SHOP)
+    async with bench.working(history_of(SHOP)):
+        await eventually(lambda: bench.told(SHOP) is not None)
+        told = bench.told(SHOP)
+        assert told is not None
+        assert told.error is not None
+        assert (told.error.code, told.succeeded_at) == ("upstream_unavailable", None)
+        bench.source.failing.clear()
+        await eventually(lambda: (now := bench.told(SHOP)) is not None and now.error is None)
+
+
+async def test_readers_are_told_of_a_long_reading_when_it_begins_and_ends_not_with_every_page() -> None:
+    bench = Bench()
+    bench.source.steps[SHOP] = 4
+    await bench.has_experiments(SHOP)
+    async with bench.working(history_of(SHOP)):
+        await eventually(lambda: bench.counted("ok") == 4)
+    first, *pages = bench.source.told
+    assert first is None
+    assert pages[0] is not None
+    assert pages == [pages[0]] * 3
+    last = bench.told(SHOP)
+    assert last is not None
+    assert last.attempted_at > pages[0].attempted_at
+
+
+async def test_a_history_of_which_nothing_could_be_asked_is_not_told_as_read() -> None:
+    bench = Bench()
+    async with bench.working(history_of(SHOP)):
+        await eventually(lambda: bench.counted("ok") == 1)
+    assert bench.told(SHOP) is None
 
 
 async def test_the_history_waits_while_the_fast_lane_is_behind() -> None:
