@@ -1,6 +1,7 @@
 """The people of one Litmus, asked with their own passwords and tokens, never with the sidecar's."""
 
 from contextlib import AsyncExitStack
+from datetime import timedelta
 from typing import Final
 
 from sidecar.errors import CredentialsRejectedError, TokenRejectedError, UpstreamBusyError
@@ -9,23 +10,24 @@ from sidecar.litmus.token import LitmusToken
 from sidecar.litmus.token_making import SPACING, CreationTurns
 from sidecar.ports import OpenedAccount, Standing
 
-_PATIENCE: Final = 1.25 * SPACING
+PATIENCE: Final = 1.25 * SPACING
 """Enough for who signed in just now; who waited for Litmus to compare a password would learn that it did."""
 
 
 class LitmusAccounts:
     """Implements :class:`ports.Accounts`."""
 
-    def __init__(self, auth: LitmusAuth, turns: CreationTurns) -> None:
-        """Take whom to ask; ``turns`` keep two sign-ins of one account apart."""
+    def __init__(self, auth: LitmusAuth, turns: CreationTurns, *, patience: timedelta = PATIENCE) -> None:
+        """Take whom to ask; ``turns`` keep two sign-ins of one account apart, the second waits so long."""
         self._auth = auth
         self._turns = turns
+        self._patience = patience
 
     async def sign_in(self, username: str, password: str) -> OpenedAccount:
         """See :class:`ports.Accounts`; also raises :class:`errors.StoreError` while the store is away."""
         async with AsyncExitStack() as stack:
             try:
-                await stack.enter_async_context(self._turns.of_account(username, patience=_PATIENCE))
+                await stack.enter_async_context(self._turns.of_account(username, patience=self._patience))
             except UpstreamBusyError as exc:
                 raise CredentialsRejectedError("Not asked: another sign-in to this account goes on.") from exc
             opened = await self._auth.login(username, password)

@@ -8,13 +8,20 @@ from functools import partial
 
 import pytest
 
-from sidecar.errors import StoreError, TokenInUseError, TokenNotManagedError, TokenUnknownError
+from sidecar.errors import (
+    CredentialsRejectedError,
+    StoreError,
+    TokenInUseError,
+    TokenNotManagedError,
+    TokenUnknownError,
+)
+from sidecar.litmus.accounts import LitmusAccounts
 from sidecar.litmus.auth import LitmusAuth
 from sidecar.litmus.held_token import HeldToken
 from sidecar.litmus.token import LitmusToken, fingerprint
 from sidecar.litmus.token_making import CreationTurns
 from sidecar.litmus.tokens import InstanceTokens
-from tests.litmus.tokens import Setting, open_setting
+from tests.litmus.tokens import PASSWORD, Setting, open_setting
 from tests.support.service import eventually
 
 
@@ -68,6 +75,22 @@ async def test_two_tokens_are_never_made_within_two_seconds(door: Door) -> None:
     assert (await waiting).value != first.value
     earlier, later = sorted(row.created_at_ms for row in door.setting.listed("twin"))
     assert later - earlier >= 2_000
+
+
+async def test_while_another_replica_signs_an_account_in_it_is_refused_like_a_wrong_password(
+    door: Door,
+) -> None:
+    """Waiting for the other, it would tell by its time whether Litmus has a password to compare."""
+    setting = door.setting
+    here, there = (CreationTurns(setting.locks, "litmus:80/") for _ in range(2))
+    async with setting.client(HeldToken("default", "token", setting.clock.now, door.own)) as client:
+        accounts = LitmusAccounts(LitmusAuth(client), here, patience=timedelta(0))
+        async with there.of_account("robot", patience=timedelta(0)):
+            with pytest.raises(CredentialsRejectedError):
+                await accounts.sign_in("robot", PASSWORD)
+        assert not setting.asked("/auth/login")
+        setting.clock.pass_by(seconds=3)
+        assert (await accounts.sign_in("robot", PASSWORD)).username == "robot"
 
 
 async def test_while_the_store_is_away_no_token_is_made(door: Door) -> None:
