@@ -118,10 +118,13 @@ class DurableSnapshots:
             except StoreUnavailableError as exc:
                 self._health.lose(exc)
 
-    async def refresh(self, *, restored: bool) -> None:
-        """Take over what is stored and unknown here: before our start (``restored``) or by other replicas."""
+    async def refresh(self, *, restored: bool, only: ProjectRef | None = None) -> None:
+        """Take over what is stored and unknown here: before our start (``restored``) or by other replicas.
+
+        With ``only`` that is looked for one project alone.
+        """
         async with self._database.reading() as connection:
-            revisions = await load_revisions(connection)
+            revisions = await load_revisions(connection, only)
             known = {project: self._view.revision(project) for project in revisions}
             wanted = [
                 key

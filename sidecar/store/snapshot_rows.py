@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sidecar.model import ProjectRef
 from sidecar.store.codec import FORMAT
 from sidecar.store.database import Database
-from sidecar.store.keys import CHUNK
+from sidecar.store.keys import CHUNK, project_key
 from sidecar.store.schema import projects, snapshots
 from sidecar.store.view import StoredSnapshot
 
@@ -20,13 +20,16 @@ _OURS: Final[Select[Any]] = (
 )
 
 
-async def load_revisions(connection: AsyncConnection) -> Mapping[ProjectRef, tuple[int, int]]:
-    """Return short key and revision of every row of our format."""
-    rows = await connection.execute(
-        _OURS.with_only_columns(
-            projects.c.id, projects.c.instance, projects.c.project_id, snapshots.c.revision
-        )
+async def load_revisions(
+    connection: AsyncConnection, project: ProjectRef | None = None
+) -> Mapping[ProjectRef, tuple[int, int]]:
+    """Return short key and revision of the rows of our format: of all projects, or of this one."""
+    statement = _OURS.with_only_columns(
+        projects.c.id, projects.c.instance, projects.c.project_id, snapshots.c.revision
     )
+    if project is not None:
+        statement = statement.where(snapshots.c.project == project_key(project))
+    rows = await connection.execute(statement)
     return {_ref(row): (row.id, row.revision) for row in rows}
 
 

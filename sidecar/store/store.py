@@ -237,9 +237,14 @@ class _Keeper:
             await connection.execute(upsert, {"name": "healed_at_ms", "value": str(to_ms(self._clock()))})
 
     async def _taken(self, lease: Lease) -> None:
-        """Whoever continues a history starts from what is stored, not from what we read a while ago."""
+        """Whoever continues a history starts from what is stored, not from what we read a while ago.
+
+        From the snapshot, too: a step without the experiments that another replica
+        just brought reads nothing, and the next one is due after the slow interval.
+        """
         if lease.job.lane is Lane.HISTORY:
             try:
                 await self.history.refresh_one(lease.job.project)
+                await self.snapshots.refresh(restored=False, only=lease.job.project)
             except StoreUnavailableError as exc:
                 self.health.lose(exc)

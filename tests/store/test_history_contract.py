@@ -9,7 +9,17 @@ import pytest
 from sidecar.model import Faults, HistoryState, Lane, Run
 from sidecar.ports import HistoryChange, Lease, RunQuery
 from sidecar.store.store import Store, open_store
-from tests.store.material import BANK, SEEN_AT, SHOP, change, clock, known, plan_and_take, run
+from tests.store.material import (
+    BANK,
+    SEEN_AT,
+    SHOP,
+    change,
+    clock,
+    experiments_result,
+    known,
+    plan_and_take,
+    run,
+)
 
 ALL = RunQuery()
 LOOKS = 40
@@ -71,6 +81,16 @@ class TestState:
                     assert await store.history.state(SHOP) == written
             following.cancel()
             await asyncio.wait([following])
+
+    async def test_whoever_takes_a_history_knows_what_another_replica_brought(self, url: str) -> None:
+        async with open_store(url, clock=clock) as one, open_store(url, clock=clock) as two:
+            fast = await plan_and_take(one)
+            brought = await one.snapshots.merge(fast, [experiments_result("before")])
+            assert two.snapshots.get(SHOP) is None
+
+            await take(two)
+
+            assert two.snapshots.get(SHOP) == brought
 
     async def test_version_rises_only_when_a_run_or_experiment_changed(self, store: Store) -> None:
         lease = await take(store)
