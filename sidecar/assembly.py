@@ -11,39 +11,26 @@ import structlog
 
 from sidecar import __version__
 from sidecar.actions import ActionService, Settings, open_actions
-from sidecar.backstage_http import open_backstage_http
 from sidecar.cataloguing import open_catalogue
 from sidecar.config import Config, Instance, display_uid
 from sidecar.digests import Digests
 from sidecar.errors import StoreError, UpstreamError
-from sidecar.identity.backstage import BackstageUsers, open_backstage_users
 from sidecar.identity.keys import KeyRing
 from sidecar.identity.own_sessions import NotedSessions
-from sidecar.identity.pace import (
-    REFUSAL_PACE,
-    SIGN_IN_SHARE,
-    SIGN_INS_PER_SECOND,
-    RefusalPace,
-    RequestPace,
-    SignInPace,
-)
+from sidecar.identity.pace import REFUSAL_PACE, RefusalPace, RequestPace
 from sidecar.identity.proxy import ProxySettings
-from sidecar.identity.sessions import LitmusSessions
 from sidecar.identity.signing import SigningKeys
-from sidecar.identity.visibility import CatalogVisibility
 from sidecar.insight.links import LitmusLinks
-from sidecar.litmus.accounts import LitmusAccounts
 from sidecar.litmus.actor import LitmusActor
-from sidecar.litmus.auth import LitmusAuth
 from sidecar.litmus.client import LitmusClient
 from sidecar.litmus.documents import SERVER_VERSION
 from sidecar.litmus.history import LitmusHistory
 from sidecar.litmus.history_notes import HistoryPace
 from sidecar.litmus.roles import RoleBook
 from sidecar.litmus.source import LitmusSource
-from sidecar.litmus.token_making import CreationTurns
 from sidecar.metrics import Metrics
 from sidecar.model import ProjectRef
+from sidecar.people import litmus_sessions, open_people, sign_in_pace
 from sidecar.policy import PolicyLevel, Rules
 from sidecar.ports import Catalogue, Clock, Tokens
 from sidecar.readings import configured_readings, readings, renewal_leads
@@ -139,7 +126,7 @@ class _Assembly:
         clients = {name: steward.client for name, steward in stewards.items()}
         await asyncio.gather(*(steward.begin() for steward in stewards.values()))
         engine = waiting.engine = await self._open_sync(store, clients, wait_seconds)
-        users, visibility = await self._open_people()
+        people = await self._stack.enter_async_context(open_people(config, clock))
         cataloguing = await self._stack.enter_async_context(open_catalogue(config, engine.plan, clock))
         for task, follow in cataloguing.tasks.items():
             await self._supervise(task, follow)
@@ -155,6 +142,9 @@ class _Assembly:
             for task, follow in steward.tasks.items():
                 await self._supervise(task, follow)
         tokens = {name: steward.tokens for name, steward in stewards.items()}
+        sessions = litmus_sessions(config, store, signing, clients, clock)
+        # What is left of sessions, our own included, is revoked even if nobody can sign in.
+        await self._supervise("sessions", sessions.follow)
         replica = Replica()
         self._metrics.observe_with(
             partial(
@@ -181,8 +171,8 @@ class _Assembly:
             sync=engine,
             replica=replica,
             keys=KeyRing((key.name, key.secret.get_secret_value(), key.scopes) for key in config.auth.keys),
-            users=users,
-            visibility=visibility,
+            users=people.users,
+            visibility=people.visibility,
             proxy=ProxySettings(
                 trusted=proxy.trusted_proxies,
                 user_header=proxy.user_header,
@@ -193,8 +183,8 @@ class _Assembly:
             audit=store.audit,
             signing=signing,
             shares=store.shares,
-            sessions=await self._open_sessions(store, signing, clients),
-            sign_in_pace=_sign_in_pace(config),
+            sessions=sessions if config.auth.sign_in.enabled else None,
+            sign_in_pace=sign_in_pace(config),
             refusal_pace=self._refusal_pace,
             tokens=tokens,
             pace=RequestPace(
@@ -275,47 +265,6 @@ class _Assembly:
         await self._supervise("retention", partial(retain, store.history, retention, self._clock))
         return engine
 
-    async def _open_people(self) -> tuple[BackstageUsers | None, CatalogVisibility | None]:
-        """Open the verification of Backstage's people, and what they see there; ``None``: not configured."""
-        settings = self._config.auth.backstage
-        if settings is None:
-            return None, None
-        # One of the two is there: the configuration is refused else.
-        issuer = settings.issuer or f"{self._config.backend_base_url}/api/auth"
-        http = await self._stack.enter_async_context(
-            open_backstage_http(settings.base_url, ca_file=settings.ca_file)
-        )
-        users = await self._stack.enter_async_context(
-            open_backstage_users(http, issuer=issuer, algorithms=settings.algorithms, clock=self._clock)
-        )
-        enforced = self._config.auth.catalog_visibility == "enforce"
-        return users, CatalogVisibility(http, clock=self._clock) if enforced else None
-
-    async def _open_sessions(
-        self, store: Store, signing: SigningKeys, clients: Mapping[str, LitmusClient]
-    ) -> LitmusSessions | None:
-        """Open the sessions of people who sign in with Litmus; ``None``: not configured.
-
-        What is left of others, those of our own included, is revoked all the same.
-        """
-        settings = self._config.auth.sign_in
-        sessions = LitmusSessions(
-            sessions=store.sessions,
-            locks=store.locks,
-            signing=signing,
-            accounts={
-                instance.name: LitmusAccounts(
-                    LitmusAuth(clients[instance.name]), CreationTurns(store.locks, instance.address)
-                )
-                for instance in self._config.instances
-            },
-            clock=self._clock,
-            idle=settings.idle,
-            longest=settings.longest,
-        )
-        await self._supervise("sessions", sessions.follow)
-        return sessions if settings.enabled else None
-
     async def _open_actions(
         self,
         store: Store,
@@ -354,11 +303,6 @@ class _Assembly:
         retention = timedelta(days=self._config.history.retention_days)
         await self._supervise("audit retention", partial(_retain_actions, acting, retention, self._clock))
         return acting
-
-
-def _sign_in_pace(config: Config) -> SignInPace:
-    share = SIGN_IN_SHARE * config.sync.max_requests_per_second
-    return SignInPace(per_second=min(SIGN_INS_PER_SECOND, share))
 
 
 class _Waiting:
