@@ -8,9 +8,11 @@ import secrets
 from datetime import timedelta
 from typing import Final
 
-from sidecar.identity.sessions import seal_token
+import msgspec
+
+from sidecar.identity.sessions import sealed_session
 from sidecar.identity.signing import SigningKeys
-from sidecar.ports import Clock, OpenedAccount, Session, Sessions
+from sidecar.ports import Clock, OpenedAccount, Sessions
 
 LEFT_AFTER: Final = timedelta(minutes=10)
 """Nobody needs a session of ours so long; one that is still noted then was left by a crash."""
@@ -30,20 +32,11 @@ class NotedSessions:
         """See :class:`ports.OwnSessions`."""
         session_id = f"{secrets.token_hex(32)}{_OWN}"
         now = self._clock()
-        await self._sessions.add(
-            Session(
-                id=session_id,
-                instance=instance,
-                user_id=opened.user_id,
-                username=opened.username,
-                is_admin=opened.is_admin,
-                sealed_token=await seal_token(self._signing, session_id, opened.token),
-                created_at=now,
-                # Not idle before it is over, however short people's sessions may be.
-                seen_at=now + LEFT_AFTER,
-                expires_at=now + LEFT_AFTER,
-            )
+        session = await sealed_session(
+            self._signing, session_id, instance, opened, created_at=now, expires_at=now + LEFT_AFTER
         )
+        # Not idle before it is over, however short people's sessions may be.
+        await self._sessions.add(msgspec.structs.replace(session, seen_at=session.expires_at))
         return session_id
 
     async def forget(self, note: str) -> None:

@@ -24,7 +24,7 @@ from sidecar.errors import RightsUnknownError, StoreError, TokenRejectedError, U
 from sidecar.identity.remembered import Turns
 from sidecar.identity.signing import SigningKeys
 from sidecar.model import ProjectRef
-from sidecar.ports import Accounts, Clock, Locks, Session, Sessions, Standing
+from sidecar.ports import Accounts, Clock, Locks, OpenedAccount, Session, Sessions, Standing
 
 STANDING_HOLDS: Final = timedelta(minutes=1)
 """How long a right that Litmus took away may live on here."""
@@ -130,20 +130,10 @@ class LitmusSessions:
         session_id = _digest(secret)
         ends = [now + self._longest, *([opened.expires_at] if opened.expires_at is not None else [])]
         try:
-            sealed = await seal_token(self._signing, session_id, opened.token)
-            await self._sessions.add(
-                Session(
-                    id=session_id,
-                    instance=instance,
-                    user_id=opened.user_id,
-                    username=opened.username,
-                    is_admin=opened.is_admin,
-                    sealed_token=sealed,
-                    created_at=now,
-                    seen_at=now,
-                    expires_at=min(ends),
-                )
+            session = await sealed_session(
+                self._signing, session_id, instance, opened, created_at=now, expires_at=min(ends)
             )
+            await self._sessions.add(session)
         except StoreError:
             with suppress(UpstreamError):
                 await accounts.sign_out(opened.token)
@@ -323,9 +313,31 @@ class LitmusSessions:
         return _Revoking.DONE
 
 
-async def seal_token(signing: SigningKeys, session_id: str, token: str) -> bytes:
-    """Return a session's Litmus token encrypted, and bound to that session."""
-    return await signing.seal(_PURPOSE, f"{session_id} {token}".encode())
+async def sealed_session(
+    signing: SigningKeys,
+    session_id: str,
+    instance: str,
+    opened: OpenedAccount,
+    *,
+    created_at: datetime,
+    expires_at: datetime,
+) -> Session:
+    """Return a new session to be stored: its Litmus token is encrypted, and bound to this session.
+
+    Raises:
+        StoreError: If the key is in the store, and that is away.
+    """
+    return Session(
+        id=session_id,
+        instance=instance,
+        user_id=opened.user_id,
+        username=opened.username,
+        is_admin=opened.is_admin,
+        sealed_token=await signing.seal(_PURPOSE, f"{session_id} {opened.token}".encode()),
+        created_at=created_at,
+        seen_at=created_at,
+        expires_at=expires_at,
+    )
 
 
 def _unconfirmed(told: _Told | None, now: datetime) -> _Told:
