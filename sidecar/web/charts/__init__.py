@@ -7,7 +7,7 @@ Every text that goes into a chart is cleaned here, and escaped by the template.
 """
 
 from sidecar.web.charts.badge import BadgeChart, badge_chart, score_badge
-from sidecar.web.charts.heat import HeatChart, HeatRun, heat_chart, heat_runs
+from sidecar.web.charts.heat import HeatRun, heat_runs
 from sidecar.web.charts.outcomes import OutcomesChart, outcomes_chart
 from sidecar.web.charts.overview import OverviewCharts, overview_charts
 from sidecar.web.charts.palette import LEVELS, LOOKS, Level, Look, level_of
@@ -19,7 +19,6 @@ __all__ = [
     "LEVELS",
     "LOOKS",
     "BadgeChart",
-    "HeatChart",
     "HeatRun",
     "Level",
     "Look",
@@ -29,7 +28,6 @@ __all__ = [
     "SparkChart",
     "TrendChart",
     "badge_chart",
-    "heat_chart",
     "heat_runs",
     "level_of",
     "outcomes_chart",

@@ -10,9 +10,7 @@ from hypothesis import strategies as st
 
 from sidecar.model import Outcome
 from sidecar.web.charts import (
-    HeatRun,
     badge_chart,
-    heat_chart,
     heat_runs,
     level_of,
     outcomes_chart,
@@ -113,11 +111,9 @@ def test_any_text_gives_well_formed_pictures_without_an_element_of_its_own(
     text: str, other: str, mean: float | None
 ) -> None:
     score = ScoreNowShape(score=mean, number=1)
-    run = HeatRun(outcome=Outcome.PASSED, score=100.0, at=None, by=other)
     pictures: list[tuple[str, Any]] = [
         ("outcomes", outcomes_chart({"passed": 1}, prefix=text, title=text, headline=other, note=text)),
         ("score", score_chart(score, prefix=text, title=text, headline=other, note=text)),
-        ("heat", heat_chart([run], prefix=text, experiment_name=text)),
         ("badge", badge_chart(text, other, prefix=text, level=level_of(mean))),
         ("badge", score_badge(score, prefix=text, title=text, note=other, stale=True, label=text)),
     ]
@@ -193,23 +189,9 @@ def test_the_score_says_of_how_many_experiments_it_is() -> None:
     assert chart.level.css_class == "level-high"
 
 
-def test_the_newest_run_is_right_and_cells_without_a_run_are_hollow() -> None:
-    runs = [recent_run("new", "Error", score=0.0), recent_run("old", "Completed", score=100.0)]
-    chart = heat_chart(heat_runs(runs), prefix="x", experiment_name="pod-delete")
-    assert [(cell.x, cell.look.label) for cell in chart.cells] == [(189, "Error"), (168, "Passed")]
-    assert len(chart.hollow) == 8
-    assert chart.frame.desc == "2 runs, newest first: Error 0 %; Passed 100 %."
-
-
 def test_the_score_of_a_stopped_run_is_a_placeholder_and_not_told() -> None:
     runs = heat_runs([recent_run("one", "Stopped", score=0.0)])
     assert [run.score for run in runs] == [None]
-
-
-def test_an_experiment_that_never_ran_has_ten_hollow_cells() -> None:
-    chart = heat_chart(heat_runs([]), prefix="x", experiment_name="pod-delete")
-    assert len(chart.hollow) == 10
-    assert chart.frame.desc == "Never run."
 
 
 def test_a_badge_without_data_says_so() -> None:
