@@ -69,7 +69,10 @@ async def add_headers(request: web.Request, response: web.StreamResponse) -> Non
         response.headers["X-Request-ID"] = request[REQUEST_ID]
     allowed = request.app[SERVICES].config.listen.allowed_origins
     if allowed and _is_api(request):
-        response.headers.update(cors_headers(request.headers, allowed))
+        cors = cors_headers(request.headers, allowed)
+        # An answer may differ by what else was asked with, too.
+        vary = ", ".join(filter(None, (response.headers.get("Vary"), cors["Vary"])))
+        response.headers.update({**cors, "Vary": vary})
     for name, value in _SECURITY_HEADERS.items():
         response.headers.setdefault(name, value)
 

@@ -37,3 +37,15 @@ async def test_what_is_streamed_can_be_read_from_an_allowed_origin_too(small: Sm
         async with running.session.get(running.url(CSV), headers={"Origin": PORTAL}) as response:
             assert response.status == 200
             assert response.headers["Access-Control-Allow-Origin"] == PORTAL
+
+
+async def test_an_answer_tells_all_that_it_varies_by(small: Small) -> None:
+    """Else a cache gives somebody the compressed form who cannot read it, or another origin's."""
+    config = config_for(
+        {"default": (small.simulator, small.token)}, small.catalog, listen={"allowedOrigins": [PORTAL]}
+    )
+    async with open_service(config) as running:
+        await running.ready()
+        async with running.session.get(running.url(f"/api/v1/entities/{ENTITY}/overview")) as response:
+            varies = {name.strip() for name in response.headers["Vary"].split(",")}
+    assert varies >= {"Origin", "Accept-Encoding"}
