@@ -30,6 +30,7 @@ from sidecar.litmus.tokens import InstanceTokens, TokenUseTeller
 from sidecar.metrics import Metrics
 from sidecar.ports import Clock, Locks, OwnSessions, TokenUses
 from sidecar.services import InstanceHealth
+from sidecar.supervision import end_all
 from sidecar.tracing import record
 
 START_PATIENCE: Final = timedelta(seconds=5)
@@ -92,10 +93,7 @@ class Steward:
 
     async def close(self) -> None:
         """Give up what is still under way."""
-        for task in self.looking:
-            task.cancel()
-        if self.looking:
-            await asyncio.wait(self.looking)
+        await end_all(self.looking)
 
     def _look(self) -> "asyncio.Task[float | None]":
         async def once() -> float | None:

@@ -9,7 +9,7 @@ import pytest
 
 from sidecar.store.store import Store, open_store
 from tests.store.material import clock
-from tests.store.postgres import PostgresServer
+from tests.store.postgres import new_address
 
 
 class Opener(Protocol):
@@ -19,21 +19,13 @@ class Opener(Protocol):
 @pytest.fixture(params=["sqlite", "postgresql"])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The address of a new, empty database."""
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/store.db"
-    server: PostgresServer = request.getfixturevalue("postgres")
-    return server.new_database()
+    return new_address(request, tmp_path)
 
 
 @pytest.fixture(params=["memory", "sqlite", "postgresql"])
 def any_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The address of any kind of store, empty."""
-    if request.param == "memory":
-        return "memory:"
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/store.db"
-    server: PostgresServer = request.getfixturevalue("postgres")
-    return server.new_database()
+    return "memory:" if request.param == "memory" else new_address(request, tmp_path)
 
 
 @pytest.fixture

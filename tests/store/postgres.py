@@ -132,3 +132,11 @@ def running_server() -> Iterator[PostgresServer]:
             yield server
         finally:
             server.stop()
+
+
+def new_address(request: pytest.FixtureRequest, directory: Path) -> str:
+    """Return the address of a new, empty database of the kind that the fixture's parameter names."""
+    if request.param == "sqlite":
+        return f"sqlite:///{directory}/store.db"
+    server: PostgresServer = request.getfixturevalue("postgres")
+    return server.new_database()
