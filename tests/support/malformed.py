@@ -83,7 +83,7 @@ def doubled(good: bytes) -> bytes:
     return good[:-1] + b"," + with_values(good, b"0")[1:] if good[:1] == b"{" and len(good) > 2 else good
 
 
-_BOMB: Final = gzip.compress(b"[" + b" " * (64 * 1024 * 1024) + b"]")
+_BOMB: Final = gzip.compress(b"[" + b" " * (40 * 1024 * 1024) + b"]")
 _JSON: Final = ("Content-Type", "application/json")
 
 MALADIES: Final[Mapping[str, Malady]] = {
@@ -244,7 +244,7 @@ async def open_sick_neighbour(upstream: str) -> AsyncIterator[SickNeighbour]:
             await end_all(tasks)
 
 
-SCALARS: Final = (None, True, -1, 0.5, 10**18, "", "x", "\u0000", [], {}, [None], {"a": [1]})
+SCALARS: Final[tuple[Any, ...]] = (None, True, -1, 0.5, 10**18, "", "x", "\u0000", [], {}, [None], {"a": [1]})
 """What may stand anywhere in an answer: every type of JSON, and what is odd of each."""
 
 
@@ -262,7 +262,7 @@ def replaced(content: Any, path: tuple[str | int, ...], value: Any) -> Any:
     if not path:
         return value
     first, *rest = path
-    copy = dict(content) if isinstance(content, dict) else list(content)
+    copy: Any = dict(content) if isinstance(content, dict) else list(content)
     copy[first] = replaced(content[first], tuple(rest), value)
     return copy
 
