@@ -39,7 +39,7 @@ from sidecar.services import Phase, Services
 from sidecar.stewardship import DEFAULT_PACE, Steward, TokenPace, instances_health, new_replica, open_steward
 from sidecar.store.pruning import keep_pruning
 from sidecar.store.store import Store, open_store
-from sidecar.supervision import Supervisor, measure_loop_lag
+from sidecar.supervision import Mishaps, Supervisor, measure_loop_lag
 from sidecar.sync.engine import SyncEngine
 from sidecar.sync.history import HistoryWorker, retain
 from sidecar.sync.pace import Intervals
@@ -329,8 +329,9 @@ def _observe_store(metrics: Metrics, operation: str, failure: str | None, second
 
 async def _follow_version(name: str, client: LitmusClient, versions: dict[str, str]) -> None:
     """Ask an instance for its version now and then; only links depend on it, so failures are not told."""
+    mishaps = Mishaps("version")
     while True:
-        with suppress(UpstreamError):
+        with suppress(UpstreamError), mishaps.contained(name):
             versions[name] = await client.run(SERVER_VERSION, {}, VERSION_TIMEOUT_SECONDS)
         await asyncio.sleep(VERSION_INTERVAL_SECONDS if name in versions else VERSION_RETRY_SECONDS)
 

@@ -17,6 +17,7 @@ import aiohttp
 import msgspec
 
 from sidecar.errors import ConfigError, SidecarError
+from sidecar.foreign import UNREADABLE
 
 TIMEOUT_SECONDS: Final = 10.0
 CONNECT_TIMEOUT_SECONDS: Final = 5.0
@@ -90,7 +91,7 @@ class BackstageHttp:
         value: Any = None
         try:
             value = msgspec.json.decode(answer)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        except UNREADABLE:
             failed = True
         if failed:
             raise BackstageError(f"Backstage at {self._server} answered {path} with something but JSON.")
@@ -117,6 +118,9 @@ class BackstageHttp:
             failure = f"No trusted TLS connection to Backstage at {self._server}."
         except (aiohttp.ClientError, OSError) as exc:
             failure = f"No usable answer from Backstage at {self._server} ({type(exc).__name__})."
+        except UNREADABLE:
+            # aiohttp reads heads and compressed bodies with what may raise these.
+            failure = f"Backstage at {self._server} answered with no HTTP that can be read."
         else:
             if answer is not None:
                 return status, answer

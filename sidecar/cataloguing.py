@@ -17,8 +17,10 @@ import structlog
 from sidecar.backstage_http import open_backstage_http
 from sidecar.catalog import BackstageCatalog, CatalogSigner, CombinedCatalog, FileCatalog
 from sidecar.config import CatalogBackstage, Config
+from sidecar.errors import StoreError
 from sidecar.model import Catalog, ProjectRef
 from sidecar.ports import Catalogue, Clock
+from sidecar.supervision import Mishaps
 
 Plan = Callable[[Collection[ProjectRef]], Awaitable[None]]
 """Keeps exactly these projects synchronised, and forgets all others."""
@@ -88,12 +90,18 @@ class CatalogReader:
         self._planned: frozenset[ProjectRef] | None = None
         """What was planned last; ``None`` before the first time."""
         self._told: tuple[str, ...] = ()
+        self._mishaps = Mishaps("catalog")
 
     async def read(self, refresh: Refresh) -> None:
         """Read one source, and plan what the whole names, unless just that is planned."""
-        changed = await refresh()
-        if await self._plan_whole() or changed:
-            self._tell(self._catalogue.current)
+        with self._mishaps.contained("catalog"):
+            try:
+                changed = await refresh()
+                if await self._plan_whole() or changed:
+                    self._tell(self._catalogue.current)
+            except StoreError as exc:
+                # What was not planned is planned at the next reading.
+                _log.warning("catalog not planned", reason=str(exc))
 
     async def _plan_whole(self) -> bool:
         """Tell whether there was anything to plan: also what a plan that failed left to do."""

@@ -18,7 +18,7 @@ from sidecar.errors import StoreError
 from sidecar.insight.digest import ProjectRuns, project_runs
 from sidecar.model import HistoryState, Outcome, ProjectRef, Run
 from sidecar.ports import History, RunQuery
-from sidecar.supervision import end_all
+from sidecar.supervision import Mishaps, end_all
 
 CACHE_BYTES: Final = 256 * 1024 * 1024
 BYTES_PER_RUN: Final = 32
@@ -109,11 +109,15 @@ class Digests:
 
         The first portfolio after a start would else wait for the history of every project.
         """
+        mishaps = Mishaps("digests")
         while True:
             # A database that is away is the store's to tell; the next round may find it back.
             with suppress(StoreError):
                 for project in list(projects()):
-                    await self.of(project)
+                    if mishaps.rests(str(project)):
+                        continue
+                    with mishaps.contained(str(project)):
+                        await self.of(project)
             await asyncio.sleep(WARM_PAUSE_SECONDS)
 
     async def _make(self, project: ProjectRef, state: HistoryState) -> Digest:

@@ -147,6 +147,10 @@ class StoreError(SidecarError):
     status = 503
 
 
+class StoreRefusedError(StoreError):
+    """The database is well, and refused a value of this one write."""
+
+
 class LeaseLostError(StoreError):
     """A write came from a worker whose lease has moved on; nothing was written."""
 

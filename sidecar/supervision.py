@@ -2,22 +2,30 @@
 
 A task that ends by itself is a bug; it is logged once with its traceback and
 started again. After five ends in ten minutes the service is declared dead:
-``/healthz`` says so and the process ends with an error.
+``/healthz`` says so and the process ends with an error. What a task does for
+one project or instance among many is contained (:class:`Mishaps`): foreign
+data that brings out a bug there may cost that one, and never the others.
 """
 
 import asyncio
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Final
 
 import structlog
+from cachetools import LRUCache
+
+from sidecar.errors import SidecarError
 
 MAX_FAILURES: Final = 5
 WINDOW_SECONDS: Final = 600.0
 FIRST_PAUSE_SECONDS: Final = 0.5
 LAG_MEASURED_EVERY_SECONDS: Final = 0.5
+MISHAP_PAUSE_SECONDS: Final = 60.0
+"""How long work that is dear rests after it went wrong; the same will mostly go wrong again."""
+_UNITS_REMEMBERED: Final = 10_000
 
 _log = structlog.get_logger(__name__)
 
@@ -41,6 +49,48 @@ async def end_all(tasks: Iterable[asyncio.Task[Any]]) -> None:
         task.cancel()
     if left:
         await asyncio.wait(left)
+
+
+class Mishaps:
+    """Keeps a bug that one unit of work brought out from ending the work on the others.
+
+    A unit is a project or an instance. Its mishap is logged with its traceback
+    when it begins and when it becomes another one, not at every repetition.
+    """
+
+    def __init__(self, work: str) -> None:
+        """Take the name of the work, for the log."""
+        self._work = work
+        self._known: LRUCache[str, tuple[type[Exception], float]] = LRUCache(_UNITS_REMEMBERED)
+
+    def note(self, unit: str, mishap: Exception) -> None:
+        """Remember what went wrong, and log it if that is news."""
+        known = self._known.get(unit)
+        self._known[unit] = (type(mishap), time.monotonic())
+        if known is None or known[0] is not type(mishap):
+            _log.error("failed unexpectedly", work=self._work, unit=unit, exc_info=mishap)
+
+    def over(self, unit: str) -> None:
+        """Forget the unit's mishap: its work went well."""
+        if self._known.pop(unit, None) is not None:
+            _log.info("goes well again", work=self._work, unit=unit)
+
+    def rests(self, unit: str) -> bool:
+        """Tell whether the unit failed so lately that it is better left alone."""
+        known = self._known.get(unit)
+        return known is not None and time.monotonic() - known[1] < MISHAP_PAUSE_SECONDS
+
+    @contextmanager
+    def contained(self, unit: str) -> Iterator[None]:
+        """End the block, and nothing more, at an exception that nobody expected; expected ones pass."""
+        try:
+            yield
+        except SidecarError:
+            raise
+        except Exception as exc:  # noqa: BLE001 - a bug met in one unit must not stop the others
+            self.note(unit, exc)
+        else:
+            self.over(unit)
 
 
 class Supervisor:

@@ -2,7 +2,11 @@
 
 import asyncio
 
-from sidecar.supervision import MAX_FAILURES, Supervisor
+import pytest
+import structlog
+
+from sidecar.errors import StoreError
+from sidecar.supervision import MAX_FAILURES, Mishaps, Supervisor
 from tests.support.service import eventually
 
 
@@ -64,3 +68,34 @@ async def test_the_task_ends_with_the_block() -> None:
     async with Supervisor().running("work", work):
         await asyncio.sleep(0)
     assert ended.is_set()
+
+
+def test_a_mishap_ends_its_unit_alone_and_is_told_when_it_begins() -> None:
+    mishaps = Mishaps("counting")
+    done = []
+    with structlog.testing.capture_logs() as log:
+        for turn in range(3):
+            for unit in ("shop", "bank"):
+                with mishaps.contained(unit):
+                    if unit == "shop" and turn < 2:
+                        raise KeyError(unit)
+                    done.append(unit)
+    assert done == ["bank", "bank", "shop", "bank"]
+    assert [(entry["event"], entry["unit"]) for entry in log] == [("failed unexpectedly", "shop")]
+    assert not mishaps.rests("shop")
+
+
+def test_a_mishap_that_becomes_another_one_is_told_again_and_the_unit_rests() -> None:
+    mishaps = Mishaps("counting")
+    with structlog.testing.capture_logs() as log:
+        for exc in (KeyError("a"), KeyError("b"), ValueError("c")):
+            with mishaps.contained("shop"):
+                raise exc
+    assert len(log) == 2
+    assert mishaps.rests("shop")
+    assert not mishaps.rests("bank")
+
+
+def test_what_is_expected_passes_a_container() -> None:
+    with pytest.raises(StoreError), Mishaps("counting").contained("shop"):
+        raise StoreError("away")

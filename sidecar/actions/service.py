@@ -41,7 +41,7 @@ from sidecar.policy import (
     refuse_state,
 )
 from sidecar.ports import Actions, Actor, Audit, Catalogue, Claim, Clock, History, Sync
-from sidecar.supervision import end_all
+from sidecar.supervision import Mishaps, end_all
 
 PROOF_AGE: Final = timedelta(minutes=5)
 """Experiments read longer ago prove nothing about now: the one asked for is looked up."""
@@ -153,11 +153,13 @@ class ActionService:
 
     async def follow(self) -> None:
         """Resolve what is open now and then, also what other replicas left; runs until cancelled."""
+        mishaps = Mishaps("actions")
         while True:
             # While the store is away nothing is learnt; its health tells.
             with suppress(StoreError):
                 for project in await self._actions.unresolved(self._clock() - LOOK_BACK):
-                    await self.resolve(project)
+                    with mishaps.contained(str(project)):
+                        await self.resolve(project)
             await asyncio.sleep(self._settings.follow_seconds)
 
     async def prune(self, before: datetime) -> None:

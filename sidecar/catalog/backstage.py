@@ -185,6 +185,9 @@ def _page(answer: Any) -> tuple[list[Any], str | None]:
     items = answer.get("items") if isinstance(answer, Mapping) else None
     if not isinstance(items, list):
         raise BackstageError("Its answer has no items.")
+    if not all(isinstance(item, Mapping) for item in items):
+        # Left out one by one they would make an empty catalog, which takes everybody's access.
+        raise BackstageError("Its answer has items that are no entities.")
     info = answer.get("pageInfo")
     cursor = info.get("nextCursor") if isinstance(info, Mapping) else None
     return items, cursor if isinstance(cursor, str) and cursor else None

@@ -17,6 +17,8 @@ INFRAS_ANNOTATION: Final = "litmuschaos.io/infra-ids"
 DEFAULT_NAMESPACE: Final = "default"
 
 _MAX_PROJECT_ID_LENGTH: Final = 253
+_MAX_TITLE_LENGTH: Final = 1_000
+"""Characters that are kept."""
 _KIND: Final = re.compile(r"[A-Za-z][A-Za-z0-9]{0,62}")
 _NAME: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
 _NAMESPACE: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
@@ -236,7 +238,7 @@ def _title(value: object) -> str | None:
     if not isinstance(value, str) or not value.strip():
         return None
     # YAML and JSON can spell half a surrogate pair, which no answer could be encoded with.
-    return value.strip().encode("utf-8", "replace").decode()
+    return value.strip()[:_MAX_TITLE_LENGTH].encode("utf-8", "replace").decode()
 
 
 def ambiguities(entities: Sequence[Entity]) -> list[str]:

@@ -135,7 +135,7 @@ class _UnreadableError(Exception):
 def _found(pattern: str) -> list[str]:
     """Return what a pattern finds, directories left out, in a stable order."""
     found = glob.glob(pattern, recursive=True)  # noqa: PTH207  # Path.glob takes no absolute pattern
-    return sorted(path for path in found if not Path(path).is_dir())
+    return sorted(path for path in found if not os.path.isdir(path))  # noqa: PTH112  # Path.is_dir raises
 
 
 def _signature(path: str) -> _Signature | str:

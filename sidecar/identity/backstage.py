@@ -19,6 +19,7 @@ from jwt.exceptions import InvalidSubjectError
 
 from sidecar.backstage_http import BackstageError, BackstageHttp
 from sidecar.errors import ConfigError, UnauthenticatedError
+from sidecar.foreign import UNREADABLE
 from sidecar.identity.jwks import IssuerKeys
 from sidecar.identity.people import Person, full_ref
 from sidecar.identity.remembered import Remembered, expiring, token_digest
@@ -136,7 +137,7 @@ class BackstageUsers:
             )
         try:
             header: Mapping[str, Any] | None = jwt.get_unverified_header(token)
-        except (jwt.PyJWTError, ValueError, RecursionError):
+        except UNREADABLE:
             header = None
         # Extensions that must be understood: Backstage has none, and neither have we.
         if header is None or "crit" in header:
@@ -229,7 +230,7 @@ def _claims(token: str, key: jwt.PyJWK, algorithm: str, issuer: str) -> Mapping[
         )
     except InvalidSubjectError:
         refused = TokenRefusedError(Refusal.SUBJECT, "It names no user.")
-    except (jwt.PyJWTError, ValueError, RecursionError):
+    except UNREADABLE:
         refused = _malformed()
     else:
         return claims

@@ -13,10 +13,15 @@ import jwt
 import structlog
 
 from sidecar.backstage_http import BackstageError
+from sidecar.foreign import UNREADABLE
 from sidecar.ports import Clock
 
 MAX_AGE_SECONDS: Final = 600.0
 """Then the list is read again although nobody asked, so that a key taken off it ends here too."""
+MAX_KEYS: Final = 200
+"""Keys of a list that are looked at; Backstage lists a handful."""
+MAX_MEMBER_LENGTH: Final = 8_192
+"""Of a key's member, in characters: the modulus of an RSA key of 16,384 bits has 2,731."""
 FETCHES_AT_ONCE: Final = 3
 SECONDS_PER_FETCH: Final = 15.0
 """After those at once; also the longest wait for a new key while somebody sends invented ones."""
@@ -95,14 +100,10 @@ class IssuerKeys:
         if not isinstance(content, list) or not content:
             self._failed("Backstage lists no signing key; it does before the first sign-in.")
             return
-        try:
-            found = jwt.PyJWKSet(content)
-        except jwt.PyJWTError:
-            self._failed("Backstage lists no signing key that can be used.")
-            return
         keys: dict[str, jwt.PyJWK] = {}
-        for key in found.keys:
-            if isinstance(key.key_id, str) and key.public_key_use in {None, "sig"}:
+        for listed_key in content[:MAX_KEYS]:
+            key = _key(listed_key)
+            if key is not None and isinstance(key.key_id, str) and key.public_key_use in {None, "sig"}:
                 keys.setdefault(key.key_id, key)
         if not keys:
             self._failed("Backstage lists no signing key that can be used.")
@@ -117,3 +118,15 @@ class IssuerKeys:
         if why != self.error:
             _log.warning("signing keys of Backstage not read", reason=why, known=len(self._keys))
         self.error = why
+
+
+def _key(listed: object) -> jwt.PyJWK | None:
+    """Return a key of the list; ``None`` for one that cannot be used: the others count all the same."""
+    if not isinstance(listed, dict):
+        return None
+    if any(isinstance(member, str) and len(member) > MAX_MEMBER_LENGTH for member in listed.values()):
+        return None
+    try:
+        return jwt.PyJWK(listed)
+    except UNREADABLE:
+        return None

@@ -25,6 +25,7 @@ from sidecar.identity.remembered import Turns
 from sidecar.identity.signing import SigningKeys
 from sidecar.model import ProjectRef
 from sidecar.ports import Accounts, Clock, Locks, OpenedAccount, Session, Sessions, Standing
+from sidecar.supervision import Mishaps
 
 STANDING_HOLDS: Final = timedelta(minutes=1)
 """How long a right that Litmus took away may live on here."""
@@ -112,6 +113,7 @@ class LitmusSessions:
         self._turns: Turns[str] = Turns()
         self._seen: LRUCache[str, Session] = LRUCache(REMEMBERED)
         """For signing out while the store is away, and for nothing else."""
+        self._mishaps = Mishaps("sessions")
         self._refused: LRUCache[str, Session] = LRUCache(REMEMBERED)
         """Ended here while the store was away, and still to be ended there."""
 
@@ -216,7 +218,8 @@ class LitmusSessions:
         # Also those that nobody here could revoke: of an instance or sealed with a key that is gone.
         await self._sessions.prune(self._clock() - _TOKEN_LIFE)
         for instance in self._accounts:
-            await self._sweep_of(instance)
+            with self._mishaps.contained(instance):
+                await self._sweep_of(instance)
 
     async def follow(self) -> None:
         """Sweep now and then until cancelled."""

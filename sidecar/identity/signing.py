@@ -18,6 +18,7 @@ from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from sidecar.foreign import UNREADABLE
 from sidecar.ports import Secrets
 
 KEPT_AS: Final = "signing-key"
@@ -117,7 +118,7 @@ def _claims(token: str, key: bytes, purpose: str) -> dict[str, Any] | None:
             },
         )
     # A text may also be no Unicode, or nest deeper than JSON is read.
-    except (jwt.PyJWTError, ValueError, RecursionError):
+    except UNREADABLE:
         return None
     del claims["aud"]
     return claims

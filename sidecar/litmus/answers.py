@@ -24,9 +24,7 @@ from sidecar.errors import (
     UpstreamUnavailableError,
     UpstreamUnsupportedError,
 )
-
-UNREADABLE: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
-"""What decoding foreign bytes can raise."""
+from sidecar.foreign import UNREADABLE
 
 _BAD_TOKEN: Final = (
     "token is expired",

@@ -12,7 +12,8 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from sidecar.errors import UpstreamError, UpstreamProtocolError
-from sidecar.litmus.answers import UNREADABLE, Reply
+from sidecar.foreign import UNREADABLE
+from sidecar.litmus.answers import Reply
 
 T = TypeVar("T")
 
@@ -146,12 +147,14 @@ def read_projects(reply: Reply) -> tuple[Sequence[ProjectRow], int]:
     """
     try:
         # Litmus 3.9 and 3.10 sent a second document behind the word that there are none.
-        first, _ = json.JSONDecoder().raw_decode(reply.body.decode().lstrip())
-        data = msgspec.convert(first, ProjectsAnswer).data
+        text = reply.body.decode().lstrip()
+        _, end = json.JSONDecoder().raw_decode(text)
+        # The standard decoder lets half a surrogate pair through, which no answer could be encoded with.
+        data = msgspec.json.decode(text[:end], type=ProjectsAnswer).data
         if isinstance(data, list):
             projects = msgspec.convert(data, list[ProjectRow])
             return projects, len(projects)
-    except (ValueError, RecursionError):
+    except UNREADABLE:
         raise UpstreamProtocolError(
             "Litmus's auth server answered the list of projects in a form we do not know."
         ) from None

@@ -5,9 +5,14 @@ only Litmus can say whether the token holds.
 """
 
 from datetime import UTC, datetime
+from typing import Final
 
 import jwt
 import msgspec
+
+from sidecar.foreign import UNREADABLE
+
+_LONGEST_TEXT: Final = 256
 
 
 class TokenClaims(msgspec.Struct, frozen=True, kw_only=True):
@@ -25,7 +30,7 @@ def token_claims(token: str) -> TokenClaims | None:
     """Return what the token claims, or ``None`` if it is no JWT. Never raises, whatever the text."""
     try:
         claims = jwt.decode(token, options={"verify_signature": False})
-    except (jwt.InvalidTokenError, ValueError, RecursionError):
+    except UNREADABLE:
         return None
     return TokenClaims(
         uid=_text(claims.get("uid")),
@@ -36,7 +41,10 @@ def token_claims(token: str) -> TokenClaims | None:
 
 
 def _text(value: object) -> str | None:
-    return value if isinstance(value, str) else None
+    """Return a name or an id; ``None`` for what could be neither sent, stored nor shown."""
+    if not isinstance(value, str) or len(value) > _LONGEST_TEXT or not value.isprintable():
+        return None
+    return value
 
 
 def _time(value: object) -> datetime | None:

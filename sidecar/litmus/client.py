@@ -28,8 +28,10 @@ from sidecar.errors import (
     UpstreamTimeoutError,
     UpstreamUnavailableError,
 )
+from sidecar.foreign import UNREADABLE
 from sidecar.litmus import documents
-from sidecar.litmus.answers import UNREADABLE, Asked, Envelope, Reply, read_reply, unreadable
+from sidecar.litmus.answers import Asked, Envelope, Reply, read_reply, unreadable
+from sidecar.litmus.auth_wire import read_role
 from sidecar.litmus.documents import Query, document
 from sidecar.litmus.pace import LONGEST_PAUSE_SECONDS, Breaker, Gate, Observe
 from sidecar.litmus.token import LitmusToken
@@ -40,7 +42,6 @@ MAX_ANSWER_BYTES: Final = 32 * 1024 * 1024
 CONNECT_TIMEOUT_SECONDS: Final = 5.0
 ACTION_TIMEOUT_SECONDS: Final = 30.0
 _QUERY_PATH: Final = "/api/query"
-_OK: Final = 200
 _CHUNK_BYTES: Final = 64 * 1024
 
 
@@ -59,10 +60,6 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
         if query.field in self.failed:
             raise self.failed[query.field]
         return cast("T", self.values[query.field])
-
-
-class _RoleAnswer(msgspec.Struct, frozen=True):
-    role: str
 
 
 class TokenWatch(Protocol):
@@ -235,7 +232,14 @@ class LitmusClient:
         """
         sent = msgspec.json.encode(body) if body is not None else None
         async with self._gate.turn(operation):
-            return read(await self._exchange(method, path, sent, timeout_seconds, token=token))
+            reply = await self._exchange(method, path, sent, timeout_seconds, token=token)
+            try:
+                return read(reply)
+            except UNREADABLE:
+                # Not chained: a decoder's words can hold what it could not decode.
+                raise UpstreamProtocolError(
+                    f"Litmus at {self._server} answered {operation} in a form we do not know."
+                ) from None
 
     def _headers(self, token: LitmusToken | None) -> dict[str, str]:
         headers = {"Content-Type": "application/json"}
@@ -257,7 +261,7 @@ class LitmusClient:
         """
         path = f"/auth/get_project_role/{quote(project_id, safe='')}"
         return await self.rest(
-            "getProjectRole", "GET", path, _role, token=self._token(), timeout_seconds=timeout_seconds
+            "getProjectRole", "GET", path, read_role, token=self._token(), timeout_seconds=timeout_seconds
         )
 
     async def _exchange(
@@ -297,6 +301,9 @@ class LitmusClient:
             raise UpstreamUnavailableError(
                 f"No connection to Litmus at {self._server} ({type(exc).__name__})."
             ) from exc
+        except UNREADABLE:
+            # aiohttp reads heads and compressed bodies with what may raise these; their words quote both.
+            raise UpstreamProtocolError(f"{self._server} answered with no HTTP that can be read.") from None
 
     async def _read(self, response: aiohttp.ClientResponse) -> bytes:
         answer = bytearray()
@@ -368,13 +375,6 @@ def _answer(queries: Sequence[Query[Any]], envelope: Envelope) -> Answer:
             except UNREADABLE as exc:
                 failed[query.field] = unreadable(query.field, exc)
     return Answer(values=values, failed=failed)
-
-
-def _role(reply: Reply) -> str | None:
-    try:
-        return msgspec.json.decode(reply.body, type=_RoleAnswer).role if reply.status == _OK else None
-    except msgspec.MsgspecError:
-        return None
 
 
 def _body(queries: Sequence[Query[Any]], variables: Mapping[str, object]) -> bytes:

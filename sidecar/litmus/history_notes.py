@@ -13,6 +13,7 @@ from typing import Final
 
 import msgspec
 
+from sidecar.foreign import UNREADABLE
 from sidecar.litmus.wire import Page
 from sidecar.model import Experiment, HistoryState, Run, Section, Snapshot
 
@@ -170,7 +171,7 @@ def load_notes(progress: bytes) -> Notes:
     """Return the notes of a state; empty ones if there are none that can be read."""
     try:
         notes = msgspec.msgpack.decode(progress, type=Notes)
-    except msgspec.MsgspecError:
+    except UNREADABLE:
         return Notes()
     return notes if notes.format == Notes().format else Notes()
 

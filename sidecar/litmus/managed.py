@@ -25,6 +25,7 @@ from sidecar.litmus.token_making import APART, CreationTurns
 from sidecar.litmus.token_retries import LASTING_PAUSE, Retries
 from sidecar.litmus.tokens import ALIVE, TokenUseTeller
 from sidecar.ports import Clock, OpenedAccount, OwnSessions, TokenState, TokenUses
+from sidecar.supervision import Mishaps
 
 RENEWED_BEFORE: Final = 0.2
 """Part of its lifetime that a token must still have, or it is not adopted and a new one is made."""
@@ -122,6 +123,7 @@ class ManagedToken:
         self._has_signed_in = False
         self._warned: set[str] = set()
         self._user_id: str | None = None
+        self._mishaps = Mishaps("managed token")
         self._spent: set[str] = set()
         """Tokens that Litmus refused although it lists them."""
         self._superseded: dict[str, datetime] = {}
@@ -145,14 +147,20 @@ class ManagedToken:
             self._has_signed_in = False
             try:
                 await self._tend(None)
-            except SidecarError as exc:
-                self._held.report(f"The token could not be looked after: {exc}")
+            except Exception as exc:  # noqa: BLE001 - whatever Litmus answered, the token is looked after again
+                error = exc if isinstance(exc, SidecarError) else self._stumble(exc)
+                self._held.report(f"The token could not be looked after: {error}")
                 if not self._has_token():
-                    self._retries.failed(exc, has_signed_in=self._has_signed_in)
-                await self._on_switch(exc.code)
+                    self._retries.failed(error, has_signed_in=self._has_signed_in)
+                await self._on_switch(error.code)
             else:
+                self._mishaps.over(self._held.instance)
                 self._recover()
             return self._has_token()
+
+    def _stumble(self, mishap: Exception) -> SidecarError:
+        self._mishaps.note(self._held.instance, mishap)
+        return SidecarError("The sidecar failed at this; its log says why.")
 
     def _recover(self) -> None:
         self._held.report(None)

@@ -9,6 +9,7 @@ from typing import Final
 
 import msgspec
 
+from sidecar.foreign import UNREADABLE
 from sidecar.yaml_text import TextError, parse_yaml
 
 LARGEST_JSON: Final = 4 * 1024 * 1024
@@ -46,7 +47,7 @@ def _plain(text: str) -> object:
         return None
     try:
         return msgspec.json.decode(text)
-    except (msgspec.DecodeError, UnicodeError, RecursionError):
+    except UNREADABLE:
         pass  # Then it may be YAML.
     if len(text) > LARGEST_YAML:
         return None

@@ -9,6 +9,7 @@ from sidecar.litmus.auth import Account, LitmusAuth
 from sidecar.litmus.held_token import HeldToken
 from sidecar.litmus.token import LitmusToken
 from sidecar.ports import TokenState
+from sidecar.supervision import Mishaps
 
 PROOF_INTERVAL: Final = timedelta(minutes=10)
 FIRST_PROOF: Final = timedelta(seconds=20)
@@ -52,11 +53,14 @@ async def watch(auth: LitmusAuth, held: HeldToken, interval: timedelta = PROOF_I
     Synchronising proves it all the time; this is for when there is nothing to
     synchronise.
     """
+    mishaps = Mishaps("proof of the token")
     held.warn_of_expiry()
     await asyncio.sleep(min(FIRST_PROOF, interval).total_seconds())
     if held.state is TokenState.UNPROVEN:
-        await check(auth, held)
+        with mishaps.contained(held.instance):
+            await check(auth, held)
     while True:
         held.warn_of_expiry()
         await asyncio.sleep(interval.total_seconds())
-        await check(auth, held)
+        with mishaps.contained(held.instance):
+            await check(auth, held)

@@ -5,6 +5,7 @@ One small request per project and slow interval, through the same gate as all.
 
 import asyncio
 from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from datetime import timedelta
 from typing import Final
 
@@ -12,6 +13,7 @@ from sidecar.errors import UpstreamError
 from sidecar.litmus.client import LitmusClient
 from sidecar.model import ProjectRef
 from sidecar.policy import LitmusRole
+from sidecar.supervision import Mishaps
 
 TIMEOUT_SECONDS: Final = 10.0
 _RETRY: Final = timedelta(seconds=30)
@@ -31,6 +33,7 @@ class RoleBook:
         self._projects = projects
         self._interval = interval
         self._roles: dict[ProjectRef, LitmusRole] = {}
+        self._mishaps = Mishaps("roles of the tokens")
 
     def role(self, project: ProjectRef) -> LitmusRole | None:
         """Return the token's role in the project; ``None``: not known, then Litmus decides."""
@@ -54,10 +57,9 @@ class RoleBook:
 
     async def _ask(self, project: ProjectRef) -> None:
         """Ask for one role; what cannot be asked, or is no role we know, is not known."""
-        try:
+        answer = None
+        with suppress(UpstreamError), self._mishaps.contained(str(project)):
             answer = await self._clients[project.instance].project_role(project.project_id, TIMEOUT_SECONDS)
-        except UpstreamError:
-            answer = None
         known = {role.value: role for role in LitmusRole}
         if answer in known:
             self._roles[project] = known[answer]

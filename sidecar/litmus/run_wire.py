@@ -9,8 +9,10 @@ import msgspec
 from sidecar.litmus.manifests import ScheduleSpec, parse_manifest
 from sidecar.litmus.wire import (
     Count,
+    Id,
     Number,
     Page,
+    Rows,
     User,
     Wire,
     count,
@@ -18,6 +20,7 @@ from sidecar.litmus.wire import (
     score,
     time_ms,
     username_of,
+    word,
 )
 from sidecar.model import UNFINISHED, Faults, Run, outcome_of
 
@@ -32,8 +35,8 @@ class ManifestRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Run(Wire, frozen=True):
-    experiment_id: str = msgspec.field(name="experimentID")
-    experiment_run_id: str | None = msgspec.field(name="experimentRunID", default=None)
+    experiment_id: Id = msgspec.field(name="experimentID")
+    experiment_run_id: Id | None = msgspec.field(name="experimentRunID", default=None)
     experiment_name: str | None = None
     phase: str | None = None
     resiliency_score: Number = None
@@ -51,18 +54,18 @@ class _Run(Wire, frozen=True):
 
 class _Runs(Wire, frozen=True):
     total_no_of_experiment_runs: Count
-    experiment_runs: list[_Run | None] | None = None
+    experiment_runs: Rows[_Run] = None
 
 
 class _Manifest(Wire, frozen=True):
-    experiment_id: str = msgspec.field(name="experimentID")
+    experiment_id: Id = msgspec.field(name="experimentID")
     updated_at: Number = None
     experiment_manifest: str | None = None
 
 
 class _Manifests(Wire, frozen=True):
     total_no_of_experiments: Count
-    experiments: list[_Manifest | None] | None = None
+    experiments: Rows[_Manifest] = None
 
 
 def runs_page(answer: bytes | msgspec.Raw) -> Page[Run]:
@@ -90,10 +93,10 @@ def _run(wire: _Run) -> Run | None:
     created_at_ms = time_ms(wire.created_at) or updated_at_ms
     if created_at_ms is None:
         return None
-    phase = wire.phase or ""
+    phase = word(wire.phase) or ""
     return Run(
         experiment_id=wire.experiment_id,
-        experiment_name=wire.experiment_name or "",
+        experiment_name=word(wire.experiment_name) or "",
         experiment_run_id=wire.experiment_run_id or "",
         phase=phase,
         resiliency_score=score(wire.resiliency_score),

@@ -15,6 +15,7 @@ from sidecar.litmus.auth import LitmusAuth
 from sidecar.litmus.held_token import HeldToken
 from sidecar.litmus.proving import prove
 from sidecar.litmus.token import LitmusToken
+from sidecar.supervision import Mishaps
 
 POLL_INTERVAL: Final = timedelta(seconds=2)
 LONGEST_PAUSE: Final = timedelta(seconds=60)
@@ -56,8 +57,10 @@ class TokenFile:
 
     async def follow(self) -> None:
         """Look at the file until cancelled."""
+        mishaps = Mishaps("token file")
         while True:
-            await self.look()
+            with mishaps.contained(self._held.instance):
+                await self.look()
             await asyncio.sleep(self._poll_interval.total_seconds())
 
     async def look(self) -> None:

@@ -24,7 +24,20 @@ _SMALLEST_MILLISECONDS: Final = 10**11
 _LARGEST_MILLISECONDS: Final = 253_402_300_799_999
 _LARGEST_COUNT: Final = 2**53
 
+LONGEST_ID: Final = 256
+"""Characters; Litmus's are UUIDs and short names. An index of PostgreSQL takes two of these and no more."""
+LONGEST_WORD: Final = 1_024
+"""Characters that are kept of a name, a tag, a phase, a cron text."""
+LONGEST_TEXT: Final = 16_384
+"""Characters that are kept of a description."""
+MOST_ROWS: Final = 10_000
+"""Of one answer; a hundred are asked for at once."""
+MOST_WORDS: Final = 1_000
+"""Tags and the like that are kept of one row."""
+
 Count = Annotated[int, msgspec.Meta(ge=0, le=_LARGEST_COUNT)]
+Id = Annotated[str, msgspec.Meta(max_length=LONGEST_ID)]
+Rows = Annotated[list[T | None], msgspec.Meta(max_length=MOST_ROWS)] | None
 Number = str | int | float | None
 """Litmus writes times and some counts as text, and some as numbers."""
 
@@ -89,9 +102,9 @@ class User(Wire, frozen=True):
 
 
 class _Infra(Wire, frozen=True):
-    infra_id: str = msgspec.field(name="infraID")
+    infra_id: Id = msgspec.field(name="infraID")
     name: str | None = None
-    environment_id: str | None = msgspec.field(name="environmentID", default=None)
+    environment_id: Id | None = msgspec.field(name="environmentID", default=None)
     is_active: bool | None = None
     infra_type: str | None = None
     infra_namespace: str | None = None
@@ -106,7 +119,7 @@ class _Infra(Wire, frozen=True):
 
 
 class _RecentRun(Wire, frozen=True):
-    experiment_run_id: str | None = msgspec.field(name="experimentRunID", default=None)
+    experiment_run_id: Id | None = msgspec.field(name="experimentRunID", default=None)
     phase: str | None = None
     resiliency_score: Number = None
     run_sequence: Number = None
@@ -116,7 +129,7 @@ class _RecentRun(Wire, frozen=True):
 
 
 class _Experiment(Wire, frozen=True):
-    experiment_id: str = msgspec.field(name="experimentID")
+    experiment_id: Id = msgspec.field(name="experimentID")
     name: str | None = None
     cron_syntax: str | None = None
     experiment_type: str | None = None
@@ -131,7 +144,7 @@ class _Experiment(Wire, frozen=True):
 
 
 class _Environment(Wire, frozen=True):
-    environment_id: str = msgspec.field(name="environmentID")
+    environment_id: Id = msgspec.field(name="environmentID")
     name: str | None = None
     type: str | None = None
     infra_ids: list[str | None] | None = msgspec.field(name="infraIDs", default=None)
@@ -145,7 +158,7 @@ class _Environment(Wire, frozen=True):
 
 
 class _Hub(Wire, frozen=True):
-    id: str
+    id: Id
     name: str | None = None
     is_available: bool | None = None
     total_faults: Number = None
@@ -155,19 +168,22 @@ class _Hub(Wire, frozen=True):
     tags: list[str | None] | None = None
 
 
+_Hubs = Annotated[list[_Hub | None], msgspec.Meta(max_length=MOST_ROWS)]
+
+
 class _Experiments(Wire, frozen=True):
     total_no_of_experiments: Count
-    experiments: list[_Experiment | None] | None = None
+    experiments: Rows[_Experiment] = None
 
 
 class _Infras(Wire, frozen=True):
     total_no_of_infras: Count
-    infras: list[_Infra | None] | None = None
+    infras: Rows[_Infra] = None
 
 
 class _Environments(Wire, frozen=True):
     total_no_of_environments: Count
-    environments: list[_Environment | None] | None = None
+    environments: Rows[_Environment] = None
 
 
 class _RunStats(Wire, frozen=True):
@@ -184,11 +200,11 @@ class _GitOps(Wire, frozen=True):
 
 
 class _Version(Wire, frozen=True):
-    value: str
+    value: Id
 
 
 class _Started(Wire, frozen=True):
-    notify_id: str | None = msgspec.field(name="notifyID", default=None)
+    notify_id: Id | None = msgspec.field(name="notifyID", default=None)
 
 
 def experiments_page(answer: bytes | msgspec.Raw) -> Page[Experiment]:
@@ -224,7 +240,7 @@ def run_stats(answer: bytes | msgspec.Raw) -> RunStats:
 
 def hubs(answer: bytes | msgspec.Raw) -> tuple[Hub, ...]:
     """Read ``listChaosHub``; the order is Litmus's, the built-in hub first."""
-    wire = msgspec.json.decode(answer, type=list[_Hub | None])
+    wire = msgspec.json.decode(answer, type=_Hubs)
     return tuple(_hub(row) for row in wire if row is not None)
 
 
@@ -260,22 +276,31 @@ def page_of(total: int, rows: Sequence[R | None] | None, mapping: Callable[[R], 
     )
 
 
+def word(value: str | None) -> str | None:
+    """Return a short text; of a longer one what is kept."""
+    return None if value is None else value[:LONGEST_WORD]
+
+
+def _description(value: str | None) -> str | None:
+    return None if value is None else value[:LONGEST_TEXT]
+
+
 def _texts(values: Sequence[str | None] | None) -> tuple[str, ...]:
-    return tuple(value for value in values or () if value is not None)
+    return tuple(value[:LONGEST_WORD] for value in (values or ())[:MOST_WORDS] if value is not None)
 
 
 def username_of(user: User | None) -> str | None:
     """Return the name, ``""`` for an unnamed user, ``None`` without a user."""
-    return None if user is None else user.username or ""
+    return None if user is None else word(user.username) or ""
 
 
 def _experiment(wire: _Experiment) -> Experiment:
     return Experiment(
         experiment_id=wire.experiment_id,
-        name=wire.name or "",
-        cron_syntax=wire.cron_syntax or "",
-        experiment_type=wire.experiment_type,
-        description=wire.description,
+        name=word(wire.name) or "",
+        cron_syntax=word(wire.cron_syntax) or "",
+        experiment_type=word(wire.experiment_type),
+        description=_description(wire.description),
         tags=_texts(wire.tags),
         # Litmus leaves the confirmation of an infrastructure inside an experiment at its zero value.
         infra=None if wire.infra is None else msgspec.structs.replace(_infra(wire.infra), is_confirmed=None),
@@ -299,7 +324,7 @@ def _recent_runs(wire: Sequence[_RecentRun | None] | None) -> tuple[RecentRun, .
 def _recent_run(wire: _RecentRun) -> RecentRun:
     return RecentRun(
         experiment_run_id=wire.experiment_run_id or "",
-        phase=wire.phase or "",
+        phase=word(wire.phase) or "",
         resiliency_score=score(wire.resiliency_score),
         updated_at_ms=time_ms(wire.updated_at),
         created_at_ms=time_ms(wire.created_at),
@@ -311,15 +336,15 @@ def _recent_run(wire: _RecentRun) -> RecentRun:
 def _infra(wire: _Infra) -> Infra:
     return Infra(
         infra_id=wire.infra_id,
-        name=wire.name or "",
+        name=word(wire.name) or "",
         environment_id=wire.environment_id or "",
         is_active=bool(wire.is_active),
-        infra_type=wire.infra_type,
-        infra_namespace=wire.infra_namespace,
-        infra_scope=wire.infra_scope,
-        description=wire.description,
-        platform_name=wire.platform_name,
-        version=wire.version,
+        infra_type=word(wire.infra_type),
+        infra_namespace=word(wire.infra_namespace),
+        infra_scope=word(wire.infra_scope),
+        description=_description(wire.description),
+        platform_name=word(wire.platform_name),
+        version=word(wire.version),
         is_confirmed=wire.is_infra_confirmed,
         tags=_texts(wire.tags),
         created_at_ms=time_ms(wire.created_at),
@@ -330,11 +355,11 @@ def _infra(wire: _Infra) -> Infra:
 def _environment(wire: _Environment) -> Environment:
     return Environment(
         environment_id=wire.environment_id,
-        name=wire.name or "",
-        type=wire.type,
+        name=word(wire.name) or "",
+        type=word(wire.type),
         infra_ids=_texts(wire.infra_ids),
         tags=_texts(wire.tags),
-        description=wire.description,
+        description=_description(wire.description),
         is_removed=bool(wire.is_removed),
         created_at_ms=time_ms(wire.created_at),
         updated_at_ms=time_ms(wire.updated_at),
@@ -346,11 +371,11 @@ def _environment(wire: _Environment) -> Environment:
 def _hub(wire: _Hub) -> Hub:
     return Hub(
         hub_id=wire.id,
-        name=wire.name or "",
+        name=word(wire.name) or "",
         is_available=bool(wire.is_available),
         total_faults=count(wire.total_faults),
         total_experiments=count(wire.total_experiments),
-        description=wire.description,
+        description=_description(wire.description),
         is_default=wire.is_default,
         tags=_texts(wire.tags),
     )

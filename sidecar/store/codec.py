@@ -13,6 +13,7 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from sidecar.errors import StoreError
+from sidecar.foreign import UNREADABLE
 from sidecar.model import Content, Freshness, Section
 
 FORMAT: Final = 1
@@ -95,7 +96,7 @@ def _parse(data: bytes, decoder: msgspec.msgpack.Decoder[T]) -> T | None:
 def _decode(data: bytes, decoder: msgspec.msgpack.Decoder[T]) -> T:
     try:
         return decoder.decode(zlib.decompress(data))
-    except (zlib.error, msgspec.DecodeError) as exc:
+    except UNREADABLE as exc:
         raise StoreError("The stored data of a project is damaged.") from exc
 
 

@@ -10,7 +10,7 @@ from typing import Final
 
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError
 
-from sidecar.errors import StoreError
+from sidecar.errors import StoreError, StoreRefusedError
 
 _REASON_OF_SQLITE: Final = {
     "SQLITE_FULL": "full",
@@ -33,6 +33,9 @@ _REASON_OF_SQLSTATE: Final = {
     "55P03": "locked",
     "57014": "timeout",
 }
+_PROGRAM_LIMIT: Final = "54"
+"""Class of what is too large for PostgreSQL, such as a text for an index: the database itself is well."""
+_REFUSED: Final = "The database refused a value."
 SENTENCES: Final = {
     "full": "The database has no space left.",
     "read_only": "The database cannot be written.",
@@ -63,10 +66,12 @@ async def in_our_words() -> AsyncIterator[None]:
     try:
         yield
     except (IntegrityError, DataError) as exc:
-        raise StoreError("The database refused a value.") from exc
+        raise StoreRefusedError(_REFUSED) from exc
     except TimeoutError as exc:
         raise StoreUnavailableError("timeout") from exc
     except (SQLAlchemyError, OSError) as exc:
+        if str(getattr(getattr(exc, "orig", None), "sqlstate", None)).startswith(_PROGRAM_LIMIT):
+            raise StoreRefusedError(_REFUSED) from exc
         raise StoreUnavailableError(_reason(exc)) from exc
 
 

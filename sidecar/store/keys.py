@@ -17,6 +17,10 @@ CHUNK: Final = 500
 """Rows or values given to one statement."""
 
 _INT64: Final = 2**63 - 1
+_FIRST_MS: Final = -62_135_596_800_000
+"""The year 1, in Unix milliseconds."""
+_LAST_MS: Final = 253_402_300_799_000
+"""The end of the year 9999."""
 
 
 def project_key(project: ProjectRef) -> ScalarSelect[int]:
@@ -81,5 +85,7 @@ def safe_int(number: int) -> int:
 
 
 def from_ms(moment_ms: int | None) -> datetime | None:
-    """Return aware UTC."""
-    return None if moment_ms is None else datetime.fromtimestamp(moment_ms / 1000, UTC)
+    """Return aware UTC; of what another release wrote beyond every calendar, the nearest that has a date."""
+    if moment_ms is None:
+        return None
+    return datetime.fromtimestamp(min(max(moment_ms, _FIRST_MS), _LAST_MS) / 1000, UTC)

@@ -10,6 +10,7 @@ import asyncio
 import random
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 from typing import Final
 
 import structlog
@@ -30,7 +31,7 @@ from sidecar.ports import Clock, Job, Lease, Leases, ProjectSource, Snapshots
 from sidecar.snapshots import FIELD_OF_SECTION, was_attempted
 from sidecar.sync.history import history_may_differ
 from sidecar.sync.pace import Intervals, pause_after
-from sidecar.sync.working import OK, Bell, Worker, guarded
+from sidecar.sync.working import OK, Attempt, Bell, Worker
 from sidecar.tracing import NO_TRACER, Tracer
 
 LANES: Final = (Lane.FAST, Lane.SLOW)
@@ -200,7 +201,7 @@ class SyncEngine:
             results = await self._collect(lease.job)
             codes = [result.error.code for result in results if result.error is not None]
             attempt.outcome = codes[0] if codes else OK
-            snapshot = await self._record(lease, results)
+            snapshot = await self._record(lease, results, attempt)
             now = self._clock()
             pause = pause_after(
                 lease.job.lane,
@@ -217,19 +218,25 @@ class SyncEngine:
         attempted_at = self._clock()
         previous = self._snapshots.get(job.project)
         source = self._sources[job.project.instance]
-        results = await guarded(job, source.collect(job.project, job.lane, previous))
+        results = await self._worker.guarded(job, source.collect(job.project, job.lane, previous))
         if isinstance(results, SectionError):
-            return [
-                SectionResult(section=section, attempted_at=attempted_at, error=results)
-                for section in SECTIONS_OF_LANE[job.lane]
-            ]
+            return _failed(job.lane, attempted_at, results)
         return results
 
-    async def _record(self, lease: Lease, results: Sequence[SectionResult]) -> Snapshot | None:
+    async def _record(
+        self, lease: Lease, results: Sequence[SectionResult], attempt: Attempt
+    ) -> Snapshot | None:
         project = lease.job.project
         before = self._snapshots.get(project)
         try:
-            snapshot = await self._snapshots.merge(lease, results)
+            merged = await self._worker.contained(lease.job, self._snapshots.merge(lease, results))
+            if isinstance(merged, SectionError):
+                # What came cannot be kept; that it cannot is told in its place.
+                attempt.outcome = merged.code
+                results = _failed(lease.job.lane, attempt.started_at, merged)
+                snapshot = await self._snapshots.merge(lease, results)
+            else:
+                snapshot = merged
         except LeaseLostError as exc:
             _log.warning("results dropped", project=str(project), lane=lease.job.lane, reason=str(exc))
             return None
@@ -244,6 +251,14 @@ class SyncEngine:
         ):
             await self._hurry(project, (Lane.HISTORY,), again=True)
         return snapshot
+
+
+def _failed(lane: Lane, attempted_at: datetime, error: SectionError) -> Sequence[SectionResult]:
+    """Return the results of a lane of which nothing is to be had."""
+    return [
+        SectionResult(section=section, attempted_at=attempted_at, error=error)
+        for section in SECTIONS_OF_LANE[lane]
+    ]
 
 
 def _log_change(project: ProjectRef, result: SectionResult, error_before: SectionError | None) -> None:

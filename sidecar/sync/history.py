@@ -18,7 +18,7 @@ from sidecar.model import Content, Lane, Section, SectionError, SectionResult
 from sidecar.ports import Clock, History, HistorySource, Lease, Leases, Snapshots
 from sidecar.snapshots import has_data
 from sidecar.sync.pace import Intervals, pause_after_step
-from sidecar.sync.working import Attempt, Bell, Worker, guarded
+from sidecar.sync.working import Attempt, Bell, Worker
 from sidecar.tracing import NO_TRACER, Tracer
 
 FAST_MAY_LAG: Final = timedelta(seconds=3)
@@ -119,25 +119,33 @@ class HistoryWorker:
         state = await self._history.state(job.project)
         source = self._sources[job.project.instance]
         snapshot = self._snapshots.get(job.project)
-        found = await guarded(job, source.step(job.project, state, snapshot))
+        found = await self._worker.guarded(job, source.step(job.project, state, snapshot))
         if isinstance(found, SectionError):
-            attempt.outcome = found.code
-            await self._tell(lease, attempt, error=found)
-            if not lease.failures:
-                _log.warning("history waits", project=str(job.project), code=found.code, reason=found.message)
-            return False
-        if lease.failures:
-            _log.info("history goes on", project=str(job.project))
+            return await self._wait(lease, attempt, found)
         change, more = found
         try:
-            await self._history.record(lease, change)
+            recorded = await self._worker.contained(job, self._history.record(lease, change))
         except LeaseLostError as exc:
             _log.warning("history step dropped", project=str(job.project), reason=str(exc))
             return more
+        if isinstance(recorded, SectionError):
+            return await self._wait(lease, attempt, recorded)
+        if lease.failures:
+            _log.info("history goes on", project=str(job.project))
         # Without a list of experiments nothing was asked.
         if has_data(snapshot, Section.EXPERIMENTS) and (not more or self._is_news(lease, attempt)):
             await self._tell(lease, attempt)
         return more
+
+    async def _wait(self, lease: Lease, attempt: Attempt, error: SectionError) -> bool:
+        """Tell readers of a failure, and that nothing more is due at once."""
+        attempt.outcome = error.code
+        await self._tell(lease, attempt, error=error)
+        if not lease.failures:
+            _log.warning(
+                "history waits", project=str(lease.job.project), code=error.code, reason=error.message
+            )
+        return False
 
     def _is_news(self, lease: Lease, attempt: Attempt) -> bool:
         """Tell whether readers should learn of a success amid a long reading: not with every page."""

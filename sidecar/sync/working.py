@@ -11,10 +11,11 @@ from typing import Final, TypeVar
 
 import structlog
 
-from sidecar.errors import StoreError, UpstreamError
+from sidecar.errors import SidecarError, StoreError, StoreRefusedError, UpstreamError
 from sidecar.metrics import Metrics
 from sidecar.model import Lane, SectionError
 from sidecar.ports import Clock, Job, Lease, Leases
+from sidecar.supervision import Mishaps
 from sidecar.tracing import Tracer
 
 T = TypeVar("T")
@@ -26,6 +27,10 @@ MAX_IDLE: Final = timedelta(seconds=5)
 JOB_TIMEOUT_SECONDS: Final = 100.0
 """Longest a job may take; below the time of a lease."""
 OK: Final = "ok"
+INTERNAL: Final = SidecarError.code
+MISHAP_PAUSE: Final = timedelta(seconds=30)
+"""First pause of a job whose outcome we could not even record; doubled each time."""
+LONGEST_MISHAP_PAUSE: Final = timedelta(minutes=15)
 
 _log = structlog.get_logger(__name__)
 
@@ -86,6 +91,7 @@ class Worker:
         self._clock = clock
         self._tracer = tracer
         self._give_way = give_way
+        self._mishaps = Mishaps("synchronisation")
         self._is_timely = Lane.HISTORY not in lanes
         """Whether lag is measured: the past may wait."""
 
@@ -132,7 +138,10 @@ class Worker:
 
     @asynccontextmanager
     async def holding(self, lease: Lease) -> AsyncIterator[Attempt]:
-        """Run one job from lease to release; the lease is given back even if we are cancelled."""
+        """Run one job from lease to release; the lease is given back even if we are cancelled.
+
+        A bug that the job meets ends the job alone: it is due again after a pause that grows.
+        """
         job = lease.job
         attempt = Attempt(self._clock())
         if lease.due_at is not None and self._is_timely:
@@ -146,8 +155,55 @@ class Worker:
                 if attempt.failed:
                     span.fail(attempt.outcome)
                 self._count(job, attempt)
+            except StoreError as exc:
+                if not isinstance(exc, StoreRefusedError):
+                    raise
+                self._stumble(lease, attempt, exc)
+            except Exception as exc:  # noqa: BLE001 - a bug met in one project's data must not stop the others
+                self._stumble(lease, attempt, exc)
             finally:
                 await _uninterrupted(self._leases.release(lease, attempt.due_at, failed=attempt.failed))
+
+    def _stumble(self, lease: Lease, attempt: Attempt, mishap: Exception) -> None:
+        self._mishaps.note(_name(lease.job), mishap)
+        attempt.outcome = INTERNAL
+        pause = MISHAP_PAUSE * 2 ** min(lease.failures, 16)
+        attempt.due_at = self._clock() + min(pause, LONGEST_MISHAP_PAUSE)
+        self._count(lease.job, attempt)
+
+    async def contained(self, job: Job, work: Awaitable[T]) -> T | SectionError:
+        """Return what the work on a project brought, or that we failed at it: the log says why, once.
+
+        Raises:
+            SidecarError: What was to be expected.
+        """
+        try:
+            result = await work
+        except StoreRefusedError as exc:
+            mishap: Exception = exc
+        except (SidecarError, TimeoutError):
+            raise
+        except Exception as exc:  # noqa: BLE001 - a bug met in one project's data must not stop the others
+            mishap = exc
+        else:
+            self._mishaps.over(_name(job))
+            return result
+        self._mishaps.note(_name(job), mishap)
+        return SectionError(code=INTERNAL, message="The sidecar failed to read this; its log says why.")
+
+    async def guarded(self, job: Job, reading: Awaitable[T]) -> T | SectionError:
+        """Return what reading the project brought, or why it failed.
+
+        Raises:
+            StoreError: If our own store is to blame.
+        """
+        try:
+            async with asyncio.timeout(JOB_TIMEOUT_SECONDS):
+                return await self.contained(job, reading)
+        except TimeoutError:
+            return SectionError(code="upstream_timeout", message="Litmus took too long to answer.")
+        except UpstreamError as exc:
+            return SectionError(code=exc.code, message=str(exc))
 
     def _count(self, job: Job, attempt: Attempt) -> None:
         now = self._clock()
@@ -158,6 +214,10 @@ class Worker:
             self._metrics.sync_success.labels(*labels).set(now.timestamp())
 
 
+def _name(job: Job) -> str:
+    return f"{job.project}, {job.lane} lane"
+
+
 async def _uninterrupted(work: Awaitable[None]) -> None:
     """Await the work to its end even if we are cancelled meanwhile; the cancellation follows then."""
     task = asyncio.ensure_future(work)
@@ -166,23 +226,3 @@ async def _uninterrupted(work: Awaitable[None]) -> None:
     except asyncio.CancelledError:
         await task
         raise
-
-
-async def guarded(job: Job, reading: Awaitable[T]) -> T | SectionError:
-    """Return what reading the project brought, or why it failed.
-
-    Raises:
-        StoreError: If our own store is to blame.
-    """
-    try:
-        async with asyncio.timeout(JOB_TIMEOUT_SECONDS):
-            return await reading
-    except TimeoutError:
-        return SectionError(code="upstream_timeout", message="Litmus took too long to answer.")
-    except UpstreamError as exc:
-        return SectionError(code=exc.code, message=str(exc))
-    except StoreError:
-        raise
-    except Exception:  # noqa: BLE001 - a bug met in one project's data must not stop the others
-        _log.exception("synchronisation failed unexpectedly", project=str(job.project), lane=job.lane)
-        return SectionError(code="internal", message="The sidecar failed to read this; its log says why.")

@@ -20,7 +20,8 @@ from sidecar.errors import (
     UpstreamUnavailableError,
     UpstreamUnsupportedError,
 )
-from sidecar.litmus.answers import UNREADABLE, Asked, Envelope, Reply, read_reply, unreadable
+from sidecar.foreign import UNREADABLE
+from sidecar.litmus.answers import Asked, Envelope, Reply, read_reply, unreadable
 from sidecar.litmus.documents import READ_QUERIES, Query
 from tests.litmus.support import shared_json
 

@@ -1,11 +1,13 @@
 """History of every store: see ``ports.History``."""
 
 import asyncio
+import hashlib
 from datetime import timedelta
 
 import msgspec
 import pytest
 
+from sidecar.errors import StoreRefusedError
 from sidecar.model import Faults, HistoryState, Lane, Run
 from sidecar.ports import HistoryChange, Lease, RunQuery
 from sidecar.store.store import Store, open_store
@@ -35,6 +37,26 @@ async def recorded(store: Store, *changes: HistoryChange) -> list[Run]:
     for one in changes:
         await store.history.record(lease, one)
     return list(await store.history.runs(SHOP, ALL))
+
+
+def endless_id() -> str:
+    """Return an id that no index of PostgreSQL takes: long, and nothing to compress."""
+    return "".join(hashlib.sha256(bytes([number])).hexdigest() for number in range(256))
+
+
+async def test_a_value_that_the_database_refuses_is_an_error_of_that_write_alone(
+    store: Store, any_url: str
+) -> None:
+    lease = await take(store)
+    write = store.history.record(lease, change(run(experiment_id=endless_id())))
+    if any_url.startswith("postgresql"):
+        with pytest.raises(StoreRefusedError):
+            await write
+    else:
+        await write
+    assert store.health.state == "ok"
+    await store.history.record(lease, change(run()))
+    assert run() in await store.history.runs(SHOP, ALL)
 
 
 class TestState:

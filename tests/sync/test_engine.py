@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import structlog
 
 from sidecar.errors import DrainingError, NotReadyError, StoreError
 from sidecar.metrics import Metrics
@@ -20,7 +21,7 @@ from sidecar.model import (
     SectionResult,
     Snapshot,
 )
-from sidecar.ports import Job
+from sidecar.ports import Job, Lease
 from sidecar.store.memory import MemoryLeases, MemorySnapshots
 from sidecar.sync.engine import SyncEngine
 from sidecar.sync.pace import Intervals
@@ -75,6 +76,22 @@ class LeasesInTrouble(MemoryLeases):
         await super().hurry(job, now, again=again)
 
 
+class SnapshotsInTrouble(MemorySnapshots):
+    """Snapshots with a bug that data of some projects bring out, or any attempt at them."""
+
+    def __init__(self, leases: MemoryLeases) -> None:
+        super().__init__(leases)
+        self.spoilt_by_data: set[ProjectRef] = set()
+        self.spoilt: set[ProjectRef] = set()
+
+    async def merge(self, lease: Lease, results: Sequence[SectionResult]) -> Snapshot:
+        project = lease.job.project
+        has_data = any(result.error is None for result in results)
+        if project in self.spoilt or (project in self.spoilt_by_data and has_data):
+            raise KeyError("a bug")
+        return await super().merge(lease, results)
+
+
 class Bench:
     """An engine on memory, and what it works with."""
 
@@ -82,7 +99,7 @@ class Bench:
         self.source = ObedientSource()
         self.metrics = Metrics("test")
         self.leases = LeasesInTrouble()
-        self.snapshots = MemorySnapshots(self.leases)
+        self.snapshots = SnapshotsInTrouble(self.leases)
         self.engine = SyncEngine(
             sources={"default": self.source},
             snapshots=self.snapshots,
@@ -167,6 +184,34 @@ async def test_a_bug_in_one_projects_data_is_recorded_and_the_worker_lives() -> 
     async with bench.working(SHOP, BANK):
         await eventually(lambda: error_code(bench, SHOP) == "internal")
         await eventually(lambda: bench.asked(BANK, Lane.FAST) >= 3)
+
+
+async def test_data_that_cannot_be_kept_is_that_project_s_error() -> None:
+    bench = Bench(fast=timedelta(milliseconds=30))
+    async with bench.working(SHOP, BANK):
+        await eventually(lambda: bench.asked(SHOP, Lane.FAST) > 0 and stats_of(bench, SHOP) == STATS)
+        bench.snapshots.spoilt_by_data.add(SHOP)
+        await eventually(lambda: error_code(bench, SHOP) == "internal")
+        assert stats_of(bench, SHOP) == STATS
+        bench.snapshots.spoilt_by_data.clear()
+        await eventually(lambda: error_code(bench, SHOP) is None)
+
+
+async def test_a_project_whose_every_attempt_meets_a_bug_stops_no_other_and_is_let_rest() -> None:
+    bench = Bench(fast=timedelta(milliseconds=30))
+    bench.snapshots.spoilt.add(SHOP)
+    with structlog.testing.capture_logs() as log:
+        async with bench.working(SHOP, BANK):
+            await eventually(lambda: bench.asked(BANK, Lane.FAST) >= 5)
+            assert bench.asked(SHOP, Lane.FAST) == 1
+    bugs = [entry for entry in log if entry["event"] == "failed unexpectedly"]
+    assert {entry["unit"] for entry in bugs} == {"default/shop, fast lane", "default/shop, slow lane"}
+    assert len(bugs) == 2
+
+
+def stats_of(bench: Bench, project: ProjectRef) -> RunStats | None:
+    snapshot = bench.snapshots.get(project)
+    return snapshot.content.run_stats if snapshot is not None else None
 
 
 async def test_many_readers_cause_one_attempt() -> None:

@@ -8,10 +8,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from sidecar.errors import StoreError, UpstreamUnavailableError
+from sidecar.errors import StoreError, StoreRefusedError, UpstreamUnavailableError
 from sidecar.metrics import Metrics
 from sidecar.model import Freshness, HistoryState, Lane, ProjectRef, Run, Section, SectionResult, Snapshot
-from sidecar.ports import HistoryChange, Job, RunQuery
+from sidecar.ports import HistoryChange, Job, Lease, RunQuery
 from sidecar.store.memory import MemoryHistory, MemoryLeases, MemorySnapshots
 from sidecar.sync.history import PRUNED_AT_ONCE, HistoryWorker, history_may_differ, retain
 from sidecar.sync.pace import Intervals
@@ -51,6 +51,19 @@ class ObedientHistory:
         return HistoryChange(state=state, runs=[found]), self.steps[project] > 0
 
 
+class HistoryInTrouble(MemoryHistory):
+    """A history whose database refuses what is found in some projects."""
+
+    def __init__(self, leases: MemoryLeases) -> None:
+        super().__init__(leases)
+        self.refused: set[ProjectRef] = set()
+
+    async def record(self, lease: Lease, change: HistoryChange) -> HistoryState:
+        if lease.job.project in self.refused:
+            raise StoreRefusedError("The database refused a value.")
+        return await super().record(lease, change)
+
+
 class Bench:
     """A worker on memory."""
 
@@ -58,7 +71,7 @@ class Bench:
         self.source = ObedientHistory()
         self.leases = MemoryLeases()
         self.snapshots = MemorySnapshots(self.leases)
-        self.history = MemoryHistory(self.leases)
+        self.history = HistoryInTrouble(self.leases)
         self.metrics = Metrics("test")
         self.pauses: list[float] = []
         self.worker = HistoryWorker(
@@ -294,3 +307,19 @@ async def test_a_store_that_is_away_does_not_end_retention() -> None:
         await retain(Away(MemoryLeases()), HOUR, lambda: NOW, sleep=pauses)
 
     assert len(pauses.slept) == 3
+
+
+async def test_runs_that_the_database_refuses_are_told_and_stop_no_other_project() -> None:
+    bench = Bench()
+    bench.history.refused.add(SHOP)
+    for ref in (SHOP, BANK):
+        await bench.has_experiments(ref)
+    jobs = [Job(project=ref, lane=Lane.HISTORY) for ref in (SHOP, BANK)]
+    async with bench.working(*jobs):
+        await eventually(lambda: bench.counted("internal") == 1 and bench.counted("ok") == 1)
+    told = bench.told(SHOP)
+    assert told is not None
+    assert told.error is not None
+    assert told.error.code == "internal"
+    assert await bench.runs(SHOP) == []
+    assert len(await bench.runs(BANK)) == 1
