@@ -116,6 +116,10 @@ class HistoryWorker:
     async def _step(self, lease: Lease, attempt: Attempt) -> bool:
         """Take one step and record it; tell whether more is due at once."""
         job = lease.job
+        refusal = self._history.refusal()
+        if refusal is not None:
+            await self._tell_unkept(lease, attempt, refusal)
+            return False
         state = await self._history.state(job.project)
         source = self._sources[job.project.instance]
         snapshot = self._snapshots.get(job.project)
@@ -134,10 +138,20 @@ class HistoryWorker:
         except LeaseLostError as exc:
             _log.warning("history step dropped", project=str(job.project), reason=str(exc))
             return more
+        except StoreError as exc:
+            await self._tell_unkept(lease, attempt, str(exc))
+            return False
         # Without a list of experiments nothing was asked.
         if has_data(snapshot, Section.EXPERIMENTS) and (not more or self._is_news(lease, attempt)):
             await self._tell(lease, attempt)
         return more
+
+    async def _tell_unkept(self, lease: Lease, attempt: Attempt, reason: str) -> None:
+        """Fail the attempt: what cannot be kept is asked for ever less often, or not at all while that is known."""
+        attempt.outcome = StoreError.code
+        await self._tell(lease, attempt, error=SectionError(code=StoreError.code, message=reason))
+        if not lease.failures:
+            _log.warning("history waits", project=str(lease.job.project), code=attempt.outcome, reason=reason)
 
     def _is_news(self, lease: Lease, attempt: Attempt) -> bool:
         """Tell whether readers should learn of a success amid a long reading: not with every page."""
