@@ -10,8 +10,8 @@ import pytest
 
 from sidecar.errors import StoreError, UpstreamUnavailableError
 from sidecar.metrics import Metrics
-from sidecar.model import Freshness, HistoryState, Lane, ProjectRef, Run, Section, SectionResult, Snapshot
-from sidecar.ports import HistoryChange, Job, RunQuery
+from sidecar.model import Freshness, HistoryState, Lane, ProjectRef, Run, Section, SectionError, SectionResult, Snapshot
+from sidecar.ports import HistoryChange, Job, Lease, RunQuery
 from sidecar.store.memory import MemoryHistory, MemoryLeases, MemorySnapshots
 from sidecar.sync.history import PRUNED_AT_ONCE, HistoryWorker, history_may_differ, retain
 from sidecar.sync.pace import Intervals
@@ -61,6 +61,12 @@ class Bench:
         self.history = MemoryHistory(self.leases)
         self.metrics = Metrics("test")
         self.pauses: list[float] = []
+        self._slow = slow
+        self.take_history(self.history)
+
+    def take_history(self, history: MemoryHistory) -> None:
+        """Work with this history from now on."""
+        slow, self.history = self._slow, history
         self.worker = HistoryWorker(
             sources={"default": self.source},
             history=self.history,
@@ -294,3 +300,44 @@ async def test_a_store_that_is_away_does_not_end_retention() -> None:
         await retain(Away(MemoryLeases()), HOUR, lambda: NOW, sleep=pauses)
 
     assert len(pauses.slept) == 3
+
+
+async def test_what_cannot_be_kept_is_not_asked_for() -> None:
+    class Full(MemoryHistory):
+        is_full = True
+
+        def refusal(self) -> str | None:
+            return "The database has no space left." if self.is_full else None
+
+    bench = Bench(slow=timedelta(milliseconds=20))
+    full = Full(bench.leases)
+    bench.take_history(full)
+    async with bench.working(history_of(SHOP)):
+        await eventually(lambda: bench.counted("store_unavailable") >= 3)
+        assert bench.source.asked == []
+        told = bench.told(SHOP)
+        assert told is not None
+        assert told.error == SectionError(
+            code="store_unavailable", message="The database has no space left."
+        )
+        full.is_full = False
+        await eventually(lambda: bench.counted("ok") >= 1)
+
+
+async def test_what_turns_out_not_to_be_kept_is_asked_for_ever_less_often() -> None:
+    class Refusing(MemoryHistory):
+        async def record(self, lease: Lease, change: HistoryChange) -> HistoryState:
+            del lease, change
+            raise StoreError("The database has no space left.")
+
+    bench = Bench(slow=HOUR)
+    bench.take_history(Refusing(bench.leases))
+    bench.source.steps[SHOP] = 100
+    async with bench.working(history_of(SHOP)):
+        await eventually(lambda: bench.counted("store_unavailable") >= 1)
+        due = await bench.leases.next_due("default", [Lane.HISTORY])
+        assert due is not None
+        assert due - datetime.now(UTC) > timedelta(seconds=2)
+        lease = await bench.leases.take("default", [Lane.HISTORY], due)
+        assert lease is not None
+        assert lease.failures == 1
