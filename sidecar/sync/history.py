@@ -147,7 +147,7 @@ class HistoryWorker:
         return more
 
     async def _tell_unkept(self, lease: Lease, attempt: Attempt, reason: str) -> None:
-        """Fail the attempt: what cannot be kept is asked for ever less often, or not at all while that is known."""
+        """Fail the attempt, so that what cannot be kept is asked for ever less often."""
         attempt.outcome = StoreError.code
         await self._tell(lease, attempt, error=SectionError(code=StoreError.code, message=reason))
         if not lease.failures:

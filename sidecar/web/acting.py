@@ -54,7 +54,7 @@ async def acting_caller(services: Services, caller: Caller, project: ProjectRef 
 
 
 def asked_by_body(kind: ActionKind, entity: Entity, experiment_id: str, body: bytes) -> Asked:
-    """Return the action that a REST request asks for; an empty body of run is ``{}``, of stop ``{"all": true}``.
+    """Return the action that a REST request asks for; run and stop need no body.
 
     Raises:
         BadRequestError: If the body is not of the kind's form.

@@ -1,4 +1,4 @@
-"""A full disk, seen from outside: what is stored is served, and Litmus is not asked for what cannot be kept."""
+"""A full disk, seen from outside: what is stored is served, what cannot be kept is not asked for."""
 
 import asyncio
 

@@ -130,6 +130,26 @@ async def test_sqlite_file_that_is_lost_is_noticed_and_written_anew(tmp_path: Pa
     await assert_stored(url, "during")
 
 
+async def test_lease_of_a_lost_file_is_refused_by_the_one_after_it(tmp_path: Path) -> None:
+    directory = tmp_path / "data"
+    directory.mkdir()
+    url = f"sqlite:///{directory}/store.db"
+    async with followed_store(url) as one, followed_store(url) as other:
+        lease = await plan_and_take(one, lane=Lane.HISTORY)
+        directory.rename(tmp_path / "away")
+        for store in (one, other):
+            await eventually(lambda store=store: store.health.state == "degraded")  # type: ignore[misc]
+        directory.mkdir()
+        for store in (one, other):
+            await eventually(lambda store=store: store.health.state == "ok")  # type: ignore[misc]
+        # As often as in the lost file.
+        await plan_and_take(other, lane=Lane.HISTORY)
+
+        state = HistoryState(is_complete=True, watermark_ms=1)
+        with pytest.raises(LeaseLostError):
+            await one.history.record(lease, change(run("alone"), state=state))
+
+
 async def test_history_of_a_new_file_counts_more_than_what_was_known(tmp_path: Path) -> None:
     directory = tmp_path / "data"
     directory.mkdir()
@@ -204,6 +224,7 @@ async def test_sqlite_on_a_full_disk_is_read_and_heals(tmp_path: Path) -> None:
         failures: Counter[str] = Counter()
 
         def observe(operation: str, failure: str | None, seconds: float) -> None:
+            del seconds
             failures[operation] += failure is not None
 
         async with followed_store(url, observe=observe) as store:

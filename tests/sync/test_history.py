@@ -10,7 +10,17 @@ import pytest
 
 from sidecar.errors import StoreError, UpstreamUnavailableError
 from sidecar.metrics import Metrics
-from sidecar.model import Freshness, HistoryState, Lane, ProjectRef, Run, Section, SectionError, SectionResult, Snapshot
+from sidecar.model import (
+    Freshness,
+    HistoryState,
+    Lane,
+    ProjectRef,
+    Run,
+    Section,
+    SectionError,
+    SectionResult,
+    Snapshot,
+)
 from sidecar.ports import HistoryChange, Job, Lease, RunQuery
 from sidecar.store.memory import MemoryHistory, MemoryLeases, MemorySnapshots
 from sidecar.sync.history import PRUNED_AT_ONCE, HistoryWorker, history_may_differ, retain
@@ -317,9 +327,7 @@ async def test_what_cannot_be_kept_is_not_asked_for() -> None:
         assert bench.source.asked == []
         told = bench.told(SHOP)
         assert told is not None
-        assert told.error == SectionError(
-            code="store_unavailable", message="The database has no space left."
-        )
+        assert told.error == SectionError(code="store_unavailable", message="The database has no space left.")
         full.is_full = False
         await eventually(lambda: bench.counted("ok") >= 1)
 
