@@ -7,9 +7,10 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Annotated, Final
 
 import msgspec
+import structlog
 from aiohttp import web
 
-from sidecar.errors import BadRequestError
+from sidecar.errors import BadRequestError, StoreError
 from sidecar.insight.civil import ceil_ms, from_ms
 from sidecar.model import OUTCOME_OF_PHASE, Outcome, Run
 from sidecar.ports import RunQuery
@@ -23,6 +24,8 @@ from sidecar.web.reading import EntityReading, read_entity
 from sidecar.web.shapes.common import history_shape, narrowing_shape, run_shape, section_shapes
 from sidecar.web.shapes.runs import RUNS_SECTIONS, RunListShape
 from sidecar.web.text import rfc3339
+
+_log = structlog.get_logger(__name__)
 
 RUNS_AT_ONCE: Final = 500
 CSV_COLUMNS: Final = (
@@ -157,9 +160,18 @@ async def stream_csv(request: web.Request, reading: EntityReading, wanted: RunQu
     )
     after: Position | None = None
     while True:
-        part = await history.runs(
-            reading.entity.project, msgspec.structs.replace(wanted, after=after, limit=RUNS_AT_ONCE)
-        )
+        try:
+            part = await history.runs(
+                reading.entity.project, msgspec.structs.replace(wanted, after=after, limit=RUNS_AT_ONCE)
+            )
+        except StoreError as exc:
+            if not response.prepared:
+                raise
+            # Neither an end, which would make half a file look whole, nor a second answer within this one.
+            _log.warning("csv cut off", entity=reading.entity.ref, reason=str(exc))
+            if request.transport is not None:
+                request.transport.abort()
+            return response
         if not response.prepared:
             # Prepared only now: an error of the first step can still become a problem document.
             await response.prepare(request)
