@@ -88,7 +88,7 @@ def readings(
             labels=("instance", "project", "role"),
         ),
         "litmus_sidecar_store_degraded": Reading(
-            "1 while the database is away and the sidecar goes on in memory, else 0.",
+            "1 while the database is away or cannot be written and the sidecar goes on in memory, else 0.",
             {(): float(store.state != "ok")},
         ),
         "litmus_sidecar_store_outages": Reading(

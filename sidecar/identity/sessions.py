@@ -157,7 +157,8 @@ class LitmusSessions:
             return None
         self._seen[session.id] = session
         if now - session.seen_at >= min(SEEN_EVERY, self._idle / 4):
-            await self._sessions.touch(session.id, now)
+            with suppress(StoreError):  # Reading goes on where nothing can be written; it may seem idle then.
+                await self._sessions.touch(session.id, now)
         return session
 
     def remembered(self, secret: str) -> Session | None:

@@ -163,6 +163,12 @@ class History(Protocol):
     async def states(self) -> Mapping[ProjectRef, HistoryState]:
         """Return the states of all projects."""
 
+    def refusal(self) -> str | None:
+        """Return why nothing can be recorded now, a sentence; ``None``: it can, as far as is known.
+
+        Asked before Litmus is: what cannot be kept need not be read.
+        """
+
     async def record(self, lease: Lease, change: HistoryChange) -> HistoryState:
         """Write a change in one transaction and return the new state.
 

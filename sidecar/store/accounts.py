@@ -35,7 +35,7 @@ class SqlShares:
     async def get(self, share_id: str) -> SharedPicture | None:
         """See :meth:`ports.Shares.get`."""
         statement = select(shares).where(shares.c.id == safe_text(share_id))
-        async with self._health.watching(), self._database.reading() as connection:
+        async with self._health.watching_reads(), self._database.reading() as connection:
             row = (await connection.execute(statement)).mappings().one_or_none()
         return None if row is None else _struct(row, SharedPicture)
 
@@ -46,7 +46,7 @@ class SqlShares:
             .where(shares.c.entity_ref == safe_text(entity_ref))
             .order_by(shares.c.created_at_ms.desc(), shares.c.id)
         )
-        async with self._health.watching(), self._database.reading() as connection:
+        async with self._health.watching_reads(), self._database.reading() as connection:
             return [_struct(row, SharedPicture) for row in (await connection.execute(statement)).mappings()]
 
     async def revoke(self, share_id: str) -> bool:
@@ -77,7 +77,7 @@ class SqlSessions:
     async def get(self, session_id: str) -> Session | None:
         """See :meth:`ports.Sessions.get`."""
         statement = select(sessions).where(sessions.c.id == safe_text(session_id))
-        async with self._health.watching(), self._database.reading() as connection:
+        async with self._health.watching_reads(), self._database.reading() as connection:
             row = (await connection.execute(statement)).mappings().one_or_none()
         return None if row is None else _struct(row, Session)
 

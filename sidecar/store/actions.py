@@ -78,7 +78,7 @@ class SqlActions:
 
     async def holder(self, names: Sequence[str]) -> Action | None:
         """See :meth:`ports.Actions.holder`."""
-        async with self._health.watching(), self._database.reading() as connection:
+        async with self._health.watching_reads(), self._database.reading() as connection:
             for name in names:
                 found = await self._held_by(connection, name)
                 if found is not None:
@@ -87,7 +87,7 @@ class SqlActions:
 
     async def get(self, action_id: str) -> Action | None:
         """See :meth:`ports.Actions.get`."""
-        async with self._health.watching(), self._database.reading() as connection:
+        async with self._health.watching_reads(), self._database.reading() as connection:
             body = await connection.scalar(select(actions.c.body).where(actions.c.id == safe_text(action_id)))
         return None if body is None else _decode(body)
 
@@ -138,7 +138,7 @@ class SqlActions:
             )
             .order_by(actions.c.created_at_ms, actions.c.id)
         )
-        async with self._health.watching(), self._database.reading() as connection:
+        async with self._health.watching_reads(), self._database.reading() as connection:
             return [_decode(body) for body in await connection.scalars(statement)]
 
     async def prune(self, before: datetime, at_most: int) -> int:

@@ -50,7 +50,7 @@ class SqlAudit:
             statement = statement.where(audit.c.at_ms < to_ms(query.until))
         if query.before_id is not None:
             statement = statement.where(audit.c.id < query.before_id)
-        async with self._health.watching(), self._database.reading() as connection:
+        async with self._health.watching_reads(), self._database.reading() as connection:
             rows = await connection.execute(statement)
             return [msgspec.structs.replace(_decode(row.body), id=row.id) for row in rows]
 

@@ -153,6 +153,12 @@ class Database:
                     self._check_file()
                 async with pool.transaction() as connection:
                     yield connection
+        except StoreUnavailableError as exc:
+            failure = exc.code
+            if operation == "read" and exc.is_readable:
+                # What is said of writing elsewhere kept us from reading here.
+                raise StoreUnavailableError(exc.reason, while_reading=True) from exc
+            raise
         except StoreError as exc:
             failure = exc.code
             raise

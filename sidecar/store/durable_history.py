@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from sidecar.model import HistoryState, KnownExperiment, Outcome, ProjectRef, Run
 from sidecar.ports import HistoryChange, Lease, RunQuery
-from sidecar.store.failures import StoreUnavailableError
+from sidecar.store.failures import SENTENCES, StoreUnavailableError
 from sidecar.store.health import StoreHealth
 from sidecar.store.history import SqlHistory, StoredState
 
@@ -50,6 +50,11 @@ class DurableHistory:
         if known is None or known.revision <= stored.revision:
             self._states[project] = stored
 
+    def refusal(self) -> str | None:
+        """See :meth:`ports.History.refusal`."""
+        reason = self._health.reason
+        return None if reason is None else SENTENCES[reason]
+
     async def record(self, lease: Lease, change: HistoryChange) -> HistoryState:
         """See :meth:`ports.History.record`.
 
@@ -68,30 +73,18 @@ class DurableHistory:
 
     async def runs(self, project: ProjectRef, query: RunQuery) -> Sequence[Run]:
         """See :meth:`ports.History.runs`; raises StoreUnavailableError while the database is away."""
-        self._health.require()
-        try:
+        async with self._health.watching_reads():
             return await self._stored.runs(project, query)
-        except StoreUnavailableError as exc:
-            self._health.lose(exc)
-            raise
 
     async def experiments(self, project: ProjectRef) -> Sequence[KnownExperiment]:
         """See :meth:`ports.History.experiments`; raises StoreUnavailableError while the database is away."""
-        self._health.require()
-        try:
+        async with self._health.watching_reads():
             return await self._stored.experiments(project)
-        except StoreUnavailableError as exc:
-            self._health.lose(exc)
-            raise
 
     async def totals(self, project: ProjectRef) -> Mapping[str, Mapping[Outcome, int]]:
         """See :meth:`ports.History.totals`; raises StoreUnavailableError while the database is away."""
-        self._health.require()
-        try:
+        async with self._health.watching_reads():
             return await self._stored.totals(project)
-        except StoreUnavailableError as exc:
-            self._health.lose(exc)
-            raise
 
     async def prune(self, before_ms: int, at_most: int) -> int:
         """See :meth:`ports.History.prune`; raises StoreUnavailableError while the database is away."""

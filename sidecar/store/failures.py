@@ -4,6 +4,7 @@ No exception of a driver and no text of one goes on from here: such texts hold
 statements, values and addresses.
 """
 
+import errno
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
@@ -13,6 +14,12 @@ from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyErro
 from sidecar.errors import StoreError, StoreRefusedError
 
 _REASON_OF_SQLITE: Final = {
+    # Of the names that refine the first two words, those that tell more.
+    "SQLITE_READONLY_DBMOVED": "missing",
+    "SQLITE_IOERR_WRITE": "unwritable",
+    "SQLITE_IOERR_FSYNC": "unwritable",
+    "SQLITE_IOERR_TRUNCATE": "unwritable",
+    "SQLITE_IOERR_SHMSIZE": "unwritable",
     "SQLITE_FULL": "full",
     "SQLITE_READONLY": "read_only",
     "SQLITE_BUSY": "locked",
@@ -21,6 +28,12 @@ _REASON_OF_SQLITE: Final = {
     "SQLITE_NOTADB": "damaged",
     "SQLITE_CANTOPEN": "missing",
     "SQLITE_IOERR": "io_error",
+}
+_REASON_OF_ERRNO: Final = {
+    errno.ENOENT: "missing",
+    errno.ENOSPC: "full",
+    errno.EROFS: "read_only",
+    errno.EDQUOT: "unwritable",
 }
 _REASON_OF_SQLSTATE: Final = {
     "53100": "full",
@@ -39,6 +52,7 @@ _REFUSED: Final = "The database refused a value."
 SENTENCES: Final = {
     "full": "The database has no space left.",
     "read_only": "The database cannot be written.",
+    "unwritable": "The disk of the database refused a write; perhaps a quota is used up.",
     "locked": "The database is locked by another process.",
     "damaged": "The database file is damaged or no database.",
     "missing": "The database, its file or its directory does not exist.",
@@ -49,15 +63,19 @@ SENTENCES: Final = {
     "error": "The database failed.",
 }
 """What each reason means, for logs and clients."""
+_ONLY_OF_WRITING: Final = frozenset({"full", "read_only", "unwritable"})
+"""Reasons for which the database is still read."""
 
 
 class StoreUnavailableError(StoreError):
-    """The database is gone, full or read-only; what can continues in memory."""
+    """The database is gone, or cannot be written; what can continues in memory."""
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: str, *, while_reading: bool = False) -> None:
         super().__init__(SENTENCES[reason])
         self.reason = reason
         """A key of :data:`SENTENCES`."""
+        self.is_readable = reason in _ONLY_OF_WRITING and not while_reading
+        """Whether only writing failed, so that reading goes on."""
 
 
 @asynccontextmanager
@@ -77,13 +95,13 @@ async def in_our_words() -> AsyncIterator[None]:
 
 def _reason(exc: Exception) -> str:
     if isinstance(exc, OSError):
-        return "missing" if isinstance(exc, FileNotFoundError) else "io_error"
+        return _REASON_OF_ERRNO.get(exc.errno or 0, "io_error")
     if not isinstance(exc, DBAPIError):
         return "error"
     name = getattr(exc.orig, "sqlite_errorname", None)
     if name is not None:
-        # SQLITE_IOERR_WRITE and the like refine the first two words.
-        return _REASON_OF_SQLITE.get("_".join(name.split("_")[:2]), "error")
+        known = _REASON_OF_SQLITE.get(name)
+        return known or _REASON_OF_SQLITE.get("_".join(name.split("_")[:2]), "error")
     sqlstate = getattr(exc.orig, "sqlstate", None)
     if sqlstate is None or sqlstate[:2] in {"08", "57"}:
         return _REASON_OF_SQLSTATE.get(sqlstate or "", "unreachable")

@@ -64,7 +64,8 @@ class SqlLeases:
                         "lane": lane,
                         "planned": True,
                         "due_at_ms": now_ms,
-                        "fence": 0,
+                        # Not from 0: a lease of a database that was lost is none in the one after it.
+                        "fence": now_ms,
                         "failures": 0,
                         "hurried": False,
                     }

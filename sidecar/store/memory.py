@@ -189,6 +189,10 @@ class MemoryHistory:
         """See :meth:`ports.History.states`."""
         return {project: past.state for project, past in self._pasts.items()}
 
+    def refusal(self) -> str | None:
+        """See :meth:`ports.History.refusal`; memory takes everything."""
+        return None
+
     async def record(self, lease: Lease, change: HistoryChange) -> HistoryState:
         """See :meth:`ports.History.record`."""
         if not await self._leases.holds(lease):

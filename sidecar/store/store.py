@@ -1,6 +1,7 @@
 """The store that outlives this process, opened from its address.
 
-While its database is away it goes on in memory: leases are this process's own,
+While its database cannot be written (a full disk) it is still read; what would be written goes on as
+while it is away. While its database is away it goes on in memory: leases are this process's own,
 snapshots are merged in memory and written back later, the history can be
 neither read nor written (its states are remembered), and everything else is
 refused: no process may decide alone who acts, who is signed in, who holds a
@@ -185,6 +186,11 @@ class _Keeper:
         """Migrate and read what the last process left; without a database, begin degraded."""
         try:
             await self._database.open()
+        except StoreUnavailableError as exc:
+            self.health.lose(exc)
+            if not exc.is_readable:
+                return
+        try:
             await self.snapshots.refresh(restored=True)
             await self.history.refresh()
         except StoreUnavailableError as exc:
@@ -214,6 +220,9 @@ class _Keeper:
         return True
 
     async def _heal(self) -> None:
+        if self.health.is_readable and self.health.reason != "read_only":
+            # The connections at hand go on reading; on a full disk SQLite cannot open others.
+            await self._write_mark()
         await self._database.open()
         await self._write_mark()
         await self.snapshots.refresh(restored=True)

@@ -116,6 +116,10 @@ class HistoryWorker:
     async def _step(self, lease: Lease, attempt: Attempt) -> bool:
         """Take one step and record it; tell whether more is due at once."""
         job = lease.job
+        refusal = self._history.refusal()
+        if refusal is not None:
+            # What cannot be kept is not asked for.
+            return await self._wait(lease, attempt, _unkept(refusal))
         state = await self._history.state(job.project)
         source = self._sources[job.project.instance]
         snapshot = self._snapshots.get(job.project)
@@ -128,6 +132,8 @@ class HistoryWorker:
         except LeaseLostError as exc:
             _log.warning("history step dropped", project=str(job.project), reason=str(exc))
             return more
+        except StoreError as exc:
+            return await self._wait(lease, attempt, _unkept(str(exc)))
         if isinstance(recorded, SectionError):
             return await self._wait(lease, attempt, recorded)
         if lease.failures:
@@ -199,3 +205,8 @@ async def retain(
 
 def _before_ms(clock: Clock, retention: timedelta) -> int:
     return int((clock() - retention).timestamp() * 1000)
+
+
+def _unkept(reason: str) -> SectionError:
+    """Return the error of a history that the store cannot keep."""
+    return SectionError(code=StoreError.code, message=reason)

@@ -4,7 +4,7 @@ Reading only: rights and everything else are the business of ``actions``.
 """
 
 from collections.abc import Mapping
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import msgspec
 
@@ -28,8 +28,10 @@ class RunBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class StopBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Body of ``…/stop``."""
 
-    run_id: str | None = msgspec.field(name="runID", default=None)
-    """Absent: all unfinished runs of the experiment."""
+    run_id: str | msgspec.UnsetType = msgspec.field(name="runID", default=msgspec.UNSET)
+    """The run to stop; never null, which may be an id that somebody failed to fill in."""
+    all: bool | msgspec.UnsetType = msgspec.UNSET
+    """``true``: all unfinished runs of the experiment, as without a body."""
 
 
 class ScheduleBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -38,7 +40,8 @@ class ScheduleBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     suspended: bool
 
 
-B = TypeVar("B", RunBody, StopBody, ScheduleBody)
+B = TypeVar("B", RunBody, ScheduleBody)
+_NOT_OF_THE_FORM: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
 async def acting_caller(services: Services, caller: Caller, project: ProjectRef | None) -> ActingCaller:
@@ -51,7 +54,7 @@ async def acting_caller(services: Services, caller: Caller, project: ProjectRef 
 
 
 def asked_by_body(kind: ActionKind, entity: Entity, experiment_id: str, body: bytes) -> Asked:
-    """Return the action that a REST request asks for; an empty body of run and stop is ``{}``.
+    """Return the action that a REST request asks for; run and stop need no body.
 
     Raises:
         BadRequestError: If the body is not of the kind's form.
@@ -61,9 +64,34 @@ def asked_by_body(kind: ActionKind, entity: Entity, experiment_id: str, body: by
         case ActionKind.RUN:
             return msgspec.structs.replace(asked, force=_decode(body or b"{}", RunBody).force)
         case ActionKind.STOP:
-            return msgspec.structs.replace(asked, run_id=_decode(body or b"{}", StopBody).run_id)
+            return msgspec.structs.replace(asked, run_id=_run_to_stop(body))
         case ActionKind.SCHEDULE:
             return msgspec.structs.replace(asked, suspended=_decode(body, ScheduleBody).suspended)
+
+
+def _run_to_stop(body: bytes) -> str | None:
+    """Return the run that a body of ``…/stop`` names; ``None``: all unfinished ones.
+
+    Raises:
+        BadRequestError: If it says neither, or both.
+    """
+    try:
+        asked = msgspec.json.decode(body or b'{"all":true}', type=StopBody)
+    except _NOT_OF_THE_FORM as exc:
+        raise _wrong_stop() from exc
+    if isinstance(asked.run_id, str) and asked.all is msgspec.UNSET:
+        return asked.run_id
+    if asked.all is True and asked.run_id is msgspec.UNSET:
+        return None
+    raise _wrong_stop()
+
+
+def _wrong_stop() -> BadRequestError:
+    return BadRequestError(
+        'Body must be {"runID": "…"} with the id of one run, or {"all": true} (or empty) '
+        "for all unfinished runs of the experiment.",
+        parameter="runID",
+    )
 
 
 def asked_by_form(kind: ActionKind, entity: Entity, experiment_id: str, fields: Mapping[str, str]) -> Asked:
@@ -119,6 +147,6 @@ def mutation_result(action: Action) -> str | bool:
 def _decode(body: bytes, form: type[B]) -> B:
     try:
         return msgspec.json.decode(body, type=form)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as exc:
+    except _NOT_OF_THE_FORM as exc:
         names = ", ".join(field.encode_name for field in msgspec.structs.fields(form))
         raise BadRequestError(f"Body must be a JSON object with nothing but: {names}.") from exc

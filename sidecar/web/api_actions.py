@@ -1,14 +1,12 @@
 """Run, stop, switch a schedule over REST; what became of an action; the audit."""
 
-from datetime import datetime
-from enum import StrEnum
-from typing import Final, TypeVar
+from functools import partial
+from typing import Final
 
 from aiohttp import web
 
 from sidecar.action_model import Action, ActionKind, ActionOutcome
 from sidecar.errors import BadRequestError, NotFoundError
-from sidecar.insight.windows import parse_instant
 from sidecar.model import ProjectRef
 from sidecar.policy import Asked
 from sidecar.ports import AuditQuery
@@ -17,15 +15,14 @@ from sidecar.web.acting import acting_caller, asked_by_body
 from sidecar.web.answers import Answer, respond
 from sidecar.web.body import read_json_body
 from sidecar.web.keys import CALLER, REQUEST_ID, SERVICES
-from sidecar.web.paging import decode_cursor, encode_cursor, read_limit, single
+from sidecar.web.paging import RowId, decode_cursor, encode_cursor, read_limit, single
+from sidecar.web.parameters import read_choice, read_span, read_text
 from sidecar.web.reading import find_entity
 from sidecar.web.shapes.actions import action_shape, audit_shape, begun_shape
 
 MAX_BODY_BYTES: Final = 4096
 _ACCEPTED: Final = 202
 _LONGEST_KEY: Final = 255
-
-Choice = TypeVar("Choice", bound=StrEnum)
 
 
 async def run(request: web.Request) -> web.Response:
@@ -57,18 +54,19 @@ async def audit(request: web.Request) -> web.Response:
     """Give who asked for what, newest first."""
     services = request.app[SERVICES]
     limit = read_limit(request)
-    project = single(request, "projectID")
-    instance = single(request, "instance")
+    given = partial(single, request)
+    project, instance = read_text(given, "projectID"), read_text(given, "instance")
+    since, until = read_span(given)
     if project is not None and instance is None:
         instance = services.config.instances[0].name if services.config.instances else ""
     query = AuditQuery(
-        who=single(request, "who"),
+        who=read_text(given, "who"),
         project=None if project is None else ProjectRef(instance=instance or "", project_id=project),
-        kind=_choice(request, "kind", ActionKind),
-        outcome=_choice(request, "outcome", ActionOutcome),
-        since=_instant(request, "since"),
-        until=_instant(request, "until"),
-        before_id=decode_cursor(request, int),
+        kind=read_choice(given, "kind", ActionKind),
+        outcome=read_choice(given, "outcome", ActionOutcome),
+        since=since,
+        until=until,
+        before_id=decode_cursor(request, RowId),
         limit=limit + 1,
     )
     entries = await services.audit.find(query)
@@ -115,20 +113,3 @@ def _idempotency_key(request: web.Request) -> str | None:
             parameter="Idempotency-Key",
         )
     return key
-
-
-def _choice(request: web.Request, name: str, choices: type[Choice]) -> Choice | None:
-    text = single(request, name)
-    if text is None:
-        return None
-    try:
-        return choices(text)
-    except ValueError as exc:
-        raise BadRequestError(
-            f"Parameter '{name}' must be one of {', '.join(choices)}.", parameter=name
-        ) from exc
-
-
-def _instant(request: web.Request, name: str) -> datetime | None:
-    text = single(request, name)
-    return None if text is None else parse_instant(text, name)

@@ -4,26 +4,28 @@ import csv
 import io
 import re
 from collections.abc import Callable, Collection, Sequence
-from datetime import datetime
 from typing import Annotated, Final
 
 import msgspec
+import structlog
 from aiohttp import web
 
-from sidecar.errors import BadRequestError
+from sidecar.errors import BadRequestError, StoreError
 from sidecar.insight.civil import ceil_ms, from_ms
-from sidecar.insight.windows import parse_instant
 from sidecar.model import OUTCOME_OF_PHASE, Outcome, Run
 from sidecar.ports import RunQuery
 from sidecar.services import Services
 from sidecar.web.answers import Answer, respond
 from sidecar.web.api_entities import covered_experiments
 from sidecar.web.keys import SERVICES
-from sidecar.web.paging import decode_cursor, encode_cursor, read_limit, single
+from sidecar.web.paging import RowId, decode_cursor, encode_cursor, read_limit, single
+from sidecar.web.parameters import LONGEST_TEXT, read_span, read_text
 from sidecar.web.reading import EntityReading, read_entity
 from sidecar.web.shapes.common import history_shape, narrowing_shape, run_shape, section_shapes
 from sidecar.web.shapes.runs import RUNS_SECTIONS, RunListShape
 from sidecar.web.text import rfc3339
+
+_log = structlog.get_logger(__name__)
 
 RUNS_AT_ONCE: Final = 500
 CSV_COLUMNS: Final = (
@@ -44,9 +46,8 @@ CSV_COLUMNS: Final = (
 )
 _FORMULA: Final = re.compile(r"[=+\-@\t\r]")
 _UNSAFE_IN_NAMES: Final = re.compile(r"[^a-z0-9._-]")
-_LONGEST_FILTER: Final = 300
-_Id = Annotated[str, msgspec.Meta(max_length=_LONGEST_FILTER, pattern=r"\A[^\0]*\Z")]
-Position = tuple[Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)], _Id, _Id]
+_Id = Annotated[str, msgspec.Meta(max_length=LONGEST_TEXT, pattern=r"\A[^\0]*\Z")]
+Position = tuple[RowId, _Id, _Id]
 """Of a run in the list: its creation in milliseconds, its experiment's id and its own."""
 
 
@@ -98,10 +99,8 @@ def read_filters(given: Callable[[str], str | None]) -> RunQuery:
         BadRequestError: Names the parameter.
     """
     outcomes = _outcomes(given("outcome"))
-    phase, experiment = _text(given, "phase"), _text(given, "experiment")
-    since, until = _instant(given, "since"), _instant(given, "until")
-    if since is not None and until is not None and since >= until:
-        raise BadRequestError("Parameter 'since' must lie before 'until'.", parameter="since")
+    phase, experiment = read_text(given, "phase"), read_text(given, "experiment")
+    since, until = read_span(given)
     phases: Collection[str] | None = None
     if outcomes is not None:
         phases = [name for name, outcome in OUTCOME_OF_PHASE.items() if outcome in outcomes]
@@ -161,9 +160,18 @@ async def stream_csv(request: web.Request, reading: EntityReading, wanted: RunQu
     )
     after: Position | None = None
     while True:
-        part = await history.runs(
-            reading.entity.project, msgspec.structs.replace(wanted, after=after, limit=RUNS_AT_ONCE)
-        )
+        try:
+            part = await history.runs(
+                reading.entity.project, msgspec.structs.replace(wanted, after=after, limit=RUNS_AT_ONCE)
+            )
+        except StoreError as exc:
+            if not response.prepared:
+                raise
+            # Neither an end, which would make half a file look whole, nor a second answer within this one.
+            _log.warning("csv cut off", entity=reading.entity.ref, reason=str(exc))
+            if request.transport is not None:
+                request.transport.abort()
+            return response
         if not response.prepared:
             # Prepared only now: an error of the first step can still become a problem document.
             await response.prepare(request)
@@ -216,19 +224,3 @@ def _outcomes(text: str | None) -> frozenset[Outcome] | None:
         raise BadRequestError(
             f"Parameter 'outcome' must be one or more of {known}, separated by commas.", parameter="outcome"
         ) from exc
-
-
-def _text(given: Callable[[str], str | None], name: str) -> str | None:
-    text = given(name)
-    if text is not None and (not 0 < len(text) <= _LONGEST_FILTER or "\0" in text):
-        # No text of PostgreSQL holds a NUL.
-        raise BadRequestError(
-            f"Parameter '{name}' must have 1 to {_LONGEST_FILTER} characters, none of them NUL.",
-            parameter=name,
-        )
-    return text
-
-
-def _instant(given: Callable[[str], str | None], name: str) -> datetime | None:
-    text = given(name)
-    return None if text is None else parse_instant(text, name)

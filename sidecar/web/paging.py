@@ -13,6 +13,8 @@ from sidecar.errors import BadRequestError
 MAX_LIMIT: Final = 200
 DEFAULT_LIMIT: Final = 50
 
+RowId = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+"""A number that both engines of the store have room for."""
 
 T = TypeVar("T")
 
@@ -43,7 +45,7 @@ def page_of_ranked(request: web.Request, rows: Sequence[T]) -> tuple[Sequence[T]
         BadRequestError: Names ``limit`` or ``cursor``.
     """
     limit = read_limit(request)
-    first = decode_cursor(request, Annotated[int, msgspec.Meta(ge=0)]) or 0
+    first = decode_cursor(request, RowId) or 0
     return rows[first : first + limit], encode_cursor(first + limit) if len(rows) > first + limit else None
 
 
@@ -86,7 +88,7 @@ def decode_cursor(request: web.Request, form: Any) -> Any:
         return None
     try:
         return msgspec.json.decode(base64.b64decode(text.encode(), altchars=b"-_", validate=True), type=form)
-    except (binascii.Error, ValueError, msgspec.MsgspecError) as exc:
+    except (binascii.Error, ValueError, RecursionError, msgspec.MsgspecError) as exc:
         raise BadRequestError(
             "Parameter 'cursor' must be a 'nextCursor' of this list.", parameter="cursor"
         ) from exc

@@ -1,9 +1,17 @@
-"""Query parameters that several routes take, described once for their documentation."""
+"""Query parameters that several routes take, described once for their documentation, and how each is read.
 
-from typing import Any, Final
+``given`` returns a parameter's text by its name, ``None`` without one. What is
+read raises :class:`errors.BadRequestError`, which names the parameter.
+"""
 
+from collections.abc import Callable
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Final, TypeVar
+
+from sidecar.errors import BadRequestError
 from sidecar.insight.rollup import Grouping
-from sidecar.insight.windows import DEFAULT_WINDOW, WINDOWS
+from sidecar.insight.windows import DEFAULT_WINDOW, WINDOWS, parse_instant
 from sidecar.web.paging import DEFAULT_LIMIT, MAX_LIMIT
 from sidecar.web.route import Parameter
 
@@ -44,3 +52,46 @@ WINDOW: Final = (
     Parameter(name="until", description="Its end, exclusive; now if it is not given.", schema=TIME),
     ZONE,
 )
+
+LONGEST_TEXT: Final = 300
+
+Choice = TypeVar("Choice", bound=StrEnum)
+Given = Callable[[str], str | None]
+
+
+def read_text(given: Given, name: str) -> str | None:
+    """Return a text that the store can be asked for."""
+    text = given(name)
+    if text is not None and (not 0 < len(text) <= LONGEST_TEXT or "\0" in text):
+        # No text of PostgreSQL holds a NUL.
+        raise BadRequestError(
+            f"Parameter '{name}' must have 1 to {LONGEST_TEXT} characters, none of them NUL.",
+            parameter=name,
+        )
+    return text
+
+
+def read_choice(given: Given, name: str, choices: type[Choice]) -> Choice | None:
+    """Return one of the values of an enumeration."""
+    text = given(name)
+    if text is None:
+        return None
+    try:
+        return choices(text)
+    except ValueError as exc:
+        raise BadRequestError(
+            f"Parameter '{name}' must be one of {', '.join(choices)}.", parameter=name
+        ) from exc
+
+
+def read_span(given: Given) -> tuple[datetime | None, datetime | None]:
+    """Return ``since`` and ``until``, the one before the other."""
+    since, until = _instant(given, "since"), _instant(given, "until")
+    if since is not None and until is not None and since >= until:
+        raise BadRequestError("Parameter 'since' must lie before 'until'.", parameter="since")
+    return since, until
+
+
+def _instant(given: Given, name: str) -> datetime | None:
+    text = given(name)
+    return None if text is None else parse_instant(text, name)

@@ -15,9 +15,9 @@ async def compete(url: str) -> None:
         await asyncio.to_thread(sys.stdin.readline)
         while (lease := await store.leases.take("default", [Lane.FAST], clock())) is not None:
             sys.stdout.write(f"{lease.job.project.project_id} {lease.fence}\n")
-            if lease.fence == 1:
+            if not lease.failures:
                 # Due once more at once, for anybody.
-                await store.leases.release(lease, clock() - FAR, failed=False)
+                await store.leases.release(lease, clock() - FAR, failed=True)
         assert store.health.outages == 0
 
 

@@ -21,6 +21,7 @@ from sidecar.model import (
     SectionResult,
 )
 from sidecar.ports import HistoryChange, Job, Lease
+from sidecar.store.database import Observe
 from sidecar.store.store import Store, open_store
 from tests.support.builders import experiment, hub
 
@@ -36,9 +37,9 @@ def clock() -> datetime:
 
 
 @asynccontextmanager
-async def followed_store(url: str) -> AsyncIterator[Store]:
+async def followed_store(url: str, observe: Observe | None = None) -> AsyncIterator[Store]:
     """A store whose keeper runs, as the service has it, only quicker."""
-    async with open_store(url, clock=clock, poll_seconds=0.02) as store:
+    async with open_store(url, clock=clock, poll_seconds=0.02, observe=observe) as store:
         following = asyncio.ensure_future(store.follow())
         try:
             yield store

@@ -114,6 +114,12 @@ class PostgresServer:
         ) as connection:
             connection.execute(statement.encode())
 
+    def disconnect_all(self, database: str) -> None:
+        """End all connections to a database, as a failover does."""
+        self.execute(
+            f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{database}'"  # noqa: S608
+        )
+
     def new_database(self) -> str:
         """Return the URL of a new, empty database."""
         name = next(self._names)

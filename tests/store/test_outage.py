@@ -1,19 +1,17 @@
 """A database that goes away, fills up or is not there yet: everything goes on, and heals."""
 
 import random
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections import Counter
 from pathlib import Path
-from typing import Any
 
 import pytest
-from sqlalchemy import event
-from sqlalchemy.pool import Pool
+from sqlalchemy.engine import make_url
 
 from sidecar.errors import ConfigError, LeaseLostError, StoreError
-from sidecar.model import HistoryState, Lane, Section
-from sidecar.ports import RunQuery
+from sidecar.model import HistoryState, Lane, Outcome, Section
+from sidecar.ports import AuditQuery, RunQuery
 from sidecar.store.store import Store, open_store
+from tests.store.disks import fill, pages_limited, small_disk
 from tests.store.material import (
     FAR,
     SHOP,
@@ -23,6 +21,8 @@ from tests.store.material import (
     experiments_result,
     followed_store,
     hubs_result,
+    job,
+    known,
     plan_and_take,
     run,
     take_job,
@@ -130,6 +130,26 @@ async def test_sqlite_file_that_is_lost_is_noticed_and_written_anew(tmp_path: Pa
     await assert_stored(url, "during")
 
 
+async def test_lease_of_a_lost_file_is_refused_by_the_one_after_it(tmp_path: Path) -> None:
+    directory = tmp_path / "data"
+    directory.mkdir()
+    url = f"sqlite:///{directory}/store.db"
+    async with followed_store(url) as one, followed_store(url) as other:
+        lease = await plan_and_take(one, lane=Lane.HISTORY)
+        directory.rename(tmp_path / "away")
+        for store in (one, other):
+            await eventually(lambda store=store: store.health.state == "degraded")  # type: ignore[misc]
+        directory.mkdir()
+        for store in (one, other):
+            await eventually(lambda store=store: store.health.state == "ok")  # type: ignore[misc]
+        # As often as in the lost file.
+        await plan_and_take(other, lane=Lane.HISTORY)
+
+        state = HistoryState(is_complete=True, watermark_ms=1)
+        with pytest.raises(LeaseLostError):
+            await one.history.record(lease, change(run("alone"), state=state))
+
+
 async def test_history_of_a_new_file_counts_more_than_what_was_known(tmp_path: Path) -> None:
     directory = tmp_path / "data"
     directory.mkdir()
@@ -171,21 +191,93 @@ async def test_full_sqlite_is_done_without_and_heals(tmp_path: Path) -> None:
         await assert_stored(url, *names)
 
 
-@contextmanager
-def pages_limited() -> Iterator[list[int]]:
-    """Give SQLite files at most so many pages while the list names a number: a disk that is full."""
-    limit: list[int] = []
+async def assert_read_while_not_written(store: Store, reason: str) -> None:
+    """Lists of runs are read, writes go on in memory, and what must be written is refused."""
+    assert (store.health.reason, store.health.is_readable) == (reason, True)
+    assert store.history.refusal() is not None
+    assert [one.experiment_run_id for one in await store.history.runs(SHOP, RunQuery())] == ["before"]
+    assert [one.experiment_id for one in await store.history.experiments(SHOP)] == ["experiment-1"]
+    assert await store.history.totals(SHOP) == {"experiment-1": {Outcome.PASSED: 1}}
+    assert await store.audit.find(AuditQuery(limit=5)) == []
+    assert await store.actions.get("unknown") is None
+    assert await store.shares.of("component:default/cart") == []
+    with pytest.raises(StoreError):
+        await store.locks.take("turn", "us", FAR)
+    # A replica that could not tell its token is no replica that uses none.
+    with pytest.raises(StoreError):
+        await store.token_uses.current(clock() - FAR)
+    await assert_serves_on(store)
 
-    def apply(connection: Any, _record: Any, _proxy: Any) -> None:
-        cursor = connection.cursor()
-        cursor.execute(f"PRAGMA max_page_count={limit[0] if limit else 2**30}")
-        cursor.close()
 
-    event.listen(Pool, "checkout", apply)
-    try:
-        yield limit
-    finally:
-        event.remove(Pool, "checkout", apply)
+async def record_before(store: Store) -> None:
+    fast = await plan_and_take(store)
+    await store.snapshots.merge(fast, [experiments_result("before")])
+    await store.leases.release(fast, clock() - FAR, failed=False)
+    history = await take_job(store, lane=Lane.HISTORY)
+    await store.history.record(history, change(run("before"), experiments=[known()]))
+    await store.leases.release(history, clock() - FAR, failed=False)
+
+
+async def test_sqlite_on_a_full_disk_is_read_and_heals(tmp_path: Path) -> None:
+    with small_disk(tmp_path, 1_024) as disk:
+        url = f"sqlite:///{disk}/store.db"
+        failures: Counter[str] = Counter()
+
+        def observe(operation: str, failure: str | None, seconds: float) -> None:
+            del seconds
+            failures[operation] += failure is not None
+
+        async with followed_store(url, observe=observe) as store:
+            await record_before(store)
+            slow = await take_job(store, lane=Lane.SLOW)
+            rest = fill(disk)
+            names = [random.Random(7).randbytes(40).hex() for _ in range(500)]  # noqa: S311 - fills pages
+            await store.snapshots.merge(slow, [hubs_result(*names)])
+            await store.leases.release(slow, clock() - FAR, failed=False)
+            await assert_read_while_not_written(store, "full")
+            # Also after attempts to write again.
+            failed = failures["write"]
+            await eventually(lambda: failures["write"] >= failed + 2)
+            assert [one.experiment_run_id for one in await store.history.runs(SHOP, RunQuery())] == ["before"]
+            rest.unlink()
+
+            await eventually(lambda: store.health.state == "ok")
+            assert store.history.refusal() is None
+        await assert_stored(url, "during")
+
+
+async def test_sqlite_that_is_found_on_a_full_disk_is_served(tmp_path: Path) -> None:
+    with small_disk(tmp_path, 1_024) as disk:
+        url = f"sqlite:///{disk}/store.db"
+        async with open_store(url, clock=clock) as store:
+            await record_before(store)
+            fill(disk)
+            # As after a kill: the files beside the database are there already.
+            async with open_store(url, clock=clock) as again:
+                assert [one.experiment_run_id for one in await again.history.runs(SHOP, RunQuery())] == [
+                    "before"
+                ]
+
+
+async def test_postgresql_that_only_reads_is_read_and_heals(postgres: PostgresServer) -> None:
+    url = postgres.new_database()
+    name = make_url(url).database
+    async with followed_store(url) as store:
+        await record_before(store)
+        postgres.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
+        postgres.disconnect_all(str(name))
+
+        async def is_read_only() -> bool:
+            await store.leases.hurry(job(lane=Lane.SLOW), clock(), again=False)
+            return store.health.reason == "read_only"
+
+        await eventually(is_read_only)
+        await assert_read_while_not_written(store, "read_only")
+        postgres.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = off")
+        postgres.disconnect_all(str(name))
+
+        await eventually(lambda: store.health.state == "ok")
+    await assert_stored(url, "during")
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,17 @@ import pytest
 
 from sidecar.errors import StoreError, StoreRefusedError, UpstreamUnavailableError
 from sidecar.metrics import Metrics
-from sidecar.model import Freshness, HistoryState, Lane, ProjectRef, Run, Section, SectionResult, Snapshot
+from sidecar.model import (
+    Freshness,
+    HistoryState,
+    Lane,
+    ProjectRef,
+    Run,
+    Section,
+    SectionError,
+    SectionResult,
+    Snapshot,
+)
 from sidecar.ports import HistoryChange, Job, Lease, RunQuery
 from sidecar.store.memory import MemoryHistory, MemoryLeases, MemorySnapshots
 from sidecar.sync.history import PRUNED_AT_ONCE, HistoryWorker, history_may_differ, retain
@@ -74,12 +84,21 @@ class Bench:
         self.history = HistoryInTrouble(self.leases)
         self.metrics = Metrics("test")
         self.pauses: list[float] = []
+        self._slow = slow
+        self._work()
+
+    def take_history(self, history: HistoryInTrouble) -> None:
+        """Work with this history from now on."""
+        self.history = history
+        self._work()
+
+    def _work(self) -> None:
         self.worker = HistoryWorker(
             sources={"default": self.source},
             history=self.history,
             snapshots=self.snapshots,
             leases=self.leases,
-            intervals=Intervals(fast=slow, slow=slow, active=slow),
+            intervals=Intervals(fast=self._slow, slow=self._slow, active=self._slow),
             metrics=self.metrics,
             clock=lambda: datetime.now(UTC),
             chance=random.Random(1),  # noqa: S311 - spreads load, guards nothing
@@ -323,3 +342,42 @@ async def test_runs_that_the_database_refuses_are_told_and_stop_no_other_project
     assert told.error.code == "internal"
     assert await bench.runs(SHOP) == []
     assert len(await bench.runs(BANK)) == 1
+
+
+async def test_what_cannot_be_kept_is_not_asked_for() -> None:
+    class Full(HistoryInTrouble):
+        is_full = True
+
+        def refusal(self) -> str | None:
+            return "The database has no space left." if self.is_full else None
+
+    bench = Bench(slow=timedelta(milliseconds=20))
+    full = Full(bench.leases)
+    bench.take_history(full)
+    async with bench.working(history_of(SHOP)):
+        await eventually(lambda: bench.counted("store_unavailable") >= 3)
+        assert bench.source.asked == []
+        told = bench.told(SHOP)
+        assert told is not None
+        assert told.error == SectionError(code="store_unavailable", message="The database has no space left.")
+        full.is_full = False
+        await eventually(lambda: bench.counted("ok") >= 1)
+
+
+async def test_what_turns_out_not_to_be_kept_is_asked_for_ever_less_often() -> None:
+    class Refusing(HistoryInTrouble):
+        async def record(self, lease: Lease, change: HistoryChange) -> HistoryState:
+            del lease, change
+            raise StoreError("The database has no space left.")
+
+    bench = Bench(slow=HOUR)
+    bench.take_history(Refusing(bench.leases))
+    bench.source.steps[SHOP] = 100
+    async with bench.working(history_of(SHOP)):
+        await eventually(lambda: bench.counted("store_unavailable") >= 1)
+        due = await bench.leases.next_due("default", [Lane.HISTORY])
+        assert due is not None
+        assert due - datetime.now(UTC) > timedelta(seconds=2)
+        lease = await bench.leases.take("default", [Lane.HISTORY], due)
+        assert lease is not None
+        assert lease.failures == 1

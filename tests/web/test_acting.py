@@ -37,7 +37,8 @@ def action(kind: ActionKind = ActionKind.RUN, **changes: Any) -> Action:
     [
         (ActionKind.RUN, b"", {"force": False}),
         (ActionKind.RUN, b'{"force":true}', {"force": True}),
-        (ActionKind.STOP, b"{}", {"run_id": None}),
+        (ActionKind.STOP, b"", {"run_id": None}),
+        (ActionKind.STOP, b'{"all":true}', {"run_id": None}),
         (ActionKind.STOP, b'{"runID":"run-1"}', {"run_id": "run-1"}),
         (ActionKind.STOP, b'{"runID":""}', {"run_id": ""}),
         (ActionKind.SCHEDULE, b'{"suspended":false}', {"suspended": False}),
@@ -54,8 +55,6 @@ def test_body_is_read(kind: ActionKind, body: bytes, read: dict[str, Any]) -> No
     [
         (ActionKind.RUN, b'{"force":"yes"}', "force"),
         (ActionKind.RUN, b"[]", "force"),
-        (ActionKind.STOP, b'{"runId":"run-1"}', "runID"),
-        (ActionKind.STOP, b'{"runID":"\xff"}', "runID"),
         (ActionKind.SCHEDULE, b"{}", "suspended"),
         (ActionKind.SCHEDULE, b"", "suspended"),
     ],
@@ -63,6 +62,30 @@ def test_body_is_read(kind: ActionKind, body: bytes, read: dict[str, Any]) -> No
 def test_body_of_another_form_is_refused(kind: ActionKind, body: bytes, names: str) -> None:
     with pytest.raises(BadRequestError, match=rf"nothing but: {names}\.$"):
         asked_by_body(kind, CART, "experiment-1", body)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"{}",
+        b"[]",
+        b"null",
+        b'{"runID":null}',
+        b'{"runID":1}',
+        b'{"runId":"run-1"}',
+        b'{"runID":"\xff"}',
+        b'{"all":false}',
+        b'{"all":null}',
+        b'{"all":1}',
+        b'{"all":true,"runID":"run-1"}',
+        b'{"all":false,"runID":"run-1"}',
+        b'{"all":true,"runID":null}',
+    ],
+)
+def test_stop_says_which_run_or_all_and_nothing_in_between(body: bytes) -> None:
+    with pytest.raises(BadRequestError, match="for all unfinished runs of the experiment") as caught:
+        asked_by_body(ActionKind.STOP, CART, "experiment-1", body)
+    assert caught.value.parameter == "runID"
 
 
 @pytest.mark.parametrize(
