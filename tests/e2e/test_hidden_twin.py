@@ -64,6 +64,7 @@ async def ask_both(asker: Asker, twins: Twins, twin: Twin, route: Route, questio
     unknown = "0" * len(action)
     method, headers = question.method, question.headers
     is_about_twin = question.query or "{name}" in route.path or "/actions/" in route.path
+    difference = ""
     for _ in range(ATTEMPTS):
         other = await asker.ask(
             route, twin.nobody, method=method, action=unknown, query=question.other_query, headers=headers
@@ -77,7 +78,8 @@ async def ask_both(asker: Asker, twins: Twins, twin: Twin, route: Route, questio
         hidden, other = hidden.without(action, twin.word), other.without(unknown, twin.nobody.word)
         if hidden == other:
             return
-    raise AssertionError(f"{route.name} {question}: {hidden} is not {other}")
+        difference = f"{hidden} is not {other}"
+    raise AssertionError(f"{route.name} {question}: {difference}")
 
 
 @pytest.mark.parametrize("twin", [ZEBRA, OKAPI], ids=["same project", "own project"])
