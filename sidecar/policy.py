@@ -87,9 +87,17 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
     """References that a person acts as: their own and their groups', full and lower-case."""
     role: LitmusRole | None = None
     """The role Litmus gives a person who signed in with it, in the project in question."""
+    hidden: frozenset[str] = frozenset()
+    """References of the project's entities that the caller may not see: they give no right, nor are named."""
 
 
-def caller_of(principal: Principal, *, owns: Collection[str] = (), role: LitmusRole | None = None) -> Caller:
+def caller_of(
+    principal: Principal,
+    *,
+    owns: Collection[str] = (),
+    role: LitmusRole | None = None,
+    hidden: frozenset[str] = frozenset(),
+) -> Caller:
     """Return the caller that a principal is, by the form of its name."""
     kind = CallerKind.PERSON
     if principal.name == "local":
@@ -98,7 +106,14 @@ def caller_of(principal: Principal, *, owns: Collection[str] = (), role: LitmusR
         kind = CallerKind.KEY
     elif principal.name.startswith("litmus:"):
         kind = CallerKind.LITMUS
-    return Caller(name=principal.name, kind=kind, scopes=principal.scopes, owns=frozenset(owns), role=role)
+    return Caller(
+        name=principal.name,
+        kind=kind,
+        scopes=principal.scopes,
+        owns=frozenset(owns),
+        role=role,
+        hidden=hidden,
+    )
 
 
 class Rules(msgspec.Struct, frozen=True, kw_only=True):
@@ -258,13 +273,15 @@ def _acts_as_owner(case: Case, level: PolicyLevel) -> bool:
 
 
 def _owned(case: Case) -> list[Entity]:
-    """Return the entities of the project that the caller owns; the one asked for alone, if one was."""
+    """Return the project's entities that the caller owns and sees; the one asked for alone, if one was."""
     asked = case.asked
     candidates = case.entities if asked.entity is None else (asked.entity,)
     return [
         entity
         for entity in candidates
-        if entity.project == asked.project and entity.owner in case.caller.owns
+        if entity.project == asked.project
+        and entity.owner in case.caller.owns
+        and entity.ref not in case.caller.hidden
     ]
 
 

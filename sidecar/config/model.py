@@ -263,7 +263,7 @@ class Auth(Strict):
     admins: References = frozenset()
     """People, or groups of people, with scope `admin`."""
     catalog_visibility: Literal["off", "enforce"] = "off"
-    """`enforce`: a person reads a project only if Backstage's catalog shows them an entity of it."""
+    """`enforce`: for a person there are only the entities that Backstage's catalog shows them."""
     sign_in: SignIn = SignIn()
     signing_keys: tuple[SigningKey, ...] = ()
     """Secrets, at least 32 characters each, for shared pictures, forms and sessions. The first signs and

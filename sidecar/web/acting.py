@@ -16,6 +16,7 @@ from sidecar.policy import Caller as ActingCaller
 from sidecar.replica import MutationRequest
 from sidecar.services import Services
 from sidecar.web.caller import Caller
+from sidecar.web.sight import hidden_refs
 
 
 class RunBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -50,7 +51,12 @@ async def acting_caller(services: Services, caller: Caller, project: ProjectRef 
     The one place where a caller of the web becomes one of ``policy``.
     """
     await caller.claim_admin(services)
-    return caller_of(caller.principal, owns=await caller.owns(services), role=caller.role_in(project))
+    return caller_of(
+        caller.principal,
+        owns=await caller.owns(services),
+        role=caller.role_in(project),
+        hidden=frozenset() if project is None else await hidden_refs(caller, services, project),
+    )
 
 
 def asked_by_body(kind: ActionKind, entity: Entity, experiment_id: str, body: bytes) -> Asked:

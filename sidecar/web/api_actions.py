@@ -3,12 +3,14 @@
 from functools import partial
 from typing import Final
 
+import msgspec
 from aiohttp import web
 
-from sidecar.action_model import Action, ActionKind, ActionOutcome
+from sidecar.action_model import Action, ActionKind, ActionOutcome, AuditEntry
 from sidecar.errors import BadRequestError, NotFoundError
 from sidecar.model import ProjectRef
 from sidecar.policy import Asked
+from sidecar.policy import Caller as ActingCaller
 from sidecar.ports import AuditQuery
 from sidecar.services import Services
 from sidecar.web.acting import acting_caller, asked_by_body
@@ -17,12 +19,14 @@ from sidecar.web.body import read_json_body
 from sidecar.web.keys import CALLER, REQUEST_ID, SERVICES
 from sidecar.web.paging import RowId, decode_cursor, encode_cursor, read_limit, single
 from sidecar.web.parameters import read_choice, read_span, read_text
-from sidecar.web.reading import find_entity
 from sidecar.web.shapes.actions import action_shape, audit_shape, begun_shape
+from sidecar.web.sight import find_entity, seen_subjects
 
 MAX_BODY_BYTES: Final = 4096
 _ACCEPTED: Final = 202
 _LONGEST_KEY: Final = 255
+_SCANS: Final = 10
+"""How often the audit is read on for one page, where entries of hidden entities are passed over."""
 
 
 async def run(request: web.Request) -> web.Response:
@@ -44,7 +48,7 @@ async def action(request: web.Request) -> web.Response:
     """Give an action as far as it is known now."""
     services = request.app[SERVICES]
     acting = await acting_caller(services, request[CALLER], None)
-    found = await services.actions.look(acting, request.match_info["id"])
+    found = await look(request, services, acting, request.match_info["id"])
     if found is None:
         raise NotFoundError("No such action, or not one of yours.")
     return respond(request, Answer(action_shape(found), as_of=None))
@@ -69,10 +73,20 @@ async def audit(request: web.Request) -> web.Response:
         before_id=decode_cursor(request, RowId),
         limit=limit + 1,
     )
-    entries = await services.audit.find(query)
-    shown = entries[:limit]
-    following = encode_cursor(shown[-1].id) if len(entries) > limit else None
+    shown, last = await _seen_entries(request, services, query)
+    following = None if last is None else encode_cursor(last)
     return respond(request, Answer(audit_shape(shown, following), as_of=None))
+
+
+async def look(
+    request: web.Request, services: Services, acting: ActingCaller, action_id: str
+) -> Action | None:
+    """Return an action that the caller may look at, and whose entity they see; else ``None``."""
+    found = await services.actions.look(acting, action_id)
+    if found is None:
+        return None
+    subject = (found.entity, found.project)
+    return found if await seen_subjects(request[CALLER], services, [subject]) else None
 
 
 async def act(request: web.Request, services: Services, asked: Asked) -> Action:
@@ -103,6 +117,31 @@ async def _begin(request: web.Request, kind: ActionKind) -> web.Response:
         content_type="application/json",
         headers={"Location": f"/api/v1/actions/{begun.id}", "Cache-Control": "private, no-store"},
     )
+
+
+async def _seen_entries(
+    request: web.Request, services: Services, query: AuditQuery
+) -> tuple[list[AuditEntry], int | None]:
+    """Return the entries that the caller sees, one fewer than the query's limit, and the last one looked at.
+
+    That is ``None`` at the end. Hidden entries are passed over within bounds, so
+    a page may have fewer entries than there are.
+    """
+    shown: list[AuditEntry] = []
+    limit, last = query.limit - 1, query.before_id
+    for _ in range(_SCANS):
+        found = await services.audit.find(msgspec.structs.replace(query, before_id=last))
+        entries = found[:limit]
+        seen = await seen_subjects(request[CALLER], services, {(one.entity, one.project) for one in entries})
+        for entry in entries:
+            last = entry.id
+            if (entry.entity, entry.project) in seen:
+                shown.append(entry)
+            if len(shown) == limit:
+                return shown, last if entry is not found[-1] else None
+        if len(found) <= limit:
+            return shown, None
+    return shown, last
 
 
 def _idempotency_key(request: web.Request) -> str | None:

@@ -17,9 +17,9 @@ from sidecar.web.body import read_json_body
 from sidecar.web.keys import CALLER, SERVICES
 from sidecar.web.origins import browser_origin
 from sidecar.web.paging import page_of_ranked
-from sidecar.web.reading import find_entity
 from sidecar.web.shapes.shares import ShareBody, ShareListShape, created_share_shape, share_shape
 from sidecar.web.sharing import PictureOptions, share_picture
+from sidecar.web.sight import find_entity
 
 MAX_BODY_BYTES: Final = 4096
 _NO_STORE: Final = {"Cache-Control": "no-store"}

@@ -82,12 +82,22 @@ class Caller:
         all of them where Backstage cannot be asked; somebody who signed in
         with Litmus sees the projects in which Litmus gives them a role.
         """
-        if self.signed_in is not None:
-            return frozenset(one.ref for one in entities if self.role_in(one.project) is not None)
-        refs = frozenset(entity.ref for entity in entities)
+        refs = frozenset(entity.ref for entity in entities if self.may_read(entity.project))
+        return await self.sees_refs(services, refs)
+
+    async def sees_refs(self, services: Services, refs: Collection[str]) -> frozenset[str]:
+        """Return those of the references that the catalog shows the caller; :meth:`may_read` counts too."""
         if services.visibility is None or not self.is_person:
-            return refs
+            return frozenset(refs)
         return frozenset() if self._token is None else await services.visibility.visible(self._token, refs)
+
+    async def may_see(self, services: Services, ref: str) -> bool:
+        """Tell whether the catalog shows the caller what has this reference, whether or not we know it."""
+        return bool(await self.sees_refs(services, {ref}))
+
+    def may_read(self, project: ProjectRef) -> bool:
+        """Tell whether Litmus lets the caller read the project, where they signed in with it; others may."""
+        return self.signed_in is None or self.role_in(project) is not None
 
 
 _ROLES: Final = frozenset(LitmusRole)

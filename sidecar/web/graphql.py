@@ -65,12 +65,14 @@ async def find_project(request: web.Request, services: Services, project_id: str
     """Return the project that entities which the caller may see name by this id.
 
     Raises:
-        ProjectUnknownError: If no entity names it.
-        ProjectAmbiguousError: If entities name it in several instances.
+        ProjectUnknownError: If no such entity names it.
+        ProjectAmbiguousError: If such entities name it in several instances.
     """
-    projects = services.catalogue.projects_with_id(project_id)
     naming = [one for one in services.catalogue.current.entities if one.project.project_id == project_id]
-    if not projects or not await request[CALLER].sees(services, naming):
+    seen = await request[CALLER].sees(services, naming)
+    shown = {one.project for one in naming if one.ref in seen}
+    projects = [one for one in services.catalogue.projects_with_id(project_id) if one in shown]
+    if not projects:
         raise ProjectUnknownError("Project not in the catalog: no entity names this project id.")
     if len(projects) > 1:
         names = ", ".join(project.instance for project in projects)

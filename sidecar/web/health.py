@@ -44,8 +44,8 @@ async def readyz(request: web.Request) -> web.Response:
         document |= _detail(
             services, {project: projects[project] for project in projects if project in shown}
         )
-        if len(seen) < len(entities):
-            # Problems name documents and projects, also those that this person is not shown.
+        if not reader.sees_all(services):
+            # Problems name documents and projects, and that there are none to tell would tell something, too.
             document["catalog"] = {"entities": len(seen)}
     code = 503 if status in {"starting", "draining"} else 200
     return web.Response(

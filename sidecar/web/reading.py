@@ -7,14 +7,14 @@ import msgspec
 from aiohttp import web
 
 from sidecar.digests import Digest
-from sidecar.errors import NotFoundError, NotReadyError
+from sidecar.errors import NotReadyError
 from sidecar.insight.links import LitmusLinks
 from sidecar.insight.windows import Window, parse_window
 from sidecar.model import Entity, Section, Snapshot
 from sidecar.services import Services
-from sidecar.web.keys import CALLER
 from sidecar.web.paging import single
 from sidecar.web.shapes.common import Age, age_of
+from sidecar.web.sight import find_entity
 
 
 class EntityReading(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,29 +66,6 @@ async def read_entity(
         age=age_of(snapshot, sections, services.intervals, now),
         now=now,
     )
-
-
-async def find_entity(request: web.Request, services: Services) -> Entity:
-    """Return the entity that the path names; case does not matter, as in Backstage.
-
-    Raises:
-        NotFoundError: If there is none with a Litmus project, or none of that project that the caller sees.
-    """
-    parts = request.match_info
-    ref = f"{parts['kind']}:{parts['namespace']}/{parts['name']}".lower()
-    for entity in services.catalogue.current.entities:
-        if entity.ref == ref and await sees_project(request, services, entity):
-            return entity
-    raise NotFoundError("No such entity, or it names no Litmus project (litmuschaos.io/project-id).")
-
-
-async def sees_project(request: web.Request, services: Services, entity: Entity) -> bool:
-    """Tell whether the caller sees the entity, or another one that names its project."""
-    caller = request[CALLER]
-    if caller.sees_all(services):
-        return True
-    naming = [one for one in services.catalogue.current.entities if one.project == entity.project]
-    return bool(await caller.sees(services, naming))
 
 
 def read_window(request: web.Request, now: datetime) -> Window:

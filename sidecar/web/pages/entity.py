@@ -16,6 +16,7 @@ from sidecar.policy import Caller as ActingCaller
 from sidecar.portfolio import Part, needs_attention
 from sidecar.services import Services
 from sidecar.web.acting import acting_caller
+from sidecar.web.api_actions import look
 from sidecar.web.api_entities import content_changes, read_content, read_overview
 from sidecar.web.api_groups import attention_shapes, thresholds
 from sidecar.web.charts import overview_charts
@@ -166,7 +167,7 @@ async def _action(
 ) -> Action | None:
     """Return the action that the address asks about, if it is the viewer's to see and of this project."""
     action_id = single(request, "action")
-    action = await services.actions.look(acting, action_id) if action_id else None
+    action = await look(request, services, acting, action_id) if action_id else None
     return action if action is not None and action.project == reading.entity.project else None
 
 

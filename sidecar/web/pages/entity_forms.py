@@ -10,7 +10,7 @@ from sidecar.web.api_actions import act
 from sidecar.web.keys import SERVICES
 from sidecar.web.pages.forms import read_form
 from sidecar.web.pages.words import entity_path
-from sidecar.web.reading import find_entity
+from sidecar.web.sight import find_entity
 
 
 async def run_form(request: web.Request) -> web.Response:

@@ -9,6 +9,7 @@ from sidecar.errors import BadRequestError, SidecarError
 from sidecar.web.keys import CALLER, REQUEST_ID, SERVICES
 from sidecar.web.pages.frame import NOBODY, PAGES, Page, fresh_page, viewer_of
 from sidecar.web.session_cookie import forget_cookie
+from sidecar.web.sight import path_ref
 
 SIGN_IN: Final = f"{PAGES}/sign-in"
 _UNAUTHENTICATED: Final = 401
@@ -54,7 +55,7 @@ async def page_error(request: web.Request, error: SidecarError) -> web.Response:
         "code": error.code,
         "parameter": error.parameter if isinstance(error, BadRequestError) else None,
         "status": error.status,
-        "problems": _problems(request) if viewer.is_admin else (),
+        "problems": await _problems(request) if viewer.is_admin else (),
         "request_id": request[REQUEST_ID],
         "back": request.path if request.query else None,
         # Forms of an entity's experiments post to below its page.
@@ -65,14 +66,17 @@ async def page_error(request: web.Request, error: SidecarError) -> web.Response:
     )
 
 
-def _problems(request: web.Request) -> tuple[str, ...]:
+async def _problems(request: web.Request) -> tuple[str, ...]:
     """Return what the catalog says is wrong with the entity that the path names; for administrators."""
     parts = request.match_info
     if not {"kind", "namespace", "name"} <= parts.keys():
         return ()
-    ref = f"{parts['kind']}:{parts['namespace']}/{parts['name']}".lower()
+    ref, services, caller = path_ref(request), request.app[SERVICES], request[CALLER]
+    # One that is left out names no project, so nothing says whether somebody of Litmus may know of it.
+    if caller.signed_in is not None or not await caller.may_see(services, ref):
+        return ()
     # A problem begins with where the entity is described, and the entity.
-    return tuple(one for one in request.app[SERVICES].catalogue.current.problems if f" {ref}: " in one)
+    return tuple(one for one in services.catalogue.current.problems if f" {ref}: " in one)
 
 
 _INTERNAL: Final = 500

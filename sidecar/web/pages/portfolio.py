@@ -38,6 +38,7 @@ from sidecar.web.paging import single
 from sidecar.web.reading import read_window
 from sidecar.web.shapes.common import Age, age_of, window_shape
 from sidecar.web.shapes.groups import GroupShape, group_shape
+from sidecar.web.sight import visible_entities
 
 REFRESH_SECONDS: Final = 15
 GROUPS: Final = 50
@@ -86,6 +87,8 @@ async def portfolio_page(request: web.Request) -> web.Response:
     entities = await read_entities(request, services)
     viewer = await viewer_of(request)
     caller = request[CALLER]
+    sees_all = caller.sees_all(services)
+    any_entity = bool(entities or await visible_entities(request, services))
     mine = await caller.owns(services) if caller.is_person else frozenset[str]()
     listed = _matching(entities, wanted, mine)
 
@@ -131,12 +134,13 @@ async def portfolio_page(request: web.Request) -> web.Response:
             "stale": age.stale,
             "unread": sum(one.as_of is None for one in ages),
             "old_as_of": min((one.as_of for one in ages if one.stale and one.as_of), default=None),
-            "problems": services.catalogue.current.problems if viewer.is_admin else (),
+            "problems": services.catalogue.current.problems if viewer.is_admin and sees_all else (),
             "history_unreadable": sum(_fails(part, Section.RUN_HISTORY) for part in incomplete),
             "history_under_way": sum(
                 not any(_fails(part, one) for one in GROUP_SECTIONS) for part in incomplete
             ),
-            "any_entity": bool(services.catalogue.current.entities),
+            "any_entity": any_entity,
+            "sees_all": sees_all,
             "wanted": wanted,
             "rows": figures.rows,
             "total": len(listed),
@@ -146,7 +150,7 @@ async def portfolio_page(request: web.Request) -> web.Response:
         }
         return Page(template="pages/portfolio.html", context=context, as_of=age.as_of, until=now + SHORTEST)
 
-    return await kept_page(request, viewer, frozenset(entity.ref for entity in entities), make)
+    return await kept_page(request, viewer, (frozenset(entity.ref for entity in entities), any_entity), make)
 
 
 async def to_portfolio(request: web.Request) -> web.Response:
