@@ -14,18 +14,17 @@ from sidecar.assembly import open_services
 from sidecar.config import Config
 from sidecar.readings import answer_readings
 from sidecar.services import Services
+from sidecar.web.connections import Bounds, Runner, bounds_within, raise_descriptor_limit
 from sidecar.web.domain_metrics import DomainMetrics
-from sidecar.web.keys import ANSWERS, DOMAIN_METRICS, SERVICES
+from sidecar.web.keys import ANSWERS, DOMAIN_METRICS, SENDING, SERVICES
 from sidecar.web.middleware import add_headers, around
 from sidecar.web.routes import add_routes
+from sidecar.web.sending import Sending
 
 DRAIN_SECONDS: Final = 5.0
 """Between saying "not ready" and not accepting any more: load balancers need to notice."""
 HANDLERS_SECONDS: Final = 10.0
 """Longest that requests in progress may take to finish at the end."""
-MAX_HEADER_BYTES: Final = 32 * 1024
-"""Of one header: Backstage's tokens of people with many claims are long."""
-
 ServicesContext = Callable[[Config], AbstractAsyncContextManager[Services]]
 
 _log = structlog.get_logger(__name__)
@@ -43,6 +42,7 @@ def create_app(config: Config, *, open_services: ServicesContext = open_services
                 yield
 
     app = web.Application(middlewares=[around])
+    app[SENDING] = Sending()
     app.on_response_prepare.append(add_headers)
     app.cleanup_ctx.append(services)
     add_routes(app)
@@ -63,12 +63,7 @@ async def serve(
     synchronising.
     """
     app = create_app(config, open_services=open_services)
-    runner = web.AppRunner(
-        app,
-        access_log=None,
-        shutdown_timeout=HANDLERS_SECONDS,
-        max_field_size=MAX_HEADER_BYTES,
-    )
+    runner = make_runner(app, config, bounds_within(raise_descriptor_limit()))
     await runner.setup()
     services = app[SERVICES]
     ending = asyncio.Event()
@@ -100,6 +95,17 @@ async def serve(
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.remove_signal_handler(number)
         _log.info("ended")
+
+
+def make_runner(app: web.Application, config: Config, bounds: Bounds) -> Runner:
+    """Return what runs the application, with these bounds for its connections."""
+    return Runner(
+        app,
+        bounds=bounds,
+        proxies=config.listen.trusted_proxies,
+        count=lambda reason: app[SERVICES].metrics.connections_refused.labels(reason).inc(),
+        shutdown_timeout=HANDLERS_SECONDS,
+    )
 
 
 def _domain_metrics(parts: Services) -> DomainMetrics:

@@ -77,6 +77,17 @@ class TooManyRequestsError(SidecarError):
         self.retry_after_seconds = retry_after_seconds
 
 
+class BusyError(SidecarError):
+    """So much waits to be sent that nothing long is begun; soon it may."""
+
+    code = "busy"
+    status = 503
+
+    def __init__(self, detail: str, *, retry_after_seconds: int) -> None:
+        super().__init__(detail)
+        self.retry_after_seconds = retry_after_seconds
+
+
 class NotFoundError(SidecarError):
     """There is no such thing here."""
 

@@ -60,6 +60,12 @@ class Metrics:
             buckets=_LATENCY_BUCKETS,
             registry=self.registry,
         )
+        self.connections_refused = Counter(
+            "litmus_sidecar_connections_refused",
+            "Connections refused or cut off: address, all (too many), head, body, unread.",
+            ["reason"],
+            registry=self.registry,
+        )
         self.sync_attempts = Counter(
             "litmus_sidecar_sync_attempts",
             "Attempts to synchronise a lane of a project, by outcome (ok, or the first error's code).",
@@ -143,6 +149,8 @@ class Metrics:
                 self.token_rotations.labels(instance, outcome)
             for lane in Lane:
                 self.sync_attempts.labels(instance, lane.value, "ok")
+        for reason in ("address", "all", "head", "body", "unread"):
+            self.connections_refused.labels(reason)
         for kind in ActionKind:
             for outcome in (*ActionOutcome, AuditEvent.REPEAT):
                 self.actions.labels(kind.value, outcome.value)

@@ -17,12 +17,10 @@ async def read_json_body(request: web.Request, max_bytes: int) -> bytes:
     Raises:
         UnsupportedMediaTypeError: If it says to be something else.
         TooLargeError: If it is longer than ``max_bytes``.
-        BadRequestError: If it is compressed, or too slow.
+        BadRequestError: If it is too slow.
     """
     if request.content_type != "application/json":
         raise UnsupportedMediaTypeError("Content-Type must be application/json.")
-    if request.headers.get("Content-Encoding", "identity") != "identity":
-        raise BadRequestError("Body must not be compressed.")
     return await read_bounded(request, max_bytes)
 
 

@@ -12,6 +12,7 @@ from aiohttp import web
 
 from sidecar.errors import (
     BadRequestError,
+    BusyError,
     NotFoundError,
     SidecarError,
     TooLargeError,
@@ -56,7 +57,7 @@ async def answer_for(request: web.Request, error: Exception) -> web.Response:
         response = await page_error(request, known)
     else:
         response = _problem(request, known)
-    if isinstance(error, TooManyRequestsError):
+    if isinstance(error, TooManyRequestsError | BusyError):
         headers["Retry-After"] = str(error.retry_after_seconds)
     response.headers.update(headers)
     response.headers["Cache-Control"] = "private, no-store"

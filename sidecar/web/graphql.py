@@ -28,6 +28,7 @@ from sidecar.web.acting import asked_by_mutation, mutation_result
 from sidecar.web.api_actions import act
 from sidecar.web.body import read_json_body
 from sidecar.web.keys import CALLER, SERVICES
+from sidecar.web.sending import joined
 from sidecar.web.text import http_date, rfc3339
 
 MAX_BODY_BYTES: Final = 256 * 1024
@@ -126,7 +127,8 @@ def _response(
     if served_as_of is not None:
         headers["Last-Modified"] = http_date(served_as_of)
     return web.Response(
-        body=b'{"data":' + data + b',"extensions":' + msgspec.json.encode(tail) + b"}",
+        # Whoever asks for the same shares the bytes of it.
+        body=joined(b'{"data":', data, b',"extensions":' + msgspec.json.encode(tail) + b"}"),
         content_type="application/json",
         headers=headers,
     )

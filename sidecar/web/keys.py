@@ -7,9 +7,11 @@ from sidecar.web.answers import Answers
 from sidecar.web.caller import Caller
 from sidecar.web.domain_metrics import DomainMetrics
 from sidecar.web.route import Route
+from sidecar.web.sending import Sending
 
 SERVICES = web.AppKey("services", Services)
 ANSWERS = web.AppKey("answers", Answers)
+SENDING = web.AppKey("sending", Sending)
 DOMAIN_METRICS = web.AppKey("domain_metrics", DomainMetrics)
 ROUTES = web.AppKey("routes", dict[str, Route])
 """Every route by name."""

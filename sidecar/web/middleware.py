@@ -10,13 +10,14 @@ from typing import Final
 import structlog
 from aiohttp import web
 
-from sidecar.errors import TooManyRequestsError
+from sidecar.errors import BadRequestError, TooManyRequestsError, UnsupportedMediaTypeError
 from sidecar.identity.origins import cors_headers, is_preflight, refuse_api_change
 from sidecar.identity.proxy import client_address
 from sidecar.tracing import NO_TRACER, Span
-from sidecar.web.auth import authorize
+from sidecar.web.auth import KEY_HEADER, authorize
+from sidecar.web.connections import SOFTWARE, Connection
 from sidecar.web.errors import QUERY_PATH, answer_for
-from sidecar.web.keys import CALLER, OUTCOME, REQUEST_ID, SERVICES
+from sidecar.web.keys import CALLER, OUTCOME, REQUEST_ID, SENDING, SERVICES
 from sidecar.web.origins import own_origins
 from sidecar.web.pictures import SHARE
 
@@ -45,6 +46,7 @@ async def around(request: web.Request, handler: Handler) -> web.StreamResponse:
     with structlog.contextvars.bound_contextvars(request_id=request_id), _trace(request) as span:
         allowed = request.app[SERVICES].config.listen.allowed_origins
         try:
+            _check_head(request)
             if allowed and _is_api(request) and is_preflight(request.method, request.headers):
                 response = _preflight(request, allowed)
             else:
@@ -52,8 +54,12 @@ async def around(request: web.Request, handler: Handler) -> web.StreamResponse:
                 if request.match_info.http_exception is None:
                     await _admit(request)
                 response = await _limited(request, handler)
+            if request.method != "HEAD":
+                request.app[SENDING].begin(response)
         except Exception as exc:  # noqa: BLE001 - the one place where exceptions become answers
             response = await answer_for(request, exc)
+        if _is_encoded(request):
+            response.force_close()
         _account(request, response, perf_counter() - started, span)
     return response
 
@@ -73,8 +79,31 @@ async def add_headers(request: web.Request, response: web.StreamResponse) -> Non
         # An answer may differ by what else was asked with, too.
         vary = ", ".join(filter(None, (response.headers.get("Vary"), cors["Vary"])))
         response.headers.update({**cors, "Vary": vary})
+    response.headers["Server"] = SOFTWARE
     for name, value in _SECURITY_HEADERS.items():
         response.headers.setdefault(name, value)
+
+
+def _check_head(request: web.Request) -> None:
+    """Refuse what no route takes, whoever sends it.
+
+    Raises:
+        UnsupportedMediaTypeError: If the body is compressed.
+        BadRequestError: If a credential was sent twice; proxies differ in which of two counts.
+    """
+    if _is_encoded(request):
+        raise UnsupportedMediaTypeError("Body must not be compressed: send it without Content-Encoding.")
+    for name in (KEY_HEADER, "Authorization"):
+        if len(request.headers.getall(name, [])) > 1:
+            raise BadRequestError(f"Header {name} was sent twice; send it once.")
+
+
+def _is_encoded(request: web.Request) -> bool:
+    """Tell whether the body is said to be anything but itself."""
+    codings = ",".join(
+        request.headers.getall("Content-Encoding", []) + request.headers.getall("Transfer-Encoding", [])
+    )
+    return any(one.strip().lower() not in {"", "identity", "chunked"} for one in codings.split(","))
 
 
 def _is_api(request: web.Request) -> bool:
@@ -99,6 +128,8 @@ async def _admit(request: web.Request) -> None:
     caller = request.get(CALLER)
     if caller is None:
         return
+    if isinstance(request.protocol, Connection):
+        request.protocol.is_known = True
     services = request.app[SERVICES]
     # The plugin's endpoint words its own refusal of whatever is no POST; safe methods pass anyway.
     if _is_api(request) and (request.path != QUERY_PATH or request.method == "POST"):

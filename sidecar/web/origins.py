@@ -1,6 +1,7 @@
 """Where a request comes from: which origins are our own, whether it was made on this machine."""
 
 import ipaddress
+import re
 from typing import Final
 
 from aiohttp import web
@@ -9,7 +10,9 @@ from sidecar.identity.origins import origin_of
 from sidecar.identity.proxy import requested_origin
 from sidecar.services import Services
 
-LOOPBACK_NAMES: Final = frozenset({"localhost", "127.0.0.1", "[::1]"})
+_LOOPBACK_HOST: Final = re.compile(
+    r"(localhost|127\.0\.0\.1|\[::1\])(:[0-9]{1,5})?", re.IGNORECASE | re.ASCII
+)
 _FORWARDING_HEADERS: Final = (
     "Forwarded",
     "Via",
@@ -47,10 +50,8 @@ def is_own_machine(request: web.Request) -> bool:
     except ValueError:
         return False
     mapped = getattr(peer, "ipv4_mapped", None)
-    name = request.host.lower()
-    name = name[: name.index("]") + 1] if name.startswith("[") and "]" in name else name.partition(":")[0]
     return (
         (mapped or peer).is_loopback
-        and name in LOOPBACK_NAMES
+        and _LOOPBACK_HOST.fullmatch(request.host) is not None
         and not any(header in request.headers for header in _FORWARDING_HEADERS)
     )

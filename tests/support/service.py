@@ -13,7 +13,7 @@ import aiohttp
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from sidecar.app import create_app
+from sidecar.app import create_app, make_runner
 from sidecar.assembly import open_services, utc_now
 from sidecar.config import Config, parse_config
 from sidecar.identity.pace import RefusalPace
@@ -24,6 +24,7 @@ from sidecar.services import Services
 from sidecar.simulator import Simulator
 from sidecar.stewardship import DEFAULT_PACE, TokenPace
 from sidecar.sync.pace import BETWEEN_STEPS
+from sidecar.web.connections import Bounds
 from sidecar.web.keys import SERVICES
 
 CEILING_SECONDS: Final = 60.0
@@ -50,6 +51,18 @@ async def eventually(condition: Callable[[], Awaitable[bool] | bool]) -> None:
             if result:
                 return
             await asyncio.sleep(0.02)
+
+
+class _Server(TestServer):
+    """The application behind the connections it has in earnest."""
+
+    def __init__(self, app: web.Application, config: Config, bounds: Bounds) -> None:
+        super().__init__(app, host="127.0.0.1")
+        self._config = config
+        self._bounds = bounds
+
+    async def _make_runner(self, **_options: Any) -> web.BaseRunner:
+        return make_runner(self.app, self._config, self._bounds)
 
 
 class Service:
@@ -157,6 +170,7 @@ async def open_service(
     token_pace: TokenPace = DEFAULT_PACE,
     refusal_pace: RefusalPace = QUICK_REFUSALS,
     clock: Clock = utc_now,
+    bounds: Bounds = Bounds(),  # noqa: B008 - frozen
 ) -> AsyncIterator[Service]:
     """Serve the configuration on a free port of the loopback interface."""
     opened = partial(
@@ -168,7 +182,7 @@ async def open_service(
     )
     app = create_app(config, open_services=opened)
     app.add_routes(extra_routes)
-    server = TestServer(app, host="127.0.0.1")
+    server = _Server(app, config, bounds)
     await server.start_server()
     try:
         async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session:

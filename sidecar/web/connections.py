@@ -1,0 +1,279 @@
+"""Connections: how many there may be, how long each may do nothing, how much each may send unasked.
+
+Below HTTP, for what happens before a request is one. Of aiohttp's own,
+:class:`Connection` uses one private attribute, ``_waiter`` (a pending future
+while a connection waits for a request), and :class:`Runner` overrides
+``_make_server``; tests fail if either changes.
+"""
+
+import asyncio
+import resource
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from time import monotonic
+from typing import Any, Final
+
+import msgspec
+import structlog
+from aiohttp import web
+
+from sidecar.identity.proxy import Network, is_trusted
+
+SOFTWARE: Final = "litmus-sidecar"
+"""What ``Server`` says: no version, ours or a library's."""
+MAX_HEADER_BYTES: Final = 32 * 1024
+"""Of one header: Backstage's tokens of people with many claims are long."""
+_OWN_DESCRIPTORS: Final = 128
+"""Kept free for the database, Litmus, Backstage and files."""
+_MOST: Final = 4_096
+Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+_log = structlog.get_logger(__name__)
+
+
+class Bounds(msgspec.Struct, frozen=True, kw_only=True):
+    """What connections may take; times are seconds."""
+
+    total: int = _MOST
+    per_address: int = 256
+    """Of one address that is no trusted proxy's; those speak for many, and have ``total``."""
+    head_seconds: float = 10.0
+    """From the first byte of a request, or the connection's begin, to the end of its headers."""
+    write_seconds: float = 30.0
+    """For how long a client may take nothing of what waits for it."""
+    idle_seconds: float = 75.0
+    """Between requests; longer than what proxies keep connections for."""
+    linger_seconds: float = 1.0
+    """For the rest of a body whose request was answered without it."""
+    request_bytes: int = 1024 * 1024
+    """Of one request, headers and body; more than any route reads."""
+    sweep_seconds: float = 1.0
+    log_seconds: float = 60.0
+
+
+def raise_descriptor_limit() -> int:
+    """Raise the soft limit of open files to the hard one, and return what holds now."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    except (OSError, ValueError) as exc:
+        _log.warning("limit of open files not raised", limit=soft, error=str(exc))
+        return soft
+    return hard
+
+
+def bounds_within(descriptors: int) -> Bounds:
+    """Return bounds that so many open files allow."""
+    if descriptors == resource.RLIM_INFINITY:
+        return Bounds()
+    total = max(min(_MOST, descriptors - _OWN_DESCRIPTORS, descriptors // 2), 1)
+    return Bounds(total=total, per_address=max(min(256, total // 2), 1))
+
+
+class Connection(web.RequestHandler):
+    """One client's connection, and since when it keeps us waiting."""
+
+    __slots__ = (
+        "_received",
+        "_server",
+        "address",
+        "head_since",
+        "heard_at",
+        "is_known",
+        "taken_at",
+        "unsent",
+    )
+
+    def __init__(self, server: "Server", **options: Any) -> None:
+        super().__init__(server, **options)
+        self._server = server
+        self._received = 0
+        self.address = ""
+        self.head_since: float | None = None
+        """When the headers that are not complete began; ``None``: none have begun."""
+        self.heard_at = 0.0
+        self.taken_at = 0.0
+        """When the client last took something of what waits for it."""
+        self.unsent = 0
+        self.is_known = False
+        """Whether a credential held on it."""
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether no request is being worked on."""
+        return self._waiter is not None and not self._waiter.done()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Count the connection, or end it."""
+        super().connection_made(transport)
+        peer = transport.get_extra_info("peername")
+        self.address = str(peer[0]) if peer else ""
+        self.head_since = self.heard_at = self.taken_at = monotonic()
+        self._server.admit(self)
+
+    def data_received(self, data: bytes) -> None:
+        """Watch what comes: how much of one request, and whether headers have begun."""
+        self.heard_at = monotonic()
+        if self.is_waiting and self.head_since is None:
+            self._received = 0
+        self._received += len(data)
+        if self._received > self._server.bounds.request_bytes:
+            self._server.cut(self, "body")
+            return
+        super().data_received(data)
+        if not self.is_waiting:
+            self.head_since = None
+        elif data and self.head_since is None:
+            self.head_since = self.heard_at
+
+    def resume_writing(self) -> None:
+        """Note that the client took something."""
+        self.taken_at = monotonic()
+        super().resume_writing()
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """Answer what is no HTTP, without saying with which software."""
+        response = super().handle_error(request, status, exc, message)
+        response.headers["Server"] = SOFTWARE
+        return response
+
+
+class Server(web.Server):
+    """Makes a :class:`Connection` for each client, and ends those that ask for too much patience."""
+
+    def __init__(
+        self,
+        handler: Handler,
+        *,
+        request_factory: Any,
+        bounds: Bounds,
+        proxies: Sequence[Network],
+        count: Callable[[str], None],
+    ) -> None:
+        super().__init__(handler, request_factory=request_factory)
+        self.bounds = bounds
+        self._proxies = proxies
+        self._count = count
+        self._open: dict[Connection, None] = {}
+        self._cut: Counter[str] = Counter()
+
+    def __call__(self) -> Connection:
+        """Return the protocol of a new connection."""
+        return Connection(
+            self,
+            loop=asyncio.get_running_loop(),
+            access_log=None,
+            auto_decompress=False,
+            keepalive_timeout=self.bounds.idle_seconds,
+            lingering_time=self.bounds.linger_seconds,
+            max_field_size=MAX_HEADER_BYTES,
+        )
+
+    def connection_lost(self, handler: web.RequestHandler, exc: BaseException | None = None) -> None:
+        """Forget a connection."""
+        if isinstance(handler, Connection):
+            self._open.pop(handler, None)
+        super().connection_lost(handler, exc)
+
+    def admit(self, new: Connection) -> None:
+        """Take a connection in; where there are too many, the one that waited longest gives way to it."""
+        self._open[new] = None
+        if not is_trusted(new.address, self._proxies):
+            mine = [one for one in self._open if one.address == new.address]
+            if len(mine) > self.bounds.per_address:
+                self.cut(_to_give_way(mine, new), "address")
+        if len(self._open) > self.bounds.total:
+            self.cut(_to_give_way(self._open, new), "all")
+
+    def cut(self, connection: Connection, reason: str) -> None:
+        """End a connection at once, whatever waits in it, and count it."""
+        self._cut[reason] += 1
+        self._count(reason)
+        self._open.pop(connection, None)
+        if connection.transport is not None:
+            connection.transport.abort()
+
+    def sweep(self) -> None:
+        """End the connections that have kept us waiting for too long."""
+        now = monotonic()
+        for one in list(self._open):
+            unsent = one.transport.get_write_buffer_size() if one.transport is not None else 0
+            if unsent != one.unsent or not unsent:
+                one.unsent, one.taken_at = unsent, now
+            if now - one.taken_at > self.bounds.write_seconds:
+                self.cut(one, "unread")
+            elif (
+                one.is_waiting
+                and one.head_since is not None
+                and now - one.head_since > self.bounds.head_seconds
+            ):
+                self.cut(one, "head")
+
+    async def watch(self) -> None:
+        """Sweep until cancelled, and tell in the log what was ended."""
+        told_at = monotonic()
+        while True:
+            await asyncio.sleep(self.bounds.sweep_seconds)
+            self.sweep()
+            if self._cut and monotonic() - told_at >= self.bounds.log_seconds:
+                _log.warning("connections refused or cut off", open=len(self._open), **self._cut)
+                self._cut.clear()
+                told_at = monotonic()
+
+
+def _to_give_way(candidates: Iterable[Connection], new: Connection) -> Connection:
+    """Return who has waited longest without a request, else the newcomer.
+
+    Strangers before those whose credential held, and whose headers are not
+    complete before who is between requests: a probe, whose request comes at
+    once, is the last of them.
+    """
+    waiting = [one for one in candidates if one.is_waiting and one is not new]
+    return min(waiting, key=_patience, default=new)
+
+
+def _patience(one: Connection) -> tuple[bool, bool, float]:
+    return one.is_known, one.head_since is None, one.heard_at if one.head_since is None else one.head_since
+
+
+class Runner(web.AppRunner):
+    """Runs an application behind a :class:`Server`."""
+
+    def __init__(
+        self,
+        app: web.Application,
+        *,
+        bounds: Bounds,
+        proxies: Sequence[Network],
+        count: Callable[[str], None],
+        **options: Any,
+    ) -> None:
+        super().__init__(app, **options)
+        self._bounds = bounds
+        self._proxies = proxies
+        self._told = count
+        self._watching: asyncio.Task[None] | None = None
+
+    async def _make_server(self) -> Server:
+        plain = await super()._make_server()
+        server = Server(
+            plain.request_handler,
+            request_factory=plain.request_factory,
+            bounds=self._bounds,
+            proxies=self._proxies,
+            count=self._told,
+        )
+        self._watching = asyncio.create_task(server.watch(), name="connections")
+        return server
+
+    async def cleanup(self) -> None:
+        """End everything, the watch too."""
+        await super().cleanup()
+        if self._watching is not None:
+            self._watching.cancel()
+            await asyncio.wait([self._watching])

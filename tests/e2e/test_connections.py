@@ -1,0 +1,210 @@
+"""What connections may take: slow heads, unread answers, compressed bodies, and their number."""
+
+import asyncio
+import gzip
+import json
+import resource
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+from aiohttp import web
+
+from sidecar.web.connections import Bounds, bounds_within
+from tests.e2e.conftest import Small
+from tests.support.service import CEILING_SECONDS, Service, config_for, eventually, open_service
+
+LONG = b"x" * 6_000_000
+QUICK = Bounds(head_seconds=0.3, write_seconds=0.3, sweep_seconds=0.05, log_seconds=0.1)
+KEY = "reader-secret-0123456789"
+Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+
+async def long(_request: web.Request) -> web.Response:
+    return web.Response(body=LONG)
+
+
+@asynccontextmanager
+async def serving(small: Small, bounds: Bounds) -> AsyncIterator[Service]:
+    config = config_for(
+        {"default": (small.simulator, small.token)},
+        small.catalog,
+        auth={"keys": [{"name": "backstage", "secret": KEY, "scopes": ["read", "admin"]}]},
+    )
+    async with open_service(config, bounds=bounds, extra_routes=[web.get("/long", long)]) as service:
+        yield service
+
+
+@asynccontextmanager
+async def connected(service: Service, count: int = 1, first: bytes = b"") -> AsyncIterator[list[Streams]]:
+    port = int(service.url("/").rsplit(":", 1)[1].strip("/"))
+    # A small buffer of the client's, so that what it does not read stays with the service.
+    streams = [await asyncio.open_connection("127.0.0.1", port, limit=1024) for _ in range(count)]
+    try:
+        for _, writer in streams:
+            writer.write(first)
+        yield streams
+    finally:
+        for _, writer in streams:
+            writer.transport.abort()
+
+
+async def all_of(reader: asyncio.StreamReader) -> bytes:
+    """Return what comes until the connection ends, however it ends."""
+    got = bytearray()
+    try:
+        async with asyncio.timeout(CEILING_SECONDS):
+            while chunk := await reader.read(65_536):
+                got += chunk
+    except ConnectionError:
+        pass
+    return bytes(got)
+
+
+def refused(service: Service, reason: str) -> float:
+    value = service.services.metrics.registry.get_sample_value(
+        "litmus_sidecar_connections_refused_total", {"reason": reason}
+    )
+    return value or 0.0
+
+
+@pytest.mark.parametrize("path", ["/api/query", "/api/v1/entities", "/nope", "/litmus", "/healthz"])
+@pytest.mark.parametrize(
+    "coding",
+    [
+        "Content-Encoding: gzip",
+        "Content-Encoding: GZip",
+        "Content-Encoding: identity, br",
+        "Content-Encoding: identity\r\nContent-Encoding: deflate",
+        "Content-Encoding: unheard-of",
+    ],
+)
+async def test_a_compressed_body_is_refused_on_every_path_and_its_connection_closed(
+    service: Service, path: str, coding: str
+) -> None:
+    body = gzip.compress(b"0" * 1_000_000)
+    head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\n{coding}\r\nContent-Length: {len(body)}\r\n\r\n"
+    async with connected(service, first=head.encode() + body) as [(reader, _)]:
+        answer = await all_of(reader)
+    assert answer.startswith(b"HTTP/1.1 415 ")
+    assert b"must not be compressed" in answer
+    assert b"\r\nconnection: close\r\n" in answer.lower()
+
+
+async def test_what_comes_of_an_answered_request_is_not_read_for_ever(small: Small) -> None:
+    bounds = Bounds(request_bytes=100_000, linger_seconds=CEILING_SECONDS)
+    async with (
+        serving(small, bounds) as service,
+        connected(service, first=b"POST /nope HTTP/1.1\r\nHost: a\r\nContent-Length: 900000000\r\n\r\n") as [
+            (reader, writer)
+        ],
+    ):
+        assert (await reader.readline()).startswith(b"HTTP/1.1 404")
+        writer.write(b"x" * 1_000_000)
+        await all_of(reader)
+        assert refused(service, "body") == 1
+
+
+async def test_headers_that_never_end_are_cut_off_and_an_idle_connection_is_not(small: Small) -> None:
+    whole = b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n"
+    async with serving(small, QUICK) as service, connected(service, 5) as streams:
+        idle, slow, silent, partial, again = streams
+        for _, writer in (idle, again):
+            writer.write(whole)
+        for reader, _ in (idle, again):
+            assert (await reader.readline()).startswith(b"HTTP/1.1 200")
+        slow[1].write(b"GET /healthz HTTP/1.1\r\n")
+        partial[1].write(b"G")
+        again[1].write(b"GET /heal")
+        for reader, _ in (slow, silent, partial, again):
+            await all_of(reader)
+        assert refused(service, "head") == 4
+        idle[1].write(whole)
+        rest = b""
+        while rest.count(b"HTTP/1.1 200") < 1:
+            rest += await idle[0].read(1_000)
+
+
+async def test_who_does_not_read_is_cut_off_and_holds_little(small: Small) -> None:
+    head = f"GET /long HTTP/1.1\r\nHost: a\r\nX-Litmus-Sidecar-Key: {KEY}\r\n\r\n".encode()
+    before = _held_kib()
+    async with serving(small, QUICK) as service, connected(service, 50, first=head):
+        await eventually(lambda: refused(service, "unread") == 50)
+    # Fifty copies would be 300 MB.
+    assert _held_kib() - before < 100 * 1024
+
+
+async def test_who_reads_gets_every_byte(small: Small) -> None:
+    async with serving(small, QUICK) as service:
+        url, headers = service.url("/long"), {"X-Litmus-Sidecar-Key": KEY}
+        async with service.session.get(url, headers=headers) as answer:
+            assert await answer.read() == LONG
+        assert answer.headers["Content-Length"] == str(len(LONG))
+
+
+async def test_health_answers_while_half_open_connections_take_all_places(small: Small) -> None:
+    async with serving(small, Bounds(total=20, per_address=1_000)) as service:
+        known = {"X-Litmus-Sidecar-Key": KEY}
+        # The connection of somebody known stays; strangers give way.
+        assert (await service.get("/long", headers=known)).status == 200
+        async with connected(service, 60, first=b"GET / HT"):
+            await eventually(lambda: refused(service, "all") >= 40)
+            async with connected(service, first=b"GET /healthz HTTP/1.0\r\n\r\n") as [(reader, _)]:
+                assert (await all_of(reader)).startswith(b"HTTP/1.0 200")
+            assert (await service.get("/long", headers=known)).status == 200
+
+
+async def test_one_address_takes_its_share_and_a_proxy_all(small: Small) -> None:
+    bounds = Bounds(total=1_000, per_address=5)
+    async with serving(small, bounds) as service, connected(service, 12, first=b"GET"):
+        await eventually(lambda: refused(service, "address") == 7)
+    config = config_for(
+        {"default": (small.simulator, small.token)},
+        small.catalog,
+        listen={"trustedProxies": ["127.0.0.0/8"]},
+    )
+    async with open_service(config, bounds=bounds) as service, connected(service, 12, first=b"GET"):
+        assert (await service.get("/healthz")).status == 200
+        assert refused(service, "address") == 0
+
+
+@pytest.mark.parametrize("name", ["X-Litmus-Sidecar-Key", "Authorization"])
+async def test_a_credential_sent_twice_is_refused(service: Service, name: str) -> None:
+    head = f"GET /api/v1/entities HTTP/1.0\r\nHost: localhost\r\n{name}: a\r\n{name}: b\r\n\r\n"
+    async with connected(service, first=head.encode()) as [(reader, _)]:
+        answer = await all_of(reader)
+    assert answer.startswith(b"HTTP/1.0 400")
+    assert json.loads(answer.partition(b"\r\n\r\n")[2])["detail"] == (
+        f"Header {name} was sent twice; send it once."
+    )
+
+
+@pytest.mark.parametrize(
+    "host", ["[::1]evil.test", "localhost:80@evil", "localhost:", "[::1", "127.0.0.1.evil"]
+)
+async def test_a_malformed_loopback_name_is_not_the_own_machine(service: Service, host: str) -> None:
+    head = f"GET /api/v1/entities HTTP/1.0\r\nHost: {host}\r\n\r\n"
+    async with connected(service, first=head.encode()) as [(reader, _)]:
+        assert (await reader.readline()).split()[1] in {b"400", b"401"}
+
+
+@pytest.mark.parametrize(
+    "sent", [b"GET /healthz HTTP/1.0\r\n\r\n", b"GET /nope HTTP/1.0\r\n\r\n", b"\x16\x03nonsense\r\n\r\n"]
+)
+async def test_no_answer_tells_a_version_of_the_software(service: Service, sent: bytes) -> None:
+    async with connected(service, first=sent) as [(reader, _)]:
+        answer = await all_of(reader)
+    assert b"\r\nserver: litmus-sidecar\r\n" in answer.lower()
+    assert b"aiohttp" not in answer
+
+
+@pytest.mark.parametrize("descriptors", [2, 64, 256, 1_024, 1_000_000])
+def test_connections_stay_below_the_limit_of_open_files(descriptors: int) -> None:
+    bounds = bounds_within(descriptors)
+    assert 1 <= bounds.per_address <= bounds.total < descriptors
+    assert bounds_within(resource.RLIM_INFINITY) == Bounds()
+
+
+def _held_kib() -> int:
+    with open("/proc/self/status") as status:  # noqa: PTH123
+        return next(int(line.split()[1]) for line in status if line.startswith("VmRSS"))
