@@ -24,6 +24,7 @@ from sidecar.ports import (
     Lease,
     Leases,
     Locks,
+    Namings,
     Secrets,
     Sessions,
     Shares,
@@ -51,6 +52,7 @@ from sidecar.store.memory_accounts import (
     MemoryTokenUses,
 )
 from sidecar.store.memory_actions import MemoryActions, MemoryAudit
+from sidecar.store.namings import MemoryNamings, SqlNamings
 from sidecar.store.schema import meta
 
 MEMORY_URL: Final = "memory:"
@@ -68,6 +70,7 @@ class Store:
     leases: Leases
     snapshots: Snapshots
     history: History
+    namings: Namings
     actions: Actions
     audit: Audit
     locks: Locks
@@ -121,6 +124,7 @@ async def open_store(
             leases=leases,
             snapshots=MemorySnapshots(leases),
             history=MemoryHistory(leases),
+            namings=MemoryNamings(),
             actions=MemoryActions(audit, clock),
             audit=audit,
             locks=MemoryLocks(clock),
@@ -139,6 +143,7 @@ async def open_store(
             leases=keeper.leases,
             snapshots=keeper.snapshots,
             history=keeper.history,
+            namings=keeper.namings,
             actions=keeper.actions,
             audit=keeper.audit,
             locks=keeper.locks,
@@ -173,6 +178,7 @@ class _Keeper:
         )
         self.snapshots = DurableSnapshots(database, self.health, self.leases.holds, on_change)
         self.history = DurableHistory(SqlHistory(database), self.health)
+        self.namings = SqlNamings(database, self.health)
         self.actions = SqlActions(database, self.health, clock)
         self.audit = SqlAudit(database, self.health)
         self.locks = SqlLocks(database, self.health, clock)

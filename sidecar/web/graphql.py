@@ -13,6 +13,7 @@ from typing import Final
 import msgspec
 from aiohttp import web
 
+from sidecar.claiming import HOW_TO_CLAIM
 from sidecar.errors import (
     NoDataError,
     ProjectAmbiguousError,
@@ -62,22 +63,24 @@ async def query(request: web.Request) -> web.Response:
 
 
 async def find_project(request: web.Request, services: Services, project_id: str) -> ProjectRef:
-    """Return the project that entities which the caller may see name by this id.
+    """Return the project of this id that has a claim or was named first, for who sees an entity of it.
 
     Raises:
         ProjectUnknownError: If no entity names it.
-        ProjectAmbiguousError: If entities name it in several instances.
+        ProjectAmbiguousError: If entities name it in several instances, and none has a claim or was first.
     """
-    projects = services.catalogue.projects_with_id(project_id)
-    naming = [one for one in services.catalogue.current.entities if one.project.project_id == project_id]
-    if not projects or not await request[CALLER].sees(services, naming):
+    named = services.catalogue.projects_with_id(project_id)
+    meant = services.claims.project_with_id(project_id)
+    naming = [one for project in ([meant] if meant else named) for one in services.claims.entities(project)]
+    if not naming or not await request[CALLER].sees(services, naming):
         raise ProjectUnknownError("Project not in the catalog: no entity names this project id.")
-    if len(projects) > 1:
-        names = ", ".join(project.instance for project in projects)
+    if meant is None:
+        names = ", ".join(project.instance for project in named)
         raise ProjectAmbiguousError(
-            f"Project id is not unique: it exists in the instances {names}, and a query cannot tell which."
+            f"Project id is not that of one instance alone (entities name it in {names}), and a query cannot "
+            f"tell which is meant: {HOW_TO_CLAIM}."
         )
-    return projects[0]
+    return meant
 
 
 def check_servable(

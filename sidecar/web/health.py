@@ -45,8 +45,9 @@ async def readyz(request: web.Request) -> web.Response:
             services, {project: projects[project] for project in projects if project in shown}
         )
         if len(seen) < len(entities):
-            # Problems name documents and projects, also those that this person is not shown.
+            # Problems name documents, projects and owners, also those that this person is not shown.
             document["catalog"] = {"entities": len(seen)}
+            del document["claims"]
     code = 503 if status in {"starting", "draining"} else 200
     return web.Response(
         body=msgspec.json.encode(document), status=code, content_type="application/json", headers=_NO_STORE
@@ -104,8 +105,10 @@ def _detail(services: Services, projects: Mapping[ProjectRef, Snapshot | None]) 
             "entities": len(services.catalogue.current.entities),
             "problems": services.catalogue.current.problems,
         },
+        "claims": list(services.claims.findings()),
         "projects": {
             str(project): {
+                "claim": services.claims.of(project).source,
                 "tokenRole": services.actions.token_role(project),
                 "lastSuccess": {
                     section: rfc3339(freshness.succeeded_at)
