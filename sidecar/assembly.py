@@ -129,6 +129,8 @@ class _Assembly:
         engine = waiting.engine = await self._open_sync(store, clients, wait_seconds)
         people = await self._stack.enter_async_context(open_people(config, clock))
         memory = NamingMemory(store.namings, clock)
+        # Backstage may be away for long, and what files name is acted on meanwhile.
+        await memory.load()
         cataloguing = await self._stack.enter_async_context(
             open_catalogue(config, engine.plan, clock, memory.learn)
         )

@@ -77,7 +77,7 @@ async def check(config: Config, *, offline: bool) -> tuple[str, ...]:
             unwise += answer.unwise
             found += answer.sentences
             tagged |= answer.tagged
-    found += _unclaimed(config, tuple(entities.values()), tagged)
+    found += await _unclaimed(config, tuple(entities.values()), tagged)
     judged = ordered([*config_findings(config, accepted_by=accepted_by), *unwise])
     return (*(finding.sentence for finding in judged), *found)
 
@@ -157,9 +157,9 @@ async def _check_instance(
     return answer
 
 
-def _unclaimed(
+async def _unclaimed(
     config: Config, entities: Sequence[Entity], tagged: Mapping[ProjectRef, Content]
-) -> Iterator[str]:
+) -> Sequence[str]:
     """Say which projects need a claim; who named one first, only the store of a running service knows."""
 
     def snapshot_of(project: ProjectRef) -> Snapshot | None:
@@ -167,14 +167,16 @@ def _unclaimed(
             return None
         return Snapshot(project=project, version=0, content=tagged[project], freshness={})
 
+    memory = NamingMemory(MemoryNamings(), utc_now)
+    await memory.load()
     claims = Claims(
         configured=configured_claims(config),
-        memory=NamingMemory(MemoryNamings(), utc_now),
+        memory=memory,
         catalogue=FixedCatalog(entities),
         snapshot_of=snapshot_of,
         clock=utc_now,
     )
-    return claims.findings()
+    return tuple(claims.findings())
 
 
 def _failures(project: ProjectRef, results: Sequence[SectionResult]) -> Iterator[str]:

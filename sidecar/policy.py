@@ -204,7 +204,8 @@ def refuse_rights(case: Case, experiment: Experiment, content: Content) -> Sidec
         return _not_owner(case)
     if not case.claim.is_certain:
         return ProjectUnclaimedError(
-            "Tags of this project's environments, which may say whose it is, were not read from Litmus yet."
+            "Whose this project is, is not known yet: tags of its environments in Litmus, or who named it "
+            "first, were not read so far."
         )
     if any(covers(entity, experiment) for entity in entrusted):
         return None

@@ -159,7 +159,7 @@ REFUSALS: dict[str, tuple[dict[str, Any], str, str]] = {
     "owner before tags were read": (
         {"within": content(without=[Section.ENVIRONMENTS])},
         "project_unclaimed",
-        "Tags of this project's environments",
+        "Whose this project is, is not known yet",
     ),
     "anybody under users in production where others have the claim": (
         {"caller": STRANGER, "rules": Rules(policy=PolicyLevel.USERS), "claim": ELSES, "within": PRODUCTION},

@@ -75,7 +75,7 @@ class Claims:
             configured=self._configured,
             environments=content.environments,
             entities=entities,
-            namings=self._memory.of(project),
+            namings=self._memory.of(project) if self._memory.is_loaded else None,
             now=now,
         )
         self._kept[project] = _Kept(content.environments, current, version, now + _KEPT_FOR, claim)

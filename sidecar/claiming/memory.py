@@ -31,8 +31,9 @@ class NamingMemory:
         self._of: dict[ProjectRef, dict[str, Naming]] = defaultdict(dict)
         self._with_id: dict[str, set[ProjectRef]] = defaultdict(set)
         self._unwritten: dict[_Key, None] = {}
-        self._is_loaded = False
         self._learnt: Catalog | None = None
+        self.is_loaded = False
+        """Whether it knows what the store has; before, who seems to be first may be a newcomer."""
         self.version = 0
         """Rises with every change."""
 
@@ -46,19 +47,22 @@ class NamingMemory:
 
     async def learn(self, catalog: Catalog) -> None:
         """Remember who names what in the catalog, as read whole just now; one call at a time."""
-        if not self._is_loaded:
-            await self._load()
+        await self.load()
         if catalog is not self._learnt:
             self._note(catalog, self._clock())
         await self._write()
 
-    async def _load(self) -> None:
+    async def load(self) -> None:
+        """Read what the store has, unless that was done; while it is away, what it has stays unknown."""
+        if self.is_loaded:
+            return
         try:
             stored = await self._namings.all()
         except StoreError:  # Tried again with the next reading; its health tells.
             return
         self._take_over(stored)
-        self._is_loaded = True
+        self.is_loaded = True
+        self.version += 1
         self._learnt = None
 
     def _note(self, catalog: Catalog, now: datetime) -> None:

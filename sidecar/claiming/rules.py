@@ -40,7 +40,7 @@ class ProjectClaim(msgspec.Struct, frozen=True, kw_only=True):
     has_left: bool = False
     """Without a claim: whether one of the owners named it before all others, and does no more."""
     is_certain: bool = True
-    """Without a claim: whether the tags in Litmus were read at all, so that there is none."""
+    """Without a claim: whether tags in Litmus and who came first were read at all."""
 
     @property
     def is_explicit(self) -> bool:
@@ -59,7 +59,7 @@ def claim_of(
     configured: Mapping[ProjectRef, frozenset[str]],
     environments: Iterable[Environment] | None,
     entities: Iterable[Entity],
-    namings: Collection[Naming],
+    namings: Collection[Naming] | None,
     now: datetime,
 ) -> ProjectClaim:
     """Return whose the project is.
@@ -69,7 +69,7 @@ def claim_of(
         configured: The claims of the configuration.
         environments: As last read; ``None``: never.
         entities: Those that name the project now.
-        namings: Who is remembered to have named the project.
+        namings: Who is remembered to have named the project; ``None``: not read yet.
         now: The time.
     """
     if project in configured:
@@ -77,10 +77,9 @@ def claim_of(
     tagged = owners_in_tags(environments or ())
     if tagged is not None:
         return ProjectClaim(source=ClaimSource.TAGGED, owners=tagged)
-    owners, has_left = _naming_owners({entity.owner or "" for entity in entities}, namings, now)
-    return ProjectClaim(
-        source=ClaimSource.NAMED, owners=owners, has_left=has_left, is_certain=environments is not None
-    )
+    owners, has_left = _naming_owners({entity.owner or "" for entity in entities}, namings or (), now)
+    is_certain = environments is not None and namings is not None
+    return ProjectClaim(source=ClaimSource.NAMED, owners=owners, has_left=has_left, is_certain=is_certain)
 
 
 def owners_in_tags(environments: Iterable[Environment]) -> frozenset[str] | None:

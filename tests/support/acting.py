@@ -157,6 +157,9 @@ async def open_replica(shop: Shop, url: str = "memory:", **settings: Any) -> Asy
             base_url=shop.simulator.url, token=lambda: LitmusToken(token), max_requests_per_second=500.0
         ) as client,
     ):
+        catalogue = FixedCatalog(shop.entities)
+        memory = NamingMemory(store.namings, shop.clock)
+        await memory.learn(catalogue.current)
         sync = SyncByHand(LitmusSource(client, shop.clock))
         async with open_actions(
             actions=store.actions,
@@ -164,8 +167,8 @@ async def open_replica(shop: Shop, url: str = "memory:", **settings: Any) -> Asy
             actors={"default": LitmusActor(client)},
             claims=Claims(
                 configured=shop.claims,
-                memory=NamingMemory(store.namings, shop.clock),
-                catalogue=FixedCatalog(shop.entities),
+                memory=memory,
+                catalogue=catalogue,
                 snapshot_of=sync.get,
                 clock=shop.clock,
             ),

@@ -108,9 +108,11 @@ def golden_app(
         )
         await _fill(leases, snapshots, history, {PROJECT: filled, **others}, more_runs)
         audit = MemoryAudit()
+        memory = NamingMemory(MemoryNamings(), lambda: known.now)
+        await memory.learn(catalogue.current)
         claims = Claims(
             configured={},
-            memory=NamingMemory(MemoryNamings(), lambda: known.now),
+            memory=memory,
             catalogue=catalogue,
             snapshot_of=snapshots.get,
             clock=lambda: known.now,
