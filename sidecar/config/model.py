@@ -396,8 +396,9 @@ class SidecarSection(Strict):
     def _distinct_instances(self) -> Self:
         names = [instance.name for instance in self.instances]
         _distinct(names, "names of instances")
-        if not {project.instance for project in self.projects} <= {None, *names}:
-            raise ValueError("must name one of the instances in each instance of projects")
+        for index, project in enumerate(self.projects):
+            if project.instance not in {None, *names}:
+                raise ValueError(f"has no instance of the name in projects[{index}].instance")
         first = names[0] if names else ""
         _distinct([f"{project.instance or first} {project.id}" for project in self.projects], "projects")
         return self

@@ -138,7 +138,7 @@ CLAIMS: dict[str, tuple[ProjectClaim, ClaimSource, set[str]]] = {
 
 @pytest.mark.parametrize(("found", "source", "owners"), CLAIMS.values(), ids=CLAIMS.keys())
 def test_whose_a_project_is(found: ProjectClaim, source: ClaimSource, owners: set[str]) -> None:
-    assert (found.source, found.owners) == (source, owners)
+    assert (found.source, set(found.owners)) == (source, owners)
 
 
 def test_before_tags_were_read_names_alone_are_not_certain() -> None:

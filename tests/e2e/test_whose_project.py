@@ -182,7 +182,8 @@ async def test_a_tag_in_litmus_decides_over_who_names_the_project(small: Small) 
         small.world.environments[0].tags.append("backstage-owner:elders")
 
         async def is_claimed() -> bool:
-            return (await whose.overview("evil"))["claim"] == {"source": "tag", "problem": None}
+            claim: dict[str, Any] = (await whose.overview("evil"))["claim"]
+            return claim == {"source": "tag", "problem": None}
 
         await eventually(is_claimed)
         assert await whose.play(NEWCOMER) == "forbidden"
