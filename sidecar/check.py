@@ -176,7 +176,7 @@ async def _unclaimed(
         snapshot_of=snapshot_of,
         clock=utc_now,
     )
-    return tuple(claims.findings())
+    return claims.findings()
 
 
 def _failures(project: ProjectRef, results: Sequence[SectionResult]) -> Iterator[str]:

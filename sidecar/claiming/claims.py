@@ -1,6 +1,6 @@
 """Whose every project is, as a running service knows it; answers without waiting."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
@@ -51,6 +51,7 @@ class Claims:
         self._clock = clock
         self._indexed: object = None
         self._naming: Mapping[ProjectRef, Sequence[Entity]] = {}
+        self._ids_of_several: frozenset[str] = frozenset()
         self._kept: dict[ProjectRef, _Kept] = {}
 
     def of(self, project: ProjectRef, content: Content | None = None) -> ProjectClaim:
@@ -88,6 +89,8 @@ class Claims:
             found: defaultdict[ProjectRef, list[Entity]] = defaultdict(list)
             for entity in current.entities:
                 found[entity.project].append(entity)
+            ids = Counter(project.project_id for project in found)
+            self._ids_of_several = frozenset(one for one, number in ids.items() if number > 1)
             self._naming, self._indexed = dict(found), current
             self._kept = {}
         return self._naming.get(project, ())
@@ -137,20 +140,25 @@ class Claims:
             f"named first. {_CLAIM_ONE}"
         )
 
-    def findings(self) -> Iterator[str]:
+    def findings(self) -> Sequence[str]:
         """Say what an operator should settle, a sentence each: projects without a claim that need one."""
-        self.entities(ProjectRef(instance="", project_id=""))
-        for project, entities in sorted(self._naming.items()):
+        return [*sorted(self._unclaimed()), *self._in_several_instances()]
+
+    def _unclaimed(self) -> Iterator[str]:
+        for project in {entity.project for entity in self._catalogue.current.entities}:
             claim = self.of(project)
             sentence = claim_sentence(claim)
             # Before tags were read there may be a claim.
             if sentence is not None and claim.is_certain:
-                names = ", ".join(sorted({entity.owner or "nobody" for entity in entities}))
+                owners = {entity.owner or "nobody" for entity in self.entities(project)}
+                names = ", ".join(sorted(owners))
                 yield f"Project {project}, named by entities of {names}: {sentence}"
-        for project_id in sorted({project.project_id for project in self._naming}):
+
+    def _in_several_instances(self) -> Iterator[str]:
+        for project_id in sorted(self._memory.ids_of_several | self._ids_of_several):
             named = self._catalogue.projects_with_id(project_id)
             meant = self.project_with_id(project_id)
-            if meant is None or len(named) > 1:
+            if named and (meant is None or len(named) > 1):
                 instances = ", ".join(sorted(project.instance for project in named))
                 gets = f"that of {meant.instance}" if meant else "an error"
                 yield (

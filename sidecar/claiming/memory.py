@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from itertools import islice
 from typing import Final
 
 import msgspec
@@ -12,7 +13,7 @@ from sidecar.errors import StoreError
 from sidecar.model import Catalog, Naming, ProjectRef
 from sidecar.ports import Clock, Namings
 
-WRITTEN_AT_ONCE: Final = 500
+WRITTEN_AT_ONCE: Final = 2_000
 
 _Key = tuple[ProjectRef, str]
 
@@ -30,6 +31,7 @@ class NamingMemory:
         self._known: dict[_Key, Naming] = {}
         self._of: dict[ProjectRef, dict[str, Naming]] = defaultdict(dict)
         self._with_id: dict[str, set[ProjectRef]] = defaultdict(set)
+        self._several: set[str] = set()
         self._unwritten: dict[_Key, None] = {}
         self._learnt: Catalog | None = None
         self.is_loaded = False
@@ -44,6 +46,11 @@ class NamingMemory:
     def projects_with_id(self, project_id: str) -> frozenset[ProjectRef]:
         """Return the projects of that id that anybody is remembered to have named."""
         return frozenset(self._with_id.get(project_id, ()))
+
+    @property
+    def ids_of_several(self) -> frozenset[str]:
+        """The project ids that are remembered to have been named in several instances."""
+        return frozenset(self._several)
 
     async def learn(self, catalog: Catalog) -> None:
         """Remember who names what in the catalog, as read whole just now; one call at a time."""
@@ -77,7 +84,7 @@ class NamingMemory:
 
     async def _write(self) -> None:
         while self._unwritten:
-            keys = list(self._unwritten)[:WRITTEN_AT_ONCE]
+            keys = list(islice(self._unwritten, WRITTEN_AT_ONCE))
             try:
                 stored = await self._namings.keep(
                     [self._known[key] for key in keys], gone_before=self._clock() - HELD_FOR
@@ -97,7 +104,10 @@ class NamingMemory:
         self.version += 1
         self._known[naming.project, naming.owner] = naming
         self._of[naming.project][naming.owner] = naming
-        self._with_id[naming.project.project_id].add(naming.project)
+        of_id = self._with_id[naming.project.project_id]
+        of_id.add(naming.project)
+        if len(of_id) > 1:
+            self._several.add(naming.project.project_id)
 
     def _forget(self, key: _Key) -> None:
         project, owner = key
@@ -107,7 +117,12 @@ class NamingMemory:
         del self._of[project][owner]
         if not self._of[project]:
             del self._of[project]
-            self._with_id[project.project_id].discard(project)
+            of_id = self._with_id[project.project_id]
+            of_id.discard(project)
+            if len(of_id) <= 1:
+                self._several.discard(project.project_id)
+            if not of_id:
+                del self._with_id[project.project_id]
 
 
 def _earlier(one: Naming, ours: Naming) -> Naming:

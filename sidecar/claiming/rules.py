@@ -139,10 +139,11 @@ def noted(
     at = max([now, *(naming.first_seen_at + timedelta(milliseconds=1) for naming in known.values())])
     over = {key for key in away if not is_held(known[key], now)}
     new = (present - known.keys()) | (present & over)
+    # In no order: those who come at once came at once.
     return [
-        *(Naming(project=project, owner=owner, first_seen_at=at) for project, owner in sorted(new)),
-        *(msgspec.structs.replace(known[key], gone_at=None) for key in sorted((present & away) - over)),
-        *(msgspec.structs.replace(known[key], gone_at=now) for key in sorted(known.keys() - away - present)),
+        *(Naming(project=project, owner=owner, first_seen_at=at) for project, owner in new),
+        *(msgspec.structs.replace(known[key], gone_at=None) for key in (present & away) - over),
+        *(msgspec.structs.replace(known[key], gone_at=now) for key in known.keys() - away - present),
     ]
 
 

@@ -105,7 +105,7 @@ def _detail(services: Services, projects: Mapping[ProjectRef, Snapshot | None]) 
             "entities": len(services.catalogue.current.entities),
             "problems": services.catalogue.current.problems,
         },
-        "claims": list(services.claims.findings()),
+        "claims": services.claims.findings(),
         "projects": {
             str(project): {
                 "claim": services.claims.of(project).source,
