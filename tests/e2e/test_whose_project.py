@@ -140,6 +140,8 @@ async def test_a_newcomer_who_names_a_project_may_not_act_on_it_and_is_told_what
                 "above all, and at the actions"
             )
             assert 'class="button">Run<' not in page
+        portfolio = await whose.service.get("/litmus", headers=NEWCOMER)
+        assert "It is not settled whose 1 project of these is" in await portfolio.text()
         assert "Several owners name" in (await whose.overview("evil"))["claim"]["problem"]
         readiness = await whose.readiness()
         (sentence,) = readiness["claims"]
