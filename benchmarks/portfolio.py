@@ -23,6 +23,7 @@ from sidecar.portfolio import Part, portfolio
 from sidecar.ports import HistoryChange, Job, RunQuery
 from sidecar.store.store import Store, open_store
 from sidecar.web.answers import Answer
+from sidecar.web.shapes.claims import ClaimShape
 from sidecar.web.shapes.common import Age
 from sidecar.web.shapes.overview import overview_shape
 
@@ -93,6 +94,7 @@ async def time_overview(store: Store, digests: Digests, number: int) -> float:
         latest=list(await store.history.runs(entity.project, RunQuery(limit=10))),
         window=window,
         links=LitmusLinks(base_url="https://litmus.example.com", account_id="u", project_id="p"),
+        claim=ClaimShape(source="catalog", problem=None),
         age=Age(as_of=NOW, stale=False),
     )
     Answer(shape, as_of=NOW)

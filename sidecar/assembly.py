@@ -11,7 +11,8 @@ import structlog
 
 from sidecar import __version__
 from sidecar.actions import ActionService, Settings, open_actions
-from sidecar.cataloguing import open_catalogue
+from sidecar.cataloguing import configured_claims, open_catalogue
+from sidecar.claiming import Claims, NamingMemory
 from sidecar.config import Config, Instance, display_uid
 from sidecar.digests import Digests
 from sidecar.errors import StoreError, UpstreamError
@@ -32,7 +33,7 @@ from sidecar.metrics import Metrics
 from sidecar.model import ProjectRef
 from sidecar.people import litmus_sessions, open_people, sign_in_pace
 from sidecar.policy import PolicyLevel, Rules
-from sidecar.ports import Catalogue, Clock, Tokens
+from sidecar.ports import Clock, Tokens
 from sidecar.readings import configured_readings, readings, renewal_leads
 from sidecar.replica import Replica
 from sidecar.services import Phase, Services
@@ -127,11 +128,23 @@ class _Assembly:
         await asyncio.gather(*(steward.begin() for steward in stewards.values()))
         engine = waiting.engine = await self._open_sync(store, clients, wait_seconds)
         people = await self._stack.enter_async_context(open_people(config, clock))
-        cataloguing = await self._stack.enter_async_context(open_catalogue(config, engine.plan, clock))
+        memory = NamingMemory(store.namings, clock)
+        # Backstage may be away for long, and what files name is acted on meanwhile.
+        await memory.load()
+        cataloguing = await self._stack.enter_async_context(
+            open_catalogue(config, engine.plan, clock, memory.learn)
+        )
         for task, follow in cataloguing.tasks.items():
             await self._supervise(task, follow)
         catalogue = cataloguing.catalogue
-        actions = await self._open_actions(store, stewards, catalogue, engine)
+        claims = Claims(
+            configured=configured_claims(config),
+            memory=memory,
+            catalogue=catalogue,
+            snapshot_of=store.snapshots.get,
+            clock=clock,
+        )
+        actions = await self._open_actions(store, stewards, claims, engine)
         digests = Digests(store.history, retention=timedelta(days=config.history.retention_days))
         self._stack.push_async_callback(digests.close)
         await self._supervise("digests", partial(digests.keep_warm, lambda: engine.projects))
@@ -165,6 +178,7 @@ class _Assembly:
             config=config,
             clock=clock,
             catalogue=catalogue,
+            claims=claims,
             snapshots=store.snapshots,
             history=store.history,
             digests=digests,
@@ -269,7 +283,7 @@ class _Assembly:
         self,
         store: Store,
         stewards: Mapping[str, Steward],
-        catalogue: Catalogue,
+        claims: Claims,
         engine: SyncEngine,
     ) -> ActionService:
         settings = self._config.actions
@@ -281,7 +295,7 @@ class _Assembly:
                 actions=store.actions,
                 audit=store.audit,
                 actors={name: LitmusActor(client) for name, client in clients.items()},
-                catalogue=catalogue,
+                claims=claims,
                 snapshot_of=store.snapshots.get,
                 history=store.history,
                 sync=engine,

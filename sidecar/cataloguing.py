@@ -24,6 +24,8 @@ from sidecar.supervision import Mishaps
 
 Plan = Callable[[Collection[ProjectRef]], Awaitable[None]]
 """Keeps exactly these projects synchronised, and forgets all others."""
+Learn = Callable[[Catalog], Awaitable[None]]
+"""Remembers who names what; called with the whole catalog, one call at a time."""
 Refresh = Callable[[], Awaitable[bool]]
 """Reads a source again; tells whether that changed anything."""
 
@@ -42,7 +44,9 @@ class Cataloguing:
 
 
 @asynccontextmanager
-async def open_catalogue(config: Config, plan: Plan, clock: Clock) -> AsyncIterator[Cataloguing]:
+async def open_catalogue(
+    config: Config, plan: Plan, clock: Clock, learn: Learn
+) -> AsyncIterator[Cataloguing]:
     """Open the catalog and read it before anybody is served.
 
     Raises:
@@ -52,7 +56,7 @@ async def open_catalogue(config: Config, plan: Plan, clock: Clock) -> AsyncItera
     names = [instance.name for instance in config.instances]
     files = FileCatalog(settings.files, names)
     if settings.backstage is None:
-        reader = CatalogReader(files, plan)
+        reader = CatalogReader(files, plan, learn)
         await reader.read(files.refresh)
         follow = partial(reader.follow, files.refresh, settings.interval)
         yield Cataloguing(catalogue=files, public_keys={"keys": []}, tasks={"catalog": follow})
@@ -61,7 +65,7 @@ async def open_catalogue(config: Config, plan: Plan, clock: Clock) -> AsyncItera
     async with open_backstage_catalog(settings.backstage, names, clock, signer) as backstage:
         both = CombinedCatalog(files, backstage)
         # What only Backstage knows must not be forgotten because it is away when we start.
-        reader = CatalogReader(both, plan, may_plan=lambda: backstage.read_at is not None)
+        reader = CatalogReader(both, plan, learn, may_plan=lambda: backstage.read_at is not None)
         await reader.read(files.refresh)
         await reader.read(backstage.refresh)
         yield Cataloguing(
@@ -80,11 +84,12 @@ class CatalogReader:
     """Reads sources of the catalog, and has planned what the whole names."""
 
     def __init__(
-        self, catalogue: Catalogue, plan: Plan, *, may_plan: Callable[[], bool] = lambda: True
+        self, catalogue: Catalogue, plan: Plan, learn: Learn, *, may_plan: Callable[[], bool] = lambda: True
     ) -> None:
         """Take the whole; ``may_plan`` tells whether all its sources were read once."""
         self._catalogue = catalogue
         self._plan = plan
+        self._learn = learn
         self._may_plan = may_plan
         self._planning = asyncio.Lock()
         self._planned: frozenset[ProjectRef] | None = None
@@ -107,8 +112,13 @@ class CatalogReader:
         """Tell whether there was anything to plan: also what a plan that failed left to do."""
         # The whole is taken in turn too: else who took an older one could plan it last.
         async with self._planning:
-            wanted = frozenset(entity.project for entity in self._catalogue.current.entities)
-            if not self._may_plan() or wanted == self._planned:
+            current = self._catalogue.current
+            wanted = frozenset(entity.project for entity in current.entities)
+            if not self._may_plan():
+                return False
+            # Before anything can be done about it: who came first must not depend on how a plan goes.
+            await self._learn(current)
+            if wanted == self._planned:
                 return False
             self._planned = None  # of a plan that fails part may be done
             await self._plan(wanted)
@@ -127,6 +137,14 @@ class CatalogReader:
         while True:
             await asyncio.sleep(interval.total_seconds())
             await self.read(refresh)
+
+
+def configured_claims(config: Config) -> Mapping[ProjectRef, frozenset[str]]:
+    """Return whose projects are by ``litmusSidecar.projects``."""
+    first = config.instances[0].name if config.instances else ""
+    return {
+        ProjectRef(instance=one.instance or first, project_id=one.id): one.owners for one in config.projects
+    }
 
 
 @asynccontextmanager

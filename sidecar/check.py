@@ -6,15 +6,17 @@ nothing anywhere; with ``credentials`` it signs in for that time.
 """
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from typing import cast
 
 import msgspec
 
 from sidecar.assembly import utc_now
-from sidecar.catalog import FileCatalog
-from sidecar.cataloguing import catalog_signer, open_backstage_catalog
+from sidecar.catalog import FileCatalog, FixedCatalog
+from sidecar.cataloguing import catalog_signer, configured_claims, open_backstage_catalog
+from sidecar.claiming import Claims, NamingMemory
 from sidecar.config import CatalogBackstage, Config, Instance, findings
 from sidecar.errors import UpstreamError, UpstreamProtocolError
 from sidecar.hygiene import Finding, config_findings, ordered, token_findings
@@ -26,12 +28,24 @@ from sidecar.litmus.held_token import HeldToken
 from sidecar.litmus.source import LitmusSource
 from sidecar.litmus.token import LitmusToken
 from sidecar.metrics import Metrics
-from sidecar.model import Catalog, Lane, ProjectRef, Section, SectionResult
+from sidecar.model import (
+    Catalog,
+    Content,
+    Entity,
+    Environment,
+    Lane,
+    ProjectRef,
+    Section,
+    SectionResult,
+    Snapshot,
+)
 from sidecar.ports import TokenFacts
 from sidecar.stewardship import configured_token, managed_name, open_client, shown_token, source_of
+from sidecar.store.namings import MemoryNamings
 from sidecar.tracing import tracing_problems
 
 _TIMEOUT_SECONDS = 15.0
+Environments = tuple[Environment, ...] | None
 
 
 async def check(config: Config, *, offline: bool) -> tuple[str, ...]:
@@ -44,12 +58,13 @@ async def check(config: Config, *, offline: bool) -> tuple[str, ...]:
     found = [*findings(config), *tracing_problems(config.tracing), *catalogue.current.problems]
     unwise: list[Finding] = []
     accepted_by: list[str] = []
+    entities = {entity.ref: entity for entity in catalogue.current.entities}
+    tagged: dict[ProjectRef, Content] = {}
     if offline:
         for instance in config.instances:
             claimed = claimed_facts(_held(instance, configured_token(instance)))
             unwise += _judged(config, claimed)
     else:
-        entities = {entity.ref: entity for entity in catalogue.current.entities}
         is_whole = True
         if config.catalog.backstage is not None:
             read = await _read_backstage(config, config.catalog.backstage)
@@ -61,6 +76,8 @@ async def check(config: Config, *, offline: bool) -> tuple[str, ...]:
             accepted_by += [answer.instance] if answer.takes_display_token else []
             unwise += answer.unwise
             found += answer.sentences
+            tagged |= answer.tagged
+    found += await _unclaimed(config, tuple(entities.values()), tagged)
     judged = ordered([*config_findings(config, accepted_by=accepted_by), *unwise])
     return (*(finding.sentence for finding in judged), *found)
 
@@ -82,6 +99,8 @@ class _Answer:
     takes_display_token: bool = False
     unwise: list[Finding] = field(default_factory=list)
     sentences: list[str] = field(default_factory=list)
+    tagged: dict[ProjectRef, Content] = field(default_factory=dict)
+    """Of each project the environments, whose tags may say whose it is."""
 
 
 async def _ask(config: Config, projects: Sequence[ProjectRef], *, is_whole: bool) -> Sequence[_Answer]:
@@ -133,7 +152,31 @@ async def _check_instance(
             result for lane in (Lane.FAST, Lane.SLOW) for result in await source.collect(project, lane, None)
         ]
         answer.sentences += _failures(project, results)
+        read = {result.section: result.value for result in results if result.error is None}
+        answer.tagged[project] = Content(environments=cast("Environments", read.get(Section.ENVIRONMENTS)))
     return answer
+
+
+async def _unclaimed(
+    config: Config, entities: Sequence[Entity], tagged: Mapping[ProjectRef, Content]
+) -> Sequence[str]:
+    """Say which projects need a claim; who named one first, only the store of a running service knows."""
+
+    def snapshot_of(project: ProjectRef) -> Snapshot | None:
+        if project not in tagged:
+            return None
+        return Snapshot(project=project, version=0, content=tagged[project], freshness={})
+
+    memory = NamingMemory(MemoryNamings(), utc_now)
+    await memory.load()
+    claims = Claims(
+        configured=configured_claims(config),
+        memory=memory,
+        catalogue=FixedCatalog(entities),
+        snapshot_of=snapshot_of,
+        clock=utc_now,
+    )
+    return claims.findings()
 
 
 def _failures(project: ProjectRef, results: Sequence[SectionResult]) -> Iterator[str]:

@@ -278,6 +278,13 @@ class ExperimentNotCoveredError(ActionRefusedError):
     status = 403
 
 
+class ProjectUnclaimedError(ActionRefusedError):
+    """Whose project it is cannot be told: several owners name it, or its first one left, without a claim."""
+
+    code = "project_unclaimed"
+    status = 403
+
+
 class InfrastructureInactiveError(ActionRefusedError):
     """The agent that would have to do it is not connected."""
 

@@ -48,6 +48,18 @@ class Entity(msgspec.Struct, frozen=True, kw_only=True):
     """Narrowing by annotation ``litmuschaos.io/infra-ids``; empty: not narrowed."""
 
 
+class Naming(msgspec.Struct, frozen=True, kw_only=True):
+    """An owner of entities that name, or named, a project."""
+
+    project: ProjectRef
+    owner: str
+    """Full reference; ``""`` for entities without an owner."""
+    first_seen_at: datetime
+    """When the catalog was first seen with it, UTC; orders those who name a project."""
+    gone_at: datetime | None = None
+    """Since when the catalog is without it, UTC; ``None`` while it has it."""
+
+
 class Catalog(msgspec.Struct, frozen=True, kw_only=True):
     """All entities with a project, as last read."""
 

@@ -14,6 +14,7 @@ from typing import Final, assert_never
 import msgspec
 
 from sidecar.action_model import ActionKind
+from sidecar.claiming import ClaimSource, ProjectClaim, claim_sentence
 from sidecar.errors import (
     ActionsDisabledError,
     AlreadyRunningError,
@@ -24,6 +25,7 @@ from sidecar.errors import (
     ForbiddenError,
     InfrastructureInactiveError,
     InfrastructureMissingError,
+    ProjectUnclaimedError,
     RunFinishedError,
     RunUnknownError,
     SidecarError,
@@ -51,7 +53,7 @@ class PolicyLevel(StrEnum):
     DISABLED = "disabled"
     """Nobody, keys included."""
     OWNERS = "owners"
-    """Owners of an entity that names the project, on what that entity covers."""
+    """Whose the project is (see ``claiming``), on what an entity of it covers."""
     USERS = "users"
     """Everybody who is verified."""
 
@@ -176,6 +178,8 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     asked: Asked
     entities: tuple[Entity, ...]
     """Those that name the project; just the one asked for, if one was."""
+    claim: ProjectClaim
+    """Whose the project is."""
     rules: Rules
 
 
@@ -210,12 +214,17 @@ def refuse_rights(case: Case, experiment: Experiment, content: Content) -> Sidec
             level = PolicyLevel.OWNERS
     if case.caller.kind is not CallerKind.PERSON or _acts_everywhere(case, level):
         return None
-    owned = _owned(case)
-    if not owned:
+    entrusted = _entrusted(case)
+    if not entrusted:
         return _not_owner(case)
-    if any(covers(entity, experiment) for entity in owned):
+    if not case.claim.is_certain:
+        return ProjectUnclaimedError(
+            "Whose this project is, is not known yet: tags of its environments in Litmus, or who named it "
+            "first, were not read so far."
+        )
+    if any(covers(entity, experiment) for entity in entrusted):
         return None
-    names = ", ".join(sorted(entity.ref for entity in owned))
+    names = ", ".join(sorted(entity.ref for entity in entrusted))
     return ExperimentNotCoveredError(f"Experiment {experiment.name} is not part of {names}.")
 
 
@@ -269,23 +278,36 @@ def _acts_everywhere(case: Case, level: PolicyLevel) -> bool:
 
 
 def _acts_as_owner(case: Case, level: PolicyLevel) -> bool:
-    return _acts_everywhere(case, level) or bool(_owned(case))
+    return _acts_everywhere(case, level) or bool(_entrusted(case))
 
 
-def _owned(case: Case) -> list[Entity]:
-    """Return the project's entities that the caller owns and sees; the one asked for alone, if one was."""
-    asked = case.asked
+def _entrusted(case: Case) -> list[Entity]:
+    """Return the seen entities through which the caller may act; the one asked for alone, if one was.
+
+    Whoever has a claim acts through each of the project's; without one, through
+    their own, and only who owns as all of them.
+    """
+    asked, claim, owns, hidden = case.asked, case.claim, case.caller.owns, case.caller.hidden
     candidates = case.entities if asked.entity is None else (asked.entity,)
-    return [
-        entity
-        for entity in candidates
-        if entity.project == asked.project
-        and entity.owner in case.caller.owns
-        and entity.ref not in case.caller.hidden
-    ]
+    named = [one for one in candidates if one.project == asked.project and one.ref not in hidden]
+    if claim.is_explicit:
+        return [] if claim.owners.isdisjoint(owns) else named
+    return [entity for entity in named if entity.owner in owns] if claim.owners <= owns else []
 
 
 def _not_owner(case: Case) -> SidecarError:
+    """Say why somebody may not act, without naming an entity or owner that they did not name."""
+    if (unclaimed := claim_sentence(case.claim)) is not None:
+        return ProjectUnclaimedError(unclaimed)
+    if case.claim.is_explicit:
+        where = (
+            "litmusSidecar.projects"
+            if case.claim.source is ClaimSource.CONFIGURED
+            else "a tag of it in Litmus"
+        )
+        return ForbiddenError(
+            f"Only the owners of this project that {where} names may do this, and {case.caller.name} is none."
+        )
     entity = case.asked.entity
     what = entity.ref if entity is not None else "an entity of this project"
     return ForbiddenError(f"Only owners of {what} may do this, and {case.caller.name} is none.")

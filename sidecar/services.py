@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sidecar.actions import ActionService
+from sidecar.claiming import Claims
 from sidecar.config import Config
 from sidecar.digests import Digests
 from sidecar.identity.backstage import BackstageUsers
@@ -66,6 +67,8 @@ class Services:
     config: Config
     clock: Clock
     catalogue: Catalogue
+    claims: Claims
+    """Whose projects are, and which one a bare id means."""
     snapshots: Snapshots
     history: History
     digests: Digests

@@ -1,5 +1,6 @@
 """Every refusal, by its code and its first words; and who is let through."""
 
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 
@@ -7,8 +8,9 @@ import msgspec
 import pytest
 
 from sidecar.action_model import ActionKind
+from sidecar.claiming import ClaimSource, ProjectClaim, claim_of
 from sidecar.errors import SidecarError
-from sidecar.model import Content, Entity, Experiment, GitOps, Principal
+from sidecar.model import Content, Entity, Experiment, GitOps, Principal, Section
 from sidecar.policy import (
     Asked,
     Caller,
@@ -55,6 +57,11 @@ NARROWED = Entity(
     experiment_tags=("cart",),
 )
 ELSEWHERE = entity("component:default/bank", project=project("project-bank"))
+BANK = entity("component:default/bank", owner="group:default/team-b")
+CLAIMED = ProjectClaim(source=ClaimSource.CONFIGURED, owners=frozenset({"group:default/team-a"}))
+TAGGED = ProjectClaim(source=ClaimSource.TAGGED, owners=CLAIMED.owners)
+ELSES = ProjectClaim(source=ClaimSource.CONFIGURED, owners=frozenset({"group:default/team-c"}))
+SRE = msgspec.structs.replace(STRANGER, owns=frozenset({"group:default/sre"}))
 IDLE = experiment()
 CRON = experiment(cron_syntax="0 2 * * *")
 OFFLINE = infra(is_active=False)
@@ -73,11 +80,24 @@ def with_run(phase: str, *, changed_ago: timedelta = timedelta(0)) -> Experiment
     return experiment(recent_runs=[recent_run("run-1", phase, updated_at_ms=changed_at_ms)])
 
 
+def named_by(entities: Iterable[Entity], known: Content) -> ProjectClaim:
+    """Whose the project is when nobody is remembered and nothing is configured."""
+    return claim_of(
+        project(),
+        configured={},
+        environments=known.environments,
+        entities=[one for one in entities if one.project == project()],
+        namings=(),
+        now=NOW,
+    )
+
+
 def refusal(
     caller: Caller = OWNER,
     asked_: Asked | None = None,
     *,
     entities: tuple[Entity, ...] = (CART,),
+    claim: ProjectClaim | None = None,
     rules: Rules | None = None,
     of: Experiment = IDLE,
     within: Content | None = None,
@@ -85,7 +105,13 @@ def refusal(
 ) -> SidecarError | None:
     """All rules in the order in which they are asked."""
     wanted, known = asked_ or asked(), within or content()
-    case = Case(caller=caller, asked=wanted, entities=entities, rules=rules or Rules())
+    case = Case(
+        caller=caller,
+        asked=wanted,
+        entities=entities,
+        claim=claim or named_by(entities, known),
+        rules=rules or Rules(),
+    )
     return (
         refuse_form(wanted)
         or refuse_caller(case)
@@ -95,6 +121,56 @@ def refusal(
 
 
 REFUSALS: dict[str, tuple[dict[str, Any], str, str]] = {
+    "owner of one of several entities": (
+        {"entities": (CART, BANK)},
+        "project_unclaimed",
+        "Several owners name",
+    ),
+    "owner of one of several, asked for it": (
+        {"entities": (CART, BANK), "asked_": asked(entity=CART), "claim": named_by((CART, BANK), content())},
+        "project_unclaimed",
+        "Several owners name",
+    ),
+    "stranger where several own": (
+        {"caller": STRANGER, "entities": (CART, BANK)},
+        "project_unclaimed",
+        "Several owners name",
+    ),
+    "owner of an entity where others have the claim": (
+        {"claim": ELSES},
+        "forbidden",
+        "Only the owners of this project that litmusSidecar.projects names",
+    ),
+    "owner of an entity where a tag names others": (
+        {"claim": msgspec.structs.replace(ELSES, source=ClaimSource.TAGGED)},
+        "forbidden",
+        "Only the owners of this project that a tag of it in Litmus names",
+    ),
+    "owner where a tag names nobody that can be read": (
+        {"claim": msgspec.structs.replace(ELSES, source=ClaimSource.TAGGED, owners=frozenset())},
+        "project_unclaimed",
+        "The tags backstage-owner:",
+    ),
+    "claimed owner outside of what the entity covers": (
+        {"claim": CLAIMED, "entities": (NARROWED,), "of": experiment(tags=("till",))},
+        "experiment_not_covered",
+        "Experiment pod-delete is not part",
+    ),
+    "owner before tags were read": (
+        {"within": content(without=[Section.ENVIRONMENTS])},
+        "project_unclaimed",
+        "Whose this project is, is not known yet",
+    ),
+    "anybody under users in production where others have the claim": (
+        {"caller": STRANGER, "rules": Rules(policy=PolicyLevel.USERS), "claim": ELSES, "within": PRODUCTION},
+        "forbidden",
+        "Only the owners of this project",
+    ),
+    "owner of a newcomer whose elder has left": (
+        {"claim": msgspec.structs.replace(ELSES, source=ClaimSource.NAMED, has_left=True)},
+        "project_unclaimed",
+        "Another owner named this Litmus project first",
+    ),
     "empty experiment id": ({"asked_": asked(experiment_id="")}, "bad_request", "Experiment id is empty"),
     "unprintable experiment id": (
         {"asked_": asked(experiment_id="a\x00")},
@@ -281,7 +357,39 @@ def test_refused(given: dict[str, Any], code: str, start: str) -> None:
 ALLOWED: dict[str, dict[str, Any]] = {
     "owner by group": {},
     "owner by user": {"entities": (entity(owner="user:default/alice"),)},
-    "owner of one of several entities": {"entities": (entity(owner="group:default/team-b"), CART)},
+    "owner of all of several entities": {"entities": (entity(owner="user:default/alice"), CART)},
+    "owner of the one entity that has an owner": {"entities": (entity(owner=None), CART)},
+    "claimed owner": {"claim": CLAIMED, "entities": (BANK,)},
+    "claimed owner asked for another's entity": {"claim": CLAIMED, "asked_": asked(entity=BANK)},
+    "claimed owner in production": {"claim": CLAIMED, "entities": (BANK,), "within": PRODUCTION},
+    "owner by a tag": {"claim": TAGGED, "entities": (BANK,)},
+    "claimed owner, before tags were read": {
+        "claim": CLAIMED,
+        "within": content(without=[Section.ENVIRONMENTS]),
+    },
+    "member of a named group where nobody has a claim": {
+        "caller": SRE,
+        "rules": Rules(groups=SRE.owns),
+        "entities": (CART, BANK),
+    },
+    "member of a named group where others have the claim": {
+        "caller": SRE,
+        "rules": Rules(groups=SRE.owns),
+        "claim": CLAIMED,
+    },
+    "admin where nobody has a claim": {"caller": ADMIN, "entities": (CART, BANK)},
+    "key where nobody has a claim": {"caller": RUN_KEY, "entities": (CART, BANK)},
+    "key where others have the claim": {"caller": RUN_KEY, "claim": ELSES},
+    "own machine where nobody has a claim": {"caller": LOCAL, "entities": (CART, BANK)},
+    "Litmus executor where others have the claim": {
+        "caller": Caller(name="litmus:eve", kind=CallerKind.LITMUS, role=LitmusRole.EXECUTOR),
+        "claim": ELSES,
+    },
+    "anybody under users where others have the claim": {
+        "caller": STRANGER,
+        "rules": Rules(policy=PolicyLevel.USERS),
+        "claim": ELSES,
+    },
     "owner of the named entity": {"asked_": asked(entity=CART)},
     "owner within the narrowed set": {"entities": (NARROWED,), "of": experiment(tags=("cart",))},
     "owner of the whole and of a part": {"entities": (NARROWED, CART), "of": experiment(tags=("till",))},

@@ -20,6 +20,7 @@ from sidecar.actions.claims import UNKNOWN_HOLD, is_same, key_claim, window_clai
 from sidecar.actions.recorder import Recorder, log_entry, new_action
 from sidecar.actions.resolution import LOOK_BACK, newest_run_ms, resolutions
 from sidecar.actions.settings import Settings
+from sidecar.claiming import Claims
 from sidecar.errors import (
     ExperimentRemovedError,
     ExperimentUnknownError,
@@ -29,7 +30,7 @@ from sidecar.errors import (
     UpstreamAnswerLostError,
     UpstreamError,
 )
-from sidecar.model import Content, Entity, Experiment, ProjectRef, Section, Snapshot
+from sidecar.model import Content, Experiment, ProjectRef, Section, Snapshot
 from sidecar.policy import (
     Asked,
     Caller,
@@ -40,7 +41,7 @@ from sidecar.policy import (
     refuse_rights,
     refuse_state,
 )
-from sidecar.ports import Actions, Actor, Audit, Catalogue, Claim, Clock, History, Sync
+from sidecar.ports import Actions, Actor, Audit, Claim, Clock, History, Sync
 from sidecar.supervision import Mishaps, end_all
 
 PROOF_AGE: Final = timedelta(minutes=5)
@@ -61,7 +62,7 @@ class ActionService:
         actions: Actions,
         audit: Audit,
         actors: Mapping[str, Actor],
-        catalogue: Catalogue,
+        claims: Claims,
         snapshot_of: Callable[[ProjectRef], Snapshot | None],
         history: History,
         sync: Sync,
@@ -71,7 +72,7 @@ class ActionService:
         self._actions = actions
         self._audit = audit
         self._actors = actors
-        self._catalogue = catalogue
+        self._claims = claims
         self._snapshot_of = snapshot_of
         self._history = history
         self._sync = sync
@@ -110,7 +111,7 @@ class ActionService:
 
         For offering actions: it asks nobody, claims nothing and is not written down.
         """
-        case = self._case(caller, asked)
+        case = self._case(caller, asked, content)
         return (
             refuse_form(asked)
             or refuse_caller(case)
@@ -186,7 +187,9 @@ class ActionService:
         case = self._case(caller, asked)
         _raise(refuse_form(asked) or refuse_caller(case))
         experiment, content = await self._prove(asked)
-        _raise(refuse_rights(case, experiment, content))
+        # What was waited for may tell whose the project is.
+        case = self._case(caller, asked, content)
+        _raise(refuse_caller(case) or refuse_rights(case, experiment, content))
         now = self._clock()
         action = new_action(caller, asked, request_id, now, newest_run_ms(experiment))
         by_key = key_claim(caller.name, idempotency_key)
@@ -199,15 +202,14 @@ class ActionService:
                 raise _reused()
         return action, first
 
-    def _case(self, caller: Caller, asked: Asked) -> Case:
-        entities: tuple[Entity, ...] = () if asked.entity is None else (asked.entity,)
-        if asked.entity is None:
-            known = self._catalogue.current.entities
-            entities = tuple(one for one in known if one.project == asked.project)
+    def _case(self, caller: Caller, asked: Asked, content: Content | None = None) -> Case:
+        """Return what the caller's rights follow from; ``content`` is what is known of the project."""
+        named = self._claims.entities(asked.project) if asked.entity is None else (asked.entity,)
         return Case(
             caller=caller,
             asked=asked,
-            entities=entities,
+            entities=tuple(named),
+            claim=self._claims.of(asked.project, content),
             rules=self._settings.rules,
         )
 
@@ -321,7 +323,7 @@ async def open_actions(
     actions: Actions,
     audit: Audit,
     actors: Mapping[str, Actor],
-    catalogue: Catalogue,
+    claims: Claims,
     snapshot_of: Callable[[ProjectRef], Snapshot | None],
     history: History,
     sync: Sync,
@@ -333,7 +335,7 @@ async def open_actions(
         actions=actions,
         audit=audit,
         actors=actors,
-        catalogue=catalogue,
+        claims=claims,
         snapshot_of=snapshot_of,
         history=history,
         sync=sync,

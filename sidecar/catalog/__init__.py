@@ -9,6 +9,15 @@ from sidecar.catalog.backstage import BackstageCatalog
 from sidecar.catalog.combined import CombinedCatalog
 from sidecar.catalog.entities import Document, catalog_of
 from sidecar.catalog.files import FileCatalog
+from sidecar.catalog.fixed import FixedCatalog
 from sidecar.catalog.signing import CatalogSigner
 
-__all__ = ["BackstageCatalog", "CatalogSigner", "CombinedCatalog", "Document", "FileCatalog", "catalog_of"]
+__all__ = [
+    "BackstageCatalog",
+    "CatalogSigner",
+    "CombinedCatalog",
+    "Document",
+    "FileCatalog",
+    "FixedCatalog",
+    "catalog_of",
+]

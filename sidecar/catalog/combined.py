@@ -8,7 +8,7 @@ file counts again only while Backstage's catalog does not have the entity.
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
-from sidecar.catalog.entities import ambiguities, projects_by_id
+from sidecar.catalog.entities import projects_by_id
 from sidecar.model import Catalog, Entity, ProjectRef
 from sidecar.ports import Catalogue
 
@@ -76,10 +76,7 @@ def combined(files: Catalog, backstage: Catalog) -> Catalog:
     merged = tuple(entities[ref] for ref in sorted(entities))
     return Catalog(
         entities=merged,
-        # Each part names its own ambiguities; the same sentence is told once.
-        problems=tuple(
-            dict.fromkeys((*files.problems, *backstage.problems, *conflicts, *ambiguities(merged)))
-        ),
+        problems=tuple(dict.fromkeys((*files.problems, *backstage.problems, *conflicts))),
     )
 
 

@@ -76,7 +76,6 @@ def catalog_of(documents: Iterable[Document], instances: Sequence[str]) -> Catal
         for ref in sorted(described)
         if (found := _entity(described[ref], described, instances, problems))
     ]
-    problems += ambiguities(entities)
     return Catalog(entities=tuple(entities), problems=tuple(problems))
 
 
@@ -239,19 +238,6 @@ def _title(value: object) -> str | None:
         return None
     # YAML and JSON can spell half a surrogate pair, which no answer could be encoded with.
     return value.strip()[:_MAX_TITLE_LENGTH].encode("utf-8", "replace").decode()
-
-
-def ambiguities(entities: Sequence[Entity]) -> list[str]:
-    """Return one problem per project id that is named in several instances."""
-    instances: dict[str, set[str]] = defaultdict(set)
-    for entity in entities:
-        instances[entity.project.project_id].add(entity.project.instance)
-    return [
-        f"The project {project_id} is named in the instances {', '.join(sorted(names))}: the plugin asks by "
-        "project id alone, so it gets an error for it"
-        for project_id, names in sorted(instances.items())
-        if len(names) > 1
-    ]
 
 
 def projects_by_id(entities: Iterable[Entity]) -> Mapping[str, tuple[ProjectRef, ...]]:

@@ -22,6 +22,8 @@ from pydantic import (
     WithJsonSchema,
 )
 
+from sidecar.references import full_ref
+
 _LABEL: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _HOST: Final = re.compile(r"([A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
 _LISTEN_HOST: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|[0-9A-Fa-f:.]+")
@@ -34,7 +36,6 @@ _SECONDS_OF_UNIT: Final = {
     "days": 86_400,
     "weeks": 604_800,
 }
-_REFERENCE: Final = re.compile(r"[A-Za-z]+:[^\s:/]+/[^\s:/]+")
 _HEADER_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,63}")
 TOKEN_NAME: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9 ._\-]{0,62}[A-Za-z0-9])?")
 TOKEN_NAME_RULE: Final = "must be 1 to 64 letters, digits, spaces, '.', '_' or '-', no space at its ends"  # noqa: S105  # a rule
@@ -200,12 +201,13 @@ def _networks(value: object) -> object:
 
 
 def _references(value: object) -> object:
-    """Take a list of full entity references, in lower case as they are compared."""
+    """Take a list of full entity references, as they are compared."""
     if not isinstance(value, tuple | list) or not all(isinstance(one, str) for one in value):
         return value
-    if not all(_REFERENCE.fullmatch(one) for one in value):
+    refs = frozenset(ref for one in value if (ref := full_ref(one)) is not None)
+    if not all(full_ref(one) for one in value):
         raise ValueError("must be a list of full references such as user:default/alice or group:default/sre")
-    return frozenset(one.lower() for one in value)
+    return refs
 
 
 _DURATION_SCHEMA: Final[dict[str, Any]] = {"type": "object", "format": "duration"}

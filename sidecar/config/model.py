@@ -303,11 +303,24 @@ class Tracing(Strict):
     """Part of the requests that is traced; a caller may keep its own from being traced, not force it."""
 
 
+class Project(Strict):
+    """Whose a Litmus project is. Overrides what tags in Litmus and the catalog say."""
+
+    id: Text
+    """Id of the project in Litmus."""
+    instance: Label | None = None
+    """The instance that has it. Default: the first."""
+    owners: Annotated[References, Field(min_length=1)]
+    """Groups and people who act on the project, through each entity that names it, and nobody else under
+    `actions.policy: owners` but `actions.groups`."""
+
+
 class Actions(Strict):
     """Who may run and stop experiments and switch schedules."""
 
     policy: Literal["disabled", "owners", "users"] = "owners"
-    """Nobody, owners of an entity that names the project, or every verified person."""
+    """Nobody, whose the project is (`projects`, a tag in Litmus, or the one owner who names it), or every
+    verified person."""
     groups: References = frozenset()
     """Groups whose members count as owners everywhere."""
     production: Literal["disabled", "owners", "users"] = "owners"
@@ -369,6 +382,9 @@ class SidecarSection(Strict):
     auth: Auth = Auth()
     metrics: MetricsSettings = MetricsSettings()
     actions: Actions = Actions()
+    projects: tuple[Project, ...] = ()
+    """Whose projects are, where several teams' entities name one or nobody but its owners shall act. Without
+    an entry: the owners in tags `backstage-owner:<reference>` of the project's environments in Litmus."""
     limits: Limits = Limits()
     store: Store = Store()
     history: HistorySettings = HistorySettings()
@@ -378,7 +394,13 @@ class SidecarSection(Strict):
 
     @model_validator(mode="after")
     def _distinct_instances(self) -> Self:
-        _distinct([instance.name for instance in self.instances], "names of instances")
+        names = [instance.name for instance in self.instances]
+        _distinct(names, "names of instances")
+        for index, project in enumerate(self.projects):
+            if project.instance not in {None, *names}:
+                raise ValueError(f"has no instance of the name in projects[{index}].instance")
+        first = names[0] if names else ""
+        _distinct([f"{project.instance or first} {project.id}" for project in self.projects], "projects")
         return self
 
 

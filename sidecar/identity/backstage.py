@@ -21,9 +21,10 @@ from sidecar.backstage_http import BackstageError, BackstageHttp
 from sidecar.errors import ConfigError, UnauthenticatedError
 from sidecar.foreign import UNREADABLE
 from sidecar.identity.jwks import IssuerKeys
-from sidecar.identity.people import Person, full_ref
+from sidecar.identity.people import Person
 from sidecar.identity.remembered import Remembered, expiring, token_digest
 from sidecar.ports import Clock
+from sidecar.references import full_ref
 
 JWKS_PATH: Final = "/api/auth/.well-known/jwks.json"
 USERINFO_PATH: Final = "/api/auth/v1/userinfo"

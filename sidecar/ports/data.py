@@ -12,6 +12,7 @@ from sidecar.model import (
     HistoryState,
     KnownExperiment,
     Lane,
+    Naming,
     Outcome,
     Principal,
     ProjectRef,
@@ -192,6 +193,19 @@ class History(Protocol):
 
     async def prune(self, before_ms: int, at_most: int) -> int:
         """Forget up to ``at_most`` runs created before; return how many. Called in small steps."""
+
+
+class Namings(Protocol):
+    """Who named which project since when; shared by all replicas."""
+
+    async def all(self) -> Sequence[Naming]:
+        """Return everything that is remembered."""
+
+    async def keep(self, namings: Collection[Naming], *, gone_before: datetime) -> Sequence[Naming]:
+        """Remember these, and forget all that went before ``gone_before``; return them as they are kept.
+
+        One that is known keeps its ``first_seen_at`` if that is earlier. Written whole or not at all.
+        """
 
 
 class Sync(Protocol):

@@ -67,11 +67,20 @@ class _Builder:
         members = {self.bob.user_id: EXECUTOR, self.backstage.user_id: role}
         return self.world.add_project(name, owner=self.alice, members=members)
 
-    def infra(self, project: Project, environment: str, name: str, *, production: bool = False) -> Infra:
-        """Add an environment with one infrastructure."""
+    def infra(
+        self,
+        project: Project,
+        environment: str,
+        name: str,
+        *,
+        production: bool = False,
+        owner: str | None = None,
+    ) -> Infra:
+        """Add an environment with one infrastructure; ``owner`` is tagged as whose the project is."""
         kind = "PROD" if production else "NON_PROD"
+        tags = ["gke"] if owner is None else ["gke", f"backstage-owner:{owner}"]
         return self.world.add_infra(
-            project, self.world.add_environment(project, environment, type=kind, tags=["gke"]), name
+            project, self.world.add_environment(project, environment, type=kind, tags=tags), name
         )
 
     def history(
@@ -146,7 +155,7 @@ def _default(clock: Callable[[], float]) -> DemoInstance:
     world.add_hub(shop, "shop-charts", is_private=True)
     world.add_hub(shop, "legacy-charts", is_available=False)
 
-    production = build.infra(shop, "shop-production", "gke-eu-west", production=True)
+    production = build.infra(shop, "shop-production", "gke-eu-west", production=True, owner="shop-team")
     preview = build.infra(shop, "shop-preview", "gke-preview")
     lost = build.infra(shop, "shop-edge", "edge-cluster")
     gone = build.infra(shop, "shop-old", "decommissioned")

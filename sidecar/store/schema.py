@@ -200,6 +200,19 @@ audit: Final = Table(
 )
 """Who did what; rows are added and, after retention, deleted, never changed."""
 
+namings: Final = Table(
+    "namings",
+    metadata,
+    Column("instance", _WORD, nullable=False),
+    Column("project_id", _WORD, nullable=False),
+    # Empty for entities without one.
+    Column("owner", _WORD, nullable=False),
+    Column("first_seen_at_ms", BigInteger, nullable=False),
+    Column("gone_at_ms", BigInteger),
+    PrimaryKeyConstraint("instance", "project_id", "owner"),
+)
+"""Owners of entities that name a project, or did until lately."""
+
 locks: Final = Table(
     "locks",
     metadata,

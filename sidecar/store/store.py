@@ -25,6 +25,7 @@ from sidecar.ports import (
     Lease,
     Leases,
     Locks,
+    Namings,
     Secrets,
     Sessions,
     Shares,
@@ -52,6 +53,7 @@ from sidecar.store.memory_accounts import (
     MemoryTokenUses,
 )
 from sidecar.store.memory_actions import MemoryActions, MemoryAudit
+from sidecar.store.namings import MemoryNamings, SqlNamings
 from sidecar.store.schema import meta
 
 MEMORY_URL: Final = "memory:"
@@ -69,6 +71,7 @@ class Store:
     leases: Leases
     snapshots: Snapshots
     history: History
+    namings: Namings
     actions: Actions
     audit: Audit
     locks: Locks
@@ -122,6 +125,7 @@ async def open_store(
             leases=leases,
             snapshots=MemorySnapshots(leases),
             history=MemoryHistory(leases),
+            namings=MemoryNamings(),
             actions=MemoryActions(audit, clock),
             audit=audit,
             locks=MemoryLocks(clock),
@@ -140,6 +144,7 @@ async def open_store(
             leases=keeper.leases,
             snapshots=keeper.snapshots,
             history=keeper.history,
+            namings=keeper.namings,
             actions=keeper.actions,
             audit=keeper.audit,
             locks=keeper.locks,
@@ -174,6 +179,7 @@ class _Keeper:
         )
         self.snapshots = DurableSnapshots(database, self.health, self.leases.holds, on_change)
         self.history = DurableHistory(SqlHistory(database), self.health)
+        self.namings = SqlNamings(database, self.health)
         self.actions = SqlActions(database, self.health, clock)
         self.audit = SqlAudit(database, self.health)
         self.locks = SqlLocks(database, self.health, clock)

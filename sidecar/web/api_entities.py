@@ -92,6 +92,7 @@ async def read_overview(services: Services, reading: EntityReading, window: Wind
         latest=list(latest),
         window=window,
         links=reading.links,
+        claim=reading.claim,
         age=reading.age,
     )
 

@@ -13,6 +13,7 @@ from typing import Final
 import msgspec
 from aiohttp import web
 
+from sidecar.claiming import HOW_TO_CLAIM
 from sidecar.errors import (
     NoDataError,
     ProjectAmbiguousError,
@@ -63,22 +64,25 @@ async def query(request: web.Request) -> web.Response:
 
 
 async def find_project(request: web.Request, services: Services, project_id: str) -> ProjectRef:
-    """Return the project that entities which the caller may see name by this id.
+    """Return the project of this id that has a claim or was named first, for who sees an entity of it.
 
     Raises:
         ProjectUnknownError: If no such entity names it.
-        ProjectAmbiguousError: If such entities name it in several instances.
+        ProjectAmbiguousError: If they name it in several instances, and none has a claim or was first.
     """
-    naming = [one for one in services.catalogue.current.entities if one.project.project_id == project_id]
+    meant = services.claims.project_with_id(project_id)
+    candidates = services.catalogue.projects_with_id(project_id) if meant is None else (meant,)
+    naming = [one for project in candidates for one in services.claims.entities(project)]
     seen = await request[CALLER].sees(services, naming)
     shown = {one.project for one in naming if one.ref in seen}
-    projects = [one for one in services.catalogue.projects_with_id(project_id) if one in shown]
+    projects = [project for project in candidates if project in shown]
     if not projects:
         raise ProjectUnknownError("Project not in the catalog: no entity names this project id.")
     if len(projects) > 1:
         names = ", ".join(project.instance for project in projects)
         raise ProjectAmbiguousError(
-            f"Project id is not unique: it exists in the instances {names}, and a query cannot tell which."
+            f"Project id is not that of one instance alone (entities name it in {names}), and a query cannot "
+            f"tell which is meant: {HOW_TO_CLAIM}."
         )
     return projects[0]
 

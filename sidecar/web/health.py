@@ -45,8 +45,9 @@ async def readyz(request: web.Request) -> web.Response:
             services, {project: projects[project] for project in projects if project in shown}
         )
         if not reader.sees_all(services):
-            # Problems name documents and projects, and that there are none to tell would tell something, too.
+            # They name documents, projects and owners; that there are none would tell something, too.
             document["catalog"] = {"entities": len(seen)}
+            del document["claims"]
     code = 503 if status in {"starting", "draining"} else 200
     return web.Response(
         body=msgspec.json.encode(document), status=code, content_type="application/json", headers=_NO_STORE
@@ -104,8 +105,10 @@ def _detail(services: Services, projects: Mapping[ProjectRef, Snapshot | None]) 
             "entities": len(services.catalogue.current.entities),
             "problems": services.catalogue.current.problems,
         },
+        "claims": services.claims.findings(),
         "projects": {
             str(project): {
+                "claim": services.claims.of(project).source,
                 "tokenRole": services.actions.token_role(project),
                 "lastSuccess": {
                     section: rfc3339(freshness.succeeded_at)

@@ -13,6 +13,7 @@ from sidecar.insight.windows import Window, parse_window
 from sidecar.model import Entity, Section, Snapshot
 from sidecar.services import Services
 from sidecar.web.paging import single
+from sidecar.web.shapes.claims import ClaimShape, claim_shape
 from sidecar.web.shapes.common import Age, age_of
 from sidecar.web.sight import find_entity
 
@@ -24,6 +25,7 @@ class EntityReading(msgspec.Struct, frozen=True, kw_only=True):
     snapshot: Snapshot | None
     digest: Digest
     links: LitmusLinks
+    claim: ClaimShape
     age: Age
     now: datetime
 
@@ -36,6 +38,7 @@ class EntityReading(msgspec.Struct, frozen=True, kw_only=True):
             self.snapshot.version if self.snapshot else 0,
             tuple((section, one.attempted_at, one.error) for section, one in sorted(freshness.items())),
             self.digest.state,
+            self.claim,
             # Staleness can begin by time alone.
             self.age.stale,
         )
@@ -63,6 +66,7 @@ async def read_entity(
         snapshot=snapshot,
         digest=await services.digests.of(entity.project),
         links=services.links(entity.project),
+        claim=claim_shape(services.claims, entity.project),
         age=age_of(snapshot, sections, services.intervals, now),
         now=now,
     )

@@ -23,9 +23,13 @@ class Plans:
 
     def __init__(self) -> None:
         self.made: list[list[str]] = []
+        self.learnt: list[list[str]] = []
 
     async def plan(self, projects: Collection[ProjectRef]) -> None:
         self.made.append(sorted(project.project_id for project in projects))
+
+    async def learn(self, catalog: Catalog) -> None:
+        self.learnt.append(sorted(entity.project.project_id for entity in catalog.entities))
 
 
 def config_with(directory: Path, backstage: Backstage | None) -> Config:
@@ -40,7 +44,7 @@ def config_with(directory: Path, backstage: Backstage | None) -> Config:
 
 async def test_files_alone_are_planned_at_once(tmp_path: Path) -> None:
     plans = Plans()
-    async with open_catalogue(config_with(tmp_path, None), plans.plan, FixedClock()):
+    async with open_catalogue(config_with(tmp_path, None), plans.plan, FixedClock(), plans.learn):
         assert plans.made == [["p-file"]]
 
 
@@ -50,7 +54,7 @@ async def test_a_backstage_that_has_nothing_yet_keeps_no_entity_of_a_file_from_b
     plans = Plans()
     async with (
         open_backstage() as backstage,
-        open_catalogue(config_with(tmp_path, backstage), plans.plan, FixedClock()),
+        open_catalogue(config_with(tmp_path, backstage), plans.plan, FixedClock(), plans.learn),
     ):
         assert backstage.asked[BY_QUERY] == 1
         assert plans.made == [["p-file"]]
@@ -60,7 +64,7 @@ async def test_both_sources_are_planned_together(tmp_path: Path) -> None:
     plans = Plans()
     async with open_backstage() as backstage:
         backstage.entities = [component("bank", "p-backstage")]
-        async with open_catalogue(config_with(tmp_path, backstage), plans.plan, FixedClock()):
+        async with open_catalogue(config_with(tmp_path, backstage), plans.plan, FixedClock(), plans.learn):
             assert plans.made == [["p-backstage", "p-file"]]
 
 
@@ -73,7 +77,9 @@ async def test_nothing_is_planned_before_backstage_was_read_once_and_all_is_then
     async with open_backstage() as backstage:
         backstage.entities = [component("bank", project_id) for project_id in has]
         backstage.failing[BY_QUERY] = 503
-        async with open_catalogue(config_with(tmp_path, backstage), plans.plan, FixedClock()) as opened:
+        async with open_catalogue(
+            config_with(tmp_path, backstage), plans.plan, FixedClock(), plans.learn
+        ) as opened:
             assert plans.made == []
             del backstage.failing[BY_QUERY]
             following = asyncio.create_task(opened.tasks["catalog of Backstage"]())
@@ -82,6 +88,7 @@ async def test_nothing_is_planned_before_backstage_was_read_once_and_all_is_then
             with suppress(asyncio.CancelledError):
                 await following
     assert plans.made == [[*has, "p-file"]]
+    assert plans.learnt[0] == [*has, "p-file"], "who names what is not learnt from half a catalog"
 
 
 class Changing:
@@ -94,7 +101,7 @@ class Changing:
         self.fails = False
         self.begun = 0
         self.planned: list[str] | None = None
-        self.reader = CatalogReader(self, self.plan)
+        self.reader = CatalogReader(self, self.plan, self.learn)
 
     def projects_with_id(self, project_id: str) -> tuple[ProjectRef, ...]:
         raise NotImplementedError
@@ -105,6 +112,9 @@ class Changing:
         if self.fails:
             raise StoreError("The database is away.")
         self.planned = sorted(one.project_id for one in projects)
+
+    async def learn(self, catalog: Catalog) -> None:
+        """Remember nothing."""
 
     async def becomes(self, *project_ids: str) -> None:
         """Have a source read that brings these projects."""

@@ -65,11 +65,6 @@ def test_nothing_read_anew_is_the_very_same_catalog() -> None:
     assert catalog.current is catalog.current
 
 
-def test_a_project_in_two_instances_is_a_problem_also_across_the_parts() -> None:
-    catalog = CombinedCatalog(Part(entity("cart")), Part(entity("orders", instance="west")))
-    assert "default, west" in catalog.current.problems[0]
-
-
 def test_problems_of_both_are_told_once() -> None:
     catalog = CombinedCatalog(Part(problems=("one", "both")), Part(problems=("both", "two")))
     assert catalog.current.problems == ("one", "both", "two")

@@ -174,14 +174,6 @@ def test_of_two_descriptions_the_first_counts_and_both_are_named() -> None:
     )
 
 
-def test_a_project_in_two_instances_is_named() -> None:
-    second = annotated(instance="second")
-    catalog = read(document("other"), second)
-    assert len(catalog.entities) == 2
-    (problem,) = catalog.problems
-    assert problem.startswith("The project p-1 is named in the instances first, second")
-
-
 WORDS = [
     "kind", "metadata", "name", "namespace", "title", "annotations", "spec", "owner", "system", "domain",
     "relations", "type", "targetRef", "ownedBy", "partOf", PROJECT, "litmuschaos.io/instance",

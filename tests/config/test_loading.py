@@ -469,3 +469,35 @@ class TestSecrecy:
         assert problems_of({"auth": {f"token:{SECRET}": None, f"a:{SECRET}": 1}}) == (
             "litmusSidecar.auth: has a key that is no name; write 'key: value', with a space",
         )
+
+
+class TestProjects:
+    def test_owners_are_compared_without_their_case(self) -> None:
+        (one,) = config_of({"projects": [{"id": "p-1", "owners": ["Group:default/Team-A"]}]}).projects
+        assert (one.id, one.instance, set(one.owners)) == ("p-1", None, {"group:default/team-a"})
+
+    @pytest.mark.parametrize(
+        ("projects", "problem"),
+        [
+            ([{"id": "p", "owners": []}], "litmusSidecar.projects[0].owners"),
+            ([{"id": "p"}], "litmusSidecar.projects[0].owners"),
+            ([{"id": "", "owners": ["group:default/a"]}], "litmusSidecar.projects[0].id"),
+            ([{"id": "p", "owners": ["team-a"]}], "must be a list of full references"),
+            (
+                [{"id": "p", "instance": "two", "owners": ["group:default/a"]}],
+                "has no instance of the name in projects[0].instance",
+            ),
+            (
+                [
+                    {"id": "p", "owners": ["group:default/a"]},
+                    {"id": "p", "instance": "one", "owners": ["group:default/b"]},
+                ],
+                "must have distinct projects",
+            ),
+        ],
+    )
+    def test_a_claim_that_says_nothing_certain_is_refused(
+        self, projects: list[dict[str, Any]], problem: str
+    ) -> None:
+        (found,) = problems_of({**instance(), "projects": projects})
+        assert problem in found

@@ -30,6 +30,13 @@ async def test_a_person_owns_what_userinfo_says_in_lower_case(
     assert await users.ownership(backstage.token()) == {ALICE, "group:default/team-a"}
 
 
+async def test_a_group_that_only_looks_like_another_gives_nothing(
+    users: BackstageUsers, backstage: Backstage
+) -> None:
+    backstage.groups[ALICE] = ["group:default/\uff54eam-a", "group:default/\u212aings"]
+    assert await users.ownership(backstage.token()) == {ALICE}
+
+
 async def test_groups_inside_a_token_count_for_nothing(users: BackstageUsers, backstage: Backstage) -> None:
     token = backstage.token(ent=[ALICE, "group:default/admins"])
     assert await users.ownership(token) == {ALICE}

@@ -57,6 +57,7 @@ async def test_runs_that_were_stored_before_there_were_totals_are_counted(url: s
     ]
 
     def age(connection: Connection) -> None:
+        connection.execute(text("DROP TABLE namings"))
         connection.execute(text("DROP TABLE run_totals"))
         connection.execute(text("ALTER TABLE runs DROP COLUMN counted"))
         connection.execute(text("ALTER TABLE history_state DROP COLUMN pruned_before_ms"))

@@ -1,6 +1,6 @@
 """Replicas that act on one simulated Litmus through one store, synchronised when a test says so."""
 
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -8,11 +8,13 @@ from typing import Any
 
 from sidecar.action_model import Action, ActionKind, AuditEntry
 from sidecar.actions import ActionService, Settings, open_actions
+from sidecar.catalog import FixedCatalog
+from sidecar.claiming import Claims, NamingMemory
 from sidecar.litmus.actor import LitmusActor
 from sidecar.litmus.client import open_litmus_client
 from sidecar.litmus.source import LitmusSource
 from sidecar.litmus.token import LitmusToken
-from sidecar.model import Catalog, Entity, Lane, ProjectRef, Section, Snapshot
+from sidecar.model import Entity, Lane, ProjectRef, Section, Snapshot
 from sidecar.policy import Asked, Caller, CallerKind
 from sidecar.ports import AuditQuery
 from sidecar.simulator import Simulator, World, open_simulator
@@ -34,17 +36,6 @@ class ShiftedClock:
 
     def __call__(self) -> datetime:
         return datetime.now(UTC) + self.ahead
-
-
-class NamedProjects:
-    """A catalog that names what it is given."""
-
-    def __init__(self, *entities: Entity) -> None:
-        self.current = Catalog(entities=entities)
-
-    def projects_with_id(self, project_id: str) -> tuple[ProjectRef, ...]:
-        found = {one.project for one in self.current.entities if one.project.project_id == project_id}
-        return tuple(sorted(found))
 
 
 class SyncByHand:
@@ -87,6 +78,7 @@ class Shop:
     experiment: Experiment
     clock: ShiftedClock = field(default_factory=ShiftedClock)
     entities: tuple[Entity, ...] = ()
+    claims: Mapping[ProjectRef, frozenset[str]] = field(default_factory=dict)
     role: str = "Owner"
 
     @property
@@ -165,12 +157,21 @@ async def open_replica(shop: Shop, url: str = "memory:", **settings: Any) -> Asy
             base_url=shop.simulator.url, token=lambda: LitmusToken(token), max_requests_per_second=500.0
         ) as client,
     ):
+        catalogue = FixedCatalog(shop.entities)
+        memory = NamingMemory(store.namings, shop.clock)
+        await memory.learn(catalogue.current)
         sync = SyncByHand(LitmusSource(client, shop.clock))
         async with open_actions(
             actions=store.actions,
             audit=store.audit,
             actors={"default": LitmusActor(client)},
-            catalogue=NamedProjects(*shop.entities),
+            claims=Claims(
+                configured=shop.claims,
+                memory=memory,
+                catalogue=catalogue,
+                snapshot_of=sync.get,
+                clock=shop.clock,
+            ),
             snapshot_of=sync.get,
             history=store.history,
             sync=sync,

@@ -9,6 +9,8 @@ from aiohttp import web
 
 from sidecar.actions import ActionService, Settings
 from sidecar.app import create_app
+from sidecar.catalog import FixedCatalog
+from sidecar.claiming import Claims, NamingMemory
 from sidecar.config import Config
 from sidecar.digests import Digests
 from sidecar.identity.keys import KeyRing
@@ -18,7 +20,6 @@ from sidecar.identity.signing import SigningKeys
 from sidecar.insight.links import LitmusLinks
 from sidecar.metrics import Metrics
 from sidecar.model import (
-    Catalog,
     Content,
     Entity,
     Lane,
@@ -37,6 +38,7 @@ from sidecar.store.health import StoreHealth
 from sidecar.store.memory import MemoryHistory, MemoryLeases, MemorySnapshots
 from sidecar.store.memory_accounts import MemorySecrets, MemoryShares
 from sidecar.store.memory_actions import MemoryActions, MemoryAudit
+from sidecar.store.namings import MemoryNamings
 from sidecar.supervision import Supervisor
 from sidecar.tracing import NO_TRACER
 from tests.support.golden import golden
@@ -56,18 +58,6 @@ PART = Entity(
     owner="group:default/team-b",
     experiment_tags=("team-b",),
 )
-
-
-class FixedCatalogue:
-    """Entities that never change."""
-
-    def __init__(self, entities: Collection[Entity]) -> None:
-        self.current = Catalog(entities=tuple(sorted(entities, key=lambda entity: entity.ref)))
-
-    def projects_with_id(self, project_id: str) -> tuple[ProjectRef, ...]:
-        return tuple(
-            sorted({one.project for one in self.current.entities if one.project.project_id == project_id})
-        )
 
 
 class NothingToSync:
@@ -104,7 +94,7 @@ def golden_app(
     """
     known = golden()
     others = {entity.project: given for entity, given in (beside or {}).items()}
-    catalogue = FixedCatalogue([*entities, *(beside or {})])
+    catalogue = FixedCatalog([*entities, *(beside or {})])
 
     @asynccontextmanager
     async def services(config: Config) -> AsyncIterator[Services]:
@@ -118,11 +108,20 @@ def golden_app(
         )
         await _fill(leases, snapshots, history, {PROJECT: filled, **others}, more_runs)
         audit = MemoryAudit()
+        memory = NamingMemory(MemoryNamings(), lambda: known.now)
+        await memory.learn(catalogue.current)
+        claims = Claims(
+            configured={},
+            memory=memory,
+            catalogue=catalogue,
+            snapshot_of=snapshots.get,
+            clock=lambda: known.now,
+        )
         acting = ActionService(
             actions=MemoryActions(audit, lambda: known.now),
             audit=audit,
             actors={},
-            catalogue=catalogue,
+            claims=claims,
             snapshot_of=snapshots.get,
             history=history,
             sync=NothingToSync(snapshots),
@@ -133,6 +132,7 @@ def golden_app(
             config=config,
             clock=lambda: known.now,
             catalogue=catalogue,
+            claims=claims,
             snapshots=snapshots,
             history=history,
             digests=Digests(history),

@@ -27,6 +27,7 @@ Refusal = Callable[[Asked, Experiment], SidecarError | None]
 _SHORT: Final[Mapping[str, str]] = {
     "actions_disabled": "switched off",
     "experiment_not_covered": "not part of what you own",
+    "project_unclaimed": "nobody has a claim to the project",
     "forbidden": "not for you",
     "infrastructure_inactive": "not connected",
     "infrastructure_missing": "infrastructure is gone",

@@ -135,6 +135,8 @@ async def portfolio_page(request: web.Request) -> web.Response:
             "unread": sum(one.as_of is None for one in ages),
             "old_as_of": min((one.as_of for one in ages if one.stale and one.as_of), default=None),
             "problems": services.catalogue.current.problems if viewer.is_admin and sees_all else (),
+            "unclaimed": sum(services.claims.problem(part.project) is not None for part in parts),
+            "claims": services.claims.findings() if viewer.is_admin and sees_all else (),
             "history_unreadable": sum(_fails(part, Section.RUN_HISTORY) for part in incomplete),
             "history_under_way": sum(
                 not any(_fails(part, one) for one in GROUP_SECTIONS) for part in incomplete

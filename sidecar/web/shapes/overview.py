@@ -15,6 +15,7 @@ from sidecar.insight.scores import (
 from sidecar.insight.trends import trend
 from sidecar.insight.windows import Window
 from sidecar.model import Content, Entity, Run, Section, Snapshot
+from sidecar.web.shapes.claims import ClaimShape
 from sidecar.web.shapes.common import (
     Age,
     BucketShape,
@@ -105,6 +106,7 @@ class OverviewShape(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     trend: list[BucketShape]
     history: HistoryShape
     narrowed_to: NarrowingShape | None
+    claim: ClaimShape
     sections: dict[str, SectionShape]
     links: ProjectLinksShape
 
@@ -117,6 +119,7 @@ def overview_shape(
     latest: list[Run],
     window: Window,
     links: LitmusLinks,
+    claim: ClaimShape,
     age: Age,
 ) -> OverviewShape:
     """Return the overview of an entity; ``latest`` are its latest runs, newest first."""
@@ -144,6 +147,7 @@ def overview_shape(
         trend=[bucket_shape(bucket) for bucket in trend([runs], window)],
         history=history_shape(digest.state),
         narrowed_to=narrowing_shape(entity),
+        claim=claim,
         sections=section_shapes(snapshot, OVERVIEW_SECTIONS),
         links=project_links_shape(links),
     )

@@ -1,0 +1,94 @@
+"""Who named which project since when: in the database, or in this process's memory."""
+
+from collections.abc import Collection, Sequence
+from datetime import UTC, datetime
+
+import msgspec
+from sqlalchemy import RowMapping, case, delete, select, tuple_
+
+from sidecar.model import Naming, ProjectRef
+from sidecar.store.database import Database, to_ms
+from sidecar.store.health import StoreHealth
+from sidecar.store.keys import CHUNK, from_ms, safe_text
+from sidecar.store.schema import namings
+
+_KEY = (namings.c.instance, namings.c.project_id, namings.c.owner)
+
+
+class SqlNamings:
+    """:class:`ports.Namings` in the database."""
+
+    def __init__(self, database: Database, health: StoreHealth) -> None:
+        self._database = database
+        self._health = health
+
+    async def all(self) -> Sequence[Naming]:
+        """See :meth:`ports.Namings.all`."""
+        async with self._health.watching(), self._database.reading() as connection:
+            return [_naming(row) for row in (await connection.execute(select(namings))).mappings()]
+
+    async def keep(self, wanted: Collection[Naming], *, gone_before: datetime) -> Sequence[Naming]:
+        """See :meth:`ports.Namings.keep`."""
+        # In one order, or two replicas could wait for each other's rows.
+        rows = sorted((_row(one) for one in wanted), key=lambda row: [str(row[part.name]) for part in _KEY])
+        keys = [tuple(row[part.name] for part in _KEY) for row in rows]
+        insert = self._database.insert(namings)
+        new, old = insert.excluded, namings.c
+        first = case(
+            (new.first_seen_at_ms < old.first_seen_at_ms, new.first_seen_at_ms), else_=old.first_seen_at_ms
+        )
+        upsert = insert.on_conflict_do_update(
+            index_elements=[part.name for part in _KEY],
+            set_={"first_seen_at_ms": first, "gone_at_ms": new.gone_at_ms},
+        )
+        kept: list[Naming] = []
+        async with self._health.watching(), self._database.writing() as connection:
+            await connection.execute(delete(namings).where(namings.c.gone_at_ms <= to_ms(gone_before)))
+            for start in range(0, len(rows), CHUNK):
+                await connection.execute(upsert, rows[start : start + CHUNK])
+                found = select(namings).where(tuple_(*_KEY).in_(keys[start : start + CHUNK]))
+                kept += [_naming(row) for row in (await connection.execute(found)).mappings()]
+        return kept
+
+
+class MemoryNamings:
+    """:class:`ports.Namings` for one process."""
+
+    def __init__(self) -> None:
+        self._kept: dict[tuple[ProjectRef, str], Naming] = {}
+
+    async def all(self) -> Sequence[Naming]:
+        """See :meth:`ports.Namings.all`."""
+        return list(self._kept.values())
+
+    async def keep(self, wanted: Collection[Naming], *, gone_before: datetime) -> Sequence[Naming]:
+        """See :meth:`ports.Namings.keep`."""
+        self._kept = {
+            key: one
+            for key, one in self._kept.items()
+            if one.gone_at is None or to_ms(one.gone_at) > to_ms(gone_before)
+        }
+        for one in wanted:
+            key = one.project, one.owner
+            first = min(one.first_seen_at, self._kept.get(key, one).first_seen_at)
+            self._kept[key] = msgspec.structs.replace(one, first_seen_at=first)
+        return [self._kept[one.project, one.owner] for one in wanted]
+
+
+def _row(one: Naming) -> dict[str, str | int | None]:
+    return {
+        "instance": safe_text(one.project.instance),
+        "project_id": safe_text(one.project.project_id),
+        "owner": safe_text(one.owner),
+        "first_seen_at_ms": to_ms(one.first_seen_at),
+        "gone_at_ms": None if one.gone_at is None else to_ms(one.gone_at),
+    }
+
+
+def _naming(row: RowMapping) -> Naming:
+    return Naming(
+        project=ProjectRef(instance=row["instance"], project_id=row["project_id"]),
+        owner=row["owner"],
+        first_seen_at=datetime.fromtimestamp(row["first_seen_at_ms"] / 1000, UTC),
+        gone_at=from_ms(row["gone_at_ms"]),
+    )
