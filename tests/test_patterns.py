@@ -5,7 +5,7 @@ import importlib
 import itertools
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from re import _constants as op
@@ -155,7 +155,7 @@ def _beginnings(tree: Any) -> Iterator[Any]:
                 yield [*parts[: end - 1], *beginning]
 
 
-def _adversaries(pattern: re.Pattern[str]) -> list[Callable[[int], str]]:
+def _adversaries(pattern: re.Pattern[str]) -> Sequence[Callable[[int], str]]:
     """Texts of any length that are bad for this pattern: what fits it almost, again and again."""
     units = {" ", "\t", "\n", "a", "A", "0", "'", '"', ".", "-", "=", ":", "/", "\0", "\u00e9", " \n", "a."}
     heads: set[tuple[str, str]] = set()
