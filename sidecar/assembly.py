@@ -18,7 +18,7 @@ from sidecar.digests import Digests
 from sidecar.errors import StoreError, UpstreamError
 from sidecar.identity.keys import KeyRing
 from sidecar.identity.own_sessions import NotedSessions
-from sidecar.identity.pace import REFUSAL_PACE, RefusalPace, RequestPace
+from sidecar.identity.pace import REFUSAL_PACE, CallerPlaces, RefusalPace, RequestPace, WorkPace
 from sidecar.identity.proxy import ProxySettings
 from sidecar.identity.signing import SigningKeys
 from sidecar.insight.links import LitmusLinks
@@ -206,6 +206,11 @@ class _Assembly:
                 actions_per_minute=limits.actions_per_minute,
                 key_per_minute=limits.key_per_minute,
             ),
+            places=caller_places(config),
+            work_pace=WorkPace(
+                person_ms_per_minute=limits.person_work_ms_per_minute,
+                key_ms_per_minute=limits.key_work_ms_per_minute,
+            ),
             metrics=self._metrics,
             tracer=self._tracer,
             supervisor=self._supervisor,
@@ -368,3 +373,13 @@ async def _retain_actions(acting: ActionService, retention: timedelta, clock: Cl
         with suppress(StoreError):
             await acting.prune(clock() - retention)
         await asyncio.sleep(ACTIONS_PRUNE_SECONDS)
+
+
+def caller_places(config: Config) -> CallerPlaces:
+    """Return the places of each caller; none can take those of all."""
+    limits = config.limits
+    half = max(1, limits.concurrent_requests // 2)
+    return CallerPlaces(
+        person_at_once=min(limits.person_concurrent_requests, half),
+        key_at_once=min(limits.key_concurrent_requests, half),
+    )

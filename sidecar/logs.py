@@ -5,6 +5,7 @@ lines of libraries look like ours. Secrets are never put into the log; the
 redaction here is the second line of defence, not the first.
 """
 
+import itertools
 import logging
 import re
 import sys
@@ -13,7 +14,10 @@ from typing import Any, Final, TextIO
 
 import structlog
 
-_JWT: Final = re.compile(r"eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]*)?")
+_RUN: Final = re.compile(r"[A-Za-z0-9_.-]+")
+"""What a JWT is made of; looked into by :func:`_without_jwt`, since one pattern for a JWT is quadratic."""
+_JWT_BEGINS: Final = "eyJ"
+_JWT_HEADER_AT_LEAST: Final = 11
 _BEARER: Final = re.compile(r"(?i)\b(bearer)\s+[^\s\"',;]+")
 _NOISY: Final = ("aiosqlite", "asyncio")
 _SILENT: Final = ("aiohttp.access", "aiohttp.server")
@@ -79,5 +83,17 @@ def redact(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Mutab
     """Blot out whatever looks like a token, in every text of the event."""
     for key, value in event.items():
         if isinstance(value, str):
-            event[key] = _BEARER.sub(r"\1 [redacted]", _JWT.sub("[redacted]", value))
+            event[key] = _BEARER.sub(r"\1 [redacted]", _RUN.sub(_without_jwt, value))
     return event
+
+
+def _without_jwt(run: re.Match[str]) -> str:
+    """Return the text of a run without the first JWT in it, and without what is joined to that."""
+    text = run.group()
+    begin = 0
+    for part, following in itertools.pairwise(text.split(".")):
+        at = part.find(_JWT_BEGINS)
+        if at >= 0 and len(part) - at >= _JWT_HEADER_AT_LEAST and following:
+            return f"{text[: begin + at]}[redacted]"
+        begin += len(part) + 1
+    return text

@@ -12,7 +12,7 @@ from sidecar.claiming import Claims
 from sidecar.config import Config
 from sidecar.digests import Digests
 from sidecar.identity.backstage import BackstageUsers
-from sidecar.identity.pace import RefusalPace, RequestPace, SignInPace
+from sidecar.identity.pace import CallerPlaces, RefusalPace, RequestPace, SignInPace, WorkPace
 from sidecar.identity.proxy import ProxySettings
 from sidecar.identity.sessions import LitmusSessions
 from sidecar.identity.signing import SigningKeys
@@ -95,6 +95,8 @@ class Services:
     tokens: Mapping[str, Tokens]
     """The API tokens of each instance's user, by instance."""
     pace: RequestPace
+    places: CallerPlaces
+    work_pace: WorkPace
     metrics: Metrics
     tracer: Tracer
     supervisor: Supervisor

@@ -16,9 +16,6 @@ from ruamel.yaml.constructor import DuplicateKeyError, SafeConstructor
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 _SEPARATOR: Final = re.compile(r"^---(?=\s|\Z)", re.MULTILINE)
-_NO_CONTENT: Final = re.compile(
-    r"(?:[ \t]*(?:#.*)?(?:\r?\n|\r|\Z)|%.*(?:\r?\n|\r|\Z)|\.\.\.[ \t]*(?:\r?\n|\r|\Z))*"
-)
 
 
 class TextError(ValueError):
@@ -109,7 +106,7 @@ def parse_documents(text: str) -> Iterator[TextDocument]:
     for start, end in itertools.pairwise([None, *separators, len(text)]):
         # The separator itself becomes spaces: what follows on its line belongs to the document.
         body = text[:end] if start is None else "   " + text[start + 3 : end]
-        blank = _NO_CONTENT.fullmatch(body) is not None
+        blank = all(map(_has_no_content, _lines(body)))
         if blank and start is None:
             continue
         number += 1
@@ -145,3 +142,13 @@ def _distinct(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 def _refuse(_constant: str) -> NoReturn:
     raise TextError("it is not valid JSON", None)
+
+
+def _lines(text: str) -> list[str]:
+    return text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+
+
+def _has_no_content(line: str) -> bool:
+    """Tell whether a line is blank, a comment, a directive, or the end of a document."""
+    stripped = line.strip(" \t")
+    return not stripped or stripped.startswith("#") or line.startswith("%") or line.rstrip(" \t") == "..."

@@ -13,7 +13,7 @@ from typing import Final, NoReturn
 _SIGNED_PARTS: Final = 3
 _ASCII_SPACE: Final = re.compile(r"[ \t\n\f\r]")
 _BEFORE: Final = re.compile(r"""(?:[\s"'`\ufeff]|bearer\s)+""", re.IGNORECASE)
-_AFTER: Final = re.compile(r"""[\s"'`]+\Z""")
+_QUOTES: Final = "\"'`"
 
 
 def display_token(uid: str) -> str:
@@ -42,7 +42,11 @@ def is_decodable(token: str) -> bool:
 
 def bare_token(text: str) -> str:
     """Return the token without what people copy along: white space, quotes, the word ``Bearer``."""
-    return _AFTER.sub("", text[found.end() :] if (found := _BEFORE.match(text)) else text)
+    found = _BEFORE.match(text)
+    begin, end = found.end() if found else 0, len(text)
+    while end > begin and (text[end - 1].isspace() or text[end - 1] in _QUOTES):
+        end -= 1
+    return text[begin:end]
 
 
 def is_signed(token: str) -> bool:

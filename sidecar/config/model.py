@@ -340,6 +340,14 @@ class Limits(Strict):
     """Requests of one key without a person; all of Backstage may share it, so none unless given."""
     concurrent_requests: Annotated[Whole, Field(ge=1, le=100_000)] = 500
     """Requests worked on at the same time, of all known callers together."""
+    person_concurrent_requests: Annotated[Whole, Field(ge=1, le=100_000)] = 8
+    """Of them, those of one person, at most half of all; as many more wait for up to 2 s."""
+    key_concurrent_requests: Annotated[Whole, Field(ge=1, le=100_000)] = 100
+    """The same for one key without a person, which all of Backstage may share."""
+    person_work_ms_per_minute: Annotated[Whole, Field(ge=1, le=60_000)] = 6_000
+    """Milliseconds of computing a minute for one person; the process has 60,000 for everybody."""
+    key_work_ms_per_minute: Annotated[Whole, Field(ge=1, le=60_000)] = 30_000
+    """The same for one key without a person: 15,000 requests of the plugin a minute, at 2 ms each."""
 
 
 class Store(Strict):

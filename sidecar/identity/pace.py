@@ -12,6 +12,7 @@ from typing import Final
 
 import structlog
 from aiolimiter import AsyncLimiter
+from cachetools import LRUCache
 from limits import RateLimitItemPerMinute
 from limits.aio.storage import MemoryStorage
 from limits.aio.strategies import MovingWindowRateLimiter
@@ -35,6 +36,8 @@ SIGN_IN_LINE: Final = 10
 SIGN_IN_PATIENCE_SECONDS: Final = 10.0
 REFUSAL_SECONDS: Final = 6.0
 """Longer than Litmus takes to compare a password (bcrypt of cost 15), which it does for good names only."""
+REMEMBERED_CALLERS: Final = 10_000
+_MINUTE_SECONDS: Final = 60.0
 _log = structlog.get_logger(__name__)
 
 
@@ -73,6 +76,101 @@ class RequestPace:
             return
         reset_at, _ = await self._limiter.get_window_stats(limit, what, name)
         raise TooManyRequestsError(sentence, retry_after_seconds=max(1, math.ceil(reset_at - time.time())))
+
+
+class CallerPlaces:
+    """How many requests of one caller are worked on at once; a few more wait for a moment."""
+
+    def __init__(self, *, person_at_once: int, key_at_once: int, patience_seconds: float = 2.0) -> None:
+        """Take the bounds; as many as are worked on may wait, each for ``patience_seconds`` at most."""
+        self._person_at_once = person_at_once
+        self._key_at_once = key_at_once
+        self._patience_seconds = patience_seconds
+        self._taken: Counter[str] = Counter()
+        """Requests that are worked on or wait, by caller."""
+        self._turns: dict[str, asyncio.Semaphore] = {}
+
+    @asynccontextmanager
+    async def place(self, name: str, *, is_person: bool) -> AsyncIterator[None]:
+        """Hold a place of the caller.
+
+        Raises:
+            TooManyRequestsError: If none gets free in time.
+        """
+        at_once = self._person_at_once if is_person else self._key_at_once
+        if self._taken[name] >= 2 * at_once:
+            raise _too_many_at_once(at_once)
+        self._taken[name] += 1
+        turns = self._turns.setdefault(name, asyncio.Semaphore(at_once))
+        try:
+            try:
+                async with asyncio.timeout(self._patience_seconds):
+                    await turns.acquire()
+            except TimeoutError:
+                raise _too_many_at_once(at_once) from None
+            try:
+                yield
+            finally:
+                turns.release()
+        finally:
+            self._taken[name] -= 1
+            if not self._taken[name]:
+                del self._taken[name], self._turns[name]
+
+
+def _too_many_at_once(at_once: int) -> TooManyRequestsError:
+    return TooManyRequestsError(
+        f"Too many requests at the same time: {at_once} of one caller are worked on at once.",
+        retry_after_seconds=1,
+    )
+
+
+class WorkPace:
+    """How much of the event loop's time each caller may use in a minute, in the long run.
+
+    What was used is forgotten evenly; a request is refused while more than a
+    minute's allowance is not yet forgotten, so no request is ever cut short.
+    """
+
+    def __init__(
+        self,
+        *,
+        person_ms_per_minute: int,
+        key_ms_per_minute: int,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Take the allowances in milliseconds per minute, and a clock in seconds."""
+        self._person_seconds = person_ms_per_minute / 1000
+        self._key_seconds = key_ms_per_minute / 1000
+        self._clock = clock
+        self._used: LRUCache[str, tuple[float, float]] = LRUCache(REMEMBERED_CALLERS)
+        """Seconds of work not yet forgotten, and as of when."""
+
+    def check(self, name: str, *, is_person: bool) -> None:
+        """Refuse a caller who used more than the allowance.
+
+        Raises:
+            TooManyRequestsError: Says when enough is forgotten.
+        """
+        allowed = self._allowed(is_person=is_person)
+        excess = self._left_of(name, allowed) - allowed
+        if excess >= 0:
+            raise TooManyRequestsError(
+                "Too much work: your requests of the last minute took too long to answer. Ask for less.",
+                retry_after_seconds=max(1, math.ceil(excess * _MINUTE_SECONDS / allowed)),
+            )
+
+    def spend(self, name: str, seconds: float, *, is_person: bool) -> None:
+        """Count work that was done for a caller."""
+        used = self._left_of(name, self._allowed(is_person=is_person)) + seconds
+        self._used[name] = (used, self._clock())
+
+    def _allowed(self, *, is_person: bool) -> float:
+        return self._person_seconds if is_person else self._key_seconds
+
+    def _left_of(self, name: str, allowed: float) -> float:
+        used, at = self._used.get(name, (0.0, 0.0))
+        return max(0.0, used - (self._clock() - at) * allowed / _MINUTE_SECONDS)
 
 
 class RefusalPace:

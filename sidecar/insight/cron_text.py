@@ -203,9 +203,7 @@ def _duration_seconds(text: str) -> int | None:
         return 1
     end = 0
     nanoseconds = Decimal(0)
-    for part in _DURATION_PART.finditer(unsigned):
-        if part.start() != end:
-            return None
+    while part := _DURATION_PART.match(unsigned, end):
         end = part.end()
         nanoseconds += Decimal(part[1]) * _NANOSECONDS[part[2]]
     if end == 0 or end != len(unsigned) or nanoseconds > _LARGEST:

@@ -35,12 +35,14 @@ from sidecar.replica.schema import mutation_type, query_type, served_schema
 
 _RULES: Final[tuple[type[ASTValidationRule], ...]] = (NoSchemaIntrospectionCustomRule, *specified_rules)
 _SENTENCE_AT_MOST: Final = 200
+_WORDED_AT_MOST: Final = 1000
+"""Characters of a sentence of graphql-core that are looked at; what follows is the client's own text."""
+_CANNOT: Final = "cannot represent "
 _TYPE_PHRASE: Final = re.compile(r"(?: (?:on|of|in|for|as))?(?: (?:non-null|input))? type '[^']*'")
 _ENUM_PHRASE: Final = re.compile(r" in '[^']*' enum")
 _POSITION_PHRASE: Final = re.compile(r" used in position expecting.*", re.DOTALL)
 _LEAF_PHRASE: Final = re.compile(r" since type '[^']*' has no subfields| as objects of type [^.]*")
-_FOUND_PHRASE: Final = re.compile(r"[,;]?\s*(?:but got|found):.*", re.DOTALL)
-_VALUE_PHRASE: Final = re.compile(r"(cannot represent [^:]*):.*", re.DOTALL)
+_FOUND_PHRASE: Final = re.compile(r"(?:but got|found):.*", re.DOTALL)
 _SUGGESTION: Final = re.compile(r" Did you mean .*", re.DOTALL)
 
 
@@ -156,10 +158,21 @@ def _flag_variables(
 
 def _sentence(message: str) -> str:
     """Return graphql-core's sentence without type names, values and suggestions, and bounded."""
+    message = message[:_WORDED_AT_MOST]
     message = _POSITION_PHRASE.sub(" does not fit where it is used", message)
-    message = _VALUE_PHRASE.sub(r"\1", message)
-    for phrase in (_SUGGESTION, _FOUND_PHRASE, _LEAF_PHRASE, _ENUM_PHRASE, _TYPE_PHRASE):
+    message = _without_value(message)
+    message = _SUGGESTION.sub("", message)
+    message, found = _FOUND_PHRASE.subn("", message)
+    if found:
+        message = message.rstrip().removesuffix(",").removesuffix(";")
+    for phrase in (_LEAF_PHRASE, _ENUM_PHRASE, _TYPE_PHRASE):
         message = phrase.sub("", message)
     if len(message) > _SENTENCE_AT_MOST:
         message = message[: _SENTENCE_AT_MOST - 1] + "…"
     return message
+
+
+def _without_value(message: str) -> str:
+    """Cut off the value that a type cannot represent: what follows a colon."""
+    before, cannot, after = message.partition(_CANNOT)
+    return before + cannot + after.partition(":")[0]

@@ -24,14 +24,15 @@ from sidecar.errors import BadRequestError, QueryRefusedError
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """Upper bounds for one request; the plugin's needs are far below every one of them."""
 
-    body_bytes: int = 256 * 1024
+    body_bytes: int = 16 * 1024
+    """The plugin's largest request has less than one kilobyte."""
     json_depth: int = 32
-    document_characters: int = 20_000
+    document_characters: int = 10_000
     tokens: int = 500
     """Of the document; the plugin's longest has 57."""
     depth: int = 20
     """Nested selections, fragments included."""
-    fields: int = 250
+    fields: int = 150
     """Of the document with every fragment expanded wherever it is used; validation is quadratic in it."""
     answer_fields: int = 500_000
     """Fields of the answer: those per row times rows."""

@@ -8,7 +8,7 @@ Rows of the lists near the root are encoded one by one, so that an answer that
 outgrows its budget stops there and not after it filled the memory.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple, cast
 
 import msgspec
@@ -35,6 +35,7 @@ from sidecar.replica.healing import RECENT_RUNS_AT_MOST
 from sidecar.replica.limits import Budget
 from sidecar.replica.projection import FIELDS
 from sidecar.replica.schema import served_schema
+from sidecar.slices import Work
 
 TYPENAME: Final = "__typename"
 _encode: Final = msgspec.json.Encoder().encode
@@ -42,7 +43,8 @@ _encode: Final = msgspec.json.Encoder().encode
 Flags = Mapping[str, bool]
 """Values of the variables that directives ask for."""
 Projection = Callable[[Any], Any]
-BudgetedProjection = Callable[[Any, Budget], Any]
+BudgetedProjection = Callable[[Any, Budget], Work[Any]]
+"""Work, since what it builds may be large: it may be interrupted after every row."""
 
 
 class RootSelection(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,18 +63,17 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
     selections: tuple[RootSelection, ...]
 
-    def encode(self, values: Sequence[Any], budget: Budget) -> bytes:
-        """Return the JSON of ``data`` for one value per selection, in their order.
+    def encode(self, values: Iterable[Any], budget: Budget) -> Work[bytes]:
+        """Return the JSON of ``data`` for one value per selection, in their order, taken one by one.
 
         Raises:
             QueryRefusedError: If the answer outgrows the budget.
         """
-        data = _encode(
-            {
-                selection.response_key: selection.project(value, budget)
-                for selection, value in zip(self.selections, values, strict=True)
-            }
-        )
+        members: dict[str, Any] = {}
+        for selection, value in zip(self.selections, values, strict=True):
+            members[selection.response_key] = yield from selection.project(value, budget)
+            yield
+        data = _encode(members)
         budget.check_whole(len(data))
         return data
 
@@ -154,22 +155,26 @@ class _Compiler:
             for member in self._members(inner, nodes)
         ]
 
-        def project(value: Any, budget: Budget) -> dict[str, Any]:
+        def project(value: Any, budget: Budget) -> Work[dict[str, Any]]:
             budget.spend_fields(len(members))
-            return {key: complete(get(value), budget) for key, get, complete in members}
+            built: dict[str, Any] = {}
+            for key, get, complete in members:
+                built[key] = yield from complete(get(value), budget)
+            return built
 
         return project
 
     def _rows(self, row_type: GraphQLObjectType, nodes: Sequence[FieldNode]) -> BudgetedProjection:
         project, weight = self._row(row_type, nodes)
 
-        def project_rows(rows: Sequence[Any], budget: Budget) -> msgspec.Raw:
+        def project_rows(rows: Sequence[Any], budget: Budget) -> Work[msgspec.Raw]:
             budget.spend_fields(len(rows) * weight)
             encoded = []
             for row in rows:
                 part = _encode(project(row))
                 budget.spend_bytes(len(part) + 1)
                 encoded.append(part)
+                yield
             return msgspec.Raw(b"[" + b",".join(encoded) + b"]")
 
         return project_rows
@@ -242,12 +247,17 @@ def _constant(value: str) -> Projection:
 
 
 def _root_typename(value: str) -> BudgetedProjection:
-    return lambda _value, _budget: value
+    def project(_value: Any, _budget: Budget) -> Work[str]:
+        yield
+        return value
+
+    return project
 
 
 def _then(get: Projection, complete: Projection) -> Projection:
     return lambda value: complete(get(value))
 
 
-def _unchanged(value: Any, _budget: Budget) -> Any:
+def _unchanged(value: Any, _budget: Budget) -> Work[Any]:
+    yield
     return value

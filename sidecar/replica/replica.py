@@ -19,6 +19,7 @@ from sidecar.replica.document import Document, coerce_arguments, coerce_variable
 from sidecar.replica.limits import Budget, Limits, check_json_depth
 from sidecar.replica.plan import TYPENAME, Plan, compile_plan
 from sidecar.replica.projection import CONTENT_OF_SECTION, ROOT_FIELDS, Source
+from sidecar.slices import Work, run_whole
 
 _MEBIBYTE: Final = 1024 * 1024
 _BYTES_PER_CHARACTER: Final = 128
@@ -68,7 +69,7 @@ class MutationRequest(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     def data(self, result: str | bool) -> bytes:  # noqa: FBT001  (the result itself)
         """Return the JSON of ``data``: ``result`` is the notify id of a run, else what Litmus returned."""
         values = [None if one.name == TYPENAME else result for one in self.plan.selections]
-        return self.plan.encode(values, Budget(Limits()))
+        return run_whole(self.plan.encode(values, Budget(Limits())))
 
 
 Prepared = QueryRequest | MutationRequest
@@ -158,6 +159,10 @@ class Replica:
         return prepared
 
     def answer(self, request: QueryRequest, snapshot: Snapshot) -> bytes:
+        """Return what :meth:`answering` comes to, at once. Raises as that does."""
+        return run_whole(self.answering(request, snapshot))
+
+    def answering(self, request: QueryRequest, snapshot: Snapshot) -> Work[bytes]:
         """Return the JSON of ``data``, from memory if this content was asked for like this before.
 
         Raises:
@@ -171,9 +176,10 @@ class Replica:
             self.stats.answer_hits += 1
             return known
         _require_data(request, snapshot)
-        values = [None if source is None else source(snapshot.content) for source in request.sources]
+        # Chosen one by one: each of many selections goes through all rows.
+        values = (None if source is None else source(snapshot.content) for source in request.sources)
         try:
-            data = request.plan.encode(values, Budget(self.limits))
+            data = yield from request.plan.encode(values, Budget(self.limits))
         except QueryRefusedError:
             self.stats.refusals += 1
             raise

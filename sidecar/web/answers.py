@@ -16,6 +16,7 @@ import msgspec
 from aiohttp import web
 from cachetools import LRUCache
 
+from sidecar.slices import metered_by_starter
 from sidecar.supervision import end_all
 from sidecar.tracing import span
 from sidecar.web.negotiation import accepts_gzip
@@ -27,6 +28,7 @@ LONGEST: Final = timedelta(minutes=5)
 
 CACHE_BYTES: Final = 64 * 1024 * 1024
 WORTH_COMPRESSING_BYTES: Final = 1024
+WORTH_A_THREAD_BYTES: Final = 256 * 1024
 _ENTRY_BYTES: Final = 1024
 _VARY: Final = "Accept-Encoding, Authorization, Cookie, X-Litmus-Sidecar-Key"
 
@@ -83,7 +85,7 @@ class Answers:
             return kept[0]
         task = self._making.get(key)
         if task is None:
-            task = asyncio.create_task(self._make(key, now, make))
+            task = asyncio.create_task(metered_by_starter(self._make(key, now, make)))
             self._making[key] = task
             task.add_done_callback(lambda _: self._making.pop(key, None))
         # Shielded: a reader who leaves must not take the answer away from the others.
@@ -96,6 +98,9 @@ class Answers:
     async def _make(self, key: Hashable, now: datetime, make: Callable[[], Awaitable[Answer]]) -> Answer:
         with span("build answer"):
             answer = await make()
+        if len(answer.body) >= WORTH_A_THREAD_BYTES:
+            # Most readers take it compressed; the compressor lets the event loop go on.
+            await asyncio.to_thread(getattr, answer, "packed")
         self.made += 1
         until = now + LONGEST if answer.until is None else answer.until
         if answer.size <= self._kept.maxsize:

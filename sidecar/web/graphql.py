@@ -23,6 +23,7 @@ from sidecar.errors import (
 from sidecar.model import ProjectRef, Section, Snapshot
 from sidecar.replica import MutationRequest
 from sidecar.services import Services
+from sidecar.slices import run_in_slices
 from sidecar.snapshots import as_of, has_data, is_stale
 from sidecar.tracing import span
 from sidecar.web.acting import asked_by_mutation, mutation_result
@@ -31,9 +32,6 @@ from sidecar.web.body import read_json_body
 from sidecar.web.keys import CALLER, SERVICES
 from sidecar.web.sending import joined
 from sidecar.web.text import http_date, rfc3339
-
-MAX_BODY_BYTES: Final = 256 * 1024
-"""The plugin's largest request has less than one kilobyte."""
 
 _UNKNOWN_SERVED_AS_FALSE: Final = frozenset({Section.GITOPS})
 """What only an Owner's token may read; the plugin needs a boolean, so no data is no reason to refuse."""
@@ -48,7 +46,7 @@ async def query(request: web.Request) -> web.Response:
     if request.method != "POST":
         raise web.HTTPMethodNotAllowed(request.method, ["POST"])
     services = request.app[SERVICES]
-    body = await read_json_body(request, MAX_BODY_BYTES)
+    body = await read_json_body(request, services.replica.limits.body_bytes)
     with span("prepare query"):
         prepared = services.replica.prepare(body)
     project = await find_project(request, services, prepared.project_id)
@@ -59,7 +57,7 @@ async def query(request: web.Request) -> web.Response:
     now = services.clock()
     check_servable(snapshot, prepared.sections, services.config.sync.max_stale, now)
     with span("answer query", {"graphql.field": prepared.label}):
-        data = services.replica.answer(prepared, snapshot)
+        data = await run_in_slices(services.replica.answering(prepared, snapshot))
     return _response(data, snapshot, prepared.sections, services, now)
 
 

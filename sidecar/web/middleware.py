@@ -13,8 +13,10 @@ from aiohttp import web
 from sidecar.errors import BadRequestError, TooManyRequestsError, UnsupportedMediaTypeError
 from sidecar.identity.origins import cors_headers, is_preflight, refuse_api_change
 from sidecar.identity.proxy import client_address
+from sidecar.slices import Meter, metered
 from sidecar.tracing import NO_TRACER, Span
 from sidecar.web.auth import KEY_HEADER, authorize
+from sidecar.web.caller import Caller
 from sidecar.web.connections import SOFTWARE, Connection
 from sidecar.web.errors import QUERY_PATH, answer_for
 from sidecar.web.keys import CALLER, OUTCOME, REQUEST_ID, SENDING, SERVICES
@@ -140,30 +142,48 @@ async def _admit(request: web.Request) -> None:
             own_origins(request, services) | set(services.config.listen.allowed_origins),
             ambient=caller.ambient,
         )
-    is_person = caller.is_person or caller.signed_in is not None
-    await services.pace.check_request(caller.principal.name, is_person=is_person)
+    await services.pace.check_request(caller.principal.name, is_person=_is_person(caller))
 
 
 async def _limited(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Work on a bounded number of requests at once; health must answer whatever else happens.
 
     Who has shown no credential, or just a signed address, shares a few places
-    with others at the same route, and never takes one of those who have.
+    with others at the same route, and never takes one of those who have. Who has,
+    takes a few of the places at once, and a bounded time of the event loop.
     """
     services = request.app[SERVICES]
     route = request.match_info.route.name
     if route in _QUIET_ROUTES:
         return await handler(request)
-    is_known = CALLER in request and SHARE not in request
-    pool = "" if is_known else route or ""
-    in_progress = services.phase.in_progress
-    if in_progress[pool] >= (STRANGERS_AT_ONCE if pool else services.config.limits.concurrent_requests):
+    if CALLER not in request or SHARE in request:
+        return await _in_place(request, handler, route or "", STRANGERS_AT_ONCE)
+    at_once = services.config.limits.concurrent_requests
+    name, is_person = request[CALLER].principal.name, _is_person(request[CALLER])
+    services.work_pace.check(name, is_person=is_person)
+    async with services.places.place(name, is_person=is_person):
+        # Of several that waited, the first may have used up what was left.
+        services.work_pace.check(name, is_person=is_person)
+        meter = Meter()
+        try:
+            return await metered(_in_place(request, handler, "", at_once), meter)
+        finally:
+            services.work_pace.spend(name, meter.seconds, is_person=is_person)
+
+
+async def _in_place(request: web.Request, handler: Handler, pool: str, at_once: int) -> web.StreamResponse:
+    in_progress = request.app[SERVICES].phase.in_progress
+    if in_progress[pool] >= at_once:
         raise TooManyRequestsError("Too busy: too many requests at the same time.", retry_after_seconds=1)
     in_progress[pool] += 1
     try:
         return await handler(request)
     finally:
         in_progress[pool] -= 1
+
+
+def _is_person(caller: Caller) -> bool:
+    return caller.is_person or caller.signed_in is not None
 
 
 def _account(request: web.Request, response: web.StreamResponse, took_seconds: float, span: Span) -> None:

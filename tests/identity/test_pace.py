@@ -11,8 +11,10 @@ from sidecar.identity.pace import (
     NAME_PER_MINUTE,
     SIGN_IN_LINE,
     SIGN_INS_AT_ONCE,
+    CallerPlaces,
     RefusalPace,
     SignInPace,
+    WorkPace,
 )
 from tests.support.service import eventually
 
@@ -130,3 +132,47 @@ async def test_a_refusal_is_answered_at_whole_multiples_of_one_time(taken: float
     await pace.wait(begun)
 
     assert now - begun == pytest.approx(answered_at)
+
+
+async def test_one_caller_takes_a_few_places_and_another_still_finds_some() -> None:
+    places = CallerPlaces(person_at_once=2, key_at_once=3, patience_seconds=0.05)
+    async with AsyncExitStack() as held:
+        for _ in range(2):
+            await held.enter_async_context(places.place("user:default/ann", is_person=True))
+        with pytest.raises(TooManyRequestsError, match=r"^Too many requests at the same time") as refusal:
+            await held.enter_async_context(places.place("user:default/ann", is_person=True))
+        assert refusal.value.retry_after_seconds >= 1
+        await held.enter_async_context(places.place("user:default/bob", is_person=True))
+    async with places.place("user:default/ann", is_person=True):
+        pass
+
+
+async def test_who_finds_no_place_waits_for_one_in_a_short_line() -> None:
+    places = CallerPlaces(person_at_once=1, key_at_once=1, patience_seconds=60)
+    release = asyncio.Event()
+
+    async def ask() -> None:
+        async with places.place("backstage", is_person=False):
+            await release.wait()
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(2):
+            group.create_task(ask())
+        await asyncio.sleep(0)
+        with pytest.raises(TooManyRequestsError):
+            await ask()
+        release.set()
+
+
+def test_work_is_bounded_per_caller_and_forgotten_evenly() -> None:
+    now = 0.0
+    pace = WorkPace(person_ms_per_minute=6_000, key_ms_per_minute=30_000, clock=lambda: now)
+    pace.spend("user:default/ann", 7.0, is_person=True)
+    with pytest.raises(TooManyRequestsError, match=r"^Too much work") as refusal:
+        pace.check("user:default/ann", is_person=True)
+    assert refusal.value.retry_after_seconds == 10
+    pace.check("user:default/bob", is_person=True)
+    pace.spend("backstage", 7.0, is_person=False)
+    pace.check("backstage", is_person=False)
+    now = 10.5
+    pace.check("user:default/ann", is_person=True)

@@ -14,7 +14,7 @@ from sidecar.claiming import Claims, NamingMemory
 from sidecar.config import Config
 from sidecar.digests import Digests
 from sidecar.identity.keys import KeyRing
-from sidecar.identity.pace import REFUSAL_PACE, RequestPace, SignInPace
+from sidecar.identity.pace import REFUSAL_PACE, CallerPlaces, RequestPace, SignInPace, WorkPace
 from sidecar.identity.proxy import ProxySettings
 from sidecar.identity.signing import SigningKeys
 from sidecar.insight.links import LitmusLinks
@@ -152,6 +152,8 @@ def golden_app(
             refusal_pace=REFUSAL_PACE,
             tokens={},
             pace=RequestPace(person_per_minute=600, actions_per_minute=30, key_per_minute=None),
+            places=CallerPlaces(person_at_once=8, key_at_once=100),
+            work_pace=WorkPace(person_ms_per_minute=60_000, key_ms_per_minute=60_000),
             metrics=Metrics("test"),
             tracer=NO_TRACER,
             supervisor=Supervisor(),

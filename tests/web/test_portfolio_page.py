@@ -221,3 +221,10 @@ async def test_a_slash_at_the_end_leads_to_the_page(client: Client) -> None:
 async def test_without_any_entity_the_page_says_what_to_do(aiohttp_client: AiohttpClient) -> None:
     client = await aiohttp_client(golden_app(entities=()))
     assert "litmuschaos.io/project-id: <id of the project>" in (await page(client)).by_id("main").text
+
+
+@pytest.mark.parametrize("wanted", ["x" * 301, " ".join("abcdefghijklmnopqrstu")])
+async def test_a_search_for_too_much_is_refused_by_name(client: Client, wanted: str) -> None:
+    async with client.get("/litmus", params={"q": wanted}) as response:
+        assert response.status == 400
+        assert "at most 300 characters and 20 words" in await response.text()

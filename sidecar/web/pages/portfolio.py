@@ -51,6 +51,9 @@ ALL: Final = "all"
 """What the parameter ``show`` asks for."""
 MOST: Final = 1000
 """Rows of each of them at most; the API has more."""
+LONGEST_SEARCH: Final = 300
+MOST_WORDS: Final = 20
+"""Of a search; each is looked for in every entity."""
 _KEPT: Final = (*WINDOW_PARAMETERS, "group", "owner", "q", "show")
 
 
@@ -83,7 +86,7 @@ async def portfolio_page(request: web.Request) -> web.Response:
     now = services.clock()
     window, by, offset = read_window(request, now), read_grouping(request), _offset(request)
     shows_all = _shows_all(request)
-    wanted = (single(request, "q") or "").strip()
+    wanted = _wanted(request)
     entities = await read_entities(request, services)
     viewer = await viewer_of(request)
     caller = request[CALLER]
@@ -208,9 +211,29 @@ def _fails(part: Part, section: Section) -> bool:
 
 def _matching(entities: Sequence[Entity], wanted: str, mine: Collection[str]) -> list[Entity]:
     """Return the entities in which every wanted word occurs, own ones first."""
-    words = wanted.casefold().split()
-    found = [entity for entity in entities if all(word in _text_of(entity) for word in words)]
+    words = frozenset(wanted.casefold().split())
+    found = [entity for entity in entities if _has_all(entity, words)] if words else entities
     return sorted(found, key=lambda entity: (entity.owner not in mine, entity.ref))
+
+
+def _has_all(entity: Entity, words: Collection[str]) -> bool:
+    text = _text_of(entity)
+    return all(word in text for word in words)
+
+
+def _wanted(request: web.Request) -> str:
+    """Return what is searched for.
+
+    Raises:
+        BadRequestError: If it is too long, or of too many words.
+    """
+    wanted = (single(request, "q") or "").strip()
+    if len(wanted) > LONGEST_SEARCH or len(wanted.split()) > MOST_WORDS:
+        raise BadRequestError(
+            f"Parameter 'q' must have at most {LONGEST_SEARCH} characters and {MOST_WORDS} words.",
+            parameter="q",
+        )
+    return wanted
 
 
 def _text_of(entity: Entity) -> str:

@@ -1,0 +1,55 @@
+"""One caller's requests never take the places of another's."""
+
+import asyncio
+from contextlib import AsyncExitStack
+
+from tests.e2e.conftest import Small
+from tests.e2e.door import config_of
+from tests.support.service import eventually, open_service
+
+KEYS = {
+    "keys": [
+        {"name": "first", "secret": "first-key-of-a-test", "scopes": ["read"]},
+        {"name": "second", "secret": "second-key-of-a-test", "scopes": ["read"]},
+    ]
+}
+
+
+async def test_half_sent_bodies_of_one_key_leave_places_for_another_and_health(small: Small) -> None:
+    config = config_of(small, auth=KEYS, limits={"concurrentRequests": 6})
+    async with open_service(config) as service, AsyncExitStack() as stack:
+        await service.ready()
+        host, _, port = service.url("").removeprefix("http://").rstrip("/").partition(":")
+        for _ in range(20):
+            _, writer = await asyncio.open_connection(host, int(port))
+            stack.callback(writer.close)
+            head = (
+                "POST /api/query HTTP/1.1",
+                f"Host: {host}:{port}",
+                "X-Litmus-Sidecar-Key: first-key-of-a-test",
+                "Content-Type: application/json",
+                "Content-Length: 100",
+            )
+            writer.write("\r\n".join([*head, "", "{"]).encode())
+        in_progress = service.services.phase.in_progress
+        await eventually(lambda: in_progress[""] == 3)
+        other = {"X-Litmus-Sidecar-Key": "second-key-of-a-test"}
+        assert (await service.get("/api/v1/entities", headers=other)).status == 200
+        assert (await service.get("/healthz")).status == 200
+        first = {"X-Litmus-Sidecar-Key": "first-key-of-a-test"}
+        refused = await service.get("/api/v1/entities", headers=first)
+        assert refused.status == 429
+        assert refused.headers["Retry-After"] == "1"
+
+
+async def test_a_caller_who_used_up_its_computing_time_waits_and_another_does_not(small: Small) -> None:
+    async with open_service(config_of(small, auth=KEYS)) as service:
+        await service.ready()
+        service.services.work_pace.spend("key:first", 45.0, is_person=False)
+        refused = await service.get(
+            "/api/v1/entities", headers={"X-Litmus-Sidecar-Key": "first-key-of-a-test"}
+        )
+        assert refused.status == 429
+        assert int(refused.headers["Retry-After"]) > 1
+        other = {"X-Litmus-Sidecar-Key": "second-key-of-a-test"}
+        assert (await service.get("/api/v1/entities", headers=other)).status == 200
