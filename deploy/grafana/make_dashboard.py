@@ -30,8 +30,8 @@ _ENTITY_SCORE: Final = "max by (instance, project, entity) (backstage_litmus_ent
 _SCORED: Final = f"{_INFO} * on (instance, project, entity) group_left () {_ENTITY_SCORE}"
 _ROUTES: Final = 'job=~"$job", route!~"/healthz|/readyz|/metrics|unmatched"'
 FAILURES: Final = (
-    "internal|not_ready|no_data|too_stale|lease_lost|.+_unavailable|upstream_.+|token_rejected|token_revoked"
-    "|action_not_done|initial_password|credentials_rejected|rights_unknown"
+    "internal|busy|not_ready|no_data|too_stale|lease_lost|.+_unavailable|upstream_.+|token_rejected"
+    "|token_revoked|action_not_done|initial_password|credentials_rejected|rights_unknown"
 )
 """Outcomes that are no fault of the sender, as in the rules."""
 _LITMUS: Final = 'instance=~"$instance"'

@@ -76,7 +76,8 @@ async def find_project(request: web.Request, services: Services, project_id: str
     projects = [project for project in candidates if project in shown]
     if not projects:
         raise ProjectUnknownError("Project not in the catalog: no entity names this project id.")
-    if len(projects) > 1:
+    # One alone without being meant: who named it first has left the catalog, and may be back.
+    if len(projects) > 1 or (meant is None and len(candidates) == 1):
         names = ", ".join(project.instance for project in projects)
         raise ProjectAmbiguousError(
             f"Project id is not that of one instance alone (entities name it in {names}), and a query cannot "

@@ -199,5 +199,5 @@ async def test_what_is_owned_but_hidden_gives_no_right_and_is_named_in_no_refusa
         json.dumps({"query": RUN, "variables": variables}), {"Authorization": f"Bearer {twins.token('zoe')}"}
     )
     text = await response.text()
-    assert "forbidden" in text
+    assert "project_unclaimed" in text
     assert "zebra" not in text

@@ -30,7 +30,7 @@ KEY: Final = "twins-key-0123456789"
 SEEN: Final = "component:default/cart"
 BODIES: Final[Mapping[Any, Mapping[str, Any] | None]] = {
     RunBody: {"force": True},
-    StopBody: {},
+    StopBody: {"all": True},
     ScheduleBody: {"suspended": True},
     ShareBody: {"picture": "badge", "expiresInDays": 1},
     TokenBody: {"name": "walked", "expiresInDays": 1},
