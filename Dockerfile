@@ -1,17 +1,28 @@
 # The image of the sidecar, built from a checkout: docker build --tag litmus-sidecar .
-# One exact tag for both stages. Version and revision are for the builder to add (--label).
-FROM python:3.13.9-slim-bookworm AS base
+# One base for both stages, by exact tag and digest; docs/dependencies.md says how to renew it.
+# Version and revision are for the builder to add (--label).
+FROM python:3.13.16-slim-trixie@sha256:bf44cdfcb76cd3b41e879bc058fc37ec5872002ccfde7fcb765e218cde0cd79c AS base
 
 FROM base AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 \
     PIP_NO_CACHE_DIR=1
 WORKDIR /src
+COPY requirements ./requirements
+# What was locked and nothing else. Wheels only: a dependency that wants a compiler fails here and brings none in.
+# The environment has no pip.
+RUN python -m venv --without-pip /opt/litmus-sidecar \
+    && python -m pip --python /opt/litmus-sidecar/bin/python install \
+        --require-hashes --only-binary=:all: -r requirements/runtime.txt
+RUN python -m venv /build-tools \
+    && /build-tools/bin/python -m pip install --require-hashes --only-binary=:all: \
+        -r requirements/build.txt -r requirements/sbom.txt
 COPY pyproject.toml README.md LICENSE ./
 COPY sidecar ./sidecar
-# Wheels only: a dependency that wants a compiler fails here and brings none in. The environment has no pip.
-RUN python -m pip wheel --no-deps --wheel-dir /wheels . \
-    && python -m venv --without-pip /opt/litmus-sidecar \
-    && python -m pip --python /opt/litmus-sidecar/bin/python install --only-binary=:all: /wheels/*.whl
+RUN /build-tools/bin/python -m pip wheel --no-deps --no-build-isolation --wheel-dir /wheels . \
+    && python -m pip --python /opt/litmus-sidecar/bin/python install --no-deps --no-index /wheels/*.whl
+# The bill of materials, CycloneDX, of what was really installed.
+RUN /build-tools/bin/cyclonedx-py environment --output-reproducible --pyproject pyproject.toml \
+        --output-file /opt/litmus-sidecar/sbom.cdx.json /opt/litmus-sidecar/bin/python
 
 FROM base
 LABEL org.opencontainers.image.title="backstage-litmus-sidecar" \

@@ -5,7 +5,18 @@ VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 8080
 
-.PHONY: demo test soak bench screenshots format clean
+# Only wheels, only of the hashes that were locked: no code of a dependency runs while it is installed.
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+LOCKED := $(INSTALL) --require-hashes --only-binary=:all:
+INSTALL_SELF := $(INSTALL) --no-deps --no-build-isolation -e .
+LOCKS := $(addsuffix .txt,$(addprefix requirements/,build dev runtime sbom))
+# One resolution for every Python and platform; `make lock UPGRADE=` keeps the versions that still fit.
+UPGRADE ?= --upgrade
+COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --only-binary=:all: \
+	--no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock'
+AUDIT := $(BIN)/pip-audit --strict --disable-pip --require-hashes --progress-spinner off
+
+.PHONY: demo test soak bench screenshots format lock audit sbom clean
 
 demo: $(VENV)/.runtime
 	@exec $(BIN)/litmus-sidecar demo --port $(PORT)
@@ -32,16 +43,44 @@ format: $(VENV)/.dev
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
+# The lock files of what pyproject.toml names, at the newest versions that fit it.
+lock: $(VENV)/.dev
+	$(COMPILE) $(UPGRADE) --extra dev --group build --group sbom pyproject.toml --output-file requirements/dev.txt
+	$(COMPILE) --constraint requirements/dev.txt --extra otel pyproject.toml --output-file requirements/runtime.txt
+	$(COMPILE) --constraint requirements/dev.txt --group build --output-file requirements/build.txt
+	$(COMPILE) --constraint requirements/dev.txt --group sbom --output-file requirements/sbom.txt
+
+# Known advisories of everything locked, and of the oldest versions that pyproject.toml allows. What cannot be
+# looked up fails.
+audit: $(VENV)/.dev
+	for lock in $(LOCKS); do echo "== $$lock"; $(AUDIT) --requirement $$lock || exit 1; done
+	mkdir -p build
+	$(COMPILE) --upgrade --resolution lowest-direct --extra otel pyproject.toml --output-file build/lowest.txt
+	$(AUDIT) --requirement build/lowest.txt
+
+# The bill of materials of the image's environment: build/sbom.cdx.json.
+sbom: $(VENV)/.dev
+	rm -rf build
+	$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir build/wheels .
+	$(BIN)/python -m venv --without-pip build/image
+	$(BIN)/python -m pip --python build/image/bin/python install --quiet --require-hashes --only-binary=:all: \
+		-r requirements/runtime.txt
+	$(BIN)/python -m pip --python build/image/bin/python install --quiet --no-deps build/wheels/*.whl
+	$(BIN)/cyclonedx-py environment --output-reproducible --pyproject pyproject.toml \
+		--output-file build/sbom.cdx.json build/image/bin/python
+
 clean:
 	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/.runtime: pyproject.toml | $(VENV)/bin/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
+$(VENV)/.runtime: pyproject.toml requirements/build.txt requirements/runtime.txt | $(VENV)/bin/python
+	$(LOCKED) -r requirements/build.txt -r requirements/runtime.txt
+	$(INSTALL_SELF)
 	touch $@
 
-$(VENV)/.dev: pyproject.toml | $(VENV)/bin/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+$(VENV)/.dev: pyproject.toml requirements/dev.txt | $(VENV)/bin/python
+	$(LOCKED) -r requirements/dev.txt
+	$(INSTALL_SELF)
 	touch $@ $(VENV)/.runtime

@@ -18,6 +18,7 @@ from sidecar.ports import RunQuery
 from sidecar.services import Services
 from sidecar.web.answers import Answer, respond
 from sidecar.web.api_entities import covered_experiments
+from sidecar.web.cells import safe_cell
 from sidecar.web.keys import SERVICES
 from sidecar.web.paging import RowId, decode_cursor, encode_cursor, read_limit, single
 from sidecar.web.parameters import LONGEST_TEXT, read_span, read_text
@@ -45,7 +46,6 @@ CSV_COLUMNS: Final = (
     "faultsTotal",
     "removed",
 )
-_FORMULA: Final = re.compile(r"[=+\-@\t\r]")
 _UNSAFE_IN_NAMES: Final = re.compile(r"[^a-z0-9._-]")
 _Id = Annotated[str, msgspec.Meta(max_length=LONGEST_TEXT, pattern=r"\A[^\0]*\Z")]
 Position = tuple[RowId, _Id, _Id]
@@ -143,7 +143,7 @@ def csv_text(rows: Sequence[Run], *, header: bool) -> str:
             faults and faults.total,
             str(run.removed).lower(),
         )
-        writer.writerow([_cell(value) for value in values])
+        writer.writerow([safe_cell(value) for value in values])
     return out.getvalue()
 
 
@@ -186,13 +186,6 @@ async def stream_csv(request: web.Request, reading: EntityReading, wanted: RunQu
         await asyncio.sleep(0)
     await response.write_eof()
     return response
-
-
-def _cell(value: object) -> object:
-    """Return a cell; a text that a spreadsheet would run as a formula gets an apostrophe before it."""
-    if isinstance(value, str) and _FORMULA.match(value):
-        return f"'{value}"
-    return "" if value is None else value
 
 
 def _narrowed(wanted: RunQuery, covered: Collection[str] | None) -> RunQuery:

@@ -1,6 +1,7 @@
 """HEAD tells of everything that GET gives what GET would, without the content (RFC 9110, 9.3.2)."""
 
 import pytest
+from aiohttp import ClientResponse
 
 from sidecar.web.routes import ROUTES
 from tests.support.service import Service
@@ -14,6 +15,11 @@ NAMES = {
     "{instance}": "default",
 }
 READ = sorted({route.path for route in ROUTES if route.method == "GET"})
+TAKEN = sorted({route.path for route in ROUTES} - set(READ))
+METHODS = {
+    path: {"POST" if route.method == "*" else route.method for route in ROUTES if route.path == path}
+    for path in TAKEN
+}
 
 
 def filled(path: str) -> str:
@@ -22,21 +28,70 @@ def filled(path: str) -> str:
     return path
 
 
-@pytest.mark.parametrize("path", [*READ, "/api/v1/entities/component/default/cart/runs?format=csv"])
-async def test_head_answers_as_get_does_without_content(service: Service, path: str) -> None:
+ANSWERED = [
+    *READ,
+    "/api/v1/entities/component/default/cart/runs?format=csv",
+    "/litmus?window=nonsense",
+    "/litmus/entities/component/default/nobody",
+    "/litmus/assets/nothing.css",
+    "/nope",
+    "/api/nope",
+    "/litmus/nope",
+    "/api/v1/entities/component/default/nobody/overview",
+    "/api/v1/audit?limit=0",
+]
+CHANGING = {"Date", "X-Request-ID", "Transfer-Encoding"}
+"""Headers that two answers to GET do not share, and how a body travels, which none does with HEAD."""
+
+
+@pytest.mark.parametrize("packing", ["identity", "gzip"])
+@pytest.mark.parametrize("path", ANSWERED)
+async def test_head_answers_as_get_does_without_content(service: Service, path: str, packing: str) -> None:
     url = service.url(filled(path))
     assert "{" not in url
-    async with service.session.get(url, allow_redirects=False) as whole:
-        assert await whole.read() is not None
-    async with service.session.head(url) as head:
+    asked = {"Accept-Encoding": packing}
+    async with service.session.get(url, allow_redirects=False, headers=asked) as whole:
+        content = await whole.read()
+    async with service.session.head(url, headers=asked) as head:
         assert (head.status, head.content_type) == (whole.status, whole.content_type)
-        assert set(head.headers) | {"Transfer-Encoding"} == set(whole.headers) | {"Transfer-Encoding"}
         assert await head.read() == b""
+        assert told(head) == told(whole)
+    if "Content-Length" in whole.headers and packing == "identity":
+        assert int(whole.headers["Content-Length"]) == len(content)
     # The connection is still good: nothing was sent that was not announced.
     async with service.session.get(service.url("/healthz")) as after:
         assert after.status == 200
 
 
-async def test_what_only_takes_has_no_head(service: Service) -> None:
-    async with service.session.head(service.url("/api/query")) as response:
-        assert response.status == 405
+def told(answer: ClientResponse) -> dict[str, str]:
+    """Return what the headers of an answer say about what it is."""
+    return {name: value for name, value in answer.headers.items() if name not in CHANGING}
+
+
+@pytest.mark.parametrize("path", TAKEN)
+async def test_what_only_takes_has_no_head_and_says_what_it_has(service: Service, path: str) -> None:
+    url = service.url(filled(path))
+    async with service.session.get(url) as whole:
+        await whole.read()
+    async with service.session.head(url) as head:
+        assert (head.status, await head.read()) == (405, b"")
+        allowed = set(head.headers["Allow"].split(","))
+        # Another route may have the path too: a token may be called "rotate".
+        assert METHODS[path] <= allowed <= {"POST", "DELETE"}
+        # The sentence names the method, so its length is another.
+        assert told(head) | {"Content-Length": ""} == told(whole) | {"Content-Length": ""}
+
+
+async def test_a_wrong_key_gets_the_same_refusal_from_both(service: Service) -> None:
+    wrong = {"X-Litmus-Sidecar-Key": "0123456789abcdef-wrong"}
+    refused = 0
+    for path in (*READ, "/nope"):
+        async with service.session.get(
+            service.url(filled(path)), headers=wrong, allow_redirects=False
+        ) as whole:
+            await whole.read()
+        async with service.session.head(service.url(filled(path)), headers=wrong) as head:
+            assert (path, head.status, await head.read()) == (path, whole.status, b"")
+            assert (path, told(head)) == (path, told(whole))
+        refused += head.status == 401
+    assert refused > len(READ) / 2

@@ -1,5 +1,6 @@
 """The Dockerfile, as far as it can be held to its word without a container engine."""
 
+import importlib.metadata
 import json
 import os
 import re
@@ -16,8 +17,10 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import pytest
+from packaging.utils import canonicalize_name
 
 from sidecar import __version__
+from tests.support.locks import read_lock
 
 ROOT = Path(__file__).parents[2]
 BUILD: Final = "build"
@@ -67,9 +70,9 @@ def test_hadolint_has_nothing_to_say() -> None:
     assert (done.returncode, done.stdout) == (0, "")
 
 
-def test_every_stage_starts_from_one_base_of_an_exact_tag() -> None:
+def test_every_stage_starts_from_one_base_of_an_exact_tag_and_digest() -> None:
     bases = [found.rest for found in read_dockerfile() if found.word == "FROM"]
-    assert re.fullmatch(r"python:3\.\d+\.\d+-slim-[a-z]+ AS base", bases[0])
+    assert re.fullmatch(r"python:3\.\d+\.\d+-slim-[a-z]+@sha256:[0-9a-f]{64} AS base", bases[0])
     assert {base.partition(" ")[0] for base in bases[1:]} == {"base"}
 
 
@@ -83,6 +86,20 @@ def test_the_final_image_installs_no_tools_and_has_no_pip() -> None:
     assert not re.search(r"\b(apt|apt-get|apk|curl|wget|gcc|make)\b|\bpip install", steps)
     assert "pip uninstall" in steps
     assert "--without-pip" in " ".join(all_of("RUN", BUILD))
+
+
+def test_everything_that_is_installed_was_locked_with_its_hashes() -> None:
+    """Or is our own wheel, which was built a line above and brings nothing with it."""
+    installs = [
+        command
+        for step in all_of("RUN", BUILD)
+        for command in step.split("&&")
+        if re.search(r"\bpip\b.*\b(install|wheel)\b", command)
+    ]
+    assert len(installs) == 4
+    for command in installs:
+        locked = "--require-hashes --only-binary=:all:" in command and " -r requirements/" in command
+        assert locked or "--no-deps" in command, command
 
 
 def test_the_image_serves_the_mounted_configuration() -> None:
@@ -199,7 +216,7 @@ def test_the_install_steps_give_a_command_that_needs_nothing_of_the_checkout(
     for name in copied():
         unprivileged.give(ROOT / name, directory / "src" / name)
     for step in all_of("RUN", BUILD):
-        here = re.sub(r"(?<![\w./])/(opt|wheels)\b", rf"{directory}/\1", step)
+        here = re.sub(r"(?<![\w./])/(opt|wheels|build-tools)\b", rf"{directory}/\1", step)
         unprivileged.run("sh", "-ec", f"cd src\n{here}", path=directory / "image/bin")
     shutil.rmtree(directory / "src")
     for example in ("app-config.example.yaml", "catalog-info.example.yaml"):
@@ -215,9 +232,27 @@ def test_the_install_steps_give_a_command_that_needs_nothing_of_the_checkout(
         **EXAMPLE_ENVIRON,
     )
     assert checked.endswith("No findings.\n")
+    assert_described(directory / "opt/litmus-sidecar")
     (package,) = directory.glob("opt/litmus-sidecar/lib/python*/site-packages/sidecar")
     assert files_of(package) == files_of(ROOT / "sidecar")
     assert not (installed / "pip").exists()
+
+
+def assert_described(environment: Path) -> None:
+    """Assert that the bill of materials names just what is installed, which is just what was locked."""
+    (packages,) = environment.glob("lib/python*/site-packages")
+    installed = {
+        (canonicalize_name(one.name), one.version)
+        for one in importlib.metadata.distributions(path=[str(packages)])
+    }
+    bill = json.loads((environment / "sbom.cdx.json").read_text())
+    itself = bill["metadata"]["component"]
+    listed = {(canonicalize_name(one["name"]), one["version"]) for one in bill["components"]}
+    assert bill["bomFormat"] == "CycloneDX"
+    assert (itself["name"], itself["version"]) == ("backstage-litmus-sidecar", __version__)
+    assert listed | {(itself["name"], itself["version"])} == installed
+    locked = {(pin.name, pin.version) for pin in read_lock("runtime") if pin.applies}
+    assert listed - {(itself["name"], itself["version"])} == locked
 
 
 def files_of(package: Path) -> set[str]:

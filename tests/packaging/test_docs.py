@@ -104,6 +104,7 @@ def test_every_module_of_the_layers_is_explained_and_no_other() -> None:
         ("To run", PROJECT["dependencies"]),
         ("To trace", PROJECT["optional-dependencies"]["otel"]),
         ("To develop", PROJECT["optional-dependencies"]["dev"]),
+        ("To build", [*PYPROJECT["dependency-groups"]["build"], *PYPROJECT["dependency-groups"]["sbom"]]),
     ],
 )
 def test_every_dependency_has_its_line_and_every_line_its_dependency(
