@@ -21,7 +21,7 @@ AUDIT := $(BIN)/pip-audit --strict --disable-pip --require-hashes --progress-spi
 demo: $(VENV)/.runtime
 	@exec $(BIN)/litmus-sidecar demo --port $(PORT)
 
-test: $(VENV)/.dev
+test: $(VENV)/.dev tests/node/node_modules/.package-lock.json
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
@@ -70,7 +70,7 @@ sbom: $(VENV)/.dev
 		--output-file build/sbom.cdx.json build/image/bin/python
 
 clean:
-	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) tests/node/node_modules build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
@@ -84,3 +84,8 @@ $(VENV)/.dev: pyproject.toml requirements/dev.txt | $(VENV)/bin/python
 	$(LOCKED) -r requirements/dev.txt
 	$(INSTALL_SELF)
 	touch $@ $(VENV)/.runtime
+
+# What the plugin computes with in browsers, for the tests that compare with it.
+tests/node/node_modules/.package-lock.json: tests/node/package-lock.json | $(VENV)/.dev
+	PATH="$(CURDIR)/$(BIN):$$PATH" npm ci --prefix tests/node --silent
+	touch $@

@@ -96,7 +96,7 @@ class Instance(Strict):
     base_url: Url
     """What the sidecar calls: the frontend service of Litmus, which serves `/api` and `/auth`."""
     external_base_url: Url = Field(default_factory=lambda valid: valid.get("base_url", ""))
-    """What people's browsers open, for links. Default: `litmus.baseUrl`, else `baseUrl`."""
+    """What people's browsers open, for links. Default: `baseUrl`; of the first instance `litmus.baseUrl`."""
     host_header: HostHeader | None = None
     """`Host` to send, where Litmus's `ALLOWED_ORIGINS` does not have the name in `baseUrl`."""
     ca_file: FileName | None = None

@@ -48,6 +48,7 @@ def findings(config: Config) -> tuple[str, ...]:
         *config.notices,
         *_listen_findings(config),
         *_display_token_findings(config),
+        *_link_findings(config),
         *_sync_findings(config),
         *_catalog_findings(config),
     )
@@ -91,6 +92,23 @@ def _display_token_findings(config: Config) -> Iterator[str]:
         yield f"litmus.apiToken cannot be decoded, so the plugin shows an error ({make_one})"
     elif state == _NO_UID:
         yield f"litmus.apiToken holds no uid, so the plugin calls it missing ({make_one})"
+
+
+def _link_findings(config: Config) -> Iterator[str]:
+    """Tell where links lead that the plugin makes: it knows one address, ``litmus.baseUrl``."""
+    for index, instance in enumerate(config.instances):
+        if config.litmus_base_url is None or instance.external_base_url == config.litmus_base_url:
+            continue
+        yield (
+            f"litmus.baseUrl is {config.litmus_base_url}, and the plugin's own links open it for projects of "
+            f"instance {instance.name}, too, which is at {instance.external_base_url}; "
+            "links of the sidecar's pages and JSON are right"
+        )
+        if index and "external_base_url" not in instance.model_fields_set:
+            yield (
+                f"litmusSidecar.instances[{index}].externalBaseUrl is missing: links of instance "
+                f"{instance.name} open its baseUrl, which people's browsers may not reach"
+            )
 
 
 def _sync_findings(config: Config) -> Iterator[str]:

@@ -92,6 +92,8 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     """Root fields of the document."""
     server: str
     """Scheme, host and port; nothing secret."""
+    path: str = ""
+    """Path that was asked, without a query: where it is wrong, a sentence names it. ``""``: not told."""
     host: str
     """The Host header that was sent."""
     project_id: str | None = None
@@ -142,7 +144,7 @@ def read_reply(reply: Reply, asked: Asked) -> Envelope:
     if not reply.content_type.endswith("json"):
         what = "a web page" if reply.content_type == "text/html" else "something"
         raise UpstreamProtocolError(
-            f"{asked.server} answered with {what} that is not JSON; "
+            f"{asked.server}{asked.path} answered with {what} that is not JSON; "
             "baseUrl probably does not point at ChaosCenter's root."
         )
     wire = _envelope(reply.body)
@@ -252,7 +254,7 @@ def status_error(reply: Reply, asked: Asked) -> UpstreamError:
             return _unprocessable(reply, asked)
         case status:
             error, meaning = _MEANING_OF_STATUS.get(status) or _MEANING_OF_CLASS.get(status // 100, _UNKNOWN)
-            return error(f"{asked.server} answered with HTTP {status}: {meaning}.")
+            return error(f"{asked.server}{asked.path} answered with HTTP {status}: {meaning}.")
 
 
 def _unauthorized(reply: Reply, server: str) -> UpstreamError:

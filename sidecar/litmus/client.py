@@ -205,6 +205,7 @@ class LitmusClient:
         return Asked(
             fields=tuple(query.field for query in queries),
             server=self._server,
+            path=URL(self._base_url).path.rstrip("/") + _QUERY_PATH,
             host=self._host,
             project_id=project_id if isinstance(project_id, str) else None,
             since=next((query.since for query in queries if query.since), None),

@@ -1,108 +1,248 @@
-"""Which schedule texts the plugin survives: a whitelist of what cron-parser 4.9 surely accepts.
+"""Which schedule text the plugin gets: one that its cron-parser 4.9 reads as Argo's scheduler does.
 
 The plugin parses every schedule while it renders, and an exception there takes
-its whole page down. So this is not a cron parser: in doubt the answer is no.
+its whole page down. So each text is read twice, as Argo reads it
+(``insight.cron_text``) and as cron-parser would, quirks included. Where both
+mean the same, the text goes out as Litmus has it; where they differ, in the
+plain numbers that Argo made of it, if cron-parser reads those rightly.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Final
 
-_MACROS: Final = frozenset({"@yearly", "@monthly", "@weekly", "@daily", "@hourly"})
-_MONTHS: Final = {
-    name: number
-    for number, name in enumerate(
-        ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"), start=1
-    )
+import msgspec
+
+from sidecar.insight.cron_text import Cron, parse_schedule
+
+_PREDEFINED: Final = {
+    "@yearly": "0 0 1 1 *",
+    "@monthly": "0 0 1 * *",
+    "@weekly": "0 0 * * 0",
+    "@daily": "0 0 * * *",
+    "@hourly": "0 * * * *",
 }
-_WEEKDAYS: Final = {
-    name: number for number, name in enumerate(("sun", "mon", "tue", "wed", "thu", "fri", "sat"))
-}
-_DAYS_IN_MONTH: Final = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
-_NUMBER: Final = re.compile(r"[0-9]{1,2}")
-_LONGEST: Final = 200
-"""Characters; no schedule a person writes is longer, and the browser has to parse it."""
+_EQUAL: Final = {"@annually": "@yearly", "@midnight": "@daily"}
+"""Macros that Argo knows and cron-parser does not, as the ones that both know."""
+_SPACES: Final = re.compile("[\t\n\v\f\r \u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff]+")
+r"""What ``\s`` and ``trim`` take for blanks in JavaScript; Python and Go each take others."""
+_NUMBER: Final = re.compile(r"[0-9]{1,20}")
+_LETTERS: Final = re.compile(r"[a-zA-Z]{3}")
+_DAYS_IN_MONTH: Final = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
+_WEEKDAYS: Final = range(7)
+_WHOLE_WEEK: Final = 8
+"""As many days cron-parser counts in ``*``: Sunday is 0 and 7."""
 
 
-class _Field:
-    """One of the five fields: its range, and the names it knows."""
-
-    def __init__(self, low: int, high: int, names: Mapping[str, int] | None = None) -> None:
-        self.low = low
-        self.high = high
-        self._names = names or {}
-
-    def values(self, text: str) -> frozenset[int] | None:
-        """Return the numbers the field names, or ``None`` if it is not surely accepted."""
-        if text == "*":
-            return frozenset(range(self.low, self.high + 1))
-        named: set[int] = set()
-        for part in text.split(","):
-            numbers = self._part(part)
-            if numbers is None:
-                return None
-            named.update(numbers)
-        return frozenset(named)
-
-    def _part(self, text: str) -> range | None:
-        base, slash, step_text = text.partition("/")
-        step = 1
-        if slash:
-            if not _NUMBER.fullmatch(step_text):
-                return None
-            step = int(step_text)
-            if not 1 <= step <= self.high:
-                return None
-        if base == "*":
-            return range(self.low, self.high + 1, step) if slash else None
-        first_text, dash, last_text = base.partition("-")
-        first = self._number(first_text)
-        last = self._number(last_text) if dash else first
-        if first is None or last is None or first > last:
-            return None
-        if slash and not dash:
-            return None
-        return range(first, last + 1, step)
-
-    def _number(self, text: str) -> int | None:
-        if text.isascii() and text.lower() in self._names:
-            return self._names[text.lower()]
-        if not _NUMBER.fullmatch(text):
-            return None
-        number = int(text)
-        return number if self.low <= number <= self.high else None
+class _Refused(Exception):  # noqa: N818 - it ends a parse, and is nobody's error
+    """cron-parser throws here."""
 
 
-_MINUTE: Final = _Field(0, 59)
-_HOUR: Final = _Field(0, 23)
-_DAY: Final = _Field(1, 31)
-_MONTH: Final = _Field(1, 12, _MONTHS)
-_WEEKDAY: Final = _Field(0, 7, _WEEKDAYS)
+class _Field(msgspec.Struct, frozen=True):
+    """One of the five fields, as cron-parser constrains it."""
+
+    low: int
+    high: int
+    characters: re.Pattern[str]
+    names: Mapping[str, int] = {}
+    is_weekday: bool = False
+
+
+_PLAIN: Final = re.compile(r"[,*0-9/-]+")
+_WITH_QUESTION_MARK: Final = re.compile(r"[?,*0-9/-]+")
+_MINUTE: Final = _Field(0, 59, _PLAIN)
+_HOUR: Final = _Field(0, 23, _PLAIN)
+_DAY: Final = _Field(1, 31, _WITH_QUESTION_MARK)
+_MONTH: Final = _Field(
+    1,
+    12,
+    _PLAIN,
+    {
+        name: number
+        for number, name in enumerate(
+            ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"), start=1
+        )
+    },
+)
+_WEEKDAY: Final = _Field(
+    0,
+    7,
+    _WITH_QUESTION_MARK,
+    {name: number for number, name in enumerate(("sun", "mon", "tue", "wed", "thu", "fri", "sat"))},
+    is_weekday=True,
+)
+_FIELDS: Final = (_MINUTE, _HOUR, _DAY, _MONTH, _WEEKDAY)
 
 
 @lru_cache(maxsize=4_096)
 def plugin_cron(text: str) -> str:
-    """Return the schedule if the plugin can parse it, else ``""``, which it shows as "Non-Cron".
+    """Return the schedule as the plugin may get it; ``""``, which it shows as "Non-Cron", if no text will do.
 
-    Kept are the five macros and five plain fields. Not kept, although some
-    parser may take them: ``@every``, time zones, ``L``, ``?``, ``#``, seconds,
-    steps from a single number, and days that no named month has (29 February
-    included: it is too rare to bet a page on).
+    There is none for what Argo refuses or never fires, for ``@every``, and for
+    a text with a zone of its own, which cron-parser cannot read.
     """
-    if len(text) > _LONGEST:
+    if text in _EQUAL:
+        return _EQUAL[text]
+    argo = parse_schedule(text)
+    if argo is None or not argo.zone_assumed:
         return ""
-    if text in _MACROS:
-        return text
-    fields = text.strip(" \t").replace("\t", " ").split(" ")
-    parts = [part for part in fields if part]
-    if len(parts) != len(("minute", "hour", "day", "month", "weekday")):
+    if not isinstance(argo.rule, Cron) or argo.rule.expression is None:
         return ""
-    minute, hour, day, month, weekday = parts
-    days, months = _DAY.values(day), _MONTH.values(month)
-    others = (_MINUTE.values(minute), _HOUR.values(hour), _WEEKDAY.values(weekday))
-    if days is None or months is None or None in others:
+    wanted = _Meaning.of_argo(argo.rule.expression)
+    if not wanted.ever_fires:
         return ""
-    if min(days) > max(_DAYS_IN_MONTH[number - 1] for number in months):
-        return ""
-    return " ".join(parts)
+    for candidate in (text, argo.rule.expression):
+        if _Meaning.of_plugin(candidate) == wanted:
+            return candidate
+    return ""
+
+
+class _Meaning(msgspec.Struct, frozen=True):
+    """When a schedule fires on a local calendar, comparable whoever read it."""
+
+    minutes: frozenset[int]
+    hours: frozenset[int]
+    days: frozenset[tuple[int, int, int]]
+    """Month, day and day of the week (Sunday is 0) on which it fires; every February has 29 days here."""
+
+    @property
+    def ever_fires(self) -> bool:
+        return bool(self.days)
+
+    @staticmethod
+    def of_argo(expression: str) -> "_Meaning":
+        """Read the plain five fields that Argo's parser boils down to."""
+        minutes, hours, days, months, weekdays = (
+            _numbers(part, field) for part, field in zip(expression.split(" "), _FIELDS, strict=True)
+        )
+        free_days, free_weekdays = (part == "*" for part in expression.split(" ")[2::2])
+
+        def fires(_length: int, day: int, weekday: int) -> bool:
+            in_days, in_weekdays = day in days, weekday in weekdays
+            return in_days and in_weekdays if free_days or free_weekdays else in_days or in_weekdays
+
+        return _Meaning(minutes, hours, _matching(months, fires))
+
+    @staticmethod
+    def of_plugin(text: str) -> "_Meaning | None":
+        """Read a text as cron-parser does; ``None`` if it throws."""
+        parts = _PREDEFINED.get(text, text)
+        texts = [part for part in _SPACES.split(parts) if part]
+        if len(texts) != len(_FIELDS):
+            # It would take fewer or six (the first for seconds); nothing that Argo reads has so many.
+            return None
+        try:
+            minutes, hours, days, months, weekdays = (
+                _parse(part, field) for part, field in zip(texts, _FIELDS, strict=True)
+            )
+            if len(months) == 1:
+                days = _within_month(days, _DAYS_IN_MONTH[months[0] - 1])
+        except _Refused:
+            return None
+        is_whole_week = len(weekdays) == _WHOLE_WEEK
+
+        def fires(length: int, day: int, weekday: int) -> bool:
+            in_days, in_weekdays = _matches(day, days), _matches(weekday, weekdays)
+            is_whole_month = len(days) >= length
+            return not (
+                (not in_days and (not in_weekdays or is_whole_week))
+                or (is_whole_month and not is_whole_week and not in_weekdays)
+            )
+
+        return _Meaning(frozenset(minutes), frozenset(hours), _matching(frozenset(months), fires))
+
+
+def _numbers(part: str, field: _Field) -> frozenset[int]:
+    if part == "*":
+        return frozenset(range(field.low, field.high + 1))
+    return frozenset(int(number) for number in part.split(","))
+
+
+def _matching(
+    months: frozenset[int], fires: Callable[[int, int, int], bool]
+) -> frozenset[tuple[int, int, int]]:
+    """Return the days that match; how long a month is decides some of them, which month it is none."""
+    lengths = {_DAYS_IN_MONTH[month - 1] for month in months}
+    matching = {
+        length: [
+            (day, weekday)
+            for day in range(1, length + 1)
+            for weekday in _WEEKDAYS
+            if fires(length, day, weekday)
+        ]
+        for length in lengths
+    }
+    return frozenset((month, *one) for month in months for one in matching[_DAYS_IN_MONTH[month - 1]])
+
+
+def _matches(value: int, numbers: Sequence[int]) -> bool:
+    return value in numbers
+
+
+def _parse(text: str, field: _Field) -> list[int]:
+    """Return the numbers cron-parser finds, sorted, doubled ones included: it counts them."""
+    if field.names:
+        text = _LETTERS.sub(lambda found: _named(found[0], field.names), text)
+    if not field.characters.fullmatch(text):
+        raise _Refused
+    everything = f"{field.low}-{field.high}"
+    # It replaces one of the two only.
+    text = text.replace("*", everything) if "*" in text else text.replace("?", everything)
+    numbers: list[int] = []
+    for part in text.split(","):
+        numbers += _repeated(part, field)
+    if not all(field.low <= number <= field.high for number in numbers):
+        raise _Refused
+    return sorted(numbers)
+
+
+def _named(name: str, names: Mapping[str, int]) -> str:
+    if name.lower() not in names:
+        raise _Refused
+    return str(names[name.lower()])
+
+
+def _repeated(part: str, field: _Field) -> list[int]:
+    base, *steps = part.split("/")
+    if len(steps) > 1:
+        raise _Refused
+    if not steps:
+        return _range(base, field, step=1) if "-" in base else [_scalar(base, field)]
+    if _NUMBER.fullmatch(base):
+        base = f"{base}-{field.high}"
+    if "-" not in base:
+        raise _Refused
+    return _range(base, field, step=_number(steps[0]))
+
+
+def _scalar(text: str, field: _Field) -> int:
+    number = _number(text)
+    if number > field.high:
+        raise _Refused
+    return number % 7 if field.is_weekday else number
+
+
+def _range(text: str, field: _Field, *, step: int) -> list[int]:
+    # What follows a second dash is not looked at.
+    first, last = (_number(bound) for bound in text.split("-")[:2])
+    if not (field.low <= first <= last <= field.high and step > 0):
+        raise _Refused
+    numbers = list(range(first, last + 1, step))
+    if field.is_weekday and last % 7 == 0 and 0 not in numbers:
+        # A range up to 7 has the Sunday as 0, whatever its step.
+        numbers.append(0)
+    return numbers
+
+
+def _number(text: str) -> int:
+    if not _NUMBER.fullmatch(text):
+        raise _Refused
+    return int(text)
+
+
+def _within_month(days: list[int], length: int) -> list[int]:
+    """Return the days that the one month has; cron-parser throws if the first is none of them."""
+    if days[0] > length:
+        raise _Refused
+    return [day for day in days if day <= length]

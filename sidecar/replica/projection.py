@@ -23,6 +23,7 @@ from sidecar.replica.healing import (
     finite,
     int32,
     millis,
+    plugin_experiments,
     plugin_phase,
     plugin_runs,
 )
@@ -66,7 +67,7 @@ def _environments(arguments: Mapping[str, Any]) -> Source:
 
 def _experiments(arguments: Mapping[str, Any]) -> Source:
     select = select_experiments(arguments.get("request"))
-    return lambda content: select(content.experiments or ())
+    return lambda content: select(plugin_experiments(content))
 
 
 def _gitops(arguments: Mapping[str, Any]) -> Source:

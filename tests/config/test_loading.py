@@ -70,6 +70,13 @@ class TestDefaults:
         (found,) = config_of(instance()).instances
         assert (found.base_url, found.external_base_url) == ("http://litmus:9091", LITMUS["baseUrl"])
 
+    def test_the_second_instance_links_to_itself_not_into_the_first(self) -> None:
+        section = instance()
+        section["instances"].append({**section["instances"][0], "name": "two", "baseUrl": "http://two:9091"})
+        first, second = config_of(section).instances
+        assert first.external_base_url == LITMUS["baseUrl"]
+        assert second.external_base_url == "http://two:9091"
+
     def test_an_instance_links_to_its_own_address_without_litmus_base_url(self) -> None:
         config = parse_config({"litmusSidecar": instance()}, directory=Path("/"))
         assert config.instances[0].external_base_url == "http://litmus:9091"

@@ -55,6 +55,17 @@ def test_what_is_probably_not_meant_is_said(changes: dict[str, object], expected
     assert expected in said(**changes)
 
 
+def test_what_the_plugins_links_do_with_a_second_instance_is_said() -> None:
+    first, second = GOOD.instances[0], Instance(name="two", base_url="http://two:9091", token=TOKEN)
+    litmus = first.base_url
+    assert said(litmus_base_url=litmus, instances=(first,)) == ""
+    told = said(litmus_base_url=litmus, instances=(first, second))
+    assert "the plugin's own links open it for projects of instance two" in told
+    assert "litmusSidecar.instances[1].externalBaseUrl is missing" in told
+    named = Instance(name="two", base_url="http://two:9091", external_base_url="https://two", token=TOKEN)
+    assert "externalBaseUrl is missing" not in said(litmus_base_url=litmus, instances=(first, named))
+
+
 def test_a_key_opens_the_service_beyond_loopback() -> None:
     assert said(listen=Listen(host="192.0.2.1"), auth=AUTH) == ""
 

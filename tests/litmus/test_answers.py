@@ -307,3 +307,11 @@ def test_any_field_is_mapped_or_unreadable(query: Query[object], answer: bytes |
         sentence = str(unreadable(query.field, exc))
 
     assert MARKER not in sentence
+
+
+@pytest.mark.parametrize("status", [200, 404, 405, 302])
+def test_the_sentence_about_a_wrong_path_names_the_path(status: int) -> None:
+    reply = Reply(status=status, content_type="text/html", body=b"<html>")
+    asked = msgspec.structs.replace(BOTH, path="/chaos/api/query")
+    with pytest.raises(UpstreamProtocolError, match="http://litmus:9091/chaos/api/query"):
+        read_reply(reply, asked)

@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
-from sidecar.model import GitOps, Section
+from sidecar.model import GitOps, Schedule, Section
 from sidecar.replica import Replica
 from tests.replica.documents import BASIC_STATS, ENVIRONMENTS, EXPERIMENTS, HUBS, RUN_STATS, prepare_query
 from tests.support.builders import (
+    NOW,
     NOW_MS,
     content,
     environment,
@@ -201,3 +202,26 @@ def test_figures_of_the_card_are_counted_from_the_lists() -> None:
 )
 def test_gitops_that_nobody_may_read_is_off(sections: dict[str, Any]) -> None:
     assert ask(BASIC_STATS, **sections)["getGitOpsDetails"] == {"enabled": False}
+
+
+@pytest.mark.parametrize(("suspended", "shown"), [(False, "0 2 * * *"), (True, "")])
+def test_a_suspended_schedule_shows_no_next_run(*, suspended: bool, shown: str) -> None:
+    schedules = (
+        Schedule(
+            experiment_id=one,
+            cron_syntax="0 2 * * *",
+            suspended=is_suspended,
+            timezone=None,
+            experiment_updated_at_ms=None,
+            since=NOW,
+        )
+        for one, is_suspended in (("nightly", suspended), ("bystander", False))
+    )
+    rows = ask(
+        EXPERIMENTS,
+        experiments=[
+            experiment(experiment_id=one, cron_syntax="0 2 * * *") for one in ("nightly", "bystander")
+        ],
+        schedules=tuple(schedules),
+    )["listExperiment"]["experiments"]
+    assert [row["cronSyntax"] for row in rows] == [shown, "0 2 * * *"]

@@ -21,6 +21,7 @@ from sidecar.model import (
     ProjectRef,
     RecentRun,
     RunStats,
+    Schedule,
     Section,
     SectionError,
     Snapshot,
@@ -218,9 +219,10 @@ def content(
     environments: Iterable[Environment] | None = None,
     hubs: Iterable[Hub] | None = None,
     gitops: GitOps | None = None,
+    schedules: Iterable[Schedule] | None = None,
     without: Iterable[Section] = (),
 ) -> Content:
-    """Every section has one row unless given; those in ``without`` were never fetched."""
+    """Every section but the schedules has one row unless given; those in ``without`` were never fetched."""
     missing = frozenset(without)
     return Content(
         experiments=None
@@ -235,6 +237,7 @@ def content(
         else tuple((environment(),) if environments is None else environments),
         hubs=None if Section.HUBS in missing else tuple((hub(),) if hubs is None else hubs),
         gitops=None if Section.GITOPS in missing else gitops or GitOps(enabled=True),
+        schedules=None if schedules is None else tuple(schedules),
     )
 
 

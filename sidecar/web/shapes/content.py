@@ -23,6 +23,7 @@ from sidecar.replica.healing import (
     UNKNOWN_USER,
     finite,
     millis,
+    plugin_experiments,
     plugin_phase,
     plugin_runs,
 )
@@ -222,7 +223,9 @@ def content_shape(
         stale=age.stale,
         chaos_hubs=_each(chaos_hub_shape, content.hubs),
         environments=_each(environment_shape, content.environments),
-        experiments=_each(experiment_shape, content.experiments),
+        experiments=None
+        if content.experiments is None
+        else [experiment_shape(one) for one in plugin_experiments(content)],
         infrastructures=_each(lambda infra: infrastructure_shape(infra, links), content.infrastructures),
         running_runs=[running_run_shape(run, links) for run in running_runs(content, runs, now)],
         schedules=None
