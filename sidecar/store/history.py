@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import ColumnElement, Row, and_, case, delete, exists, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, Row, and_, case, delete, exists, func, or_, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sidecar.model import OUTCOME_OF_PHASE, Faults, HistoryState, KnownExperiment, Outcome, ProjectRef, Run
@@ -143,7 +143,8 @@ class SqlHistory:
         """See :meth:`ports.History.runs`."""
         order = (runs.c.created_at_ms, runs.c.experiment_id, runs.c.experiment_run_id)
         statement = (
-            select(*_RUN_COLUMNS)
+            select(*_NAMED_COLUMNS)
+            .outerjoin_from(runs, known_experiments, _OF_EXPERIMENT)
             .where(runs.c.project == project_key(project), *_conditions(query))
             .order_by(*(column.desc() for column in order))
             .limit(query.limit)
@@ -308,6 +309,15 @@ def _run_values(project: int, run: Run) -> dict[str, object]:
 
 _RUN_COLUMNS: Final = tuple(runs.c[field.name] for field in msgspec.structs.fields(Run))
 """The columns of a run, in the order of its fields: they are read by the thousand."""
+_OF_EXPERIMENT: Final = and_(
+    known_experiments.c.project == runs.c.project,
+    known_experiments.c.experiment_id == runs.c.experiment_id,
+)
+_NAMED_COLUMNS: Final = tuple(
+    func.coalesce(known_experiments.c.name, column) if column.name == "experiment_name" else column
+    for column in _RUN_COLUMNS
+)
+"""The same for readers: a run bears the name that its experiment has now, as in Litmus."""
 _FAULTS_AT: Final = next(place for place, column in enumerate(_RUN_COLUMNS) if column.name == "faults")
 _RUN_FIELDS: Final = tuple(column.name for column in _RUN_COLUMNS)
 

@@ -117,3 +117,29 @@ async def test_a_run_that_ends_shows_in_the_figures_without_waiting_for_the_slow
 
 async def scored(service: Service, number: int) -> bool:
     return bool((await get(service, OVERVIEW))["score"]["number"] == number)
+
+
+async def test_a_renamed_experiment_names_all_its_runs(small: Small) -> None:
+    world = small.world
+    config = config_for({"default": (small.simulator, small.token)}, small.catalog, sync={**QUICK_SYNC})
+    async with open_service(config) as service:
+        await service.ready()
+        renamed = next(
+            world.experiments[run.experiment_id]
+            for run in world.runs
+            if run.experiment_id in world.experiments
+        )
+        old = renamed.name
+        assert old in {run["experimentName"] for run in (await get(service, RUNS))["runs"]}
+        world.edit_experiment(renamed, name="a new name")
+
+        await eventually(lambda: is_gone(service, old))
+
+        csv = await (await service.get(RUNS + "&format=csv")).text()
+        assert old not in csv
+        assert "a new name" in csv
+
+
+async def is_gone(service: Service, name: str) -> bool:
+    names = {run["experimentName"] for run in (await get(service, RUNS))["runs"]}
+    return name not in names and name not in await (await service.get(CONTENT)).text()
