@@ -155,6 +155,16 @@ class SqlHistory:
             rows = await connection.execute(statement)
             return [_run(row) for row in rows]
 
+    async def count(self, project: ProjectRef, experiment_ids: Collection[str]) -> int:
+        """See :meth:`ports.History.count`."""
+        statement = select(func.count()).where(
+            runs.c.project == project_key(project),
+            runs.c.experiment_id.in_(sorted(experiment_ids)),
+            runs.c.removed.is_(False),
+        )
+        async with self._database.reading() as connection:
+            return await connection.scalar(statement) or 0
+
     async def experiments(self, project: ProjectRef) -> Sequence[KnownExperiment]:
         """See :meth:`ports.History.experiments`."""
         async with self._database.reading() as connection:

@@ -216,6 +216,11 @@ class MemoryHistory:
             _named(run, past.experiments) for run in sorted(found, key=_order, reverse=True)[: query.limit]
         ]
 
+    async def count(self, project: ProjectRef, experiment_ids: Collection[str]) -> int:
+        """See :meth:`ports.History.count`."""
+        kept = self._pasts[project].runs.by_key().values() if project in self._pasts else ()
+        return sum(run.experiment_id in experiment_ids and not run.removed for run in kept)
+
     async def experiments(self, project: ProjectRef) -> Sequence[KnownExperiment]:
         """See :meth:`ports.History.experiments`."""
         known = self._pasts[project].experiments if project in self._pasts else {}

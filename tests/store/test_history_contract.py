@@ -224,6 +224,16 @@ class TestRemoval:
             "b": others.experiment_name,
         }
 
+    async def test_runs_are_counted_without_those_that_litmus_deleted(self, store: Store) -> None:
+        others = [run("c", experiment_id="experiment-2"), run("d", experiment_id="experiment-3")]
+        await recorded(store, change(run("a"), run("b"), *others, removed=[run("b")]))
+
+        mine = run("a").experiment_id
+        assert await store.history.count(SHOP, [mine]) == 1
+        assert await store.history.count(SHOP, [mine, "experiment-2"]) == 2
+        assert await store.history.count(SHOP, []) == 0
+        assert await store.history.count(BANK, [mine]) == 0
+
 
 class TestPruning:
     async def test_old_runs_go_in_steps_and_others_stay(self, store: Store) -> None:
