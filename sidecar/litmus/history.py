@@ -143,6 +143,8 @@ class _Step:
                 await self._increment()
             case Task.SWEEP:
                 await self._sweep()
+            case Task.COUNT:
+                await self._count()
             case Task.NOTHING:
                 # No experiment ever ran, says the snapshot.
                 self._state = msgspec.structs.replace(self._state, synced_at=self._now)
@@ -159,6 +161,7 @@ class _Step:
             or notes.sweep is not None
             or (state.watermark_ms is not None and notes.seen_version != self._snapshot.version)
             or notes_of.sweep_due(notes, state, self._snapshot, self._pace, self._now) is not None
+            or notes_of.count_due(notes, state, self._pace, self._now)
         )
         return change, more
 
@@ -205,12 +208,9 @@ class _Step:
             synced_at=self._now,
             watermark_ms=max((one for one in moments if one is not None), default=None),
         )
-        await self._count()
 
     async def _count(self) -> None:
         """Look whether Litmus has fewer runs of some experiments than we keep: then some were deleted."""
-        if self._ask.left <= 0 or not notes_of.count_due(self._notes, self._state, self._pace, self._now):
-            return
         batch = notes_of.count_batch(self._notes, self._snapshot)
         self._note(counted_at=self._now, counted_to=batch[-1] if batch else "")
         if not batch:

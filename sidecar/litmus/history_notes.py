@@ -194,6 +194,7 @@ class Task(StrEnum):
 
     INCREMENT = "increment"
     SWEEP = "sweep"
+    COUNT = "count"
     NOTHING = "nothing"
 
 
@@ -207,9 +208,11 @@ def next_task(
     if state.watermark_ms is None:
         return Task.SWEEP if sweeping else Task.NOTHING
     last = state.synced_at or state.first_synced_at or now
-    if notes.seen_version != snapshot.version or now - last >= pace.increment_every or not sweeping:
+    if notes.seen_version != snapshot.version or now - last >= pace.increment_every:
         return Task.INCREMENT
-    return Task.SWEEP
+    if count_due(notes, state, pace, now):
+        return Task.COUNT
+    return Task.SWEEP if sweeping else Task.INCREMENT
 
 
 def sweep_due(
@@ -252,7 +255,7 @@ def count_due(notes: Notes, state: HistoryState, pace: HistoryPace, now: datetim
     """
     is_busy = notes.sweep is not None or notes.suspects is not None or bool(notes.doubted)
     is_due = notes.counted_at is None or now - notes.counted_at >= pace.increment_every
-    return state.is_complete and is_due and not is_busy
+    return state.is_complete and state.watermark_ms is not None and is_due and not is_busy
 
 
 def count_batch(notes: Notes, snapshot: Snapshot) -> tuple[str, ...]:

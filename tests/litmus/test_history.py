@@ -188,6 +188,35 @@ async def test_an_increment_costs_one_request_and_a_count_of_one_row_while_nothi
         assert count["pagination"] == {"page": 0, "limit": 1}
 
 
+async def test_what_is_queued_or_stuck_for_good_costs_a_bounded_number_of_requests_more() -> None:
+    """Beside them in the world: a schedule with runs, a deleted run, a deleted experiment."""
+    bench = HistoryBench()
+    world = bench.world
+    queued, stuck, gone = (bench.add_experiment(name) for name in ("queued", "stuck", "gone"))
+    cron = world.add_experiment(bench.litmus_project, bench.infra, "nightly", cron="0 2 * * *")
+    for experiment in (queued, stuck, gone, cron):
+        bench.add_past(experiment, 12)
+    world.start_run(queued)
+    world.start_cron_run(stuck)
+    world.delete_experiment(gone)
+    world.delete_run(world.runs_of(cron)[2])
+    async with bench.opened():
+        await bench.settle()
+        bench.wait(120 * MINUTE)
+        now_ms = world.now_ms
+        world.add_finished_run(cron, started_at_ms=now_ms - 60_000, ended_at_ms=now_ms)
+        await bench.settle()
+        costs = []
+        for _ in range(3):
+            before = len(bench.asked_for_runs)
+            bench.wait(10 * MINUTE)
+            await bench.settle()
+            costs.append(len(bench.asked_for_runs) - before)
+
+    # What changed, the run with an id, the run without one, the count.
+    assert costs == [4, 4, 4]
+
+
 async def test_the_watermark_is_litmuss_time_not_ours() -> None:
     bench = HistoryBench()
     experiment = bench.add_experiment()
