@@ -106,15 +106,16 @@ def is_stale(
     """Tell whether an answer from these sections is stale.
 
     That is: the last attempt of one failed, or one is older than twice its
-    lane's interval, or it was loaded from the store and not refreshed since.
-    The run history is kept in the store, so neither makes that stale that it
-    was loaded nor that it was not attempted yet; how far it reaches is told beside.
+    lane's interval, whoever read it: what was loaded from the store counts by
+    its age. Of the run history it is no fault that it was not attempted yet;
+    how far it reaches is told beside.
     """
     for section in sections:
         freshness = snapshot.freshness.get(section)
-        if section is not Section.RUN_HISTORY and (freshness is None or section in snapshot.restored):
-            return True
-        if freshness is not None and _is_behind(section, freshness, intervals, now):
+        if freshness is None:
+            if section is not Section.RUN_HISTORY:
+                return True
+        elif _is_behind(section, freshness, intervals, now):
             return True
     return False
 

@@ -44,6 +44,16 @@ def test_a_history_is_not_stale_for_coming_from_the_store() -> None:
     assert told(fresh(NOW - 19 * MINUTE), restored=True) == (False, timedelta(0))
 
 
+@pytest.mark.parametrize(("age", "expected"), [(2 * MINUTE, False), (2.1 * MINUTE, True)])
+def test_what_comes_from_the_store_counts_by_its_age(age: timedelta, *, expected: bool) -> None:
+    sections = (Section.EXPERIMENTS, Section.HUBS)
+    one = snapshot(
+        freshness={Section.EXPERIMENTS: fresh(NOW - age), Section.HUBS: fresh(NOW - 19 * MINUTE)},
+        restored=sections,
+    )
+    assert is_stale(one, sections, INTERVALS, NOW) is expected
+
+
 def test_the_history_leaves_content_and_version_alone() -> None:
     before = snapshot(freshness={Section.EXPERIMENTS: fresh(NOW)})
     after = merge(before, SHOP, [SectionResult(section=Section.RUN_HISTORY, attempted_at=NOW)])

@@ -143,6 +143,8 @@ class _Step:
                 await self._increment()
             case Task.SWEEP:
                 await self._sweep()
+            case Task.COUNT:
+                await self._count()
             case Task.NOTHING:
                 # No experiment ever ran, says the snapshot.
                 self._state = msgspec.structs.replace(self._state, synced_at=self._now)
@@ -159,6 +161,7 @@ class _Step:
             or notes.sweep is not None
             or (state.watermark_ms is not None and notes.seen_version != self._snapshot.version)
             or notes_of.sweep_due(notes, state, self._snapshot, self._pace, self._now) is not None
+            or notes_of.count_due(notes, state, self._pace, self._now)
         )
         return change, more
 
@@ -205,6 +208,16 @@ class _Step:
             synced_at=self._now,
             watermark_ms=max((one for one in moments if one is not None), default=None),
         )
+
+    async def _count(self) -> None:
+        """Look whether Litmus has fewer runs of some experiments than we keep: then some were deleted."""
+        batch = notes_of.count_batch(self._notes, self._snapshot)
+        self._note(counted_at=self._now, counted_to=batch[-1] if batch else "")
+        if not batch:
+            return
+        kept = await self._history.count(self._project, batch)
+        if kept and await self._ask.total({"experimentIDs": batch}) < kept:
+            self._note(doubted=batch)
 
     async def _read_changes(self, increment: Increment) -> Increment:
         page = await self._ask.page(changes_since(increment), increment.reading.offset)
@@ -310,7 +323,7 @@ class _Step:
             self._project, RunQuery(experiment_ids=sweep.batch, since_ms=sweep.horizon_ms)
         )
         missing = notes_of.missing_runs(sweep, stored)
-        if sweep.kind is SweepKind.COMPARE:
+        if sweep.kind in {SweepKind.COMPARE, SweepKind.LOOK}:
             return notes_of.suspect(sweep, missing)
         self._removed += notes_of.confirmed(self._notes.suspects, missing)
         return sweep
@@ -321,7 +334,7 @@ class _Step:
             suspects = notes_of.Suspects(
                 runs=sweep.suspects, experiment_ids=sweep.suspected_experiments, found_at=self._now
             )
-        self._note(sweep=None, suspects=suspects)
+        self._note(sweep=None, suspects=suspects, doubted=())
         self._ask.size.passed()
         if sweep.left_out:
             _log.warning(
@@ -329,7 +342,7 @@ class _Step:
                 project=str(self._project),
                 runs=sweep.left_out,
             )
-        if sweep.kind is SweepKind.CONFIRM:
+        if sweep.kind in {SweepKind.CONFIRM, SweepKind.LOOK}:
             return
         stats = self._snapshot.content.run_stats
         # A Litmus that was upgraded since may be asked by date again.

@@ -85,6 +85,8 @@ class SweepKind(StrEnum):
 
     BACK_FILL = "backFill"
     COMPARE = "compare"
+    LOOK = "look"
+    """Of a few experiments, of which Litmus has fewer runs than we."""
     CONFIRM = "confirm"
 
 
@@ -165,6 +167,12 @@ class Notes(msgspec.Struct, frozen=True, kw_only=True):
     seen_version: int | None = None
     """Content version of the snapshot at the last increment."""
     balance: Balance = Balance()
+    counted_at: datetime | None = None
+    """When runs kept were last counted against Litmus's, a batch of experiments at a time."""
+    counted_to: str = ""
+    """Last experiment of the batch counted then; the next batch begins behind it."""
+    doubted: tuple[str, ...] = ()
+    """Experiments of which Litmus has fewer runs than we: some were deleted."""
 
 
 def load_notes(progress: bytes) -> Notes:
@@ -186,6 +194,7 @@ class Task(StrEnum):
 
     INCREMENT = "increment"
     SWEEP = "sweep"
+    COUNT = "count"
     NOTHING = "nothing"
 
 
@@ -199,9 +208,11 @@ def next_task(
     if state.watermark_ms is None:
         return Task.SWEEP if sweeping else Task.NOTHING
     last = state.synced_at or state.first_synced_at or now
-    if notes.seen_version != snapshot.version or now - last >= pace.increment_every or not sweeping:
+    if notes.seen_version != snapshot.version or now - last >= pace.increment_every:
         return Task.INCREMENT
-    return Task.SWEEP
+    if count_due(notes, state, pace, now):
+        return Task.COUNT
+    return Task.SWEEP if sweeping else Task.INCREMENT
 
 
 def sweep_due(
@@ -214,6 +225,8 @@ def sweep_due(
         return SweepKind.BACK_FILL
     if notes.suspects is not None and now - notes.suspects.found_at >= pace.confirm_after:
         return SweepKind.CONFIRM
+    if notes.doubted:
+        return SweepKind.LOOK
     unexplained = notes.balance.is_unexplained
     if since is None or since >= (pace.unexplained_after if unexplained else pace.reconcile_every):
         return SweepKind.COMPARE
@@ -229,8 +242,27 @@ def begin_sweep(kind: SweepKind, notes: Notes, snapshot: Snapshot, horizon_ms: i
     ids: Iterable[str] = counts
     if kind is SweepKind.CONFIRM and notes.suspects is not None:
         ids = [one for one in notes.suspects.experiment_ids if one in counts]
+    elif kind is SweepKind.LOOK:
+        ids = [one for one in notes.doubted if one in counts]
     pending = tuple(sorted(ids, key=lambda one: counts[one] >= _SMALL))
     return Sweep(kind=kind, horizon_ms=horizon_ms, pending=pending)
+
+
+def count_due(notes: Notes, state: HistoryState, pace: HistoryPace, now: datetime) -> bool:
+    """Tell whether runs kept should be counted against Litmus's: deletions are invisible to the increment.
+
+    Not while a sweep compares them anyway, or found what the next one is to confirm.
+    """
+    is_busy = notes.sweep is not None or notes.suspects is not None or bool(notes.doubted)
+    is_due = notes.counted_at is None or now - notes.counted_at >= pace.increment_every
+    return state.is_complete and state.watermark_ms is not None and is_due and not is_busy
+
+
+def count_batch(notes: Notes, snapshot: Snapshot) -> tuple[str, ...]:
+    """Return the experiments to count next, in turn; those that never ran need no count."""
+    ids = sorted(one for one, number in run_counts(snapshot).items() if number)
+    following = [one for one in ids if one > notes.counted_to]
+    return tuple((following or ids)[:_EXPERIMENTS_PER_BATCH])
 
 
 def next_batch(sweep: Sweep, counts: Mapping[str, int]) -> Sweep:

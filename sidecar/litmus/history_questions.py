@@ -44,6 +44,16 @@ class RunQuestions:
                 if not self.size.shrink() or self.left <= 0:
                     raise
 
+    async def total(self, narrow: Mapping[str, object]) -> int:
+        """Return how many runs Litmus has, asking for a single row."""
+        self.left -= 1
+        page = await self._client.run(
+            RUNS,
+            {"projectID": self.project.project_id, "runs": {**narrow, **pagination(0, 1)}},
+            self._timeout_seconds,
+        )
+        return page.total
+
 
 def changes_since(increment: Increment) -> Mapping[str, Collection[object]]:
     """Return what narrows a question to the runs of an increment."""

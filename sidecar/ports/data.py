@@ -178,7 +178,13 @@ class History(Protocol):
         """
 
     async def runs(self, project: ProjectRef, query: RunQuery) -> Sequence[Run]:
-        """Return runs newest first (``created_at_ms``, then the other parts of ``after``, all descending)."""
+        """Return runs newest first (``created_at_ms``, then the other parts of ``after``, all descending).
+
+        Each bears the name its experiment was last known by: Litmus renames old runs with it.
+        """
+
+    async def count(self, project: ProjectRef, experiment_ids: Collection[str]) -> int:
+        """Return how many runs of these experiments are kept, without those that Litmus deleted."""
 
     async def experiments(self, project: ProjectRef) -> Sequence[KnownExperiment]:
         """Return all experiments the history knows, removed ones included, by id."""

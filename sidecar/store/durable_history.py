@@ -1,6 +1,6 @@
 """History in the database; its states are remembered, so that readers can ask before every answer."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from sidecar.model import HistoryState, KnownExperiment, Outcome, ProjectRef, Run
 from sidecar.ports import HistoryChange, Lease, RunQuery
@@ -75,6 +75,11 @@ class DurableHistory:
         """See :meth:`ports.History.runs`; raises StoreUnavailableError while the database is away."""
         async with self._health.watching_reads():
             return await self._stored.runs(project, query)
+
+    async def count(self, project: ProjectRef, experiment_ids: Collection[str]) -> int:
+        """See :meth:`ports.History.count`; raises StoreUnavailableError while the database is away."""
+        async with self._health.watching_reads():
+            return await self._stored.count(project, experiment_ids)
 
     async def experiments(self, project: ProjectRef) -> Sequence[KnownExperiment]:
         """See :meth:`ports.History.experiments`; raises StoreUnavailableError while the database is away."""

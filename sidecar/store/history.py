@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import ColumnElement, Row, and_, case, delete, exists, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, Row, and_, case, delete, exists, func, or_, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sidecar.model import OUTCOME_OF_PHASE, Faults, HistoryState, KnownExperiment, Outcome, ProjectRef, Run
@@ -143,7 +143,8 @@ class SqlHistory:
         """See :meth:`ports.History.runs`."""
         order = (runs.c.created_at_ms, runs.c.experiment_id, runs.c.experiment_run_id)
         statement = (
-            select(*_RUN_COLUMNS)
+            select(*_NAMED_COLUMNS)
+            .outerjoin_from(runs, known_experiments, _OF_EXPERIMENT)
             .where(runs.c.project == project_key(project), *_conditions(query))
             .order_by(*(column.desc() for column in order))
             .limit(query.limit)
@@ -153,6 +154,16 @@ class SqlHistory:
         async with self._database.reading() as connection:
             rows = await connection.execute(statement)
             return [_run(row) for row in rows]
+
+    async def count(self, project: ProjectRef, experiment_ids: Collection[str]) -> int:
+        """See :meth:`ports.History.count`."""
+        statement = select(func.count()).where(
+            runs.c.project == project_key(project),
+            runs.c.experiment_id.in_(sorted(experiment_ids)),
+            runs.c.removed.is_(False),
+        )
+        async with self._database.reading() as connection:
+            return await connection.scalar(statement) or 0
 
     async def experiments(self, project: ProjectRef) -> Sequence[KnownExperiment]:
         """See :meth:`ports.History.experiments`."""
@@ -308,6 +319,15 @@ def _run_values(project: int, run: Run) -> dict[str, object]:
 
 _RUN_COLUMNS: Final = tuple(runs.c[field.name] for field in msgspec.structs.fields(Run))
 """The columns of a run, in the order of its fields: they are read by the thousand."""
+_OF_EXPERIMENT: Final = and_(
+    known_experiments.c.project == runs.c.project,
+    known_experiments.c.experiment_id == runs.c.experiment_id,
+)
+_NAMED_COLUMNS: Final = tuple(
+    func.coalesce(known_experiments.c.name, column) if column.name == "experiment_name" else column
+    for column in _RUN_COLUMNS
+)
+"""The same for readers: a run bears the name that its experiment has now, as in Litmus."""
 _FAULTS_AT: Final = next(place for place, column in enumerate(_RUN_COLUMNS) if column.name == "faults")
 _RUN_FIELDS: Final = tuple(column.name for column in _RUN_COLUMNS)
 

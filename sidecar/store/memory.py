@@ -210,8 +210,16 @@ class MemoryHistory:
         """See :meth:`ports.History.runs`."""
         if project not in self._pasts:
             return []
-        found = [run for run in self._pasts[project].runs.by_key().values() if _matches(run, query)]
-        return sorted(found, key=_order, reverse=True)[: query.limit]
+        past = self._pasts[project]
+        found = [run for run in past.runs.by_key().values() if _matches(run, query)]
+        return [
+            _named(run, past.experiments) for run in sorted(found, key=_order, reverse=True)[: query.limit]
+        ]
+
+    async def count(self, project: ProjectRef, experiment_ids: Collection[str]) -> int:
+        """See :meth:`ports.History.count`."""
+        kept = self._pasts[project].runs.by_key().values() if project in self._pasts else ()
+        return sum(run.experiment_id in experiment_ids and not run.removed for run in kept)
 
     async def experiments(self, project: ProjectRef) -> Sequence[KnownExperiment]:
         """See :meth:`ports.History.experiments`."""
@@ -243,6 +251,14 @@ class MemoryHistory:
 
 def _order(run: Run) -> tuple[int, str, str]:
     return run.created_at_ms, run.experiment_id, run.experiment_run_id
+
+
+def _named(run: Run, experiments: Mapping[str, KnownExperiment]) -> Run:
+    """Return the run under the name that its experiment has now."""
+    known = experiments.get(run.experiment_id)
+    if known is None or known.name == run.experiment_name:
+        return run
+    return msgspec.structs.replace(run, experiment_name=known.name)
 
 
 def _matches(run: Run, query: RunQuery) -> bool:

@@ -2,12 +2,14 @@
 
 from typing import Any
 
+from sidecar.simulator import ScriptedFault
 from sidecar.simulator.documents import FaultCounts
 from tests.e2e.conftest import Small
 from tests.replica.documents import EXPERIMENTS
 from tests.support.service import QUICK_SYNC, Service, config_for, eventually, open_service
 
 OVERVIEW = "/api/v1/entities/component/default/cart/overview?window=12mo"
+CONTENT = "/api/v1/entities/component/default/cart/content"
 RUNS = "/api/v1/entities/component/default/cart/runs?limit=200"
 
 
@@ -18,20 +20,42 @@ async def get(service: Service, path: str) -> dict[str, Any]:
     return answer
 
 
-async def test_a_restart_serves_the_last_data_at_once_marked_stale(small: Small) -> None:
+async def test_a_restart_serves_the_last_data_at_once_and_they_count_by_their_age(small: Small) -> None:
     config = config_for({"default": (small.simulator, small.token)}, small.catalog)
     async with open_service(config) as service:
         await service.ready()
         before = await service.query(EXPERIMENTS, small.project.project_id)
         runs_before = (await get(service, RUNS))["runs"]
-    await small.simulator.stop()
+    # Nothing is read again meanwhile, neither by the fast lane nor by the slow one.
+    small.simulator.faults.add(ScriptedFault(never_answer=True, times=None))
     async with open_service(config) as service:
         after = await service.query(EXPERIMENTS, small.project.project_id)
         assert after["data"] == before["data"]
-        assert after["extensions"]["litmusSidecar"]["stale"] is True
+        assert after["extensions"]["litmusSidecar"]["stale"] is False
+        content = await get(service, CONTENT)
+        assert content["stale"] is False
+        assert content["chaosHubs"]
         assert after["extensions"]["litmusSidecar"]["asOf"] == before["extensions"]["litmusSidecar"]["asOf"]
         assert (await get(service, RUNS))["runs"] == runs_before
+
+
+async def test_a_restart_without_litmus_serves_the_last_data_as_stale_once_known(
+    small: Small,
+) -> None:
+    config = config_for({"default": (small.simulator, small.token)}, small.catalog, sync={**QUICK_SYNC})
+    async with open_service(config) as service:
+        await service.ready()
+        before = await service.query(EXPERIMENTS, small.project.project_id)
+    await small.simulator.stop()
+    async with open_service(config) as service:
+        await eventually(lambda: is_stale(service, small.project.project_id))
+        after = await service.query(EXPERIMENTS, small.project.project_id)
+        assert after["data"] == before["data"]
         await small.simulator.start()
+
+
+async def is_stale(service: Service, project: str) -> bool:
+    return not await is_fresh(service, project)
 
 
 async def test_a_restart_with_litmus_at_hand_becomes_fresh(small: Small) -> None:
@@ -93,3 +117,29 @@ async def test_a_run_that_ends_shows_in_the_figures_without_waiting_for_the_slow
 
 async def scored(service: Service, number: int) -> bool:
     return bool((await get(service, OVERVIEW))["score"]["number"] == number)
+
+
+async def test_a_renamed_experiment_names_all_its_runs(small: Small) -> None:
+    world = small.world
+    config = config_for({"default": (small.simulator, small.token)}, small.catalog, sync={**QUICK_SYNC})
+    async with open_service(config) as service:
+        await service.ready()
+        renamed = next(
+            world.experiments[run.experiment_id]
+            for run in world.runs
+            if run.experiment_id in world.experiments
+        )
+        old = renamed.name
+        assert old in {run["experimentName"] for run in (await get(service, RUNS))["runs"]}
+        world.edit_experiment(renamed, name="a new name")
+
+        await eventually(lambda: is_gone(service, old))
+
+        csv = await (await service.get(RUNS + "&format=csv")).text()
+        assert old not in csv
+        assert "a new name" in csv
+
+
+async def is_gone(service: Service, name: str) -> bool:
+    names = {run["experimentName"] for run in (await get(service, RUNS))["runs"]}
+    return name not in names and name not in await (await service.get(CONTENT)).text()

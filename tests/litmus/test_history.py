@@ -174,7 +174,7 @@ async def test_an_unfinished_run_that_falls_out_of_the_date_range_is_read_again(
     assert [one.phase for one in runs] == ["Pending", "Completed"]
 
 
-async def test_an_increment_costs_one_request_while_nothing_runs() -> None:
+async def test_an_increment_costs_one_request_and_a_count_of_one_row_while_nothing_runs() -> None:
     bench = HistoryBench()
     bench.add_past(bench.add_experiment(), 30)
     async with bench.opened():
@@ -183,7 +183,38 @@ async def test_an_increment_costs_one_request_while_nothing_runs() -> None:
         bench.wait(10 * MINUTE)
         await bench.settle()
 
-        assert len(bench.asked_for_runs) == before + 1
+        changes, count = bench.asked_for_runs[before:]
+        assert "filter" in changes
+        assert count["pagination"] == {"page": 0, "limit": 1}
+
+
+async def test_what_is_queued_or_stuck_for_good_costs_a_bounded_number_of_requests_more() -> None:
+    """Beside them in the world: a schedule with runs, a deleted run, a deleted experiment."""
+    bench = HistoryBench()
+    world = bench.world
+    queued, stuck, gone = (bench.add_experiment(name) for name in ("queued", "stuck", "gone"))
+    cron = world.add_experiment(bench.litmus_project, bench.infra, "nightly", cron="0 2 * * *")
+    for experiment in (queued, stuck, gone, cron):
+        bench.add_past(experiment, 12)
+    world.start_run(queued)
+    world.start_cron_run(stuck)
+    world.delete_experiment(gone)
+    world.delete_run(world.runs_of(cron)[2])
+    async with bench.opened():
+        await bench.settle()
+        bench.wait(120 * MINUTE)
+        now_ms = world.now_ms
+        world.add_finished_run(cron, started_at_ms=now_ms - 60_000, ended_at_ms=now_ms)
+        await bench.settle()
+        costs = []
+        for _ in range(3):
+            before = len(bench.asked_for_runs)
+            bench.wait(10 * MINUTE)
+            await bench.settle()
+            costs.append(len(bench.asked_for_runs) - before)
+
+    # What changed, the run with an id, the run without one, the count.
+    assert costs == [4, 4, 4]
 
 
 async def test_the_watermark_is_litmuss_time_not_ours() -> None:
@@ -233,6 +264,47 @@ async def test_a_deleted_run_is_marked_by_the_second_pass_that_lacks_it(version:
 
     assert after_one == []
     assert after_two == [gone.run_id]
+
+
+async def test_a_deleted_run_goes_within_two_slow_intervals_not_only_daily() -> None:
+    """Counting finds it; its experiment alone is compared, and once more to confirm."""
+    bench = HistoryBench()
+    experiment, bystander = bench.add_experiment(), bench.add_experiment("bystander")
+    bench.add_past(experiment, 60)
+    bench.add_past(bystander, 3)
+    async with bench.opened():
+        await bench.settle()
+        gone = bench.world.runs_of(experiment)[7]
+        bench.world.delete_run(gone)
+        marked: list[list[str]] = []
+        for _ in range(2):
+            bench.wait(10 * MINUTE)
+            await bench.settle()
+            marked.append([run.experiment_run_id for run in await bench.runs() if run.removed])
+        asked = len(bench.simulator.requests)
+        bench.wait(10 * MINUTE)
+        await bench.settle()
+
+    assert marked == [[], [gone.run_id]]
+    # At rest again: the list of experiments, what changed, and the count.
+    assert [one.root_fields for one in bench.simulator.requests[asked:]].count(("listExperimentRun",)) == 2
+
+
+async def test_the_count_takes_experiments_in_turn() -> None:
+    bench = HistoryBench()
+    experiments = [bench.add_experiment(f"experiment {number:02d}") for number in range(45)]
+    for experiment in experiments:
+        bench.add_past(experiment, 1)
+    async with bench.opened():
+        await bench.settle()
+        for experiment in experiments:
+            bench.world.delete_run(bench.world.runs_of(experiment)[0])
+        # Three batches, each compared and confirmed before the next is counted.
+        for _ in range(7):
+            bench.wait(10 * MINUTE)
+            await bench.settle()
+
+        assert all(run.removed for run in await bench.runs())
 
 
 async def test_a_run_that_is_back_in_the_second_pass_is_not_marked() -> None:

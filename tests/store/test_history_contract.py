@@ -206,6 +206,34 @@ class TestRemoval:
 
         assert list(await store.history.experiments(SHOP)) == [known("a", removed_at=SEEN_AT), known("b")]
 
+    async def test_a_run_bears_the_name_that_its_experiment_has_now(self, store: Store) -> None:
+        """Litmus renames old runs with it; one whose experiment was never listed keeps its own."""
+        mine, others = run("a"), run("b", experiment_id="experiment-2")
+        renamed = msgspec.structs.replace(known(mine.experiment_id), name="a new name")
+        lease = await take(store)
+        state = await store.history.record(
+            lease, change(mine, others, experiments=[known(mine.experiment_id)])
+        )
+
+        after = await store.history.record(lease, change(experiments=[renamed]))
+
+        assert after.version > state.version
+        found = await store.history.runs(SHOP, ALL)
+        assert {one.experiment_run_id: one.experiment_name for one in found} == {
+            "a": "a new name",
+            "b": others.experiment_name,
+        }
+
+    async def test_runs_are_counted_without_those_that_litmus_deleted(self, store: Store) -> None:
+        others = [run("c", experiment_id="experiment-2"), run("d", experiment_id="experiment-3")]
+        await recorded(store, change(run("a"), run("b"), *others, removed=[run("b")]))
+
+        mine = run("a").experiment_id
+        assert await store.history.count(SHOP, [mine]) == 1
+        assert await store.history.count(SHOP, [mine, "experiment-2"]) == 2
+        assert await store.history.count(SHOP, []) == 0
+        assert await store.history.count(BANK, [mine]) == 0
+
 
 class TestPruning:
     async def test_old_runs_go_in_steps_and_others_stay(self, store: Store) -> None:
