@@ -33,7 +33,7 @@ soak: $(VENV)/.dev
 	LITMUS_SIDECAR_SOAK=1 $(BIN)/pytest -n auto
 
 bench: $(VENV)/.dev
-	for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python -m benchmarks.$$(basename $$script .py) || exit 1; done
+	for script in benchmarks/[!_]*.py; do echo "== $$script"; $(BIN)/python -m benchmarks.$$(basename $$script .py) || exit 1; done
 
 # The pictures of the README, from the demo; needs chromium.
 screenshots: $(VENV)/.dev

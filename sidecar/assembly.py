@@ -37,6 +37,7 @@ from sidecar.ports import Clock, Tokens
 from sidecar.readings import configured_readings, readings, renewal_leads
 from sidecar.replica import Replica
 from sidecar.services import Phase, Services
+from sidecar.slices import Turns
 from sidecar.stewardship import DEFAULT_PACE, Steward, TokenPace, instances_health, new_replica, open_steward
 from sidecar.store.pruning import keep_pruning
 from sidecar.store.store import Store, open_store
@@ -158,7 +159,8 @@ class _Assembly:
         sessions = litmus_sessions(config, store, signing, clients, clock)
         # What is left of sessions, our own included, is revoked even if nobody can sign in.
         await self._supervise("sessions", sessions.follow)
-        replica = Replica()
+        replica, turns = Replica(), Turns()
+        self._stack.push_async_callback(turns.close)
         self._metrics.observe_with(
             partial(
                 readings,
@@ -184,6 +186,7 @@ class _Assembly:
             digests=digests,
             sync=engine,
             replica=replica,
+            turns=turns,
             keys=KeyRing((key.name, key.secret.get_secret_value(), key.scopes) for key in config.auth.keys),
             users=people.users,
             visibility=people.visibility,

@@ -34,6 +34,7 @@ from sidecar.ports import (
     TokenStatus,
 )
 from sidecar.replica import Replica
+from sidecar.slices import Turns
 from sidecar.supervision import Supervisor
 from sidecar.tracing import Tracer
 
@@ -74,6 +75,8 @@ class Services:
     digests: Digests
     sync: Sync
     replica: Replica
+    turns: Turns
+    """In which long work is done."""
     keys: Keys
     users: BackstageUsers | None
     """People of Backstage; ``None``: not configured."""

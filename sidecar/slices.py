@@ -6,8 +6,10 @@ result; it knows nothing of the event loop, so it can be run whole as well.
 
 import asyncio
 import types
-from collections.abc import Coroutine, Generator
+from collections.abc import AsyncIterator, Coroutine, Generator, Hashable
+from contextlib import asynccontextmanager
 from contextvars import ContextVar
+from functools import partial
 from time import perf_counter, thread_time
 from typing import Any, Final, TypeVar
 
@@ -16,6 +18,8 @@ Work = Generator[None, None, Result]
 
 SLICE_SECONDS: Final = 0.01
 """After so long, others have their turn at the next place where the work may be interrupted."""
+MOMENT_SECONDS: Final = 0.001
+"""Work that takes no longer waits for no turn."""
 
 
 def run_whole(work: Work[Result]) -> Result:
@@ -28,18 +32,69 @@ def run_whole(work: Work[Result]) -> Result:
             return result
 
 
-async def run_in_slices(work: Work[Result]) -> Result:
-    """Return the result of work; everything else on the event loop has its turns meanwhile."""
-    begun = perf_counter()
-    while True:
-        try:
-            next(work)
-        except StopIteration as end:
-            result: Result = end.value
-            return result
-        if perf_counter() - begun >= SLICE_SECONDS:
+class Turns:
+    """Whose turn it is: in each pass of the event loop one slice of long work is done, however much waits.
+
+    Else a hundred who ask for much at the same time would each have a slice
+    before anybody else is heard. Who waits longest is next.
+    """
+
+    def __init__(self) -> None:
+        self._lock = asyncio.Lock()
+        self._shared: dict[Hashable, asyncio.Task[Any]] = {}
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """Wait for a turn, and let everything else have its own after it."""
+        async with self._lock:
+            yield
             await asyncio.sleep(0)
-            begun = perf_counter()
+
+    async def run(self, key: Hashable, work: Work[Result]) -> Result:
+        """Return the result of work, done once for all who ask under the same key at the same time.
+
+        What ends within a moment is done at once. Whoever leaves takes nothing from the others.
+        """
+        begun = perf_counter()
+        while perf_counter() - begun < MOMENT_SECONDS:
+            try:
+                next(work)
+            except StopIteration as end:
+                result: Result = end.value
+                return result
+        task = self._shared.get(key)
+        if task is None:
+            task = asyncio.create_task(metered_by_starter(self._rest(work)))
+            self._shared[key] = task
+            task.add_done_callback(partial(self._done, key))
+        else:
+            work.close()
+        return await asyncio.shield(task)
+
+    async def close(self) -> None:
+        """Give up what is being done; nobody waits for it any more."""
+        left = set(self._shared.values())
+        for task in left:
+            task.cancel()
+        if left:
+            await asyncio.wait(left)
+
+    async def _rest(self, work: Work[Result]) -> Result:
+        while True:
+            async with self.turn():
+                begun = perf_counter()
+                while perf_counter() - begun < SLICE_SECONDS:
+                    try:
+                        next(work)
+                    except StopIteration as end:
+                        result: Result = end.value
+                        return result
+
+    def _done(self, key: Hashable, task: asyncio.Task[Any]) -> None:
+        del self._shared[key]
+        if not task.cancelled():
+            # Of an error that nobody waited for any more, nobody is to be told.
+            task.exception()
 
 
 class Meter:

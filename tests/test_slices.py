@@ -3,7 +3,7 @@
 import asyncio
 from time import thread_time
 
-from sidecar.slices import SLICE_SECONDS, Meter, Work, metered, metered_by_starter, run_in_slices, run_whole
+from sidecar.slices import SLICE_SECONDS, Meter, Turns, Work, metered, metered_by_starter, run_whole
 
 
 def work(seconds: float, part_seconds: float = SLICE_SECONDS / 4) -> Work[str]:
@@ -30,9 +30,47 @@ async def test_others_have_their_turns_while_long_work_is_done() -> None:
             await asyncio.sleep(0)
 
     task = asyncio.create_task(other())
-    assert await run_in_slices(work(20 * SLICE_SECONDS)) == "done"
+    assert await Turns().run("key", work(20 * SLICE_SECONDS)) == "done"
     task.cancel()
     assert turns >= 10
+
+
+async def test_a_crowd_that_asks_for_much_has_one_slice_in_each_pass_of_the_loop() -> None:
+    longest = 0.0
+    turns = Turns()
+
+    async def other() -> None:
+        nonlocal longest
+        while True:
+            begun = thread_time()
+            await asyncio.sleep(0)
+            longest = max(longest, thread_time() - begun)
+
+    crowd = [asyncio.create_task(turns.run(number, work(3 * SLICE_SECONDS))) for number in range(50)]
+    await asyncio.sleep(0)
+    task = asyncio.create_task(other())
+    assert await asyncio.gather(*crowd) == ["done"] * 50
+    task.cancel()
+    # A slice of one of them, not of all fifty.
+    assert longest < 10 * SLICE_SECONDS
+
+
+async def test_what_many_ask_for_at_once_is_done_once_and_whoever_leaves_takes_it_from_nobody() -> None:
+    turns, begun = Turns(), 0
+
+    def counted() -> Work[str]:
+        nonlocal begun
+        yield from work(SLICE_SECONDS / 4)
+        begun += 1
+        result = yield from work(3 * SLICE_SECONDS)
+        return result
+
+    crowd = [asyncio.create_task(turns.run("key", counted())) for _ in range(20)]
+    await asyncio.sleep(0)
+    crowd[0].cancel()
+    answers = await asyncio.gather(*crowd, return_exceptions=True)
+    assert answers[1:] == ["done"] * 19
+    assert begun == 1
 
 
 def test_work_can_be_done_whole() -> None:

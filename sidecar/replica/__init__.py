@@ -11,7 +11,7 @@ to others.
 
 from sidecar.replica.cron import plugin_cron
 from sidecar.replica.limits import Limits
-from sidecar.replica.replica import MutationRequest, Prepared, QueryRequest, Replica, ReplicaStats
+from sidecar.replica.replica import MutationRequest, Prepared, QueryRequest, Replica, ReplicaStats, answer_key
 
 __all__ = [
     "Limits",
@@ -20,5 +20,6 @@ __all__ = [
     "QueryRequest",
     "Replica",
     "ReplicaStats",
+    "answer_key",
     "plugin_cron",
 ]

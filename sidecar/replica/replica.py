@@ -136,6 +136,12 @@ class Replica:
         """Bytes all caches hold now, as far as they are counted."""
         return self._requests.size + self._documents.size + self._answers.size
 
+    def prepared(self, body: bytes) -> Prepared | None:
+        """Return what a body is known to ask for, at little cost; ``None``: only :meth:`prepare` can tell."""
+        known = self._requests.get(sha256(body).digest())
+        self.stats.request_hits += known is not None
+        return known
+
     def prepare(self, body: bytes) -> Prepared:
         """Return what the body of a request asks for.
 
@@ -146,16 +152,13 @@ class Replica:
         """
         try:
             _check_size(body, self.limits.body_bytes)
-            digest = sha256(body).digest()
-            known = self._requests.get(digest)
-            if known is not None:
-                self.stats.request_hits += 1
+            if (known := self.prepared(body)) is not None:
                 return known
             prepared = self._prepare(_parse_body(body, self.limits))
         except (BadRequestError, QueryRefusedError, TooLargeError):
             self.stats.refusals += 1
             raise
-        self._requests.put(digest, prepared, _ENTRY_BYTES + _BYTES_PER_CHARACTER * len(body))
+        self._requests.put(sha256(body).digest(), prepared, _ENTRY_BYTES + _BYTES_PER_CHARACTER * len(body))
         return prepared
 
     def answer(self, request: QueryRequest, snapshot: Snapshot) -> bytes:
@@ -169,8 +172,7 @@ class Replica:
             NoDataError: A section the query needs was never fetched.
             QueryRefusedError: The answer would be over the limits.
         """
-        project = snapshot.project
-        key = (request.key, project.instance, project.project_id, snapshot.version)
+        key = answer_key(request, snapshot)
         known = self._answers.get(key)
         if known is not None:
             self.stats.answer_hits += 1
@@ -233,6 +235,12 @@ class Replica:
         self.stats.plans_compiled += 1
         compiled.last_plan = (chosen, plan)
         return plan
+
+
+def answer_key(request: QueryRequest, snapshot: Snapshot) -> Hashable:
+    """Return what an answer depends on: the same key, the same bytes."""
+    project = snapshot.project
+    return (request.key, project.instance, project.project_id, snapshot.version)
 
 
 class _CompiledDocument:

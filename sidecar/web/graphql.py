@@ -21,9 +21,8 @@ from sidecar.errors import (
     TooStaleError,
 )
 from sidecar.model import ProjectRef, Section, Snapshot
-from sidecar.replica import MutationRequest
+from sidecar.replica import MutationRequest, Prepared, answer_key
 from sidecar.services import Services
-from sidecar.slices import run_in_slices
 from sidecar.snapshots import as_of, has_data, is_stale
 from sidecar.tracing import span
 from sidecar.web.acting import asked_by_mutation, mutation_result
@@ -47,8 +46,7 @@ async def query(request: web.Request) -> web.Response:
         raise web.HTTPMethodNotAllowed(request.method, ["POST"])
     services = request.app[SERVICES]
     body = await read_json_body(request, services.replica.limits.body_bytes)
-    with span("prepare query"):
-        prepared = services.replica.prepare(body)
+    prepared = await _prepared(body, services)
     project = await find_project(request, services, prepared.project_id)
     if isinstance(prepared, MutationRequest):
         done = await act(request, services, asked_by_mutation(prepared, project))
@@ -57,8 +55,20 @@ async def query(request: web.Request) -> web.Response:
     now = services.clock()
     check_servable(snapshot, prepared.sections, services.config.sync.max_stale, now)
     with span("answer query", {"graphql.field": prepared.label}):
-        data = await run_in_slices(services.replica.answering(prepared, snapshot))
+        data = await services.turns.run(
+            answer_key(prepared, snapshot), services.replica.answering(prepared, snapshot)
+        )
     return _response(data, snapshot, prepared.sections, services, now)
+
+
+async def _prepared(body: bytes, services: Services) -> Prepared:
+    """Return what a body asks for; one that is new takes its turn."""
+    known = services.replica.prepared(body)
+    if known is not None:
+        return known
+    async with services.turns.turn():
+        with span("prepare query"):
+            return services.replica.prepare(body)
 
 
 async def find_project(request: web.Request, services: Services, project_id: str) -> ProjectRef:

@@ -33,6 +33,7 @@ from sidecar.model import (
 from sidecar.ports import HistoryChange, Job
 from sidecar.replica import Replica
 from sidecar.services import Phase, Services
+from sidecar.slices import Turns
 from sidecar.snapshots import FIELD_OF_SECTION
 from sidecar.store.health import StoreHealth
 from sidecar.store.memory import MemoryHistory, MemoryLeases, MemorySnapshots
@@ -138,6 +139,7 @@ def golden_app(
             digests=Digests(history),
             sync=NothingToSync(snapshots),
             replica=Replica(),
+            turns=Turns(),
             keys=KeyRing(()),
             users=None,
             visibility=None,
