@@ -25,7 +25,9 @@ _LARGEST_MILLISECONDS: Final = 253_402_300_799_999
 _LARGEST_COUNT: Final = 2**53
 
 LONGEST_ID: Final = 256
-"""Characters; Litmus's are UUIDs and short names. An index of PostgreSQL takes two of these and no more."""
+"""Characters of what runs are kept by; Litmus makes UUIDs. An index of PostgreSQL takes two of these."""
+LONGEST_NAMED_ID: Final = 1_024
+"""Characters of an id that people make of a name: an environment's, an infrastructure's, a hub's."""
 LONGEST_WORD: Final = 1_024
 """Characters that are kept of a name, a tag, a phase, a cron text."""
 LONGEST_TEXT: Final = 16_384
@@ -37,6 +39,7 @@ MOST_WORDS: Final = 1_000
 
 Count = Annotated[int, msgspec.Meta(ge=0, le=_LARGEST_COUNT)]
 Id = Annotated[str, msgspec.Meta(max_length=LONGEST_ID)]
+NamedId = Annotated[str, msgspec.Meta(max_length=LONGEST_NAMED_ID)]
 Rows = Annotated[list[T | None], msgspec.Meta(max_length=MOST_ROWS)] | None
 Number = str | int | float | None
 """Litmus writes times and some counts as text, and some as numbers."""
@@ -102,9 +105,9 @@ class User(Wire, frozen=True):
 
 
 class _Infra(Wire, frozen=True):
-    infra_id: Id = msgspec.field(name="infraID")
+    infra_id: NamedId = msgspec.field(name="infraID")
     name: str | None = None
-    environment_id: Id | None = msgspec.field(name="environmentID", default=None)
+    environment_id: NamedId | None = msgspec.field(name="environmentID", default=None)
     is_active: bool | None = None
     infra_type: str | None = None
     infra_namespace: str | None = None
@@ -144,7 +147,7 @@ class _Experiment(Wire, frozen=True):
 
 
 class _Environment(Wire, frozen=True):
-    environment_id: Id = msgspec.field(name="environmentID")
+    environment_id: NamedId = msgspec.field(name="environmentID")
     name: str | None = None
     type: str | None = None
     infra_ids: list[str | None] | None = msgspec.field(name="infraIDs", default=None)
@@ -158,7 +161,7 @@ class _Environment(Wire, frozen=True):
 
 
 class _Hub(Wire, frozen=True):
-    id: Id
+    id: NamedId
     name: str | None = None
     is_available: bool | None = None
     total_faults: Number = None

@@ -153,6 +153,8 @@ async def test_every_state_changing_route_refuses_a_caller_without_the_right(por
             instance="default",
         )
         body: dict[str, object] = {"suspended": True} if route.path.endswith("schedule") else {}
+        if route.path.endswith("stop"):
+            body = {"all": True}
         if route.path.endswith("share"):
             body = {"picture": "badge", "expiresInDays": 1}
         # A form of the pages is refused for what it is not before anybody's rights are looked at.
