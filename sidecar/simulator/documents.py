@@ -73,6 +73,9 @@ class Project:
     created_at_ms: int = 0
     created_by: str = ""
     """Username of the founder."""
+    tags: list[str] | None = field(default_factory=list)
+    """``None``, like the description, of a project that signing in created."""
+    description: str | None = ""
 
     def member(self, user_id: str) -> Member | None:
         """Return the membership of a user, accepted or not."""
@@ -129,7 +132,8 @@ class Infra:
     namespace: str = "litmus"
     scope: str = "cluster"
     tags: list[str] = field(default_factory=list)
-    version: str = "3.31.0"
+    version: str
+    """Release of the agent, ``""`` until it has registered."""
     is_removed: bool = False
     created_at_ms: int = 0
     updated_at_ms: int = 0

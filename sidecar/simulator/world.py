@@ -155,6 +155,7 @@ class World(Accounts):
             is_active=is_active,
             is_confirmed=is_confirmed,
             scope=scope,
+            version=self.version if is_confirmed else "",
             created_at_ms=self.now_ms,
             updated_at_ms=self.now_ms,
             username=project.created_by,
@@ -172,6 +173,7 @@ class World(Accounts):
     def connect(self, infra: Infra) -> None:
         """Let the agent connect."""
         infra.is_active = infra.is_confirmed = True
+        infra.version = self.version
         infra.updated_at_ms = self.now_ms
 
     def remove_infra(self, infra: Infra) -> None:
@@ -205,8 +207,10 @@ class World(Accounts):
 
         ``started`` says whether the agent has such a schedule; it never fires before ``start_schedule``.
         """
+        experiment_id, weighted = self.new_id("experiment"), [Fault(name=fault) for fault in faults]
+        ids = {"revision_id": self.new_id("revision"), "workflow_id": experiment_id}
         experiment = Experiment(
-            experiment_id=self.new_id("experiment"),
+            experiment_id=experiment_id,
             project_id=project.project_id,
             infra_id=infra.infra_id,
             name=name,
@@ -214,10 +218,10 @@ class World(Accounts):
             cron_syntax=cron,
             cron_started=bool(cron) and started,
             manifest=experiment_manifest(
-                name, infra.namespace, faults, cron=cron, timezone=timezone, suspended=suspended
+                name, infra, weighted, ids=ids, cron=cron, timezone=timezone, suspended=suspended
             ),
             tags=list(tags),
-            faults=[Fault(name=fault) for fault in faults],
+            faults=weighted,
             created_at_ms=self.now_ms,
             updated_at_ms=self.now_ms,
             username=project.created_by if username is None else username,
@@ -232,7 +236,7 @@ class World(Accounts):
 
     def edit_experiment(self, experiment: Experiment, *, name: str) -> None:
         """Rename an experiment, as an edit in Litmus does."""
-        experiment.name = name
+        experiment.name = experiment.manifest["metadata"]["name"] = name
         experiment.updated_at_ms = self.now_ms
 
     def delete_experiment(self, experiment: Experiment) -> None:
