@@ -22,7 +22,6 @@ from sidecar.simulator.tokens import TokenError
 from sidecar.simulator.world import World
 
 _MAX_BODY_BYTES = 1024**2
-_PROXY_TIMEOUT_SECONDS = 60
 NOTICE = "This is a simulated ChaosCenter, for demonstration and tests only."
 _PAGE = (
     "<!doctype html><html><head><title>Simulated ChaosCenter</title></head>"
@@ -308,7 +307,8 @@ class Simulator:
         if self.world.auth_server_up or not operation.waits_for_auth(caller):
             return graphql_http.answer(operation, caller)
         answered = await self._hanging.wait(
-            lambda: graphql_http.answer(operation, caller), patience_seconds=_PROXY_TIMEOUT_SECONDS
+            lambda: graphql_http.answer(operation, caller),
+            patience_seconds=self.world.proxy_timeout_seconds,
         )
         return answered or _html(504, "504 Gateway Time-out")
 

@@ -56,6 +56,8 @@ class World(Accounts):
         """Whether the key of the tokens can be read from the database; if not, every token is refused."""
         self._auth_server_up = asyncio.Event()
         self._auth_server_up.set()
+        self.proxy_timeout_seconds = 60.0
+        """How long nginx waits for either server before it answers 504; what it asked goes on."""
         self.introspection_enabled = not self.since(3, 8)
         self.motion = Motion(self)
 

@@ -50,6 +50,15 @@ async def test_a_start_whose_client_has_left_is_executed_when_the_auth_server_is
     assert [run.username for run in shop.world.runs] == ["alice"]
 
 
+async def test_a_start_that_the_proxy_gave_up_is_executed_too(shop: Shop) -> None:
+    shop.simulator.auth_away, shop.world.proxy_timeout_seconds = True, 0.01
+    answer = await shop.ask(RUN, {"e": shop.experiment.experiment_id})
+    assert (answer.status, answer.content_type) == (504, "text/html; charset=utf-8")
+    shop.simulator.auth_away = False
+    await eventually(lambda: shop.simulator.hanging == 0)
+    assert len(shop.world.runs) == 1
+
+
 async def test_what_hangs_piles_up_and_is_lost_only_with_the_process(shop: Shop) -> None:
     shop.simulator.auth_away = True
     for _ in range(3):
