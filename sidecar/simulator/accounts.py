@@ -3,6 +3,7 @@
 The base of ``World``, split off for size; nothing here knows of experiments.
 """
 
+import asyncio
 import re
 from collections.abc import Callable, Mapping, Sequence
 from uuid import UUID, uuid5
@@ -30,11 +31,31 @@ class Accounts:
         self.bcrypt_seconds = 0.002
         """How long a password is compared; seconds in Litmus, and only for accounts that may sign in."""
         self.token_factory = TokenFactory(f"signing key of the simulated ChaosCenter {name}".ljust(96, "."))
+        self.signing_key_readable = True
+        """Whether the key of the tokens can be read from the database; if not, every token is refused."""
+        self._auth_server_up = asyncio.Event()
+        self._auth_server_up.set()
         self._ids: dict[str, int] = {}
 
     def since(self, *release: int) -> bool:
         """Tell whether this world is at least of that release, such as ``since(3, 18)``."""
         return tuple(int(part) for part in re.findall(r"\d+", self.version)) >= release
+
+    @property
+    def auth_server_up(self) -> bool:
+        """Whether the auth server lives; while it does not, role checks hang."""
+        return self._auth_server_up.is_set()
+
+    @auth_server_up.setter
+    def auth_server_up(self, up: bool) -> None:
+        if up:
+            self._auth_server_up.set()
+        else:
+            self._auth_server_up.clear()
+
+    async def auth_server_back(self) -> None:
+        """Wait until the auth server lives; at once if it does."""
+        await self._auth_server_up.wait()
 
     @property
     def now_ms(self) -> int:

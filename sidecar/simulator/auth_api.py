@@ -84,6 +84,8 @@ class AuthRequest:
         token = self.header[_BEARER_LENGTH:]
         if token in self.world.revoked_tokens:
             raise AuthError("unauthorized")
+        if not self.world.signing_key_readable:
+            raise AuthError("unauthorized")
         try:
             return self.world.token_factory.parse(token, self.world.clock())
         except TokenError as error:
@@ -146,7 +148,10 @@ def _route(request: AuthRequest, method: str) -> web.Response:
     name, _, argument = rest.partition("/")
     handler = _PROTECTED.get((method, name if argument and name != "update" else rest))
     if handler is None:
-        return web.Response(status=404, text="404 page not found")
+        plain = {
+            "Content-Type": "text/plain"
+        }  # without a charset, unlike every other text of the two servers
+        return web.Response(status=404, body=b"404 page not found", headers=plain)
     with_argument = AuthRequest(
         world=request.world,
         path=request.path,
@@ -170,9 +175,12 @@ def _login(request: AuthRequest) -> dict[str, Any]:
     user = world.user_named(body["username"])
     if user is None or user.password != body["password"] or user.deactivated_at_ms is not None:
         raise AuthError("invalid_credentials")
+    if not world.signing_key_readable:
+        raise AuthError("server_error")
     owned = [project for project in world.projects.values() if _is_owner(project, user)]
     if not owned and not user.initial_login:
         owned = [world.add_project(f"{user.username}-project", owner=user)]
+        owned[0].tags = owned[0].description = None
     token = world.token_factory.issue(user, int(world.clock()) + _LOGIN_SECONDS)
     world.session_tokens.append(token)
     return {
@@ -200,6 +208,8 @@ def _logout(request: AuthRequest) -> dict[str, Any]:
 
 
 def _revoke(world: World, token: str) -> None:
+    if not world.signing_key_readable:
+        raise AuthError("server_error")
     try:
         world.token_factory.parse(token, world.clock())
     except TokenError as error:
@@ -277,7 +287,7 @@ def _get_user(request: AuthRequest, claims: dict[str, Any]) -> dict[str, Any]:
         "salt": "",
         "isRemoved": False,
         "createdAt": user.created_at_ms,
-        "updatedAt": user.created_at_ms,
+        "updatedAt": 0,
         "createdBy": {"userID": "", "username": "", "email": ""},
         "updatedBy": {"userID": "", "username": "", "email": ""},
     }
@@ -314,16 +324,21 @@ def _list_projects(request: AuthRequest, claims: dict[str, Any]) -> dict[str, An
         key=lambda project: project.name if by_name else f"{project.created_at_ms:020}",
         reverse=params.get("sortAscending") not in {"true", "1", "t"},
     )
+    if not found:
+        return dict(_NO_PROJECTS)
     limit = min(limit, _PAGE_MAXIMUM)
     shown = found[page * limit : (page + 1) * limit]
-    if not shown:
-        return dict(_NO_PROJECTS)
     projects = [_project(world, project) for project in shown]
     return {"data": {"projects": projects, "totalNumberOfProjects": len(found)}}
 
 
 def _project(world: World, project: Project) -> dict[str, Any]:
-    nobody = {"userID": "", "username": project.created_by, "email": ""}
+    founder = world.user_named(project.created_by)
+    by = {
+        "userID": founder.user_id if founder else "",
+        "username": project.created_by,
+        "email": founder.email if founder else "",
+    }
     members = []
     for member in project.members:
         user = world.users.get(member.user_id)
@@ -335,13 +350,13 @@ def _project(world: World, project: Project) -> dict[str, Any]:
         "name": project.name,
         "members": members,
         "state": "active",
-        "tags": [],
-        "description": "",
+        "tags": project.tags,
+        "description": project.description,
         "isRemoved": False,
         "createdAt": project.created_at_ms,
         "updatedAt": project.created_at_ms,
-        "createdBy": nobody,
-        "updatedBy": nobody,
+        "createdBy": by,
+        "updatedBy": by,
     }
 
 

@@ -258,6 +258,9 @@ def _present_runs(world: World, experiments: list[Experiment], stuck: Experiment
     stopped = world.start_run(experiments[9], username="bob")
     world.report(stopped, "Running")
     world.stop_run(stopped)
+    world.stop_run(
+        world.start_run(experiments[13], username="alice")
+    )  # stopped for Litmus, not for its agent
 
 
 def _staging(clock: Callable[[], float]) -> DemoInstance:
@@ -275,4 +278,5 @@ def _staging(clock: Callable[[], float]) -> DemoInstance:
             build.history(world.add_experiment(project, infra, name, tags=[name.split("-")[0]]), 14)
     weekly = world.add_experiment(platform, metal, "weekly-game-day", cron="0 10 * * 3")
     build.history(weekly, 24, health=0.7)
+    world.add_experiment(platform, metal, "quarterly-failover", cron="0 10 1 */3 *", started=False)
     return build.arrive()

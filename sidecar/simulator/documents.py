@@ -73,6 +73,9 @@ class Project:
     created_at_ms: int = 0
     created_by: str = ""
     """Username of the founder."""
+    tags: list[str] | None = field(default_factory=list)
+    """``None``, like the description, of a project that signing in created."""
+    description: str | None = ""
 
     def member(self, user_id: str) -> Member | None:
         """Return the membership of a user, accepted or not."""
@@ -129,7 +132,8 @@ class Infra:
     namespace: str = "litmus"
     scope: str = "cluster"
     tags: list[str] = field(default_factory=list)
-    version: str = "3.31.0"
+    version: str
+    """Release of the agent, ``""`` until it has registered."""
     is_removed: bool = False
     created_at_ms: int = 0
     updated_at_ms: int = 0
@@ -168,6 +172,8 @@ class Experiment:
     type: str = "experiment"
     """``experiment``, ``cronexperiment`` or ``chaosengine``."""
     cron_syntax: str = ""
+    cron_started: bool = False
+    """Whether the agent got the schedule: saving an experiment only stores it, running it hands it over."""
     manifest: dict[str, Any]
     description: str = ""
     tags: list[str] = field(default_factory=list)
@@ -223,8 +229,19 @@ class Run:
     is_removed: bool = False
     is_held: bool = False
     """Whether it stays in its phase for good, as when an agent hangs."""
+    cluster_id: str = ""
+    """Id of the workflow in the cluster, ``""`` before there is one; the ``run_id`` of what Litmus took."""
+    cluster_phase: str = "Queued"
+    """What became of the workflow in the cluster, whatever the database says."""
+    discarded_events: int = 0
+    """How many events of the agent Litmus refused because it took the run for finished."""
 
     @property
     def is_finished(self) -> bool:
-        """Whether the run has come to its end."""
+        """Whether the database has the run as finished."""
         return self.phase not in UNFINISHED
+
+    @property
+    def goes_on_in_cluster(self) -> bool:
+        """Whether the agent executes it, or will: it got the order and was not told to stop."""
+        return self.cluster_phase in UNFINISHED

@@ -38,13 +38,15 @@ class Motion:
         last = now if self._last_seconds is None else self._last_seconds
         self._last_seconds = max(now, last)
         for experiment in list(self._world.experiments.values()):
-            if self._can_fire(experiment) and fires_between(
-                experiment.cron_syntax, self._zone(experiment), last, now
+            if (
+                self._can_fire(experiment)
+                and fires_between(experiment.cron_syntax, self._zone(experiment), last, now)
+                and not self._overlaps(experiment)
             ):
                 self._world.start_cron_run(experiment)
         self._start_something(now)
         for run in self._world.runs:
-            if run.phase in UNFINISHED and not run.is_held:
+            if run.goes_on_in_cluster and not run.is_held:
                 self._move(run, now)
 
     def _zone(self, experiment: Experiment) -> str | None:
@@ -57,10 +59,16 @@ class Motion:
 
     def _can_fire(self, experiment: Experiment) -> bool:
         return bool(
-            experiment.cron_syntax
+            experiment.cron_started
             and not experiment.is_removed
             and not experiment.is_suspended
             and self._reachable(experiment.infra_id)
+        )
+
+    def _overlaps(self, experiment: Experiment) -> bool:
+        """Whether the scheduler skips a fire time because a run of before still goes on."""
+        return experiment.manifest["spec"].get("concurrencyPolicy") == "Forbid" and any(
+            run.goes_on_in_cluster for run in self._world.runs_of(experiment)
         )
 
     def _start_something(self, now: float) -> None:
@@ -99,9 +107,9 @@ class Motion:
         if now >= course.finish_at:
             del self._courses[id(run)]
             self._finish(run)
-        elif now >= course.running_at and run.phase != "Running":
+        elif now >= course.running_at and run.cluster_phase != "Running":
             self._world.report(run, "Running")
-        elif now >= course.pending_at and run.phase == "Queued":
+        elif now >= course.pending_at and run.cluster_phase == "Queued":
             self._world.report(run, "Pending")
 
     def _finish(self, run: Run) -> None:

@@ -25,18 +25,22 @@ def run_chaos_experiment(world: World, args: Arguments, username: str) -> dict[s
     if not infra.is_active:
         raise ResolverError("experiment re-run failed due to inactive infra")
     if experiment.cron_syntax:
-        experiment.updated_at_ms = world.now_ms
+        world.start_schedule(experiment)
         return {"notifyID": ""}
     run = world.start_run(experiment, username=username, project_id=args["projectID"])
     return {"notifyID": run.notify_id or ""}
 
 
 def stop_experiment_runs(world: World, args: Arguments, _username: str) -> bool:
-    """Mark runs stopped: with an id whatever it is, without one all that Litmus finds."""
+    """Mark runs stopped: with an id whatever it is, without one all that Litmus finds.
+
+    What the agent makes of that is another matter: it cannot be told of a run that has no run id.
+    """
     experiment = _experiment_of_project(world, args)
     run_id, notify_id = args.get("experimentRunID") or "", args.get("notifyID") or ""
     runs = [run for run in world.runs_of(experiment) if not run.is_removed]
     if run_id or (notify_id and world.since(3, 31)):
+        world.order_stop(experiment.infra_id, run_id)
         for run in runs:
             if (run_id and run.run_id == run_id) or (notify_id and run.notify_id == notify_id):
                 world.stop_run(run)

@@ -223,7 +223,7 @@ def get_experiment(world: World, args: Arguments) -> Answer:
     details = rendering.experiment(world, experiment)
     return {
         "experimentDetails": details | {"projectID": experiment.project_id, "experimentType": None},
-        "averageResiliencyScore": sum(scores) / len(scores) if scores else 0.0,
+        "averageResiliencyScore": _cut(sum(scores) / len(scores)) if scores else 0.0,
     }
 
 
@@ -311,6 +311,11 @@ def _belongs(item: Any, args: Arguments) -> bool:
 
 def _finished_scores(world: World, experiment: Experiment) -> list[float]:
     return [run.score for run in world.runs_of(experiment) if run.is_finished and not run.is_removed]
+
+
+def _cut(score: float) -> float:
+    """Cut to two decimals, which is not rounding: 76.478 is 76.47."""
+    return int(score * 100) / 100
 
 
 def _date_test(world: World, dates: Arguments) -> Callable[[int], bool]:

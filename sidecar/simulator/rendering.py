@@ -76,7 +76,7 @@ def listed_infra(world: World, infra: Infra) -> Answer:
         "projectID": infra.project_id,
         "isInfraConfirmed": infra.is_confirmed,
         "isRemoved": infra.is_removed,
-        "noOfExperiments": len(experiments),
+        "noOfExperiments": len(experiments) or None,
         "noOfExperimentRuns": len(runs) or None,
         "token": "" if infra.is_confirmed else token,
         "infraNsExists": True,

@@ -51,8 +51,8 @@ class World(Accounts):
         """Regular expressions for ``Origin``, or ``Host`` without one, on the GraphQL server."""
         self.auth_allowed_origins: tuple[str, ...] = (".*",)
         """The same for the auth server, which has its own setting."""
-        self.auth_server_up = True
-        """Whether the auth server lives; while it does not, role checks hang."""
+        self.proxy_timeout_seconds = 60.0
+        """How long nginx waits for either server before it answers 504; what it asked goes on."""
         self.introspection_enabled = not self.since(3, 8)
         self.motion = Motion(self)
 
@@ -136,6 +136,7 @@ class World(Accounts):
             is_active=is_active,
             is_confirmed=is_confirmed,
             scope=scope,
+            version=self.version if is_confirmed else "",
             created_at_ms=self.now_ms,
             updated_at_ms=self.now_ms,
             username=project.created_by,
@@ -153,6 +154,7 @@ class World(Accounts):
     def connect(self, infra: Infra) -> None:
         """Let the agent connect."""
         infra.is_active = infra.is_confirmed = True
+        infra.version = self.version
         infra.updated_at_ms = self.now_ms
 
     def remove_infra(self, infra: Infra) -> None:
@@ -177,23 +179,30 @@ class World(Accounts):
         cron: str = "",
         timezone: str | None = None,
         suspended: bool = False,
+        started: bool = True,
         tags: Sequence[str] = (),
         faults: Sequence[str] = ("pod-delete",),
         username: str | None = None,
     ) -> Experiment:
-        """Add an experiment, a scheduled one if ``cron`` is not empty."""
+        """Add an experiment, a scheduled one if ``cron`` is not empty.
+
+        ``started`` says whether the agent has such a schedule; it never fires before ``start_schedule``.
+        """
+        experiment_id, weighted = self.new_id("experiment"), [Fault(name=fault) for fault in faults]
+        ids = {"revision_id": self.new_id("revision"), "workflow_id": experiment_id}
         experiment = Experiment(
-            experiment_id=self.new_id("experiment"),
+            experiment_id=experiment_id,
             project_id=project.project_id,
             infra_id=infra.infra_id,
             name=name,
             type="cronexperiment" if cron else "experiment",
             cron_syntax=cron,
+            cron_started=bool(cron) and started,
             manifest=experiment_manifest(
-                name, infra.namespace, faults, cron=cron, timezone=timezone, suspended=suspended
+                name, infra, weighted, ids=ids, cron=cron, timezone=timezone, suspended=suspended
             ),
             tags=list(tags),
-            faults=[Fault(name=fault) for fault in faults],
+            faults=weighted,
             created_at_ms=self.now_ms,
             updated_at_ms=self.now_ms,
             username=project.created_by if username is None else username,
@@ -201,9 +210,14 @@ class World(Accounts):
         self.experiments[experiment.experiment_id] = experiment
         return experiment
 
+    def start_schedule(self, experiment: Experiment) -> None:
+        """Hand a saved schedule to the agent, as runChaosExperiment does; no effect if it has it."""
+        experiment.cron_started = True
+        experiment.updated_at_ms = self.now_ms
+
     def edit_experiment(self, experiment: Experiment, *, name: str) -> None:
         """Rename an experiment, as an edit in Litmus does."""
-        experiment.name = name
+        experiment.name = experiment.manifest["metadata"]["name"] = name
         experiment.updated_at_ms = self.now_ms
 
     def delete_experiment(self, experiment: Experiment) -> None:
@@ -260,6 +274,8 @@ class World(Accounts):
     ) -> Run:
         run = Run(
             run_id=run_id,
+            cluster_id=run_id,
+            cluster_phase=phase,
             notify_id=notify_id,
             experiment_id=experiment.experiment_id,
             project_id=project_id or experiment.project_id,
@@ -286,10 +302,21 @@ class World(Accounts):
         del experiment.recent[_RECENT_RUNS:]
         return run
 
-    def report(self, run: Run, phase: str, *, score: float = 0.0, counts: FaultCounts | None = None) -> None:
-        """Record an event of the agent: the first one gives the run its id."""
-        first = not run.run_id
-        run.run_id = run.run_id or self.new_id("run")
+    def report(
+        self, run: Run, phase: str, *, score: float = 0.0, counts: FaultCounts | None = None
+    ) -> str | None:
+        """Record an event of the agent: the first one gives the run its id.
+
+        A run that is finished for Litmus stays as it is, whatever goes on in the cluster: the event is
+        discarded, with the message returned. ``None``: it was taken.
+        """
+        run.cluster_id = run.cluster_id or self.new_id("run")
+        run.cluster_phase = phase
+        if run.is_finished:
+            run.discarded_events += 1
+            ids = f"workflowId: {run.experiment_id}, workflowRunId: {run.cluster_id}"
+            return f"experiment run has been discarded due the duplicate event, {ids}"
+        first, run.run_id = not run.run_id, run.cluster_id
         run.phase, run.score = phase, score
         run.counts = counts or FaultCounts()
         run.updated_at_ms = self.now_ms
@@ -297,6 +324,7 @@ class World(Accounts):
         if entry is not None:
             entry.run_id, entry.phase, entry.score = run.run_id, phase, score
             entry.updated_at_ms = run.updated_at_ms
+        return None
 
     def _recent_entry(self, run: Run, *, first: bool) -> RecentRun | None:
         # Litmus finds the entry by run id; before there is one it takes the newest unfinished entry,
@@ -320,7 +348,11 @@ class World(Accounts):
         self.report(run, phase, score=score, counts=counts)
 
     def stop_run(self, run: Run) -> None:
-        """Mark a run stopped in the database, whatever it was, as stopExperimentRuns does."""
+        """Mark a run stopped in the database, whatever it was, and tell the agent its id.
+
+        Without an id there is nothing to tell: the agent executes what it got the order to.
+        """
+        self.order_stop(run.infra_id, run.run_id)
         run.phase = "Stopped"
         run.username = ""
         run.updated_at_ms = self.now_ms
@@ -329,6 +361,15 @@ class World(Accounts):
         entry = self._recent_entry(run, first=not run.run_id)
         if entry is not None:
             entry.phase, entry.username, entry.updated_at_ms = "Stopped", "", run.updated_at_ms
+
+    def order_stop(self, infra_id: str, run_id: str) -> None:
+        """Tell an agent to stop a workflow; lost if it is not connected or knows no workflow of that id."""
+        infra = self.infras.get(infra_id)
+        if infra is None or not infra.is_active or not run_id:
+            return
+        for run in self.runs:
+            if run.cluster_id == run_id and run.infra_id == infra_id and run.goes_on_in_cluster:
+                run.cluster_phase = "Stopped"
 
     def add_finished_run(
         self,

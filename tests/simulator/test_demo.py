@@ -63,6 +63,17 @@ def test_every_kind_of_experiment_is_in_view(worlds: DemoWorlds) -> None:
     assert any(len(item.name) > 200 for item in experiments)
 
 
+def test_a_schedule_is_in_view_that_was_saved_and_never_started(worlds: DemoWorlds) -> None:
+    schedules = [item for item in worlds.staging.world.experiments.values() if item.cron_syntax]
+    assert [item.cron_started for item in schedules] == [True, False]
+    assert not schedules[1].recent
+
+
+def test_a_run_is_in_view_that_only_litmus_takes_for_stopped(worlds: DemoWorlds) -> None:
+    runs = worlds.default.world.runs
+    assert [run.run_id for run in runs if run.phase == "Stopped" and run.goes_on_in_cluster] == [""]
+
+
 def test_the_tokens_user_is_only_a_viewer_somewhere(worlds: DemoWorlds) -> None:
     world = worlds.default.world
     user = world.user_named("backstage")

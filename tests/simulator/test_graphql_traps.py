@@ -332,3 +332,9 @@ async def test_aliases_and_fragments_bubble_like_plain_fields(shop: Shop) -> Non
     )
     assert answer.json["data"] is None
     assert answer.json["errors"][0]["path"] == ["stats"]
+
+
+async def test_a_renamed_experiment_names_its_old_runs_too(shop: Shop) -> None:
+    shop.world.finish_run(shop.world.start_run(shop.experiment))
+    shop.world.edit_experiment(shop.experiment, name="renamed")
+    assert [run["experimentName"] for run in await runs(shop)] == ["renamed"]

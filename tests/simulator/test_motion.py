@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from sidecar.simulator import World
-from sidecar.simulator.documents import Experiment, Infra
+from sidecar.simulator.documents import Experiment, Infra, Run
 from sidecar.simulator.schedules import fires_between
 from tests.simulator.conftest import NOW, Clock
 
@@ -85,6 +85,78 @@ def test_a_schedule_fires_unless_suspended_or_disconnected(
     clock.now += 60
     world.tick()
     assert len(world.runs) == runs
+
+
+def test_a_schedule_that_was_only_saved_never_fires_until_it_is_started() -> None:
+    clock = Clock()
+    world, infra, experiment = small_world(clock)
+    project = world.projects[experiment.project_id]
+    cron = world.add_experiment(project, infra, "cron", cron="* * * * *", started=False)
+    world.tick()
+    clock.now += 60
+    world.tick()
+    assert world.runs == []
+    world.start_schedule(cron)
+    clock.now += 60
+    world.tick()
+    assert len(world.runs) == 1
+
+
+def test_a_fire_time_during_a_run_is_skipped() -> None:
+    clock = Clock()
+    world, infra, experiment = small_world(clock)
+    cron = world.add_experiment(world.projects[experiment.project_id], infra, "cron", cron="* * * * *")
+    world.tick()
+    world.start_cron_run(cron).is_held = True
+    clock.now += 60
+    world.tick()
+    assert len(world.runs) == 1
+
+
+def executed_after(stop_at: str) -> Run:
+    """A run that Litmus was told to stop in that phase, a quarter of an hour later."""
+    clock = Clock()
+    world, _, experiment = small_world(clock)
+    run = world.start_run(experiment)
+    if stop_at != "Queued":
+        world.report(run, stop_at)
+    world.stop_run(run)
+    for _ in range(900):
+        clock.now += 1
+        world.tick()
+    return run
+
+
+def test_a_queued_run_that_was_stopped_is_executed_all_the_same() -> None:
+    run = executed_after("Queued")
+    assert (run.phase, run.run_id) == ("Stopped", "")
+    assert run.cluster_phase in {"Completed", "Completed_With_Probe_Failure", "Error"}
+    assert run.cluster_id
+    assert run.discarded_events == 3
+
+
+@pytest.mark.parametrize("phase", ["Pending", "Running"])
+def test_the_agent_stops_a_run_whose_id_it_is_told(phase: str) -> None:
+    run = executed_after(phase)
+    assert (run.phase, run.cluster_phase, run.discarded_events) == ("Stopped", "Stopped", 0)
+
+
+def test_an_agent_that_is_not_connected_is_not_told_to_stop() -> None:
+    world, infra, experiment = small_world(Clock())
+    run = world.start_run(experiment)
+    world.report(run, "Running")
+    world.disconnect(infra)
+    world.stop_run(run)
+    assert (run.phase, run.goes_on_in_cluster) == ("Stopped", True)
+
+
+def test_an_event_of_a_run_that_is_finished_for_litmus_is_discarded() -> None:
+    world, _, experiment = small_world(Clock())
+    run = world.start_run(experiment)
+    assert world.report(run, "Running") is None
+    world.stop_run(run)
+    assert "discarded due the duplicate event" in (world.report(run, "Completed", score=100) or "")
+    assert (run.phase, run.score) == ("Stopped", 0)
 
 
 def test_a_scheduled_run_is_by_nobody_and_has_an_id_at_once() -> None:

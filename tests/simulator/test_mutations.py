@@ -32,6 +32,14 @@ async def test_starting_a_schedule_makes_no_run(shop: Shop) -> None:
     assert await runs(shop) == []
 
 
+async def test_a_schedule_that_was_only_saved_reaches_the_agent_when_it_is_run(shop: Shop) -> None:
+    cron = shop.world.add_experiment(shop.project, shop.infra, "saved", cron="0 2 * * *", started=False)
+    (listed,) = await experiments(shop, filter={"scheduleType": "CRON"})
+    assert (listed["cronSyntax"], cron.cron_started) == ("0 2 * * *", False)
+    await shop.data(RUN, {"e": cron.experiment_id})
+    assert cron.cron_started
+
+
 async def test_a_viewer_may_not_start(shop: Shop) -> None:
     token = shop.world.issue_token(shop.viewer)
     answer = await shop.ask(RUN, {"e": shop.experiment.experiment_id}, token=token)
@@ -51,6 +59,22 @@ async def test_stopping_overwrites_even_a_finished_run(shop: Shop) -> None:
 async def test_stopping_an_unknown_run_succeeds(shop: Shop) -> None:
     arguments = {"e": shop.experiment.experiment_id, "run": "unknown"}
     assert await shop.data(STOP, arguments) == {"stopExperimentRuns": True}
+
+
+async def test_stopping_a_queued_run_succeeds_and_the_agent_executes_it(shop: Shop) -> None:
+    run = shop.world.start_run(shop.experiment, username="alice")
+    arguments = {"e": shop.experiment.experiment_id}
+    assert await shop.data(STOP, arguments) == {"stopExperimentRuns": True}
+    assert (run.phase, run.goes_on_in_cluster) == ("Stopped", True)
+
+
+async def test_a_workflow_that_litmus_has_no_run_of_stops_by_its_id(shop: Shop) -> None:
+    run = shop.world.start_run(shop.experiment)
+    shop.world.stop_run(run)
+    shop.world.report(run, "Running")
+    arguments = {"e": shop.experiment.experiment_id, "run": run.cluster_id}
+    assert await shop.data(STOP, arguments) == {"stopExperimentRuns": True}
+    assert not run.goes_on_in_cluster
 
 
 async def test_stopping_without_an_id_spares_the_pending(shop: Shop) -> None:
