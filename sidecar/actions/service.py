@@ -205,11 +205,13 @@ class ActionService:
         self, caller: Caller, asked: Asked, request_id: str, idempotency_key: str | None
     ) -> tuple[Action, Action | None]:
         """Return the action as ours, or the earlier one that it repeats, as second."""
+        by = asyncio.get_running_loop().time() + self._settings.look_up_seconds
         case = self._case(caller, asked)
         by_key = key_claim(caller.name, idempotency_key)
         by_window = window_claim(asked, self._settings.window)
         _raise(refuse_form(asked) or refuse_caller(case))
-        snapshot = await self._sync.ensure(asked.project, (Section.EXPERIMENTS,))
+        async with _in_time(by):
+            snapshot = await self._sync.ensure(asked.project, (Section.EXPERIMENTS,))
         content = snapshot.content
         # What was waited for may tell whose the project is.
         case = self._case(caller, asked, content)
@@ -220,7 +222,8 @@ class ActionService:
             first = await self._earlier(asked, by_key, by_window)
             if first is not None:
                 return first, first
-        experiment = await self._found(asked)
+        async with _in_time(by):
+            experiment = await self._found(asked)
         _raise(refuse_rights(case, experiment, content))
         now = self._clock()
         action = new_action(caller, asked, request_id, now, experiment)
@@ -259,15 +262,7 @@ class ActionService:
         """Return the experiment and the runs meant as Litmus has them now; nothing has been sent before."""
         actor = self._actors[asked.project.instance]
         try:
-            async with asyncio.timeout(self._settings.look_up_seconds):
-                found = await actor.find_experiment(
-                    asked.project.project_id, asked.experiment_id, asked.run_id
-                )
-        except TimeoutError as exc:
-            raise UpstreamTimeoutError(
-                "Nothing was done: Litmus did not say in time how things stand; "
-                "its auth server or its database may be down, or it is asked too much."
-            ) from exc
+            found = await actor.find_experiment(asked.project.project_id, asked.experiment_id, asked.run_id)
         except UpstreamError as exc:
             raise type(exc)(f"Nothing was done: how things stand could not be read. {exc}") from exc
         if found is not None:
@@ -371,6 +366,23 @@ def _given(action: Action) -> Action:
         return action
     message = action.error_message or "Litmus did not do it."
     raise _ERRORS.get(action.error_code or "", UpstreamError)(message)
+
+
+@asynccontextmanager
+async def _in_time(by: float) -> AsyncIterator[None]:
+    """End the block by then, before anything was sent.
+
+    Raises:
+        UpstreamTimeoutError: If it takes longer.
+    """
+    try:
+        async with asyncio.timeout_at(by):
+            yield
+    except TimeoutError as exc:
+        raise UpstreamTimeoutError(
+            "Nothing was done: Litmus did not say in time how things stand; "
+            "its auth server or its database may be down, or it is asked too much."
+        ) from exc
 
 
 def _is_meant(experiment: Experiment, asked: Asked) -> bool:

@@ -219,7 +219,7 @@ EXPECTED_CODE: Mapping[str, str] = {
     "validation_error": "upstream_unsupported",
     "missing_variable": "upstream_protocol",
     "no_operation": "upstream_protocol",
-    "resolver_error": "upstream_error",
+    "resolver_error": "upstream_refused",
     "unknown_experiment": "upstream_error",
     "panic_in_resolver": "upstream_error",
     "panic_in_transport": "upstream_protocol",
