@@ -20,6 +20,7 @@ from sidecar.action_model import (
     AuditEvent,
     entry_of,
 )
+from sidecar.actions.answers import given
 from sidecar.actions.claims import UNKNOWN_HOLD, is_same, key_claim, window_claim
 from sidecar.actions.recorder import Recorder, log_entry, new_action
 from sidecar.actions.resolution import LOOK_BACK, resolutions
@@ -28,7 +29,6 @@ from sidecar.actions.settings import Settings
 from sidecar.actions.watching import Watching
 from sidecar.claiming import Claims
 from sidecar.errors import (
-    ActionRefusedError,
     ExperimentRemovedError,
     ExperimentUnknownError,
     IdempotencyKeyReusedError,
@@ -113,10 +113,10 @@ class ActionService:
             await self._recorder.refused(caller, asked, request_id, exc)
             raise
         if first is None:
-            return _given(await self._fly(action, until))
+            return given(await self._fly(action, until))
         first = await self._answered(first, until)
         await self._recorder.repeated(first, caller, request_id)
-        return _given(first)
+        return given(first)
 
     def refusal(
         self, caller: Caller, asked: Asked, experiment: Experiment, content: Content
@@ -360,14 +360,6 @@ async def open_actions(
         await service.finish()
 
 
-def _given(action: Action) -> Action:
-    """Return an action that is, or may be, done at least in part; raise what kept Litmus from doing it."""
-    if action.outcome is not ActionOutcome.FAILED:
-        return action
-    message = action.error_message or "Litmus did not do it."
-    raise _ERRORS.get(action.error_code or "", UpstreamError)(message)
-
-
 @asynccontextmanager
 async def _in_time(by: float) -> AsyncIterator[None]:
     """End the block by then, before anything was sent.
@@ -387,17 +379,6 @@ async def _in_time(by: float) -> AsyncIterator[None]:
 
 def _is_meant(experiment: Experiment, asked: Asked) -> bool:
     return experiment.experiment_id == asked.experiment_id
-
-
-def _subclasses(base: type[SidecarError]) -> dict[str, type[SidecarError]]:
-    found = {base.code: base}
-    for one in base.__subclasses__():
-        found |= _subclasses(one)
-    return found
-
-
-_ERRORS: Final = _subclasses(UpstreamError) | _subclasses(ActionRefusedError)
-"""By code: a repeat of a failed action raises what the first one did."""
 
 
 def _raise(refusal: SidecarError | None) -> None:

@@ -339,12 +339,7 @@ NO_DOCUMENT = "could not get experiment run, error: mongo: no documents in resul
         (RUN, NO_DOCUMENT, ExperimentRemovedError),
         (STOP, "no running, timeout, or queued experiments found", RunFinishedError),
         (STOP, NO_DOCUMENT, ExperimentRemovedError),
-        (
-            SCHEDULE,
-            "cron experiement updation failed due to inactive infra, err: <nil>",
-            "infrastructure_inactive",
-            409,
-        ),
+        (SCHEDULE, NO_SWITCH, InfrastructureInactiveError),
         (SCHEDULE, NO_DOCUMENT, ExperimentRemovedError),
     ],
 )

@@ -125,6 +125,20 @@ async def test_stopping_says_so_once_litmus_could_be_told_which_run(small: Small
     assert (queued.phase, changes(small)) == ("Stopped", 1)
 
 
+async def test_a_stop_of_several_runs_says_of_each_what_came_of_it(small: Small, service: Service) -> None:
+    (form, *_) = (await page(service)).by_id("experiment-rows").all("form")
+    experiment = small.world.experiments[form.attributes["action"].split("/")[-2]]
+    running = small.world.runs_of(experiment)[-1]
+    small.world.report(running, "Running")
+    small.world.start_run(experiment)
+
+    _, location, _ = await send(service, form.attributes["action"], fields_of(form))
+
+    said = (await page(service, location)).by_id("said").text
+    assert "A run without an id: waits for its id." in said
+    assert f"Run {running.run_id}: Litmus accepted to stop it." in said
+
+
 async def test_a_lost_answer_is_told_as_not_known(idle: tuple[Small, Service, Element]) -> None:
     small, service, form = idle
     small.simulator.faults.add(ScriptedFault(root_field="runChaosExperiment", drop="after"))

@@ -220,7 +220,7 @@ EXPECTED_CODE: Mapping[str, str] = {
     "missing_variable": "upstream_protocol",
     "no_operation": "upstream_protocol",
     "resolver_error": "upstream_refused",
-    "unknown_experiment": "upstream_error",
+    "unknown_experiment": "upstream_refused",
     "panic_in_resolver": "upstream_error",
     "panic_in_transport": "upstream_protocol",
     "introspection_off": "upstream_error",
