@@ -1,7 +1,8 @@
 """What an action is and what is written down about it, as plain immutable values.
 
-An action is one request to Litmus that changes something: run, stop, switch a
-schedule. No I/O, no clock; what may be done is ``policy``, doing it ``actions``.
+An action asks Litmus to change something: run, stop, switch a schedule. A stop
+is one request per run, each with its own outcome (:class:`RunStop`). No I/O, no
+clock; what may be done is ``policy``, doing it ``actions``.
 """
 
 from datetime import datetime
@@ -27,10 +28,28 @@ class ActionOutcome(StrEnum):
     """Litmus has it."""
     UNKNOWN = "unknown"
     """Litmus was or is being asked, and its answer is not here; it may have done it."""
+    STOPPING = "stopping"
+    """A run to stop has no id yet, by which alone it can be stopped; its id is being looked for."""
+    PARTIAL = "partial"
+    """Litmus stopped some of the runs and not the others; each run says which."""
     REFUSED = "refused"
     """Not allowed or not sensible; Litmus was not asked to do it."""
     FAILED = "failed"
     """Litmus did not do it."""
+
+
+class RunStop(msgspec.Struct, frozen=True, kw_only=True):
+    """One run that a stop is about, and what came of it."""
+
+    run_id: str | None
+    """``None`` until its agent's first event gives it one."""
+    created_at_ms: int | None
+    """With the experiment it tells which run this is before it has an id; ``None``: Litmus did not say."""
+    outcome: ActionOutcome
+    """Any but ``refused`` and ``partial``."""
+    error_code: str | None = None
+    error_message: str | None = None
+    """Our sentence, never text of Litmus."""
 
 
 class Action(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,13 +84,22 @@ class Action(msgspec.Struct, frozen=True, kw_only=True):
     error_code: str | None = None
     error_message: str | None = None
     """Our sentence, never text of Litmus."""
+    runs: tuple[RunStop, ...] = ()
+    """The runs to stop, newest first; empty for other kinds."""
+    looked_at: datetime | None = None
+    """When somebody last said that they look for the ids of runs to stop; ``None``: nobody did."""
     revision: int = 0
     """Rises with every write."""
 
     @property
+    def waits_for_ids(self) -> bool:
+        """Whether a run to stop has no id yet."""
+        return any(run.outcome is ActionOutcome.STOPPING for run in self.runs)
+
+    @property
     def is_resolved(self) -> bool:
-        """Whether nothing more is to be learnt of it from what is synchronised."""
-        if self.outcome is ActionOutcome.UNKNOWN:
+        """Whether nothing more is to be learnt of it."""
+        if self.outcome in {ActionOutcome.UNKNOWN, ActionOutcome.STOPPING}:
             return False
         waits_for_run = self.kind is ActionKind.RUN and self.outcome is ActionOutcome.ACCEPTED
         return not waits_for_run or self.run_id is not None
@@ -110,6 +138,8 @@ class AuditEntry(msgspec.Struct, frozen=True, kw_only=True):
     run_id: str | None = None
     code: str | None = None
     """Of the error, where there was one."""
+    runs: tuple[RunStop, ...] = ()
+    """The runs to stop, as they stood then."""
     id: int = 0
     """Given by the store; rises."""
 
@@ -133,4 +163,5 @@ def entry_of(action: Action, event: AuditEvent, at: datetime) -> AuditEntry:
         notify_id=action.notify_id,
         run_id=action.run_id,
         code=action.error_code,
+        runs=action.runs,
     )

@@ -250,8 +250,19 @@ class UpstreamAnswerLostError(UpstreamError):
     code = "upstream_answer_lost"
 
 
+class UpstreamRefusedError(UpstreamError):
+    """Litmus refused an action for a reason that we know; ``refusal`` is that, in our words."""
+
+    code = "upstream_refused"
+    status = 409
+
+    def __init__(self, refusal: "ActionRefusedError") -> None:
+        super().__init__(str(refusal))
+        self.refusal = refusal
+
+
 class ActionRefusedError(SidecarError):
-    """An action makes no sense as things stand; Litmus was not asked. Subclasses say why."""
+    """An action makes no sense as things stand, by Litmus's own word or ours. Subclasses say why."""
 
     code = "action_refused"
     status = 409
@@ -326,6 +337,18 @@ class RunFinishedError(ActionRefusedError):
     """The run is over; stopping it would overwrite its result."""
 
     code = "run_finished"
+
+
+class RunWithoutIdError(ActionRefusedError):
+    """A run was not stopped, because it got no id by which it could be; it may still run."""
+
+    code = "run_without_id"
+
+
+class StopIncompleteError(ActionRefusedError):
+    """Not all runs are stopped so far; only where an answer has no place for each run's own outcome."""
+
+    code = "stop_incomplete"
 
 
 class TokenRoleError(ActionRefusedError):

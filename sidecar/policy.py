@@ -359,11 +359,11 @@ def _refuse_stop(asked: Asked, experiment: Experiment) -> SidecarError | None:
     else:
         targets = [run for run in experiment.recent_runs if run.experiment_run_id == asked.run_id]
         if not targets:
-            return RunUnknownError(f"Experiment {experiment.name} has no such run among its latest.")
+            return RunUnknownError(f"Experiment {experiment.name} has no such run.")
         if targets[0].outcome not in UNFINISHED:
             return RunFinishedError("Run is finished: stopping it would overwrite its result.")
-    # What only waits never reached the cluster; clearing it away needs no agent.
-    if all(run.outcome is Outcome.WAITING for run in targets):
+    # What waits with an id can be cleared away without an agent; only an agent gives an id.
+    if all(run.outcome is Outcome.WAITING and run.experiment_run_id for run in targets):
         return None
     return _refuse_infra(experiment)
 

@@ -16,7 +16,9 @@ from sidecar.action_model import (
     AuditEvent,
     entry_of,
 )
+from sidecar.actions.stopping import runs_to_stop
 from sidecar.errors import SidecarError, StoreError
+from sidecar.model import Experiment
 from sidecar.policy import Asked, Caller
 from sidecar.ports import Audit, Clock
 
@@ -70,9 +72,14 @@ class Recorder:
 
 
 def new_action(
-    caller: Caller, asked: Asked, request_id: str, now: datetime, newest_run_ms: int = 0
+    caller: Caller, asked: Asked, request_id: str, now: datetime, experiment: Experiment | None = None
 ) -> Action:
-    """Return the action that is asked for, with a new id and before anything was done."""
+    """Return the action that is asked for, with a new id and before anything was done.
+
+    ``experiment`` is as Litmus has it now; ``None``: the action is refused.
+    """
+    recent_runs = experiment.recent_runs if experiment is not None else ()
+    is_stop = asked.kind is ActionKind.STOP
     return Action(
         id=str(uuid.uuid4()),
         kind=asked.kind,
@@ -85,7 +92,8 @@ def new_action(
         target_run_id=asked.run_id,
         force=asked.force,
         suspended=asked.suspended,
-        newest_run_ms=newest_run_ms,
+        newest_run_ms=max((run.created_at_ms or 0 for run in recent_runs), default=0),
+        runs=runs_to_stop(recent_runs, asked.run_id) if is_stop else (),
     )
 
 

@@ -12,8 +12,9 @@ from typing import Final, assert_never
 import msgspec
 
 from sidecar.action_model import Action, ActionKind, ActionOutcome
+from sidecar.actions.stopping import came_of, with_runs
 from sidecar.errors import ActionNotDoneError
-from sidecar.model import UNFINISHED, Experiment, Outcome, RecentRun, Section, Snapshot
+from sidecar.model import Experiment, Outcome, RecentRun, Section, Snapshot
 
 LONGEST_FLIGHT: Final = timedelta(minutes=2)
 """Longer than a request may wait for its turn and its answer; after it nobody waits any more."""
@@ -50,11 +51,6 @@ def resolutions(
     return changed
 
 
-def newest_run_ms(experiment: Experiment) -> int:
-    """Return when the experiment's newest known run was created; 0 if it never ran."""
-    return max((run.created_at_ms or 0 for run in experiment.recent_runs), default=0)
-
-
 def _resolved(
     action: Action, snapshot: Snapshot, taken: Iterable[tuple[str, int | None]], username: str | None
 ) -> Action:
@@ -69,15 +65,17 @@ def _resolved(
     match action.kind:
         case ActionKind.RUN:
             run = _started_run(action, experiment, taken, username)
-            if run is not None:
-                return _accepted(action, run)
-            is_done: bool | None = False
+            return _concluded(action, seen_at, is_done=False) if run is None else _accepted(action, run)
         case ActionKind.STOP:
-            is_done = _is_stopped(action, experiment)
+            return _with_stopped(action, experiment)
         case ActionKind.SCHEDULE:
-            is_done = _is_switched(action, snapshot)
+            return _concluded(action, seen_at, is_done=_is_switched(action, snapshot))
         case _:
             assert_never(action.kind)
+
+
+def _concluded(action: Action, seen_at: datetime, *, is_done: bool | None) -> Action:
+    """Return the action with what was seen of it then; ``None``: nothing."""
     if action.outcome is not ActionOutcome.UNKNOWN or is_done is None:
         return action
     if is_done:
@@ -102,7 +100,7 @@ def _accepted(action: Action, run: RecentRun | None) -> Action:
         action,
         outcome=ActionOutcome.ACCEPTED,
         answered_at=action.answered_at or action.created_at,
-        run_id=(run.experiment_run_id or None) if run else action.target_run_id,
+        run_id=(run.experiment_run_id or None) if run else None,
         run_created_at_ms=run.created_at_ms if run else None,
         error_code=None,
         error_message=None,
@@ -132,18 +130,21 @@ def _started_run(
     return min(candidates, key=lambda one: one[0])[1] if candidates else None
 
 
-def _is_stopped(action: Action, experiment: Experiment | None) -> bool | None:
-    """``None``: the list does not tell, because releases before 3.31 do not mark a stop there."""
-    if experiment is None:
-        return None
-    if action.target_run_id is None:
-        asked_ms = int(action.created_at.timestamp() * 1000)
-        meant = [run for run in experiment.recent_runs if (run.created_at_ms or 0) <= asked_ms]
-        return True if not any(run.outcome in UNFINISHED for run in meant) else None
-    outcomes = [
-        run.outcome for run in experiment.recent_runs if run.experiment_run_id == action.target_run_id
-    ]
-    return True if Outcome.STOPPED in outcomes else None
+def _with_stopped(action: Action, experiment: Experiment | None) -> Action:
+    """Return the stop with those runs whose answers were lost and that are seen stopped.
+
+    The others stay as they are: releases before 3.31 do not mark a stop in this list.
+    """
+    recent_runs = experiment.recent_runs if experiment else ()
+    stopped = {run.experiment_run_id for run in recent_runs if run.outcome is Outcome.STOPPED}
+    runs = tuple(
+        came_of(run, None) if run.outcome is ActionOutcome.UNKNOWN and run.run_id in stopped else run
+        for run in action.runs
+    )
+    if runs == action.runs:
+        return action
+    resolved = with_runs(action, runs)
+    return msgspec.structs.replace(resolved, answered_at=action.answered_at or action.created_at)
 
 
 def _is_switched(action: Action, snapshot: Snapshot) -> bool | None:

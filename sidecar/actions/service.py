@@ -1,25 +1,32 @@
-"""Does actions: rights → claim in the store → Litmus once → audit → a synchronisation at once."""
+"""Does actions: rights → how things stand in Litmus → claim in the store → Litmus once → audit.
+
+What was synchronised is minutes old, and a stop sent on its word would
+overwrite the result of a run that has ended since: right before it is acted on,
+an experiment is read from Litmus, and that decides.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime, timedelta
-from typing import Final, assert_never
+from typing import Final
 
 import msgspec
 import structlog
 
 from sidecar.action_model import (
     Action,
-    ActionKind,
     ActionOutcome,
     AuditEvent,
     entry_of,
 )
+from sidecar.actions.answers import given
 from sidecar.actions.claims import UNKNOWN_HOLD, is_same, key_claim, window_claim
 from sidecar.actions.recorder import Recorder, log_entry, new_action
-from sidecar.actions.resolution import LOOK_BACK, newest_run_ms, resolutions
+from sidecar.actions.resolution import LOOK_BACK, resolutions
+from sidecar.actions.sending import send
 from sidecar.actions.settings import Settings
+from sidecar.actions.watching import Watching
 from sidecar.claiming import Claims
 from sidecar.errors import (
     ExperimentRemovedError,
@@ -27,8 +34,8 @@ from sidecar.errors import (
     IdempotencyKeyReusedError,
     SidecarError,
     StoreError,
-    UpstreamAnswerLostError,
     UpstreamError,
+    UpstreamTimeoutError,
 )
 from sidecar.model import Content, Experiment, ProjectRef, Section, Snapshot
 from sidecar.policy import (
@@ -44,8 +51,6 @@ from sidecar.policy import (
 from sidecar.ports import Actions, Actor, Audit, Claim, Clock, History, Sync
 from sidecar.supervision import Mishaps, end_all
 
-PROOF_AGE: Final = timedelta(minutes=5)
-"""Experiments read longer ago prove nothing about now: the one asked for is looked up."""
 FINISH_SECONDS: Final = 10.0
 """Longest that the end of the service waits for answers of Litmus."""
 PRUNE_STEP: Final = 500
@@ -81,28 +86,37 @@ class ActionService:
         self._recorder = Recorder(audit, clock, settings.observe)
         self._flights: dict[str, asyncio.Task[Action]] = {}
         """Requests to Litmus in progress, by action; they outlive the client that asked."""
+        self._watching = Watching(
+            actions=actions,
+            actors=actors,
+            clock=clock,
+            look_seconds=settings.look_seconds,
+            changed=self._hurry,
+        )
 
     async def act(
         self, caller: Caller, asked: Asked, *, request_id: str, idempotency_key: str | None = None
     ) -> Action:
         """Do what is asked, or return the first answer if it was asked before.
 
-        The outcome returned is ``accepted`` or ``unknown``; an unknown one
-        resolves later, see :meth:`get`.
+        What Litmus has not answered by then is returned after ``answer_seconds``
+        as ``unknown`` and goes on; an unknown or stopping one resolves later, see
+        :meth:`get`.
 
         Raises:
             SidecarError: If it is refused, or Litmus did not do it. The audit has it.
         """
+        until = asyncio.get_running_loop().time() + self._settings.answer_seconds
         try:
             action, first = await self._begin(caller, asked, request_id, idempotency_key)
         except SidecarError as exc:
             await self._recorder.refused(caller, asked, request_id, exc)
             raise
         if first is None:
-            return _given(await self._fly(action))
-        first = await self._answered(first)
+            return given(await self._fly(action, until))
+        first = await self._answered(first, until)
         await self._recorder.repeated(first, caller, request_id)
-        return _given(first)
+        return given(first)
 
     def refusal(
         self, caller: Caller, asked: Asked, experiment: Experiment, content: Content
@@ -161,6 +175,9 @@ class ActionService:
                 for project in await self._actions.unresolved(self._clock() - LOOK_BACK):
                     with mishaps.contained(str(project)):
                         await self.resolve(project)
+                        await self._watching.adopt(
+                            await self._actions.recent(project, self._clock() - LOOK_BACK)
+                        )
             await asyncio.sleep(self._settings.follow_seconds)
 
     async def prune(self, before: datetime) -> None:
@@ -175,26 +192,42 @@ class ActionService:
             pass
 
     async def finish(self, seconds: float = FINISH_SECONDS) -> None:
-        """Wait for the answers that are under way, then give them up; they stay ``unknown``."""
+        """Wait for the answers that are under way, then give them up; they stay ``unknown``.
+
+        Stops that wait for ids are left to the other replicas, or to the next process.
+        """
         if self._flights:
             _, left = await asyncio.wait(self._flights.values(), timeout=seconds)
             await end_all(left)
+        await self._watching.close()
 
     async def _begin(
         self, caller: Caller, asked: Asked, request_id: str, idempotency_key: str | None
     ) -> tuple[Action, Action | None]:
         """Return the action as ours, or the earlier one that it repeats, as second."""
+        by = asyncio.get_running_loop().time() + self._settings.look_up_seconds
         case = self._case(caller, asked)
-        _raise(refuse_form(asked) or refuse_caller(case))
-        experiment, content = await self._prove(asked)
-        # What was waited for may tell whose the project is.
-        case = self._case(caller, asked, content)
-        _raise(refuse_caller(case) or refuse_rights(case, experiment, content))
-        now = self._clock()
-        action = new_action(caller, asked, request_id, now, newest_run_ms(experiment))
         by_key = key_claim(caller.name, idempotency_key)
         by_window = window_claim(asked, self._settings.window)
-        first = await self._earlier(action, asked, by_key, by_window)
+        _raise(refuse_form(asked) or refuse_caller(case))
+        async with _in_time(by):
+            snapshot = await self._sync.ensure(asked.project, (Section.EXPERIMENTS,))
+        content = snapshot.content
+        # What was waited for may tell whose the project is.
+        case = self._case(caller, asked, content)
+        _raise(refuse_caller(case))
+        known = next((one for one in content.experiments or () if _is_meant(one, asked)), None)
+        if known is not None and refuse_rights(case, known, content) is None:
+            # A repeat changes nothing, so what is known is enough for it.
+            first = await self._earlier(asked, by_key, by_window)
+            if first is not None:
+                return first, first
+        async with _in_time(by):
+            experiment = await self._found(asked)
+        _raise(refuse_rights(case, experiment, content))
+        now = self._clock()
+        action = new_action(caller, asked, request_id, now, experiment)
+        first = await self._earlier(asked, by_key, by_window)
         if first is None:
             _raise(refuse_state(asked, experiment, content, self.token_role(asked.project), now))
             first = await self._actions.claim(action, [one for one in (by_key, by_window) if one])
@@ -213,13 +246,11 @@ class ActionService:
             rules=self._settings.rules,
         )
 
-    async def _earlier(
-        self, action: Action, asked: Asked, by_key: Claim | None, by_window: Claim | None
-    ) -> Action | None:
+    async def _earlier(self, asked: Asked, by_key: Claim | None, by_window: Claim | None) -> Action | None:
         """Return the action that this one repeats, before its own consequences would refuse it."""
         if by_key is not None:
             first = await self._actions.holder([by_key.name])
-            if first is not None and not (is_same(first, asked) and first.force == action.force):
+            if first is not None and not (is_same(first, asked) and first.force == asked.force):
                 raise _reused()
             if first is not None:
                 return first
@@ -227,34 +258,36 @@ class ActionService:
             return await self._actions.holder([by_window.name])
         return None
 
-    async def _prove(self, asked: Asked) -> tuple[Experiment, Content]:
-        """Return the experiment as the project has it; looked up once where the snapshot does not tell."""
-        snapshot = await self._sync.ensure(asked.project, (Section.EXPERIMENTS,))
-        freshness = snapshot.freshness.get(Section.EXPERIMENTS)
-        seen_at = freshness.succeeded_at if freshness else None
-        if seen_at is not None and self._clock() - seen_at <= PROOF_AGE:
-            for one in snapshot.content.experiments or ():
-                if one.experiment_id == asked.experiment_id:
-                    return one, snapshot.content
+    async def _found(self, asked: Asked) -> Experiment:
+        """Return the experiment and the runs meant as Litmus has them now; nothing has been sent before."""
         actor = self._actors[asked.project.instance]
-        found = await actor.find_experiment(asked.project.project_id, asked.experiment_id)
+        try:
+            found = await actor.find_experiment(asked.project.project_id, asked.experiment_id, asked.run_id)
+        except UpstreamError as exc:
+            raise type(exc)(f"Nothing was done: how things stand could not be read. {exc}") from exc
         if found is not None:
-            return found, snapshot.content
+            return found
         for known in await self._history.experiments(asked.project):
             if known.experiment_id == asked.experiment_id:
                 raise ExperimentRemovedError(f"Experiment {known.name} was deleted in Litmus.")
         raise ExperimentUnknownError("Experiment is not one of this project.")
 
-    async def _fly(self, action: Action) -> Action:
-        """Ask Litmus, and wait; a client that leaves meanwhile stops nothing."""
+    async def _fly(self, action: Action, until: float) -> Action:
+        """Ask Litmus, and wait until then; a client that leaves meanwhile stops nothing."""
         task = asyncio.ensure_future(self._perform(action))
         self._flights[action.id] = task
         task.add_done_callback(lambda _: self._flights.pop(action.id, None))
-        return await asyncio.shield(task)
+        return await self._settled(task, until) or action
+
+    async def _settled(self, flight: asyncio.Task[Action], until: float) -> Action | None:
+        """Return what came of a flight; ``None``: it still goes on then."""
+        left = max(until - asyncio.get_running_loop().time(), 0.0)
+        done, _ = await asyncio.wait({flight}, timeout=left)
+        return flight.result() if done else None
 
     async def _perform(self, action: Action) -> Action:
-        """Send the one mutation, and write down what came of it."""
-        settled = await self._send(action)
+        """Send it, and write down what came of it."""
+        settled = await send(self._actors[action.project.instance], action)
         now = self._clock()
         settled = msgspec.structs.replace(settled, answered_at=now)
         is_lost = settled.outcome is ActionOutcome.UNKNOWN
@@ -267,44 +300,23 @@ class ActionService:
         except StoreError as exc:
             # It is done; the action stays open in the store and is resolved from what is synchronised.
             _log.error("action could not be written down", action=action.id, reason=str(exc))
+        self._watching.begin(settled)
         if settled.outcome is not ActionOutcome.FAILED:
-            await self._hurry(action.project)
+            await self._hurry(action)
         return settled
 
-    async def _send(self, action: Action) -> Action:
-        actor = self._actors[action.project.instance]
-        project_id, experiment_id = action.project.project_id, action.experiment_id
-        notify_id = None
-        try:
-            match action.kind:
-                case ActionKind.RUN:
-                    notify_id = await actor.run_experiment(project_id, experiment_id) or None
-                case ActionKind.STOP:
-                    await actor.stop_runs(project_id, experiment_id, action.target_run_id)
-                case ActionKind.SCHEDULE:
-                    await actor.switch_schedule(project_id, experiment_id, suspended=action.suspended is True)
-                case _:
-                    assert_never(action.kind)
-        except SidecarError as exc:
-            is_lost = isinstance(exc, UpstreamAnswerLostError)
-            outcome = ActionOutcome.UNKNOWN if is_lost else ActionOutcome.FAILED
-            return msgspec.structs.replace(
-                action, outcome=outcome, error_code=exc.code, error_message=str(exc)
-            )
-        return msgspec.structs.replace(
-            action, outcome=ActionOutcome.ACCEPTED, notify_id=notify_id, run_id=action.target_run_id
-        )
-
-    async def _hurry(self, project: ProjectRef) -> None:
+    async def _hurry(self, action: Action) -> None:
         with suppress(StoreError):
-            await self._sync.hurry(project)
+            await self._sync.hurry(action.project)
 
-    async def _answered(self, first: Action) -> Action:
+    async def _answered(self, first: Action, until: float) -> Action:
         """Return an earlier action with its answer, or after a bounded wait as it is."""
         flight = self._flights.get(first.id)
+        if flight is not None:
+            return await self._settled(flight, until) or first
         try:
-            async with asyncio.timeout(self._settings.repeat_wait_seconds):
-                return await (asyncio.shield(flight) if flight is not None else self._poll(first))
+            async with asyncio.timeout_at(until):
+                return await self._poll(first)
         except TimeoutError:
             return first
 
@@ -348,23 +360,25 @@ async def open_actions(
         await service.finish()
 
 
-def _given(action: Action) -> Action:
-    """Return an action that is, or may be, done; raise what kept Litmus from doing it."""
-    if action.outcome is not ActionOutcome.FAILED:
-        return action
-    message = action.error_message or "Litmus did not do it."
-    raise _ERRORS.get(action.error_code or "", UpstreamError)(message)
+@asynccontextmanager
+async def _in_time(by: float) -> AsyncIterator[None]:
+    """End the block by then, before anything was sent.
+
+    Raises:
+        UpstreamTimeoutError: If it takes longer.
+    """
+    try:
+        async with asyncio.timeout_at(by):
+            yield
+    except TimeoutError as exc:
+        raise UpstreamTimeoutError(
+            "Nothing was done: Litmus did not say in time how things stand; "
+            "its auth server or its database may be down, or it is asked too much."
+        ) from exc
 
 
-def _subclasses(base: type[UpstreamError]) -> dict[str, type[UpstreamError]]:
-    found = {base.code: base}
-    for one in base.__subclasses__():
-        found |= _subclasses(one)
-    return found
-
-
-_ERRORS: Final = _subclasses(UpstreamError)
-"""By code: a repeat of a failed action raises what the first one did."""
+def _is_meant(experiment: Experiment, asked: Asked) -> bool:
+    return experiment.experiment_id == asked.experiment_id
 
 
 def _raise(refusal: SidecarError | None) -> None:

@@ -11,8 +11,12 @@ from sidecar.actions.recorder import ignore
 from sidecar.model import ProjectRef
 from sidecar.policy import LitmusRole, Rules
 
-REPEAT_WAIT_SECONDS: Final = 40.0
-"""Longest that a repeat waits for the first answer."""
+ANSWER_SECONDS: Final = 10.0
+"""Longest that whoever asks waits for an answer; what is known by then is told."""
+LOOK_UP_SECONDS: Final = 8.0
+"""Longest of it that is spent on finding out how things stand, before anything is sent."""
+LOOK_SECONDS: Final = 1.5
+"""How often is looked for the id of a run that is to be stopped."""
 POLL_SECONDS: Final = 0.2
 """How often is looked for an answer that another replica waits for."""
 FOLLOW_SECONDS: Final = 5.0
@@ -33,7 +37,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     rules: Rules = Rules()
     window: timedelta = timedelta(seconds=10)
     """For so long after its answer, another run of the same experiment gets that answer too."""
-    repeat_wait_seconds: float = REPEAT_WAIT_SECONDS
+    answer_seconds: float = ANSWER_SECONDS
+    look_up_seconds: float = LOOK_UP_SECONDS
+    look_seconds: float = LOOK_SECONDS
     poll_seconds: float = POLL_SECONDS
     follow_seconds: float = FOLLOW_SECONDS
     token_role: Callable[[ProjectRef], LitmusRole | None] = _unknown_role

@@ -20,11 +20,13 @@ from sidecar.errors import (
     UpstreamHostRefusedError,
     UpstreamOverloadedError,
     UpstreamProtocolError,
+    UpstreamRefusedError,
     UpstreamTimeoutError,
     UpstreamUnavailableError,
     UpstreamUnsupportedError,
 )
 from sidecar.foreign import UNREADABLE
+from sidecar.litmus.refusals import refusal
 
 _BAD_TOKEN: Final = (
     "token is expired",
@@ -209,6 +211,9 @@ def _message_error(message: str, field: str, asked: Asked) -> UpstreamError:
             f"Litmus could not compute {field} within its own limits of time or size; "
             "its database may lack resources."
         )
+    refused = refusal(field, message)
+    if refused is not None:
+        return UpstreamRefusedError(refused)
     if message == "must not be null":
         return UpstreamProtocolError(f"Litmus broke off {field}: data it promises is missing.")
     return UpstreamError(f"Litmus failed to answer {field}; its server log says why.")

@@ -179,18 +179,20 @@ class LitmusClient:
         variables = {"projectID": project_id, "experimentID": experiment_id}
         return await self.run(documents.RUN_EXPERIMENT, variables, ACTION_TIMEOUT_SECONDS)
 
-    async def stop_runs(self, project_id: str, experiment_id: str, run_id: str | None) -> bool:
-        """Stop one run, or with ``None`` all unfinished ones of the experiment. Never retried.
+    async def stop_run(self, project_id: str, experiment_id: str, run_id: str) -> bool:
+        """Stop one run. Never retried, and never sent without an id.
 
-        Litmus overwrites a finished or accepts an unknown run: the caller must have checked the phase.
+        Without one Litmus marks what it finds as stopped and tells no agent, so
+        chaos goes on that it no longer shows. With one it overwrites even a
+        finished run and accepts an unknown one: the caller must have checked.
 
         Raises:
             BadRequestError: If ``run_id`` is empty, which Litmus could take for all runs.
         """
-        if run_id is not None and not run_id:
-            raise BadRequestError("A run that has no id yet cannot be stopped alone.", parameter="runID")
+        if not run_id:
+            raise BadRequestError("A run that has no id yet cannot be stopped.", parameter="runID")
         variables = {"projectID": project_id, "experimentID": experiment_id, "experimentRunID": run_id}
-        return await self.run(documents.STOP_RUNS, variables, ACTION_TIMEOUT_SECONDS)
+        return await self.run(documents.STOP_RUN, variables, ACTION_TIMEOUT_SECONDS)
 
     async def switch_schedule(self, project_id: str, experiment_id: str, *, suspended: bool) -> bool:
         """Suspend or resume the schedule of a cron experiment. Never retried.

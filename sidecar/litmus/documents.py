@@ -184,9 +184,9 @@ RUN_EXPERIMENT: Final = Query[str](
     kind="mutation",
 )
 
-STOP_RUNS: Final = Query[bool](
+STOP_RUN: Final = Query[bool](
     field="stopExperimentRuns",
-    variables={"projectID": "ID!", "experimentID": "String!", "experimentRunID": "String"},
+    variables={"projectID": "ID!", "experimentID": "String!", "experimentRunID": "String!"},
     call="""
   stopExperimentRuns(
     projectID: $projectID, experimentID: $experimentID, experimentRunID: $experimentRunID
@@ -219,4 +219,4 @@ READ_QUERIES: Final[tuple[Query[Any], ...]] = (
     RUNS,
 )
 """All that may stand in one document; :data:`MANIFESTS` asks for a field that is here already."""
-MUTATIONS: Final[tuple[Query[Any], ...]] = (RUN_EXPERIMENT, STOP_RUNS, SWITCH_SCHEDULE)
+MUTATIONS: Final[tuple[Query[Any], ...]] = (RUN_EXPERIMENT, STOP_RUN, SWITCH_SCHEDULE)

@@ -7,10 +7,7 @@ from typing import Protocol
 import msgspec
 
 from sidecar.action_model import Action, ActionKind, ActionOutcome, AuditEntry
-from sidecar.model import (
-    Experiment,
-    ProjectRef,
-)
+from sidecar.model import Experiment, ProjectRef, RecentRun
 
 
 class Claim(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,7 +47,8 @@ class Actions(Protocol):
     ) -> Action | None:
         """Write down what was learnt of an action, and the audit entry with it.
 
-        ``hold`` sets how long its window is held from now. Return the action
+        ``hold`` sets how long its window is held from now; a failed action lets
+        go of all its claims, for only what is, or may be, done is repeated. Return the action
         as written; ``None`` if somebody wrote since ``action.revision``:
         nothing is written then.
         """
@@ -97,18 +95,28 @@ class Audit(Protocol):
 class Actor(Protocol):
     """Does things in one Litmus instance, each at most once, and looks up what is to be done them to.
 
-    Every method raises :class:`errors.UpstreamError`;
+    Every method raises :class:`errors.UpstreamError`, those that change something also
+    :class:`errors.ActionRefusedError` where Litmus refuses for a known reason.
     :class:`errors.UpstreamAnswerLostError` means that Litmus may have done it.
     """
 
-    async def find_experiment(self, project_id: str, experiment_id: str) -> Experiment | None:
-        """Return the experiment if the project has it, with its recent runs."""
+    async def find_experiment(
+        self, project_id: str, experiment_id: str, run_id: str | None = None
+    ) -> Experiment | None:
+        """Return the experiment as Litmus has it now; ``None`` if the project has none of this id.
+
+        ``recent_runs`` has the run of that id if there is one, or with ``None``
+        all unfinished ones, by Litmus's own list of runs; then finished ones.
+        """
+
+    async def recent_runs(self, project_id: str, experiment_id: str) -> Sequence[RecentRun]:
+        """Return the experiment's newest runs, finished ones too, by Litmus's own list of runs."""
 
     async def run_experiment(self, project_id: str, experiment_id: str) -> str:
         """Start a run and return its notify id."""
 
-    async def stop_runs(self, project_id: str, experiment_id: str, run_id: str | None) -> None:
-        """Stop one run, or with ``None`` all unfinished ones of the experiment."""
+    async def stop_run(self, project_id: str, experiment_id: str, run_id: str) -> None:
+        """Stop one run."""
 
     async def switch_schedule(self, project_id: str, experiment_id: str, *, suspended: bool) -> None:
         """Suspend or resume a schedule."""

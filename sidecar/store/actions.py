@@ -12,7 +12,7 @@ import msgspec
 from sqlalchemy import delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from sidecar.action_model import Action, AuditEntry
+from sidecar.action_model import Action, ActionOutcome, AuditEntry
 from sidecar.model import ProjectRef
 from sidecar.ports import Claim, Clock
 from sidecar.store.audit import insert_entry
@@ -105,16 +105,26 @@ class SqlActions:
             )
             if changed.one_or_none() is None:
                 return None
-            if hold is not None:
-                now_ms = self._database.now_ms(self._clock())
-                await connection.execute(
-                    update(action_claims)
-                    .where(action_claims.c.action_id == action.id, action_claims.c.is_window)
-                    .values(held_until_ms=now_ms + _ms(hold))
-                )
+            await self._hold(connection, written, hold)
             if entry is not None:
                 await insert_entry(self._database, connection, entry)
         return written
+
+    async def _hold(self, connection: AsyncConnection, action: Action, hold: timedelta | None) -> None:
+        """Set how long the window of an action is held from now; a failed one lets go of its key, too."""
+        is_failed = action.outcome is ActionOutcome.FAILED
+        if hold is None and not is_failed:
+            return
+        mine = action_claims.c.action_id == action.id
+        # Over, not gone: who asks at this moment still finds whom they came behind.
+        until_ms = self._database.now_ms(self._clock()) + _ms(
+            timedelta(0) if is_failed or hold is None else hold
+        )
+        await connection.execute(
+            update(action_claims)
+            .where(mine if is_failed else mine & action_claims.c.is_window)
+            .values(held_until_ms=until_ms)
+        )
 
     async def unresolved(self, since: datetime) -> Collection[ProjectRef]:
         """See :meth:`ports.Actions.unresolved`."""

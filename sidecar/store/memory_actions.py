@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from sidecar.action_model import Action, AuditEntry
+from sidecar.action_model import Action, ActionOutcome, AuditEntry
 from sidecar.model import ProjectRef
 from sidecar.ports import AuditQuery, Claim, Clock
 
@@ -80,7 +80,9 @@ class MemoryActions:
             return None
         written = msgspec.structs.replace(action, revision=action.revision + 1)
         self._actions[action.id] = written
-        if hold is not None:
+        if written.outcome is ActionOutcome.FAILED:
+            self._claims = {name: held for name, held in self._claims.items() if held[0] != action.id}
+        elif hold is not None:
             for name, (action_id, _, one) in self._claims.items():
                 if action_id == action.id and one.is_window:
                     self._claims[name] = (action_id, self._clock() + hold, one)

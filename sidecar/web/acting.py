@@ -9,7 +9,7 @@ from typing import Final, TypeVar
 import msgspec
 
 from sidecar.action_model import Action, ActionKind, ActionOutcome
-from sidecar.errors import BadRequestError, UpstreamAnswerLostError
+from sidecar.errors import BadRequestError, StopIncompleteError, UpstreamAnswerLostError
 from sidecar.model import Entity, ProjectRef
 from sidecar.policy import Asked, caller_of
 from sidecar.policy import Caller as ActingCaller
@@ -142,7 +142,15 @@ def mutation_result(action: Action) -> str | bool:
 
     Raises:
         UpstreamAnswerLostError: If it is not known whether Litmus did it: the plugin has no word for that.
+        StopIncompleteError: If not all runs are stopped so far; nor for that.
     """
+    if action.outcome is ActionOutcome.STOPPING:
+        raise StopIncompleteError(
+            "Not all is stopped yet: a run has no id so far, by which alone it can be stopped. It is stopped "
+            f"as soon as it has one; /api/v1/actions/{action.id} tells whether it was."
+        )
+    if action.outcome is ActionOutcome.PARTIAL:
+        raise StopIncompleteError(action.error_message or "Not all runs were stopped.")
     if action.outcome is ActionOutcome.UNKNOWN:
         raise UpstreamAnswerLostError(
             action.error_message or "Answer is late: Litmus was asked and has not answered yet."

@@ -90,7 +90,7 @@ class TestLostAnswer:
         with pytest.raises(UpstreamUnavailableError):
             await replica.act()
 
-        assert [one.outcome for one in await replica.audit()] == ["failed"]
+        assert [one.outcome for one in await replica.audit()] == ["refused"]
         await shop.simulator.start()
 
     async def test_lost_switch_is_found_in_the_manifest(self, shop: Shop, replica: Replica) -> None:

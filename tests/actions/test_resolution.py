@@ -3,8 +3,9 @@
 from datetime import timedelta
 from typing import Any
 
-from sidecar.action_model import Action, ActionKind, ActionOutcome
-from sidecar.actions.resolution import newest_run_ms, resolutions
+from sidecar.action_model import Action, ActionKind, ActionOutcome, RunStop
+from sidecar.actions.resolution import resolutions
+from sidecar.actions.stopping import with_runs
 from sidecar.model import Content, RecentRun, Schedule, Section, Snapshot
 from tests.support.builders import (
     NOW,
@@ -137,20 +138,38 @@ def test_action_of_a_process_that_died_is_resolved() -> None:
     assert resolved.answered_at is not None
 
 
+def stop(*runs: RunStop) -> Action:
+    return with_runs(action(kind=ActionKind.STOP), runs)
+
+
+def to_stop(name: str | None, outcome: ActionOutcome = ActionOutcome.UNKNOWN) -> RunStop:
+    return RunStop(run_id=name, created_at_ms=NOW_MS, outcome=outcome)
+
+
 def test_stop_is_known_by_the_stopped_run() -> None:
-    stop = action(kind=ActionKind.STOP, target_run_id="run-1")
-    assert outcomes(stop, within=seen(run(phase="Stopped"))) == [("a", ActionOutcome.ACCEPTED, "run-1")]
+    within = seen(run(phase="Stopped"))
+    assert outcomes(stop(to_stop("run-1")), within=within) == [("a", ActionOutcome.ACCEPTED, "run-1")]
 
 
 def test_stop_without_a_trace_stays_unknown() -> None:
-    stop = action(kind=ActionKind.STOP, target_run_id="run-1")
-    assert outcomes(stop, within=seen(run(phase="Running"), at=LATER)) == []
+    assert outcomes(stop(to_stop("run-1")), within=seen(run(phase="Running"), at=LATER)) == []
 
 
-def test_stop_of_all_is_known_when_none_is_left_but_later_ones() -> None:
-    stop = action(kind=ActionKind.STOP)
-    before, after = run("run-1", -9, "Stopped"), run("run-2", 9, "Running")
-    assert outcomes(stop, within=seen(after, before)) == [("a", ActionOutcome.ACCEPTED, None)]
+def test_a_run_that_ended_otherwise_does_not_tell_that_it_was_stopped() -> None:
+    assert outcomes(stop(to_stop("run-1")), within=seen(run(phase="Completed"), at=LATER)) == []
+
+
+def test_stop_of_several_is_known_when_each_is_stopped() -> None:
+    both = stop(to_stop("run-1"), to_stop("run-2"))
+    first, second = run("run-1", phase="Stopped"), run("run-2", phase="Stopped")
+
+    assert outcomes(both, within=seen(first)) == [("a", ActionOutcome.UNKNOWN, None)]
+    assert outcomes(both, within=seen(first, second)) == [("a", ActionOutcome.ACCEPTED, None)]
+
+
+def test_a_run_without_an_id_is_never_taken_for_stopped() -> None:
+    waiting = stop(to_stop(None, ActionOutcome.STOPPING))
+    assert outcomes(waiting, within=seen(run("", 0, phase="Stopped"), at=LATER)) == []
 
 
 def test_switch_is_known_by_the_schedule() -> None:
@@ -159,8 +178,3 @@ def test_switch_is_known_by_the_schedule() -> None:
     assert outcomes(switch, within=seen(schedules=(off,))) == [("a", ActionOutcome.ACCEPTED, None)]
     assert outcomes(switch, within=seen(schedules=(on,))) == []
     assert outcomes(switch, within=seen(schedules=(on,), at=LATER)) == [("a", ActionOutcome.FAILED, None)]
-
-
-def test_newest_run_of_an_experiment_that_never_ran_is_0() -> None:
-    assert newest_run_ms(experiment(recent_runs=())) == 0
-    assert newest_run_ms(experiment(recent_runs=[run("b", 5), run("a", 1)])) == NOW_MS + 5000

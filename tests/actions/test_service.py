@@ -1,6 +1,7 @@
 """Actions on a simulated Litmus: once, by whom it may be, and written down."""
 
 import asyncio
+import json
 import logging
 from contextlib import AsyncExitStack
 from datetime import timedelta
@@ -13,23 +14,30 @@ import structlog
 from sidecar.action_model import ActionKind, ActionOutcome
 from sidecar.errors import (
     AccessDeniedError,
+    ActionRefusedError,
     AlreadyRunningError,
     BadRequestError,
+    ExperimentRemovedError,
     ExperimentUnknownError,
     ForbiddenError,
     IdempotencyKeyReusedError,
+    InfrastructureInactiveError,
+    RunFinishedError,
     SidecarError,
     StoreError,
     TokenRoleError,
     UpstreamError,
+    UpstreamTimeoutError,
+    UpstreamUnavailableError,
     UpstreamUnsupportedError,
 )
 from sidecar.policy import Caller, CallerKind, LitmusRole, PolicyLevel, Rules
 from sidecar.simulator import ScriptedFault
 from tests.store.postgres import PostgresServer
 from tests.support.acting import ALICE, BOB, Replica, Shop, open_replica, open_shop
+from tests.support.service import eventually
 
-STOP, SCHEDULE = ActionKind.STOP, ActionKind.SCHEDULE
+RUN, STOP, SCHEDULE = ActionKind.RUN, ActionKind.STOP, ActionKind.SCHEDULE
 
 
 class TestAtMostOnce:
@@ -127,26 +135,46 @@ class TestAtMostOnce:
             await replica.act(idempotency_key=key)
         assert shop.mutations == 0
 
-    async def test_repeat_of_a_failed_action_fails_alike(self, shop: Shop, replica: Replica) -> None:
+    @pytest.mark.parametrize("key", [None, "k"])
+    async def test_what_certainly_was_not_done_may_be_tried_again_at_once(
+        self, shop: Shop, replica: Replica, key: str | None
+    ) -> None:
         shop.simulator.faults.add(
             ScriptedFault(
                 root_field="runChaosExperiment",
                 body='{"errors":[{"message":"no","path":["runChaosExperiment"]}],"data":null}',
             )
         )
-        with pytest.raises(UpstreamError) as first:
-            await replica.act()
-        with pytest.raises(UpstreamError) as second:
-            await replica.act()
+        with pytest.raises(UpstreamError):
+            await replica.act(idempotency_key=key)
 
-        assert (str(second.value), second.value.code) == (str(first.value), first.value.code)
+        again = await replica.act(idempotency_key=key)
+
+        assert again.outcome is ActionOutcome.ACCEPTED
+        assert shop.mutations == 2
+
+    async def test_repeat_that_comes_while_litmus_refuses_is_refused_alike(
+        self, shop: Shop, replica: Replica
+    ) -> None:
+        shop.simulator.faults.add(
+            ScriptedFault(
+                root_field="runChaosExperiment",
+                body='{"errors":[{"message":"no","path":["runChaosExperiment"]}],"data":null}',
+                delay_seconds=0.3,
+            )
+        )
+        first, second = await asyncio.gather(replica.act(), replica.act(), return_exceptions=True)
+
+        assert isinstance(first, UpstreamError)
+        assert isinstance(second, UpstreamError)
+        assert (str(first), first.code) == (str(second), second.code)
         assert shop.mutations == 1
 
     async def test_client_that_leaves_stops_nothing(self, shop: Shop, replica: Replica) -> None:
         shop.simulator.faults.add(ScriptedFault(root_field="runChaosExperiment", delay_seconds=0.2))
         shop.simulator.requests.clear()
         click = asyncio.ensure_future(replica.act())
-        await shop.simulator.wait_for_requests()
+        await eventually(lambda: shop.mutations == 1)
         click.cancel()
 
         again = await replica.act()
@@ -208,7 +236,7 @@ class TestDoing:
         assert action.outcome is ActionOutcome.ACCEPTED
         assert [one.suspended for one in snapshot.content.schedules or ()] == [suspended]
 
-    async def test_experiment_that_the_snapshot_lacks_is_looked_up_once(
+    async def test_how_things_stand_is_read_in_one_request_before_anything_is_sent(
         self, shop: Shop, replica: Replica
     ) -> None:
         new = shop.world.add_experiment(shop.project, shop.infra, "brand-new")
@@ -217,18 +245,126 @@ class TestDoing:
         await replica.act(shop.asked(experiment_id=new.experiment_id))
 
         assert [one.root_fields for one in shop.simulator.requests] == [
-            ("listExperiment",),
+            ("listExperiment", "listExperimentRun"),
             ("runChaosExperiment",),
         ]
 
-    async def test_old_snapshot_is_no_proof(self, shop: Shop, replica: Replica) -> None:
+    async def test_a_run_that_somebody_started_a_moment_ago_is_no_reason_for_a_second(
+        self, shop: Shop, replica: Replica
+    ) -> None:
         shop.world.start_run(shop.experiment)
-        shop.clock.ahead += timedelta(hours=1)
 
         with pytest.raises(AlreadyRunningError):
             await replica.act()
 
         assert shop.mutations == 0
+
+    async def test_a_run_that_ended_a_moment_ago_may_be_followed_by_another(
+        self, shop: Shop, replica: Replica
+    ) -> None:
+        run = shop.world.start_run(shop.experiment)
+        await replica.sync.synchronise(shop.ref)
+        shop.world.finish_run(run)
+
+        assert (await replica.act()).outcome is ActionOutcome.ACCEPTED
+
+    async def test_a_run_that_ended_a_moment_ago_keeps_its_result(self, shop: Shop, replica: Replica) -> None:
+        run = shop.world.start_run(shop.experiment)
+        shop.world.report(run, "Running")
+        await replica.sync.synchronise(shop.ref)
+        shop.world.finish_run(run)
+
+        for asked in (shop.asked(STOP, run_id=run.run_id), shop.asked(STOP)):
+            with pytest.raises(RunFinishedError):
+                await replica.act(asked)
+
+        assert (run.phase, run.score, shop.mutations) == ("Completed", 100.0, 0)
+
+    async def test_infrastructure_that_left_a_moment_ago_refuses(self, shop: Shop, replica: Replica) -> None:
+        shop.infra.is_active = False
+
+        with pytest.raises(InfrastructureInactiveError):
+            await replica.act()
+
+        assert shop.mutations == 0
+
+    async def test_nothing_is_sent_when_how_things_stand_cannot_be_read(self, shop: Shop) -> None:
+        shop.simulator.faults.add(
+            ScriptedFault(root_field="listExperimentRun", status=503, body="<html>", times=None)
+        )
+        async with open_replica(shop) as replica:
+            with pytest.raises(UpstreamUnavailableError, match=r"^Nothing was done: "):
+                await replica.act()
+            assert [one.outcome for one in await replica.audit()] == ["refused"]
+        assert shop.mutations == 0
+
+
+class TestLitmusHangs:
+    async def test_nothing_is_sent_to_a_litmus_that_does_not_say_how_things_stand(self, shop: Shop) -> None:
+        async with open_replica(shop, look_up_seconds=0.1) as replica:
+            shop.simulator.faults.add(ScriptedFault(root_field="listExperimentRun", never_answer=True))
+            with pytest.raises(UpstreamTimeoutError, match=r"^Nothing was done: "):
+                await replica.act()
+        assert shop.mutations == 0
+
+    async def test_answer_is_unknown_in_time_and_the_request_goes_on(self, shop: Shop) -> None:
+        shop.simulator.faults.add(ScriptedFault(root_field="runChaosExperiment", delay_seconds=0.5))
+        async with open_replica(shop, answer_seconds=0.0) as replica:
+            action = await replica.act()
+            repeat = await replica.act()
+
+            async def is_accepted() -> bool:
+                known = await replica.service.get(action.id)
+                return known is not None and known.outcome is ActionOutcome.ACCEPTED
+
+            await eventually(is_accepted)
+            entries = await replica.audit()
+
+        assert (action.outcome, action.answered_at, repeat.id) == (ActionOutcome.UNKNOWN, None, action.id)
+        assert [(one.event, one.outcome) for one in entries] == [
+            ("repeat", "unknown"),
+            ("attempt", "accepted"),
+        ]
+        assert len(shop.world.runs) == 1
+
+
+NO_SWITCH = "cron experiement updation failed due to inactive infra, err: <nil>"
+NO_DOCUMENT = "could not get experiment run, error: mongo: no documents in result"
+
+
+@pytest.mark.parametrize(
+    ("kind", "message", "error"),
+    [
+        (RUN, "experiment re-run failed due to inactive infra", InfrastructureInactiveError),
+        (RUN, NO_DOCUMENT, ExperimentRemovedError),
+        (STOP, "no running, timeout, or queued experiments found", RunFinishedError),
+        (STOP, NO_DOCUMENT, ExperimentRemovedError),
+        (SCHEDULE, NO_SWITCH, InfrastructureInactiveError),
+        (SCHEDULE, NO_DOCUMENT, ExperimentRemovedError),
+    ],
+)
+async def test_what_litmus_refuses_for_a_known_reason_is_told_as_that(
+    shop: Shop, replica: Replica, kind: ActionKind, message: str, error: type[ActionRefusedError]
+) -> None:
+    """Things may change between our look and Litmus's own."""
+    cron = shop.world.add_experiment(shop.project, shop.infra, "nightly", cron="0 2 * * *")
+    running = shop.world.add_experiment(shop.project, shop.infra, "running")
+    shop.world.report(shop.world.start_run(running), "Running")
+    field, experiment = {
+        RUN: ("runChaosExperiment", shop.experiment),
+        STOP: ("stopExperimentRuns", running),
+        SCHEDULE: ("updateCronExperimentState", cron),
+    }[kind]
+    body = json.dumps({"errors": [{"message": message, "path": [field]}], "data": None})
+    shop.simulator.faults.add(ScriptedFault(root_field=field, body=body))
+    suspended = True if kind is SCHEDULE else None
+
+    with pytest.raises(error) as caught:
+        await replica.act(shop.asked(kind, experiment_id=experiment.experiment_id, suspended=suspended))
+
+    assert caught.value.status < 500
+    assert message not in str(caught.value)
+    assert [(one.outcome, one.code) for one in await replica.audit()] == [("failed", error.code)]
 
 
 class TestRefused:
@@ -258,7 +394,7 @@ class TestRefused:
                 await replica.act()
         assert shop.mutations == 0
 
-    async def test_what_the_snapshot_forbids_is_refused_without_asking_litmus(
+    async def test_what_makes_no_sense_is_refused_without_changing_anything(
         self, shop: Shop, replica: Replica
     ) -> None:
         shop.world.finish_run(shop.world.start_run(shop.experiment))
@@ -289,7 +425,7 @@ class TestRefused:
             codes.append(caught.value.code)
 
         assert codes == list(refused)
-        assert shop.simulator.requests == []
+        assert shop.mutations == 0
         assert [one.code for one in await replica.audit()] == list(refused)
         assert {one.outcome for one in await replica.audit()} == {"refused"}
 
@@ -348,7 +484,7 @@ async def test_what_is_done_while_the_store_goes_away_is_told_all_the_same(
     async with open_replica(shop, postgres.new_database()) as replica:
         shop.simulator.requests.clear()
         click = asyncio.ensure_future(replica.act())
-        await shop.simulator.wait_for_requests()
+        await eventually(lambda: shop.mutations == 1)
         await asyncio.to_thread(postgres.stop)
         try:
             action = await click

@@ -104,13 +104,39 @@ async def test_what_is_refused_says_why_with_its_status(small: Small, service: S
     assert changes(small) == 0
 
 
-async def test_stopping_says_so_and_reaches_litmus_once(small: Small, service: Service) -> None:
+async def test_stopping_says_so_once_litmus_could_be_told_which_run(small: Small, service: Service) -> None:
     (form, *_) = (await page(service)).by_id("experiment-rows").all("form")
     assert form.attributes["action"].endswith("/stop")
     status, location, _ = await send(service, form.attributes["action"], fields_of(form))
     assert status == 303
-    assert (await page(service, location)).by_id("said").text.startswith("Litmus accepted to stop cart-")
-    assert changes(small) == 1
+    said = (await page(service, location)).by_id("said").text
+    assert "cannot be stopped yet and may still begin" in said
+    assert changes(small) == 0
+
+    experiment_id = form.attributes["action"].split("/")[-2]
+    queued = small.world.runs_of(small.world.experiments[experiment_id])[-1]
+    small.world.report(queued, "Running")
+
+    async def is_said() -> bool:
+        text = (await page(service, location)).by_id("said").text
+        return text.startswith("Litmus accepted to stop cart-")
+
+    await eventually(is_said)
+    assert (queued.phase, changes(small)) == ("Stopped", 1)
+
+
+async def test_a_stop_of_several_runs_says_of_each_what_came_of_it(small: Small, service: Service) -> None:
+    (form, *_) = (await page(service)).by_id("experiment-rows").all("form")
+    experiment = small.world.experiments[form.attributes["action"].split("/")[-2]]
+    running = small.world.runs_of(experiment)[-1]
+    small.world.report(running, "Running")
+    small.world.start_run(experiment)
+
+    _, location, _ = await send(service, form.attributes["action"], fields_of(form))
+
+    said = (await page(service, location)).by_id("said").text
+    assert "A run without an id: waits for its id." in said
+    assert f"Run {running.run_id}: Litmus accepted to stop it." in said
 
 
 async def test_a_lost_answer_is_told_as_not_known(idle: tuple[Small, Service, Element]) -> None:

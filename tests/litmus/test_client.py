@@ -274,18 +274,17 @@ async def test_an_action_whose_answer_was_lost_is_not_repeated() -> None:
     assert len(server.requests) == 1
 
 
-@pytest.mark.parametrize("run_id", ["r-1", None])
-async def test_a_stop_names_its_run_or_all(run_id: str | None) -> None:
+async def test_a_stop_names_its_run() -> None:
     async with litmus(lambda _: data(stopExperimentRuns=True)) as (client, server):
-        assert await client.stop_runs("shop", "e-1", run_id)
+        assert await client.stop_run("shop", "e-1", "r-1")
 
-    assert server.requests[0].variables["experimentRunID"] == run_id
+    assert server.requests[0].variables["experimentRunID"] == "r-1"
 
 
 async def test_a_stop_of_an_empty_id_is_never_sent() -> None:
     async with litmus(lambda _: data(stopExperimentRuns=True)) as (client, server):
         with pytest.raises(BadRequestError):
-            await client.stop_runs("shop", "e-1", "")
+            await client.stop_run("shop", "e-1", "")
 
     assert server.requests == []
 
@@ -304,7 +303,7 @@ async def test_a_litmus_without_the_mutation_is_told_with_the_release_it_needs()
     }
     async with litmus(lambda _: Reply(json.dumps(body).encode(), status=422)) as (client, _):
         with pytest.raises(UpstreamUnsupportedError, match=r"needs Litmus 3\.1 "):
-            await client.stop_runs("shop", "e-1", "r-1")
+            await client.stop_run("shop", "e-1", "r-1")
 
 
 async def test_an_unusable_ca_file_is_a_mistake_of_the_configuration(tmp_path: Path) -> None:

@@ -80,7 +80,7 @@ class Sick:
             **{query.field: asked(query) for query in documents.READ_QUERIES},
             "find": lambda: actor.find_experiment(self.project_id, self.experiment_id),
             "run": lambda: actor.run_experiment(self.project_id, self.experiment_id),
-            "stop": lambda: actor.stop_runs(self.project_id, self.experiment_id, None),
+            "stop": lambda: actor.stop_run(self.project_id, self.experiment_id, "r-1"),
             "switch": lambda: actor.switch_schedule(self.project_id, self.experiment_id, suspended=True),
             "role": lambda: client.project_role(self.project_id, 10),
             "role of another": lambda: auth.project_role(token, self.project_id),

@@ -14,6 +14,7 @@ from sidecar.action_model import (
     ActionOutcome,
     AuditEntry,
     AuditEvent,
+    RunStop,
     entry_of,
 )
 from sidecar.errors import StoreError
@@ -101,6 +102,29 @@ class TestClaims:
 
         assert await store.actions.holder([WINDOW.name]) is None
         assert await store.actions.holder([WINDOW.name, KEY.name]) is not None
+
+    async def test_what_failed_lets_go_of_its_window_and_its_key(self, store: Store) -> None:
+        first = action()
+        await store.actions.claim(first, [KEY, WINDOW])
+
+        failed = msgspec.structs.replace(first, outcome=ActionOutcome.FAILED, answered_at=clock())
+        await store.actions.settle(failed, None, FAR)
+
+        assert await store.actions.holder([KEY.name, WINDOW.name]) is None
+        assert await store.actions.claim(action("action-2"), [KEY, WINDOW]) is None
+
+    async def test_a_stop_that_waits_for_an_id_is_unresolved_and_reads_back(self, store: Store) -> None:
+        runs = (RunStop(run_id=None, created_at_ms=1, outcome=ActionOutcome.STOPPING),)
+        begun = action(kind=ActionKind.STOP, runs=runs)
+        await store.actions.claim(begun, [])
+
+        waiting = msgspec.structs.replace(begun, outcome=ActionOutcome.STOPPING, answered_at=clock())
+        written = await store.actions.settle(waiting, entry_of(waiting, AuditEvent.ATTEMPT, clock()))
+
+        assert await store.actions.get(begun.id) == written
+        assert set(await store.actions.unresolved(clock() - FAR)) == {SHOP}
+        (told,) = await store.audit.find(AuditQuery(outcome=ActionOutcome.STOPPING))
+        assert told.runs == runs
 
     async def test_one_of_many_at_once_wins(self, any_url: str) -> None:
         async with AsyncExitStack() as stack:

@@ -151,6 +151,7 @@ async def open_replica(shop: Shop, url: str = "memory:", **settings: Any) -> Asy
     assert robot is not None
     token = shop.world.issue_token(robot)
     settings.setdefault("poll_seconds", 0.02)
+    settings.setdefault("look_seconds", 0.02)
     async with (
         open_store(url, clock=shop.clock) as store,
         open_litmus_client(

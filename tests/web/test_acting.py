@@ -6,13 +6,13 @@ from typing import Any
 import msgspec
 import pytest
 
-from sidecar.action_model import Action, ActionKind, ActionOutcome, AuditEvent, entry_of
-from sidecar.errors import BadRequestError, UpstreamAnswerLostError
+from sidecar.action_model import Action, ActionKind, ActionOutcome, AuditEvent, RunStop, entry_of
+from sidecar.errors import BadRequestError, StopIncompleteError, UpstreamAnswerLostError
 from sidecar.policy import Asked
 from sidecar.replica import MutationRequest, Replica
 from sidecar.web.acting import asked_by_body, asked_by_mutation, mutation_result
 from sidecar.web.shapes.actions import action_shape, audit_shape, begun_shape
-from tests.support.builders import NOW, entity, project
+from tests.support.builders import NOW, NOW_MS, entity, project
 
 CART = entity()
 
@@ -129,7 +129,45 @@ def test_answer_to_an_action_has_the_contracts_names() -> None:
         "outcome": "accepted",
         "notifyID": "n",
         "runID": None,
+        "runs": [],
     }
+
+
+def test_a_stop_tells_of_each_run_what_came_of_it() -> None:
+    runs = (
+        RunStop(run_id="run-2", created_at_ms=None, outcome=ActionOutcome.ACCEPTED),
+        RunStop(
+            run_id=None,
+            created_at_ms=NOW_MS,
+            outcome=ActionOutcome.FAILED,
+            error_code="run_without_id",
+            error_message="It may still run.",
+        ),
+    )
+    stopped = action(ActionKind.STOP, outcome=ActionOutcome.PARTIAL, runs=runs)
+    told = [
+        {"runID": "run-2", "createdAt": None, "outcome": "accepted", "error": None},
+        {
+            "runID": None,
+            "createdAt": "2026-03-02T12:00:00.000Z",
+            "outcome": "failed",
+            "error": {"code": "run_without_id", "message": "It may still run."},
+        },
+    ]
+    entry = entry_of(stopped, AuditEvent.ATTEMPT, NOW)
+    assert msgspec.to_builtins(begun_shape(stopped))["runs"] == told
+    assert msgspec.to_builtins(action_shape(stopped))["runs"] == told
+    assert msgspec.to_builtins(audit_shape([entry], None))["entries"][0]["runs"] == told
+
+
+@pytest.mark.parametrize(
+    ("outcome", "sentence"),
+    [(ActionOutcome.STOPPING, "Not all is stopped yet"), (ActionOutcome.PARTIAL, "1 of 2")],
+)
+def test_a_mutation_never_calls_stopped_what_is_not(outcome: ActionOutcome, sentence: str) -> None:
+    half = action(ActionKind.STOP, outcome=outcome, error_message="1 of 2 runs were stopped.")
+    with pytest.raises(StopIncompleteError, match=f"^{sentence}"):
+        mutation_result(half)
 
 
 def test_failed_action_tells_its_error() -> None:

@@ -172,7 +172,9 @@ async def _action(
 
 
 def _fingerprint(action: Action | None) -> Hashable:
-    return None if action is None else (action.id, action.outcome, action.run_id, action.error_code)
+    if action is None:
+        return None
+    return (action.id, action.outcome, action.answered_at, action.run_id, action.error_code, action.runs)
 
 
 def _version(services: Services, reading: EntityReading) -> Hashable:

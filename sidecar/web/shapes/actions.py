@@ -4,9 +4,23 @@ from collections.abc import Sequence
 
 import msgspec
 
-from sidecar.action_model import Action, AuditEntry
+from sidecar.action_model import Action, AuditEntry, RunStop
+from sidecar.insight.civil import from_ms
 from sidecar.web.shapes.common import ErrorShape
 from sidecar.web.text import rfc3339
+
+
+class RunStopShape(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """One run that a stop is about."""
+
+    run_id: str | None = msgspec.field(name="runID")
+    """``null`` until its infrastructure has given it one."""
+    created_at: str | None
+    """Which run this is, before it has an id."""
+    outcome: str
+    """``accepted``, ``stopping`` (its id is being looked for, for a minute), ``unknown`` or ``failed``."""
+    error: ErrorShape | None
+    """Why it was not stopped, or is not known to be."""
 
 
 class BegunShape(msgspec.Struct, frozen=True, kw_only=True):
@@ -14,9 +28,14 @@ class BegunShape(msgspec.Struct, frozen=True, kw_only=True):
 
     action_id: str = msgspec.field(name="actionID")
     outcome: str
-    """``accepted`` or ``unknown``; what an unknown one came to shows at ``/api/v1/actions/{actionID}``."""
+    """``accepted``, ``unknown``, or of a stop ``stopping`` or ``partial``.
+
+    What an unknown or stopping one came to shows at ``/api/v1/actions/{actionID}``.
+    """
     notify_id: str | None = msgspec.field(name="notifyID")
     run_id: str | None = msgspec.field(name="runID")
+    runs: list[RunStopShape]
+    """The runs to stop, each with its own outcome; empty for other kinds."""
 
 
 class ActionShape(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -26,7 +45,7 @@ class ActionShape(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     kind: str
     """``run``, ``stop`` or ``schedule``."""
     outcome: str
-    """``accepted``, ``unknown`` or ``failed``."""
+    """``accepted``, ``unknown`` or ``failed``; of a stop also ``stopping`` or ``partial``."""
     who: str
     entity_ref: str | None
     """``null`` where it was asked for by project, as the plugin does."""
@@ -38,7 +57,9 @@ class ActionShape(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """``null`` while Litmus's answer is awaited."""
     notify_id: str | None = msgspec.field(name="notifyID")
     run_id: str | None = msgspec.field(name="runID")
-    """``null`` until the run has an id, which its agent gives."""
+    """``null`` until the run has an id, which its agent gives; and where several were to be stopped."""
+    runs: list[RunStopShape]
+    """The runs to stop, each with its own outcome; empty for other kinds."""
     error: ErrorShape | None
 
 
@@ -52,7 +73,7 @@ class AuditEntryShape(msgspec.Struct, frozen=True, kw_only=True, rename="camel")
     who: str
     kind: str
     outcome: str
-    """``accepted``, ``unknown``, ``failed`` or ``refused``."""
+    """``accepted``, ``unknown``, ``failed`` or ``refused``; of a stop also ``stopping`` or ``partial``."""
     code: str | None
     """Of the error, where there was one."""
     entity_ref: str | None
@@ -68,6 +89,8 @@ class AuditEntryShape(msgspec.Struct, frozen=True, kw_only=True, rename="camel")
     request_id: str = msgspec.field(name="requestID")
     notify_id: str | None = msgspec.field(name="notifyID")
     run_id: str | None = msgspec.field(name="runID")
+    runs: list[RunStopShape]
+    """The runs to stop, as they stood then; empty for other kinds."""
 
 
 class AuditShape(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -84,14 +107,12 @@ def begun_shape(action: Action) -> BegunShape:
         outcome=action.outcome.value,
         notify_id=action.notify_id,
         run_id=action.run_id,
+        runs=_runs(action.runs),
     )
 
 
 def action_shape(action: Action) -> ActionShape:
     """Return what is known of an action."""
-    error = None
-    if action.error_code is not None:
-        error = ErrorShape(code=action.error_code, message=action.error_message or "")
     return ActionShape(
         action_id=action.id,
         kind=action.kind.value,
@@ -105,7 +126,8 @@ def action_shape(action: Action) -> ActionShape:
         answered_at=rfc3339(action.answered_at),
         notify_id=action.notify_id,
         run_id=action.run_id,
-        error=error,
+        runs=_runs(action.runs),
+        error=_error(action.error_code, action.error_message),
     )
 
 
@@ -134,4 +156,21 @@ def _entry_shape(entry: AuditEntry) -> AuditEntryShape:
         request_id=entry.request_id,
         notify_id=entry.notify_id,
         run_id=entry.run_id,
+        runs=_runs(entry.runs),
     )
+
+
+def _runs(runs: Sequence[RunStop]) -> list[RunStopShape]:
+    return [
+        RunStopShape(
+            run_id=run.run_id,
+            created_at=None if run.created_at_ms is None else rfc3339(from_ms(run.created_at_ms)),
+            outcome=run.outcome.value,
+            error=_error(run.error_code, run.error_message),
+        )
+        for run in runs
+    ]
+
+
+def _error(code: str | None, message: str | None) -> ErrorShape | None:
+    return None if code is None else ErrorShape(code=code, message=message or "")
