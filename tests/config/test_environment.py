@@ -80,8 +80,10 @@ def test_a_file_that_a_variable_names_is_where_the_service_was_started() -> None
         ),
         (
             {"APP_CONFIG_litmusSidecar_listen": "s3cr3t", "APP_CONFIG_litmusSidecar_listen_port": "1"},
-            "APP_CONFIG_litmusSidecar_listen_port: "
-            + "leads below APP_CONFIG_litmusSidecar_listen, which is no mapping",
+            (
+                "APP_CONFIG_litmusSidecar_listen_port: "
+                "leads below APP_CONFIG_litmusSidecar_listen, which is no mapping"
+            ),
         ),
         (
             {
