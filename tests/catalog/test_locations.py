@@ -16,9 +16,8 @@ def entity(name: str) -> str:
 
 
 def location(*targets: str, name: str = "all") -> str:
-    return (
-        f"kind: Location\nmetadata: {{name: {name}}}\nspec: {{targets: [{', '.join(map(repr, targets))}]}}\n"
-    )
+    listed = ", ".join(map(repr, targets))
+    return f"kind: Location\nmetadata: {{name: {name}}}\nspec: {{targets: [{listed}]}}\n"
 
 
 async def read(directory: Path, **texts: str) -> FileCatalog:
