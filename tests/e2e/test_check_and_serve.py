@@ -3,12 +3,14 @@
 import asyncio
 import json
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import certifi
 import pytest
+from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
+from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -19,16 +21,27 @@ from sidecar.cli import main
 from sidecar.config import Config, load_config
 from sidecar.errors import ConfigError
 
-PEM = (
-    generate_private_key(SECP256R1())
-    .private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    .decode()
-)
+PRIVATE_KEY = generate_private_key(SECP256R1())
+PEM = PRIVATE_KEY.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
 ENVIRON = {"LITMUS_AUTH_TOKEN": "token"}
 NOWHERE = "http://127.0.0.1:9"
 ENTITY = "kind: Component\nmetadata: {name: cart, annotations: {litmuschaos.io/project-id: p-1}}\n"
 KEY = {"name": "backstage", "secret": "0123456789abcdef0123", "scopes": ["read"]}
 DISPLAY_TOKEN = "eyJhbGciOiJub25lIn0.eyJ1aWQiOiJiYWNrc3RhZ2UifQ."
+
+
+def authority() -> bytes:
+    """Return a certificate of an authority, as PEM."""
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "authority")])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder(name, name, PRIVATE_KEY.public_key(), x509.random_serial_number())
+        .not_valid_before(now)
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(PRIVATE_KEY, SHA256())
+    )
+    return made.public_bytes(Encoding.PEM)
 
 
 def written(directory: Path, section: Mapping[str, Any]) -> Path:
@@ -67,7 +80,7 @@ def section(**parts: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]
     return st.fixed_dictionaries({}, optional=parts)
 
 
-ca_files = mostly(certifi.where(), wrong=["ca.pem", "gone.pem", ""])
+ca_files = mostly("ca.pem", wrong=["none.pem", "gone.pem", ""])
 durations = mostly("60s", "PT1M", "1 minute", {"seconds": 60}, 60, wrong=["1y", "soon", {"second": 1}, True])
 backstage_catalogs = st.one_of(
     st.fixed_dictionaries(
@@ -116,7 +129,8 @@ def test_what_check_accepts_serve_accepts_and_what_it_refuses_is_refused_in_the_
     tmp_path_factory: pytest.TempPathFactory, part: Mapping[str, Any]
 ) -> None:
     directory = tmp_path_factory.mktemp("configuration")
-    (directory / "ca.pem").write_text("no certificate")
+    (directory / "ca.pem").write_bytes(authority())
+    (directory / "none.pem").write_text("no certificate")
     path = written(directory, part)
     assert refusal(path, serve=False) == refusal(path, serve=True)
 
