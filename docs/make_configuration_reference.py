@@ -21,16 +21,19 @@ INTRODUCTION: Final = """\
 <!-- Made by docs/make_configuration_reference.py from sidecar/config/model.py; change it there. -->
 
 The sidecar is configured in Backstage's own `app-config.yaml`, in the section `litmusSidecar`. `--config`
-names the files, as often as needed: later files win, mappings merge deeply, lists are replaced, `null` takes
-away what earlier files say. A whole example is [`app-config.example.yaml`](../app-config.example.yaml).
+names the files, as often as needed: later files win, mappings merge deeply, lists are replaced, `null` for a
+key takes away what earlier files say, and a file or a section with nothing in it says nothing. A whole
+example is [`app-config.example.yaml`](../app-config.example.yaml).
 
 - Outside `litmusSidecar` only `litmus.baseUrl` (what browsers open), `litmus.apiToken` (a display token, see
   `litmus-sidecar display-token`) and `backend.baseUrl` are read, and nothing else is evaluated.
 - `${VAR}`, `${VAR:-fallback}`, `$env`, `$file` and `$include` work as in Backstage; `$${` writes `${`. A
   variable that is not set counts as a key that is not written; a required key then says which one it needs.
+- Variables such as `APP_CONFIG_litmusSidecar_listen_port=8081` win over all files, as in Backstage: keys
+  joined by `_` in their own case, the value JSON or else text, file names relative to the working directory.
 - Unknown keys and wrong types are errors, told together, each with its path and never with its value.
-- A **duration** is `{ seconds: 60 }` (milliseconds, seconds, minutes, hours, days, weeks) or a number of
-  seconds.
+- A **duration** is `{ seconds: 60 }` (milliseconds, seconds, minutes, hours, days, weeks), a text such as
+  `60s`, `1 minute` or `PT1M`, or a number of seconds. Months and years have no fixed length and are refused.
 - A **file** is relative to the configuration file that names it.
 - `litmus-sidecar check --offline` shows what would be used, secrets masked, and what is probably not meant.
 """

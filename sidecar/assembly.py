@@ -11,11 +11,11 @@ import structlog
 
 from sidecar import __version__
 from sidecar.actions import ActionService, Settings, open_actions
-from sidecar.cataloguing import configured_claims, open_catalogue
+from sidecar.cataloguing import catalog_signer, configured_claims, open_catalogue
 from sidecar.claiming import Claims, NamingMemory
 from sidecar.config import Config, Instance, display_uid
 from sidecar.digests import Digests
-from sidecar.errors import StoreError, UpstreamError
+from sidecar.errors import ConfigError, StoreError, UpstreamError
 from sidecar.identity.keys import KeyRing
 from sidecar.identity.own_sessions import NotedSessions
 from sidecar.identity.pace import REFUSAL_PACE, CallerPlaces, RefusalPace, RequestPace, WorkPace
@@ -46,7 +46,7 @@ from sidecar.sync.engine import SyncEngine
 from sidecar.sync.history import HistoryWorker, retain
 from sidecar.sync.pace import Intervals
 from sidecar.sync.working import Bell
-from sidecar.tracing import NO_TRACER, Tracer, open_tracer, record
+from sidecar.tracing import NO_TRACER, Tracer, open_tracer, record, tracing_problems
 
 WAIT_SECONDS: Final = 15.0
 """Longest a reader waits for a first synchronisation."""
@@ -63,6 +63,23 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+def require_usable(config: Config) -> None:
+    """Refuse a valid configuration that no service can be opened with, before anything is opened.
+
+    Raises:
+        ConfigError: With every problem: a library or a key that is needed and cannot be used.
+    """
+    problems = list(tracing_problems(config.tracing))
+    settings = config.catalog.backstage
+    if settings is not None and settings.token is None:
+        try:
+            catalog_signer(settings, utc_now)
+        except ConfigError as error:
+            problems += error.problems
+    if problems:
+        raise ConfigError(tuple(problems))
+
+
 @asynccontextmanager
 async def open_services(
     config: Config,
@@ -75,8 +92,9 @@ async def open_services(
     """Make the parts, set the root tasks going, and undo it all in reverse at the end.
 
     Raises:
-        ConfigError: If a file that the configuration names cannot be used.
+        ConfigError: If something that the configuration names cannot be used.
     """
+    require_usable(config)
     async with AsyncExitStack() as stack:
         assembly = _Assembly(config, clock, stack, token_pace=token_pace, refusal_pace=refusal_pace)
         yield await assembly.services(wait_seconds)

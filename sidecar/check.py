@@ -6,14 +6,14 @@ nothing anywhere; with ``credentials`` it signs in for that time.
 """
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import cast
 
 import msgspec
 
-from sidecar.assembly import utc_now
+from sidecar.assembly import require_usable, utc_now
 from sidecar.catalog import FileCatalog, FixedCatalog
 from sidecar.cataloguing import catalog_signer, configured_claims, open_backstage_catalog
 from sidecar.claiming import Claims, NamingMemory
@@ -29,6 +29,7 @@ from sidecar.litmus.source import LitmusSource
 from sidecar.litmus.token import LitmusToken
 from sidecar.metrics import Metrics
 from sidecar.model import (
+    PROJECT_ANNOTATION,
     Catalog,
     Content,
     Entity,
@@ -42,41 +43,68 @@ from sidecar.model import (
 from sidecar.ports import TokenFacts
 from sidecar.stewardship import configured_token, managed_name, open_client, shown_token, source_of
 from sidecar.store.namings import MemoryNamings
-from sidecar.tracing import tracing_problems
 
 _TIMEOUT_SECONDS = 15.0
+_NOTHING = (
+    f"No entity of the catalog names a Litmus project (annotation {PROJECT_ANNOTATION}), "
+    "so no project is synchronised or served"
+)
 Environments = tuple[Environment, ...] | None
 
 
-async def check(config: Config, *, offline: bool) -> tuple[str, ...]:
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """What the catalog holds for us."""
+
+    entities: int
+    """How many name a project of Litmus."""
+    projects: int
+    """How many projects they name."""
+    is_whole: bool
+    """Whether every source of the catalog was read; Backstage is not asked offline."""
+
+
+def _ignore(_found: Found) -> None:
+    pass
+
+
+async def check(config: Config, *, offline: bool, tell: Callable[[Found], None] = _ignore) -> tuple[str, ...]:
     """Return one sentence per thing that is wrong or probably not meant; empty when all is fine.
 
-    What is unwise about tokens comes first, the gravest at the top.
+    What is unwise about tokens comes first, the gravest at the top. ``tell``
+    gets what was found in the catalog.
+
+    Raises:
+        ConfigError: For what ``serve`` would end with, in the same words.
     """
+    require_usable(config)
     catalogue = FileCatalog(config.catalog.files, [instance.name for instance in config.instances])
     await catalogue.refresh()
-    found = [*findings(config), *tracing_problems(config.tracing), *catalogue.current.problems]
+    found = [*findings(config), *catalogue.current.problems]
     unwise: list[Finding] = []
     accepted_by: list[str] = []
     entities = {entity.ref: entity for entity in catalogue.current.entities}
     tagged: dict[ProjectRef, Content] = {}
+    is_whole = config.catalog.backstage is None
     if offline:
         for instance in config.instances:
             claimed = claimed_facts(_held(instance, configured_token(instance)))
             unwise += _judged(config, claimed)
-    else:
-        is_whole = True
-        if config.catalog.backstage is not None:
-            read = await _read_backstage(config, config.catalog.backstage)
-            found += read.problems
-            is_whole = not read.problems
-            entities |= {entity.ref: entity for entity in read.entities}
-        projects = sorted({entity.project for entity in entities.values()})
+    elif config.catalog.backstage is not None:
+        read = await _read_backstage(config, config.catalog.backstage)
+        found += read.problems
+        is_whole = not read.problems
+        entities |= {entity.ref: entity for entity in read.entities}
+    projects = sorted({entity.project for entity in entities.values()})
+    if not offline:
         for answer in await _ask(config, projects, is_whole=is_whole):
             accepted_by += [answer.instance] if answer.takes_display_token else []
             unwise += answer.unwise
             found += answer.sentences
             tagged |= answer.tagged
+    tell(Found(entities=len(entities), projects=len(projects), is_whole=is_whole))
+    if not entities and is_whole and (config.catalog.files or config.catalog.backstage is not None):
+        found.append(_NOTHING)
     found += await _unclaimed(config, tuple(entities.values()), tagged)
     judged = ordered([*config_findings(config, accepted_by=accepted_by), *unwise])
     return (*(finding.sentence for finding in judged), *found)

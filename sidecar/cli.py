@@ -15,7 +15,7 @@ import uvloop
 from sidecar import __version__, share_commands, token_commands
 from sidecar.app import serve
 from sidecar.assembly import utc_now
-from sidecar.check import check
+from sidecar.check import Found, check
 from sidecar.config import (
     LONGEST_TOKEN_DAYS,
     TOKEN_NAME,
@@ -145,16 +145,28 @@ def check_command(
     """Print what would be used, secrets masked, and everything that looks wrong."""
     configure_logging(level="error")
     config: Config = load_config(config_paths, environ)
-    found = _run(check(config, offline=offline))
+    catalogs: list[Found] = []
+    found = _run(check(config, offline=offline, tell=catalogs.append))
+    (catalog,) = catalogs
     if as_json:
-        click.echo(json.dumps({"configuration": masked(config), "findings": found}, indent=2))
+        counts = {"entities": catalog.entities, "projects": catalog.projects, "complete": catalog.is_whole}
+        told = {"configuration": masked(config), "catalog": counts, "findings": found}
+        click.echo(json.dumps(told, indent=2))
     else:
         click.echo(describe(config).rstrip())
         click.echo()
+        click.echo(_counted(catalog))
         for finding in found:
             click.echo(f"finding: {finding}")
         click.echo(f"{len(found)} findings" if found else "No findings.")
     return FINDINGS if found else FINE
+
+
+def _counted(catalog: Found) -> str:
+    entities = "1 entity names" if catalog.entities == 1 else f"{catalog.entities} entities name"
+    projects = "1 project" if catalog.projects == 1 else f"{catalog.projects} projects"
+    missing = "" if catalog.is_whole else "; Backstage's catalog was not read, or not in whole"
+    return f"In the catalog {entities} {projects}{missing}."
 
 
 @commands.command(

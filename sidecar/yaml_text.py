@@ -1,7 +1,8 @@
 """YAML 1.2 and JSON text to plain values, as Backstage reads them.
 
-The one module that knows a YAML library. Its errors say where and what kind of
-mistake, and never quote the text: a configuration file holds secrets.
+With ``yaml_dialect`` the one module that knows a YAML library. Its errors say
+where and what kind of mistake, and never quote the text: a configuration file
+holds secrets.
 """
 
 import io
@@ -12,8 +13,10 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple, NoReturn
 
 from ruamel.yaml import YAML
-from ruamel.yaml.constructor import DuplicateKeyError, SafeConstructor
+from ruamel.yaml.constructor import DuplicateKeyError
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+from sidecar.yaml_dialect import Constructor, Resolver, Scanner
 
 _SEPARATOR: Final = re.compile(r"^---(?=\s|\Z)", re.MULTILINE)
 
@@ -37,13 +40,6 @@ class TextDocument(NamedTuple):
     """Plain values, or a :class:`TextError`."""
 
 
-class _Constructor(SafeConstructor):
-    """Plain values only: a date stays the text it is in YAML 1.2's core schema."""
-
-
-_Constructor.add_constructor("tag:yaml.org,2002:timestamp", SafeConstructor.construct_yaml_str)
-
-
 def parse_yaml(text: str, *, first_line: int = 1) -> object:
     """Return the value of a text that holds one YAML document.
 
@@ -53,7 +49,9 @@ def parse_yaml(text: str, *, first_line: int = 1) -> object:
         TextError: If it is not YAML, has a key twice, or holds several documents.
     """
     yaml = YAML(typ="safe", pure=True)
-    yaml.Constructor = _Constructor
+    yaml.Scanner, yaml.Resolver, yaml.Constructor = Scanner, Resolver, Constructor
+    # Its warning quotes the text.
+    yaml.composer.warn_double_anchors = False
     failure: TextError
     try:
         value: object = yaml.load(text)

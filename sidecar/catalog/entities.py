@@ -22,6 +22,7 @@ _MAX_TITLE_LENGTH: Final = 1_000
 _KIND: Final = re.compile(r"[A-Za-z][A-Za-z0-9]{0,62}")
 _NAME: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
 _NAMESPACE: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
+_PLACEHOLDERS: Final = ("$text", "$json", "$yaml")
 _REF: Final = re.compile(r"(?:(?P<kind>[^:/]+):)?(?:(?P<namespace>[^:/]+)/)?(?P<name>[^:/]+)")
 
 
@@ -46,6 +47,17 @@ class _Described(NamedTuple):
     metadata: Mapping[object, object]
     spec: Mapping[object, object]
     relations: Sequence[object]
+
+
+def placeholder(value: object) -> str | None:
+    """Return the name of the placeholder that a value is, such as ``$text``; ``None`` if it is none.
+
+    Backstage puts the content of a file or an address there.
+    """
+    if not isinstance(value, Mapping) or len(value) != 1:
+        return None
+    (name,) = value
+    return name if name in _PLACEHOLDERS else None
 
 
 class _UnusableError(Exception):
@@ -84,6 +96,7 @@ def _described(document: Document) -> _Described:
     if not isinstance(content, Mapping):
         raise _UnusableError("is no entity: it must be a mapping")
     metadata = content.get("metadata")
+    _refuse_placeholder("metadata", metadata)
     if not isinstance(metadata, Mapping):
         raise _UnusableError("is no entity: metadata must be a mapping")
     kind = _word(content.get("kind"), _KIND, "kind")
@@ -101,9 +114,18 @@ def _described(document: Document) -> _Described:
     )
 
 
+def _refuse_placeholder(what: str, value: object) -> None:
+    if name := placeholder(value):
+        raise _UnusableError(
+            f"{what} is the placeholder {name}, which only Backstage resolves; write the value itself, "
+            "or read the catalog of Backstage (litmusSidecar.catalog.backstage)"
+        )
+
+
 def _word(value: object, pattern: re.Pattern[str], name: str) -> str:
     if value is None:
         raise _UnusableError(f"is no entity: {name} is missing")
+    _refuse_placeholder(name, value)
     if not isinstance(value, str) or not pattern.fullmatch(value):
         raise _UnusableError(f"is no entity: {name} is not what Backstage allows there")
     return value.lower()
@@ -121,6 +143,10 @@ def _entity(
         problems.append(f"{entity.source}: {entity.ref}: {sentence}")
 
     annotations = entity.metadata.get("annotations")
+    try:
+        _refuse_placeholder("metadata.annotations", annotations)
+    except _UnusableError as error:
+        problem(f"{error}; the entity is left out")
     if not isinstance(annotations, Mapping) or PROJECT_ANNOTATION not in annotations:
         return None
     try:
@@ -134,6 +160,7 @@ def _entity(
         return None
     owner = system = domain = None
     try:
+        _refuse_placeholder("spec", entity.spec)
         owner = _related(entity, "ownedBy", "owner", default_kind="group")
         system = _related(entity, "partOf", "system", default_kind="system", only_kind="system")
         domain = _domain(entity, system, described)
@@ -153,6 +180,7 @@ def _entity(
 
 def _annotation(annotations: Mapping[object, object], name: str) -> str:
     value = annotations[name]
+    _refuse_placeholder(f"the annotation {name}", value)
     if not isinstance(value, str):
         raise _UnusableError(f"the annotation {name} must be text; put it in quotes")
     value = value.strip()
@@ -206,6 +234,7 @@ def _related(
     named = entity.spec.get(key)
     if named is None:
         return None
+    _refuse_placeholder(f"spec.{key}", named)
     ref = _ref(named, default_kind, entity.namespace)
     if ref is None:
         raise _UnusableError(f"spec.{key} is not a reference to an entity")

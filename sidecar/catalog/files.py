@@ -9,16 +9,20 @@ import asyncio
 import glob
 import os
 import stat
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from sidecar.catalog.entities import Document, catalog_of, projects_by_id
+from sidecar.catalog.locations import location_targets
 from sidecar.model import Catalog, ProjectRef
 from sidecar.yaml_text import TextError, parse_documents
 
 MAX_FILE_BYTES: Final = 4 << 20
 """A larger catalog file is not read: it is not one people wrote."""
+MAX_TARGETS: Final = 1_000
+"""Most targets of Locations that are followed, those of the files they lead to included."""
 
 
 class _Signature(NamedTuple):
@@ -37,6 +41,8 @@ class _Reading(NamedTuple):
     catalog: Catalog
     complete: bool
     """Whether every file could be read."""
+    targets: tuple[str, ...]
+    """Patterns that Locations lead to."""
 
 
 class FileCatalog:
@@ -49,6 +55,7 @@ class FileCatalog:
         self._instances = tuple(instances)
         self._max_file_bytes = max_file_bytes
         self._current = Catalog()
+        self._targets: tuple[str, ...] = ()
         self._signature: object = None
         self._doubted = False
         self._by_id: Mapping[str, tuple[ProjectRef, ...]] = {}
@@ -78,6 +85,8 @@ class FileCatalog:
             return self._accept(reading, signature)
 
     def _accept(self, reading: _Reading, signature: object) -> bool:
+        # Targets that are new were not in the signature, so that the next look reads once more.
+        self._targets = reading.targets
         doubtful = not (reading.complete and reading.catalog.entities)
         if doubtful and self._current.entities and not self._doubted:
             self._doubted = True
@@ -101,14 +110,18 @@ class FileCatalog:
 
     def _look(self) -> object:
         """Return a value that differs when a reading might; cheap, opens no file."""
-        return tuple(_signature(path) for pattern in self._patterns for path in _found(pattern))
+        patterns = (*self._patterns, *self._targets)
+        return tuple(_signature(path) for pattern in patterns for path in _found(pattern))
 
     def _read(self) -> _Reading:
         problems: list[str] = []
         documents: list[Document] = []
         complete = True
         seen: set[str] = set()
-        for pattern in self._patterns:
+        targets: dict[str, None] = {}
+        pending = deque(self._patterns)
+        while pending:
+            pattern = pending.popleft()
             paths = _found(pattern)
             if not paths:
                 problems.append(f"{pattern}: no file is found there")
@@ -123,9 +136,19 @@ class FileCatalog:
                     problems.append(f"{path}: {error}")
                     complete = False
                     continue
-                documents += _documents(path, text, problems)
+                for document in _documents(path, text, problems):
+                    documents.append(document)
+                    found, unfollowed = location_targets(document, os.path.dirname(path))  # noqa: PTH120
+                    problems += unfollowed
+                    new = [target for target in found if target not in targets]
+                    targets |= dict.fromkeys(new)
+                    pending += new
+            if len(targets) > MAX_TARGETS:
+                problems.append(f"Locations have more than {MAX_TARGETS} targets; no more are followed")
+                pending.clear()
         catalog = catalog_of(documents, self._instances)
-        return _Reading(Catalog(entities=catalog.entities, problems=(*problems, *catalog.problems)), complete)
+        whole = Catalog(entities=catalog.entities, problems=(*problems, *catalog.problems))
+        return _Reading(whole, complete, tuple(targets)[:MAX_TARGETS])
 
 
 class _UnreadableError(Exception):

@@ -36,6 +36,20 @@ _SECONDS_OF_UNIT: Final = {
     "days": 86_400,
     "weeks": 604_800,
 }
+_WORDED: Final = re.compile(
+    r"(?P<amount>(?:[0-9]{1,15})?\.?[0-9]{1,15}) *(?:"
+    r"(?P<milliseconds>milliseconds?|msecs?|ms)|(?P<seconds>seconds?|secs?|s)|(?P<minutes>minutes?|mins?|m)|"
+    r"(?P<hours>hours?|hrs?|h)|(?P<days>days?|d)|(?P<weeks>weeks?|w)|(?P<years>years?|yrs?|y))",
+    re.IGNORECASE,
+)
+"""``60s``, ``1 minute``: what npm's package ``ms`` reads."""
+_AMOUNT: Final = r"[0-9]{1,15}(?:\.[0-9]{1,15})?"
+_ISO: Final = re.compile(
+    rf"P(?=[0-9T])(?:(?P<years>{_AMOUNT})Y)?(?:(?P<months>{_AMOUNT})M)?(?:(?P<weeks>{_AMOUNT})W)?"
+    rf"(?:(?P<days>{_AMOUNT})D)?(?:T(?=[0-9])(?:(?P<hours>{_AMOUNT})H)?(?:(?P<minutes>{_AMOUNT})M)?"
+    r"(?:(?P<seconds>[0-9]{1,15}(?:[.,][0-9]{1,15})?)S)?)?"
+)
+"""``PT1M30S``: ISO 8601."""
 _HEADER_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,63}")
 TOKEN_NAME: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9 ._\-]{0,62}[A-Za-z0-9])?")
 TOKEN_NAME_RULE: Final = "must be 1 to 64 letters, digits, spaces, '.', '_' or '-', no space at its ends"  # noqa: S105  # a rule
@@ -46,6 +60,7 @@ _MIN_SIGNING_KEY_LENGTH: Final = 32
 MEMORY_STORE: Final = "memory:"
 """Store that keeps everything in this process; nothing survives its end."""
 _DAY: Final = timedelta(days=1)
+_DURATION_WANTED: Final = "must be a duration such as { seconds: 60 }, 60s or PT1M, or a number of seconds"
 
 
 def mask(secret: SecretStr) -> str:
@@ -73,10 +88,22 @@ def _boolean(value: object) -> object:
     return {"true": True, "false": False}.get(value, value) if isinstance(value, str) else value
 
 
+def _amounts(text: str) -> dict[str, float]:
+    """Return how many of which unit a text names, as Backstage reads it."""
+    if match := _WORDED.fullmatch(text):
+        unit = next(name for name, word in match.groupdict().items() if word and name != "amount")
+        return {unit: float(match["amount"])}
+    if match := _ISO.fullmatch(text):
+        return {unit: float(n.replace(",", ".")) for unit, n in match.groupdict().items() if n}
+    raise ValueError(_DURATION_WANTED)
+
+
 def _duration(value: object) -> timedelta:
     if isinstance(value, timedelta):
         return value
     value = _number(value)
+    if isinstance(value, str):
+        value = _amounts(value.strip())
     if isinstance(value, Mapping):
         amounts = {str(unit): _number(amount) for unit, amount in value.items()}
         if unknown := sorted(set(amounts) - set(_SECONDS_OF_UNIT)):
@@ -87,7 +114,7 @@ def _duration(value: object) -> timedelta:
     seconds = 0.0
     for unit, amount in amounts.items():
         if isinstance(amount, bool) or not isinstance(amount, int | float) or not math.isfinite(amount):
-            raise ValueError("must be a duration such as { seconds: 60 }, or a number of seconds")
+            raise ValueError(_DURATION_WANTED)
         seconds += amount * _SECONDS_OF_UNIT[unit]
     if seconds > timedelta.max.total_seconds():
         raise ValueError("is too long")

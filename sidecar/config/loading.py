@@ -250,20 +250,25 @@ class _Wording:
     def check_certificates(self, section: SidecarSection) -> None:
         """Note every ``caFile`` that a TLS connection could not be made with."""
         for index, instance in enumerate(section.instances):
-            if instance.ca_file is None:
-                continue
-            path = (SECTION, "instances", index, "caFile")
-            try:
-                authorities = ssl.create_default_context(cafile=instance.ca_file).cert_store_stats()[
-                    "x509_ca"
-                ]
-            except ssl.SSLError:
-                self.note(path, "the file holds no certificate in PEM form")
-            except OSError as error:
-                self.note(path, f"the file cannot be read: {error.strerror or type(error).__name__}")
-            else:
-                if not authorities:
-                    self.note(path, "the file holds no certificate of an authority")
+            self._check_certificates_in(instance.ca_file, (SECTION, "instances", index, "caFile"))
+        for name, settings in {"auth": section.auth, "catalog": section.catalog}.items():
+            if settings.backstage is not None:
+                self._check_certificates_in(
+                    settings.backstage.ca_file, (SECTION, name, "backstage", "caFile")
+                )
+
+    def _check_certificates_in(self, file: Path | None, path: KeyPath) -> None:
+        if file is None:
+            return
+        try:
+            authorities = ssl.create_default_context(cafile=file).cert_store_stats()["x509_ca"]
+        except ssl.SSLError:
+            self.note(path, "the file holds no certificate in PEM form")
+        except OSError as error:
+            self.note(path, f"the file cannot be read: {error.strerror or type(error).__name__}")
+        else:
+            if not authorities:
+                self.note(path, "the file holds no certificate of an authority")
 
 
 def _mappings(entries: object) -> Iterator[tuple[int, dict[str, object]]]:

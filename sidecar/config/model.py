@@ -238,7 +238,8 @@ class AuthProxy(Strict):
     user_header: HeaderName = "X-Forwarded-User"
     """Header with the user's name, which becomes `user:default/…`."""
     groups_header: HeaderName = "X-Forwarded-Groups"
-    """Header with names of groups, separated by commas, which become `group:default/…`."""
+    """Header with names of groups, separated by commas, which become `group:default/…`. Keycloak's `/team` is
+    `team`; a path such as `/platform/sre` gives no right (there, put 'Full group path' off)."""
 
 
 class SignIn(Strict):

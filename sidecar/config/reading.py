@@ -1,14 +1,16 @@
 """From app-config files to one plain mapping of just the keys we read.
 
 Backstage's rules: later files win, mappings merge deeply, lists are replaced,
-null takes away what earlier files say. Knows no key's meaning; that is
-``model``'s.
+null takes away what earlier files say, and the variables ``APP_CONFIG_…`` win
+over all files. A file without content, or a section with nothing below it,
+says nothing. Knows no key's meaning; that is ``model``'s.
 """
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from sidecar.config.environment import environment_tree
 from sidecar.config.substitution import KeyPath, Substitution, SubstitutionError, Unset, path_text, read_text
 from sidecar.errors import ConfigError
 from sidecar.yaml_text import TextError, parse_json, parse_yaml
@@ -52,9 +54,11 @@ def read_files(paths: Sequence[Path], environ: Mapping[str, str]) -> Source:
             problems.append(f"{path}: {error}")
             continue
         try:
-            tree = parse_json(text) if path.suffix == ".json" else parse_yaml(text)
+            tree = parse_json(text) if path.suffix == ".json" and text.strip() else parse_yaml(text)
         except TextError as error:
             problems.append(f"{path}: {error}")
+            continue
+        if tree is None:
             continue
         if not isinstance(tree, Mapping):
             problems.append(f"{path}: must hold a mapping of keys, but {_kind(tree)}")
@@ -76,12 +80,20 @@ def _merged(trees: Sequence[tuple[object, Path, str]], environ: Mapping[str, str
     problems: list[str] = []
     values: dict[str, object] = {}
     paths = {SECTION: (SECTION,), **OUTSIDE}
-    for tree, directory, prefix in trees:
-        substitution = Substitution(environ)
+
+    def take(tree: object, directory: Path, prefix: str, substitution: Substitution) -> None:
         for name, path in paths.items():
             value = substitution.at(tree, path, directory)
+            if value is None and len(path) == 1:
+                continue  # A section with nothing below it.
             values[name] = merge(values[name], value) if name in values else value
-        problems += [prefix + problem for problem in dict.fromkeys(substitution.problems)]
+        problems.extend(prefix + problem for problem in dict.fromkeys(substitution.problems))
+
+    for tree, directory, prefix in trees:
+        take(tree, directory, prefix, Substitution(environ))
+    variables, wrong = environment_tree(environ, paths.values())
+    problems += wrong
+    take(variables, Path.cwd(), "", Substitution(environ, literal=True))
     unset: dict[KeyPath, str] = {}
     told: set[KeyPath] = set()
     clean = {name: _pruned(value, paths[name], unset, told) for name, value in values.items()}
@@ -129,9 +141,7 @@ def _pruned(value: object, path: KeyPath, unset: dict[KeyPath, str], told: set[K
 
 
 def _kind(tree: object) -> str:
-    return (
-        "is empty" if tree is None else "holds a list" if isinstance(tree, list) else "holds a single value"
-    )
+    return "holds a list" if isinstance(tree, list) else "holds a single value"
 
 
 def unset_sentence(path: KeyPath, variable: str) -> str:

@@ -77,10 +77,14 @@ def read_text(path: Path) -> str:
 
 
 class Substitution:
-    """Substitutes one file's values, and collects what is wrong with them."""
+    """Substitutes one file's values, and collects what is wrong with them.
 
-    def __init__(self, environ: Mapping[str, str]) -> None:
+    With ``literal`` nothing is substituted: values count as they are written.
+    """
+
+    def __init__(self, environ: Mapping[str, str], *, literal: bool = False) -> None:
         self._environ = environ
+        self._literal = literal
         self._values = 0
         self.problems: list[str] = []
 
@@ -127,6 +131,8 @@ class Substitution:
         return step.value
 
     def _step(self, value: object, path: KeyPath, directory: Path) -> _Step:
+        if self._literal:
+            return _Step(value, directory, done=False)
         try:
             if isinstance(value, str):
                 return _Step(self._substituted(value), directory, done=True)

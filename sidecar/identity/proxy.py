@@ -1,6 +1,6 @@
 """What trusted proxies tell about a request: the person, the client's address, the address it was made to.
 
-Pure. Headers count only from peers whose own address is trusted; from anyone
+Pure, but for one hint in the log. Headers count only from peers whose own address is trusted; from anyone
 else they are as if not sent.
 """
 
@@ -10,6 +10,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 from typing import Final, Protocol
 
 import msgspec
+import structlog
 
 from sidecar.errors import UnauthenticatedError
 from sidecar.identity.people import Person
@@ -23,6 +24,7 @@ FORWARDED_HOST: Final = "X-Forwarded-Host"
 MAX_HOPS: Final = 32
 MAX_GROUPS: Final = 1_000
 
+_log = structlog.get_logger(__name__)
 _NAME: Final = re.compile(r"[A-Za-z0-9_.@+-]{1,127}")
 _HOST: Final = re.compile(r"([A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
 _WITH_PORT: Final = re.compile(r"\[(?P<six>[^\]]+)\](:\d{1,5})?|(?P<four>[\d.]+):\d{1,5}")
@@ -35,6 +37,29 @@ class Headers(Protocol):
         """Return every value of a header, in order."""
 
 
+class GroupsHint:
+    """Says once in the log that names of groups give no right; nobody would learn why they may not act."""
+
+    def __init__(self) -> None:
+        self._told = False
+
+    def give(self, header: str, names: Sequence[str]) -> None:
+        """Take the names that could not be used, if any."""
+        if self._told or not names:
+            return
+        self._told = True
+        nested = any("/" in name.removeprefix("/") for name in names)
+        _log.warning(
+            "groups from the proxy give no right",
+            header=header,
+            names=len(names),
+            hint="a group inside a group has no name of its own in its path; send names without paths "
+            "(Keycloak: 'Full group path' off)"
+            if nested
+            else "a name has letters, digits and _.@+- only",
+        )
+
+
 class ProxySettings(msgspec.Struct, frozen=True, kw_only=True):
     """What ``auth.proxy`` configures."""
 
@@ -42,6 +67,7 @@ class ProxySettings(msgspec.Struct, frozen=True, kw_only=True):
     """Addresses of the authenticating proxy itself; without any, nobody is believed."""
     user_header: str = "X-Forwarded-User"
     groups_header: str = "X-Forwarded-Groups"
+    hint: GroupsHint = msgspec.field(default_factory=GroupsHint)
 
 
 def networks(texts: Iterable[str]) -> tuple[Network, ...]:
@@ -67,6 +93,9 @@ def person_behind_proxy(peer: str | None, headers: Headers, settings: ProxySetti
     ``group:default/…``. Full references are refused: whoever chooses a name at
     the identity provider must not choose a kind or namespace with it. The name
     is taken whole; nobody becomes ``alice`` by the first half of an address.
+    Keycloak's path of a group at the top, ``/team-a``, is that group; of a group
+    inside a group, ``/lab/admins``, it is none: whoever owns ``/lab`` could make
+    ``admins`` in it.
 
     Raises:
         UnauthenticatedError: If a trusted proxy sends a user that cannot be used, or several.
@@ -85,11 +114,18 @@ def person_behind_proxy(peer: str | None, headers: Headers, settings: ProxySetti
     if len(group_values) > 1:
         raise UnauthenticatedError(f"Header {settings.groups_header} not accepted: it was sent twice.")
     names = [name.strip() for value in group_values for name in value.split(",", MAX_GROUPS)[:MAX_GROUPS]]
+    settings.hint.give(settings.groups_header, [name for name in names if name and not _group(name)])
     return Person(
         ref=f"user:default/{user.lower()}",
         # A group whose name no entity could have gives no right.
-        groups=frozenset(f"group:default/{name.lower()}" for name in names if _NAME.fullmatch(name)),
+        groups=frozenset(f"group:default/{group}" for name in names if (group := _group(name))),
     )
+
+
+def _group(name: str) -> str | None:
+    """Return the name of a group as it is compared; ``None`` if no entity could have it."""
+    bare = name.removeprefix("/")
+    return bare.lower() if _NAME.fullmatch(bare) else None
 
 
 def client_address(peer: str | None, headers: Headers, trusted: Sequence[Network]) -> str | None:

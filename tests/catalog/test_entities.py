@@ -163,6 +163,33 @@ def test_a_document_that_is_no_entity_is_named(content: object, why: str) -> Non
     assert read(Document("a.yaml, document 2", content)).problems == (f"a.yaml, document 2: {why}",)
 
 
+@pytest.mark.parametrize(
+    ("changes", "what"),
+    [
+        ({"metadata": {"$yaml": "./m.yaml"}}, "metadata"),
+        ({"metadata": {"name": {"$text": "./n"}}}, "metadata.name"),
+        ({"metadata": {"name": "a", "annotations": {"$json": "./a.json"}}}, "metadata.annotations"),
+        (
+            {"metadata": {"name": "a", "annotations": {"litmuschaos.io/project-id": {"$text": "./id"}}}},
+            "the annotation litmuschaos.io/project-id",
+        ),
+        ({"spec": {"owner": {"$text": "./owner"}}}, "spec.owner"),
+        ({"spec": {"$yaml": "./spec.yaml"}}, "spec"),
+    ],
+)
+def test_a_placeholder_is_named_with_what_helps(changes: dict[str, object], what: str) -> None:
+    annotations = {"litmuschaos.io/project-id": "p-1"}
+    document = {"kind": "Component", "metadata": {"name": "a", "annotations": annotations}, **changes}
+    (problem,) = catalog_of([Document("f", document)], ["default"]).problems
+    assert f"{what} is the placeholder $" in problem
+    assert "write the value itself, or read the catalog of Backstage" in problem
+
+
+def test_a_placeholder_where_nothing_is_read_is_no_problem() -> None:
+    document = {"kind": "API", "metadata": {"name": "a"}, "spec": {"definition": {"$text": "./api.yaml"}}}
+    assert catalog_of([Document("f", document)], ["default"]) == Catalog()
+
+
 def test_of_two_descriptions_the_first_counts_and_both_are_named() -> None:
     catalog = read(
         document(source="a.yaml", metadata={"title": "First"}),

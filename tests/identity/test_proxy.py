@@ -1,6 +1,7 @@
 """What trusted proxies tell, and that nobody else is believed."""
 
 import pytest
+import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 from multidict import CIMultiDict
@@ -87,11 +88,29 @@ def test_an_address_of_mail_is_a_name_of_its_own() -> None:
 def test_groups_that_no_entity_could_be_give_no_right() -> None:
     sent = headers(
         ("X-Forwarded-User", "alice"),
-        ("X-Forwarded-Groups", "group:default/admins,/team-a,role admin,team-b"),
+        ("X-Forwarded-Groups", "group:default/admins,/lab/admins,//admins,/,role admin,team-b"),
     )
     person = person_behind_proxy(PROXY, sent, SETTINGS)
     assert person is not None
     assert person.groups == {"group:default/team-b"}
+
+
+def test_the_path_of_a_group_at_the_top_is_its_name() -> None:
+    sent = headers(("X-Forwarded-User", "jane"), ("X-Forwarded-Groups", "/platform/sre,/Team-A"))
+    person = person_behind_proxy(PROXY, sent, SETTINGS)
+    assert person is not None
+    assert person.groups == {"group:default/team-a"}
+
+
+def test_groups_that_give_no_right_are_told_once_in_the_log() -> None:
+    settings = ProxySettings(trusted=TRUSTED)
+    with structlog.testing.capture_logs() as logged:
+        for groups in ("team-a,", "/platform/sre,/team-a", "a b"):
+            sent = headers(("X-Forwarded-User", "jane"), ("X-Forwarded-Groups", groups))
+            person_behind_proxy(PROXY, sent, settings)
+    (entry,) = logged
+    assert (entry["names"], "Full group path" in entry["hint"]) == (1, True)
+    assert "sre" not in str(entry)
 
 
 def test_other_header_names_can_be_configured() -> None:
