@@ -40,6 +40,7 @@ from sidecar.model import (
     Snapshot,
 )
 from sidecar.ports import TokenFacts
+from sidecar.proxies import require_proxies
 from sidecar.stewardship import configured_token, managed_name, open_client, shown_token, source_of
 from sidecar.store.namings import MemoryNamings
 from sidecar.tracing import tracing_problems
@@ -52,7 +53,11 @@ async def check(config: Config, *, offline: bool) -> tuple[str, ...]:
     """Return one sentence per thing that is wrong or probably not meant; empty when all is fine.
 
     What is unwise about tokens comes first, the gravest at the top.
+
+    Raises:
+        ConfigError: If the service would not start either.
     """
+    require_proxies(config)
     catalogue = FileCatalog(config.catalog.files, [instance.name for instance in config.instances])
     await catalogue.refresh()
     found = [*findings(config), *tracing_problems(config.tracing), *catalogue.current.problems]
@@ -86,7 +91,7 @@ async def _read_backstage(config: Config, settings: CatalogBackstage) -> Catalog
     """Read Backstage's catalog once; what keeps it from being read is among the problems."""
     names = [instance.name for instance in config.instances]
     signer = None if settings.token is not None else catalog_signer(settings, utc_now)
-    async with open_backstage_catalog(settings, names, utc_now, signer) as catalogue:
+    async with open_backstage_catalog(config, settings, names, utc_now, signer) as catalogue:
         await catalogue.refresh()
         return catalogue.current
 

@@ -66,7 +66,9 @@ def test_what_can_be_read_in_two_ways_or_not_at_all_is_refused_without_a_word_of
 )
 def test_an_address_is_shown_with_its_hosts_and_without_who_signs_in(url: str, shown: str) -> None:
     address = parse_url(url)
-    config = parse_config({"litmusSidecar": {"store": {"url": url}}}, directory=Path())
+    instance = {"name": "default", "baseUrl": "https://litmus.example.com", "token": "a-token"}
+    section = {"instances": [instance], "store": {"url": url}}
+    config = parse_config({"litmusSidecar": section}, directory=Path())
 
     assert address.masked == shown
     assert f"url: {shown}" in describe(config).replace("'", "")

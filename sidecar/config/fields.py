@@ -121,7 +121,8 @@ def _url(value: str) -> str:
     except ValueError:
         usable = False
     else:
-        usable = usable and parts.scheme in {"http", "https"} and "@" not in parts.netloc
+        # Also of credentials with a slash in them the rest begins with '@'.
+        usable = usable and parts.scheme in {"http", "https"} and "@" not in value
     if not usable:
         raise ValueError(wanted)
     return value.rstrip("/")

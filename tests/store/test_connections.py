@@ -8,6 +8,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 
 import psycopg
@@ -91,7 +92,7 @@ async def test_replicas_share_the_few_sessions_of_a_pooler_in_transaction_mode(
             for number in range(12):
                 # More often than a driver waits before it prepares a statement on the server.
                 await first.history.record(lease, change(run(f"run-{number}")))
-                await second.leases.plan([SHOP], clock())
+                assert await second.locks.take("one", "second", timedelta(minutes=1))
                 await second.history.totals(SHOP)
             assert (first.health.outages, second.health.outages) == (0, 0)
 
