@@ -6,7 +6,7 @@ import signal
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 import structlog
 from aiohttp import web
@@ -101,7 +101,7 @@ async def serve(
         _log.info("ended")
 
 
-async def listen(runner: web.BaseRunner[Any], host: str, port: int) -> Sequence[web.BaseSite]:
+async def listen(runner: web.BaseRunner, host: str, port: int) -> Sequence[web.BaseSite]:
     """Accept connections on a host; on ``::`` from both families, as people expect of it.
 
     Each family has a socket of its own: on one socket for both, IPv4 clients would seem to come from

@@ -31,9 +31,11 @@ async def open_proxy(servers: Mapping[str, int]) -> AsyncIterator[Proxied]:
         assert task is not None
         tasks.add(task)
         task.add_done_callback(tasks.discard)
-        with suppress(ConnectionError, asyncio.IncompleteReadError):
-            await _serve(proxied, servers, reader, writer)
-        writer.close()
+        try:
+            with suppress(ConnectionError, asyncio.IncompleteReadError):
+                await _serve(proxied, servers, reader, writer)
+        finally:
+            await _close(writer)
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     proxied.port = server.sockets[0].getsockname()[1]
@@ -70,7 +72,13 @@ async def _serve(
     try:
         await asyncio.gather(_pour(reader, to_server), _pour(to_us, writer))
     finally:
-        to_server.close()
+        await _close(to_server)
+
+
+async def _close(writer: asyncio.StreamWriter) -> None:
+    writer.close()
+    with suppress(ConnectionError):
+        await writer.wait_closed()
 
 
 async def _pour(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
