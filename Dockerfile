@@ -28,7 +28,7 @@ FROM base
 LABEL org.opencontainers.image.title="backstage-litmus-sidecar" \
       org.opencontainers.image.description="Backend for the Litmus plugin of Backstage" \
       org.opencontainers.image.licenses="Apache-2.0"
-# HEALTHCHECK_PORT is litmusSidecar.listen.port, which the health check cannot read.
+# HEALTHCHECK_PORT is litmusSidecar.listen.port, which the health check cannot read; it tries the addresses there are.
 ENV PATH=/opt/litmus-sidecar/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
@@ -42,6 +42,6 @@ WORKDIR /data
 VOLUME /data
 EXPOSE 8080
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 \
-    CMD ["python", "-c", "import http.client, os, sys; c = http.client.HTTPConnection('127.0.0.1', int(os.environ['HEALTHCHECK_PORT']), timeout=3); c.request('GET', '/healthz'); sys.exit(c.getresponse().status != 200)"]
+    CMD ["python", "-c", "import http.client, os, socket, sys\ndef ok(host):\n    try:\n        c = http.client.HTTPConnection(host, int(os.environ['HEALTHCHECK_PORT']), timeout=1.5)\n        c.request('GET', '/healthz')\n        return c.getresponse().status == 200\n    except OSError:\n        return False\nsys.exit(not any(map(ok, ('127.0.0.1', '::1', socket.gethostname()))))"]
 ENTRYPOINT ["litmus-sidecar"]
 CMD ["serve", "--config", "/etc/litmus-sidecar/app-config.yaml"]

@@ -1,8 +1,9 @@
 """The application and its life: HTTP around the services, from the first request to the last."""
 
 import asyncio
+import errno
 import signal
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from functools import partial
 from typing import Final
@@ -25,6 +26,9 @@ DRAIN_SECONDS: Final = 5.0
 """Between saying "not ready" and not accepting any more: load balancers need to notice."""
 HANDLERS_SECONDS: Final = 10.0
 """Longest that requests in progress may take to finish at the end."""
+ANY_V6: Final = "::"
+ANY_V4: Final = "0.0.0.0"  # noqa: S104 - where it is asked for
+_NO_IPV6: Final = frozenset({errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL})
 ServicesContext = Callable[[Config], AbstractAsyncContextManager[Services]]
 
 _log = structlog.get_logger(__name__)
@@ -71,8 +75,7 @@ async def serve(
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ending.set)
     try:
-        site = web.TCPSite(runner, config.listen.host, config.listen.port)
-        await site.start()
+        sites = await listen(runner, config.listen.host, config.listen.port)
         announce(_address(runner))
         if await _first_of(ending, services.supervisor.gave_up) is not ending:
             _log.error("service ends because a task failed too often", task=services.supervisor.dead)
@@ -86,7 +89,8 @@ async def serve(
                 await ending.wait()
         except TimeoutError:
             pass
-        await site.stop()
+        for site in sites:
+            await site.stop()
         return 0
     finally:
         services.phase.draining.set()
@@ -95,6 +99,32 @@ async def serve(
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.remove_signal_handler(number)
         _log.info("ended")
+
+
+async def listen(runner: web.BaseRunner, host: str, port: int) -> Sequence[web.BaseSite]:
+    """Accept connections on a host; on ``::`` from both families, as people expect of it.
+
+    Each family has a socket of its own: on one socket for both, IPv4 clients would seem to come from
+    ``::ffff:…``, which no network of trusted proxies has. Without IPv6 on this machine, IPv4 is served alone.
+
+    Raises:
+        OSError: If the host or the port cannot be had.
+    """
+    sites: list[web.BaseSite] = []
+    for one in (ANY_V6, ANY_V4) if host == ANY_V6 else (host,):
+        # Of port 0 the first family takes any free one, and the other has the same.
+        known = runner.addresses[0][1] if sites else port
+        site = web.TCPSite(runner, one, known)
+        try:
+            await site.start()
+        except OSError as exc:
+            if one != ANY_V6 or exc.errno not in _NO_IPV6:
+                raise
+            _log.warning("this machine has no IPv6; only IPv4 is served", host=host)
+            await site.stop()
+        else:
+            sites.append(site)
+    return sites
 
 
 def make_runner(app: web.Application, config: Config, bounds: Bounds) -> Runner:

@@ -34,6 +34,7 @@ from sidecar.model import ProjectRef
 from sidecar.people import litmus_sessions, open_people, sign_in_pace
 from sidecar.policy import PolicyLevel, Rules
 from sidecar.ports import Clock, Tokens
+from sidecar.proxies import require_proxies
 from sidecar.readings import configured_readings, readings, renewal_leads
 from sidecar.replica import Replica
 from sidecar.services import Phase, Services
@@ -67,7 +68,7 @@ def require_usable(config: Config) -> None:
     """Refuse a valid configuration that no service can be opened with, before anything is opened.
 
     Raises:
-        ConfigError: With every problem: a library or a key that is needed and cannot be used.
+        ConfigError: With every problem: a library, a key or a proxy that is needed and cannot be used.
     """
     problems = list(tracing_problems(config.tracing))
     settings = config.catalog.backstage
@@ -76,6 +77,10 @@ def require_usable(config: Config) -> None:
             catalog_signer(settings, utc_now)
         except ConfigError as error:
             problems += error.problems
+    try:
+        require_proxies(config)
+    except ConfigError as error:
+        problems += error.problems
     if problems:
         raise ConfigError(tuple(problems))
 

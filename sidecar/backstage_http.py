@@ -18,6 +18,7 @@ import msgspec
 
 from sidecar.errors import ConfigError, SidecarError
 from sidecar.foreign import UNREADABLE
+from sidecar.proxies import Proxy, through
 
 TIMEOUT_SECONDS: Final = 10.0
 CONNECT_TIMEOUT_SECONDS: Final = 5.0
@@ -144,12 +145,13 @@ async def open_backstage_http(
     base_url: str,
     *,
     ca_file: Path | None = None,
+    proxy: Proxy | None = None,
     timeout_seconds: float = TIMEOUT_SECONDS,
     max_answer_bytes: int = MAX_ANSWER_BYTES,
 ) -> AsyncIterator[BackstageHttp]:
     """Open the connections to one Backstage backend; ``base_url`` is its root (``/api/…`` is added).
 
-    With a ``ca_file`` only its authorities are trusted.
+    With a ``ca_file`` only its authorities are trusted; with a ``proxy`` all is asked through it.
 
     Raises:
         ConfigError: If the CA file cannot be used.
@@ -164,6 +166,7 @@ async def open_backstage_http(
         connector=aiohttp.TCPConnector(limit=MAX_CONNECTIONS, ssl=trust),
         cookie_jar=aiohttp.DummyCookieJar(),
         trust_env=False,
+        **through(proxy),
     ) as session:
         yield BackstageHttp(
             session, base_url, timeout_seconds=timeout_seconds, max_answer_bytes=max_answer_bytes

@@ -20,6 +20,7 @@ from sidecar.config import CatalogBackstage, Config
 from sidecar.errors import StoreError
 from sidecar.model import Catalog, ProjectRef
 from sidecar.ports import Catalogue, Clock
+from sidecar.proxies import configured_proxy
 from sidecar.supervision import Mishaps
 
 Plan = Callable[[Collection[ProjectRef]], Awaitable[None]]
@@ -62,7 +63,7 @@ async def open_catalogue(
         yield Cataloguing(catalogue=files, public_keys={"keys": []}, tasks={"catalog": follow})
         return
     signer = None if settings.backstage.token is not None else catalog_signer(settings.backstage, clock)
-    async with open_backstage_catalog(settings.backstage, names, clock, signer) as backstage:
+    async with open_backstage_catalog(config, settings.backstage, names, clock, signer) as backstage:
         both = CombinedCatalog(files, backstage)
         # What only Backstage knows must not be forgotten because it is away when we start.
         reader = CatalogReader(both, plan, learn, may_plan=lambda: backstage.read_at is not None)
@@ -149,10 +150,16 @@ def configured_claims(config: Config) -> Mapping[ProjectRef, frozenset[str]]:
 
 @asynccontextmanager
 async def open_backstage_catalog(
-    settings: CatalogBackstage, instances: Sequence[str], clock: Clock, signer: CatalogSigner | None
+    config: Config,
+    settings: CatalogBackstage,
+    instances: Sequence[str],
+    clock: Clock,
+    signer: CatalogSigner | None,
 ) -> AsyncIterator[BackstageCatalog]:
     """Open Backstage's catalog, not read yet; without a ``signer`` the static token is sent."""
-    async with open_backstage_http(settings.base_url, ca_file=settings.ca_file) as http:
+    async with open_backstage_http(
+        settings.base_url, ca_file=settings.ca_file, proxy=configured_proxy(config, settings.base_url)
+    ) as http:
         token = signer.token if signer is not None else partial(_static_token, settings)
         yield BackstageCatalog(http, instances, token=token, clock=clock)
 

@@ -114,7 +114,7 @@ async def _read_backstage(config: Config, settings: CatalogBackstage) -> Catalog
     """Read Backstage's catalog once; what keeps it from being read is among the problems."""
     names = [instance.name for instance in config.instances]
     signer = None if settings.token is not None else catalog_signer(settings, utc_now)
-    async with open_backstage_catalog(settings, names, utc_now, signer) as catalogue:
+    async with open_backstage_catalog(config, settings, names, utc_now, signer) as catalogue:
         await catalogue.refresh()
         return catalogue.current
 

@@ -16,6 +16,7 @@ from sidecar.litmus.auth import LitmusAuth
 from sidecar.litmus.client import LitmusClient
 from sidecar.litmus.token_making import CreationTurns
 from sidecar.ports import Clock
+from sidecar.proxies import configured_proxy
 from sidecar.store.store import Store
 
 
@@ -39,7 +40,11 @@ async def open_people(config: Config, clock: Clock) -> AsyncIterator[People]:
     # One of the two is there: the configuration is refused else.
     issuer = settings.issuer or f"{config.backend_base_url}/api/auth"
     async with (
-        open_backstage_http(settings.base_url, ca_file=settings.ca_file) as http,
+        open_backstage_http(
+            settings.base_url,
+            ca_file=settings.ca_file,
+            proxy=configured_proxy(config, settings.base_url),
+        ) as http,
         open_backstage_users(http, issuer=issuer, algorithms=settings.algorithms, clock=clock) as users,
     ):
         enforced = config.auth.catalog_visibility == "enforce"

@@ -16,7 +16,8 @@ from sidecar.config import Config
 from sidecar.errors import ConfigError, NotFoundError
 from sidecar.identity.signing import SigningKeys
 from sidecar.ports import Shares
-from sidecar.store.store import MEMORY_URL, open_store
+from sidecar.store.store import open_store
+from sidecar.store_url import MEMORY_URL
 from sidecar.web.shapes.shares import CreatedShareShape, ShareShape, created_share_shape, share_shape
 from sidecar.web.sharing import Picture, PictureOptions, share_picture
 

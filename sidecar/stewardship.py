@@ -29,6 +29,7 @@ from sidecar.litmus.token_retries import LASTING_PAUSE
 from sidecar.litmus.tokens import InstanceTokens, TokenUseTeller
 from sidecar.metrics import Metrics
 from sidecar.ports import Clock, Locks, OwnSessions, TokenUses
+from sidecar.proxies import configured_proxy
 from sidecar.services import InstanceHealth
 from sidecar.supervision import end_all
 from sidecar.tracing import record
@@ -292,6 +293,7 @@ def _open(
         watch=token_watch,
         host_header=instance.host_header,
         ca_file=instance.ca_file,
+        proxy=configured_proxy(config, instance.base_url),
         max_in_flight=config.sync.max_in_flight,
         max_requests_per_second=config.sync.max_requests_per_second,
         patience_seconds=config.sync.request_timeout.total_seconds(),

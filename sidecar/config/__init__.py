@@ -6,7 +6,7 @@ know what any key is used for.
 """
 
 from sidecar.config.display_token import bare_token, display_token, display_uid
-from sidecar.config.fields import LONGEST_TOKEN_DAYS, MEMORY_STORE, TOKEN_NAME, TOKEN_NAME_RULE
+from sidecar.config.fields import LONGEST_TOKEN_DAYS, TOKEN_NAME, TOKEN_NAME_RULE
 from sidecar.config.loading import load_config, parse_config
 from sidecar.config.model import (
     Actions,
@@ -36,7 +36,6 @@ from sidecar.config.report import describe, findings, masked
 
 __all__ = [
     "LONGEST_TOKEN_DAYS",
-    "MEMORY_STORE",
     "TOKEN_NAME",
     "TOKEN_NAME_RULE",
     "Actions",

@@ -23,6 +23,7 @@ from pydantic import (
 )
 
 from sidecar.references import full_ref
+from sidecar.store_url import parse_url
 
 _LABEL: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _HOST: Final = re.compile(r"([A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
@@ -57,8 +58,6 @@ LONGEST_TOKEN_DAYS: Final = 365
 """Of an API token that we make; Litmus has no bound of its own."""
 _MIN_SECRET_LENGTH: Final = 16
 _MIN_SIGNING_KEY_LENGTH: Final = 32
-MEMORY_STORE: Final = "memory:"
-"""Store that keeps everything in this process; nothing survives its end."""
 _DAY: Final = timedelta(days=1)
 _DURATION_WANTED: Final = "must be a duration such as { seconds: 60 }, 60s or PT1M, or a number of seconds"
 
@@ -149,7 +148,8 @@ def _url(value: str) -> str:
     except ValueError:
         usable = False
     else:
-        usable = usable and parts.scheme in {"http", "https"} and "@" not in parts.netloc
+        # Also of credentials with a slash in them the rest begins with '@'.
+        usable = usable and parts.scheme in {"http", "https"} and "@" not in value
     if not usable:
         raise ValueError(wanted)
     return value.rstrip("/")
@@ -194,27 +194,13 @@ def _as_set(value: object) -> object:
 def _store_url(secret: SecretStr) -> SecretStr:
     """Accept what the store opens; the sentence names no part of the URL, which may hold a password."""
     url = secret.get_secret_value().strip()
-    if url == MEMORY_STORE:
-        return SecretStr(url)
-    wanted = f"must be sqlite:///FILE, postgresql://USER:PASSWORD@HOST/DATABASE or {MEMORY_STORE}"
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        raise ValueError(wanted) from None
-    file_named = parts.scheme == "sqlite" and not parts.netloc and len(parts.path) > 1
-    server_named = parts.scheme in {"postgresql", "postgres"} and len(parts.path) > 1
-    if not (file_named or server_named) or not url.isprintable():
-        raise ValueError(wanted)
+    parse_url(url)
     return SecretStr(url)
 
 
 def _mask_store_url(secret: SecretStr) -> str:
     """Show which engine and which host or file, not who signs in there with what."""
-    parts = urlsplit(secret.get_secret_value())
-    host = f"******@{parts.hostname}" if "@" in parts.netloc else parts.netloc
-    return (
-        f"{parts.scheme}://{host}{parts.path}" if parts.scheme in {"sqlite", "postgresql"} else MEMORY_STORE
-    )
+    return parse_url(secret.get_secret_value()).masked
 
 
 def _networks(value: object) -> object:

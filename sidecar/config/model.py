@@ -382,7 +382,11 @@ class SidecarSection(Strict):
     """The section `litmusSidecar` of app-config.yaml."""
 
     public_url: Url | None = None
-    """Address of the sidecar itself as browsers see it, for absolute links."""
+    """Address of the sidecar itself as browsers see it, for absolute links. With a path, an ingress takes
+    that path off each request, and pages, redirects and links carry it."""
+    proxy: Literal["env", "off"] = "env"
+    """`env`: Litmus and Backstage are asked through the proxy that `HTTPS_PROXY` or `HTTP_PROXY` names,
+    except what `NO_PROXY` lists. `off`: always directly."""
     listen: Listen = Listen()
     instances: tuple[Instance, ...] = ()
     """Without any, one named `default`: `litmus.baseUrl` with the token in `$LITMUS_AUTH_TOKEN`."""

@@ -35,6 +35,7 @@ from sidecar.litmus.auth_wire import read_role
 from sidecar.litmus.documents import Query, document
 from sidecar.litmus.pace import LONGEST_PAUSE_SECONDS, Breaker, Gate, Observe
 from sidecar.litmus.token import LitmusToken
+from sidecar.proxies import Proxy, through
 
 T = TypeVar("T")
 
@@ -320,13 +321,14 @@ class LitmusClient:
 
 
 @asynccontextmanager
-async def open_litmus_client(
+async def open_litmus_client(  # noqa: PLR0913 - each by its name, most with a default
     *,
     base_url: str,
     token: Callable[[], LitmusToken],
     watch: TokenWatch | None = None,
     host_header: str | None = None,
     ca_file: Path | None = None,
+    proxy: Proxy | None = None,
     max_in_flight: int = 4,
     max_requests_per_second: float = 5.0,
     longest_pause_seconds: float = LONGEST_PAUSE_SECONDS,
@@ -341,7 +343,7 @@ async def open_litmus_client(
     raises where there is none; ``watch`` is told what Litmus thinks of it;
     ``longest_pause_seconds`` bounds how long the circuit breaker stays open,
     ``patience_seconds`` how long any answer is waited for, whoever asks.
-    With a ``ca_file`` only its authorities are trusted.
+    With a ``ca_file`` only its authorities are trusted; with a ``proxy`` all is asked through it.
 
     Raises:
         ConfigError: If the CA file cannot be used.
@@ -354,7 +356,11 @@ async def open_litmus_client(
     )
     connector = aiohttp.TCPConnector(limit=max_in_flight, ssl=_trust(ca_file))
     async with aiohttp.ClientSession(
-        connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False, auto_decompress=True
+        connector=connector,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        trust_env=False,
+        auto_decompress=True,
+        **through(proxy),
     ) as session:
         yield LitmusClient(
             session,

@@ -1,4 +1,4 @@
-"""One database: its address, its engines and transactions, its errors in our words.
+"""One database: its engines and transactions, its errors in our words.
 
 SQLite in a file or PostgreSQL; what differs between them is here and in
 ``migrating``, so that the statements elsewhere are the same. No exception of a
@@ -21,31 +21,26 @@ from typing import Any, Final, Protocol
 
 from sqlalchemy import BigInteger, ColumnElement, Table, cast, event, extract, func, literal
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.engine import URL, Connection, make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.engine import URL, Connection
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from sidecar.errors import ConfigError, StoreError
+from sidecar.errors import StoreError
 from sidecar.store.failures import StoreUnavailableError, in_our_words
 from sidecar.store.migrating import migrate
 from sidecar.store.pools import PATIENCE_SECONDS, Pool
+from sidecar.store.postgresql import arguments, use_transactions
+from sidecar.store_url import StoreAddress
 
 OPERATION_TIMEOUT_SECONDS: Final = 20.0
 """Longest a transaction may take before the database counts as gone."""
 BUSY_TIMEOUT_SECONDS: Final = 5.0
 """How long SQLite waits for another process that writes."""
-CONNECT_TIMEOUT_SECONDS: Final = 5
 STATEMENT_TIMEOUT_MS: Final = 15_000
 POOL_SIZE: Final = 5
 READERS: Final = 2
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)
-
-_POSTGRESQL_OPTIONS: Final = (
-    f"-c statement_timeout={STATEMENT_TIMEOUT_MS} "
-    f"-c idle_in_transaction_session_timeout={2 * STATEMENT_TIMEOUT_MS}"
-)
 
 
 class Observe(Protocol):
@@ -58,51 +53,29 @@ class Observe(Protocol):
         """
 
 
-def parse_url(text: str) -> URL:
-    """Return the address with the driver we use: ``sqlite:///relative``, ``sqlite:////absolute``, ``postgresql://…``.
-
-    Raises:
-        ConfigError: If it is none of these; the sentence holds nothing of it, for it may hold a password.
-    """
-    try:
-        url = make_url(text)
-    except ArgumentError:
-        url = None
-    if url is not None and url.drivername == "sqlite" and url.database and not (url.host or url.query):
-        return url.set(drivername="sqlite+aiosqlite")
-    if url is not None and url.drivername in {"postgresql", "postgres"} and url.database:
-        return url.set(drivername="postgresql+psycopg")
-    raise ConfigError(
-        ("store.url must be memory:, sqlite:///file.db or postgresql://user:password@host/database",)
-    )
-
-
-def described(url: URL) -> str:
-    """Return the address without user, password and options, for logs."""
-    if url.get_backend_name() == "sqlite":
-        return f"sqlite:///{url.database}"
-    return f"postgresql://{url.host or ''}:{url.port or 5432}/{url.database}"
-
-
 class Database:
     """Connections to one database; nothing is opened before it is used."""
 
     def __init__(
-        self, url: URL, observe: Observe | None = None, *, patience_seconds: float = PATIENCE_SECONDS
+        self,
+        address: StoreAddress,
+        observe: Observe | None = None,
+        *,
+        patience_seconds: float = PATIENCE_SECONDS,
     ) -> None:
-        self.is_sqlite: Final = url.get_backend_name() == "sqlite"
-        self.description: Final = described(url)
-        self._url = url
+        self.is_sqlite: Final = address.file is not None
+        self.description: Final = address.description
+        self._address = address
         self._observe = observe or _ignore
         self._inode: int | None = None
         """Of the SQLite file we opened; a file put in its place is another database."""
         new_pool = partial(Pool, patience_seconds=patience_seconds)
         if self.is_sqlite:
             new_pool = partial(new_pool, interruptions=0)
-            self._writer = new_pool(partial(_sqlite_engine, url, size=1, begin="BEGIN IMMEDIATE"), 1)
-            self._reader = new_pool(partial(_sqlite_engine, url, size=READERS, begin="BEGIN"), READERS)
+            self._writer = new_pool(partial(_sqlite_engine, address, size=1, begin="BEGIN IMMEDIATE"), 1)
+            self._reader = new_pool(partial(_sqlite_engine, address, size=READERS, begin="BEGIN"), READERS)
         else:
-            self._writer = self._reader = new_pool(partial(_postgresql_engine, url), POOL_SIZE)
+            self._writer = self._reader = new_pool(partial(_postgresql_engine, address), POOL_SIZE)
 
     async def open(self) -> None:
         """Bring the schema up to date (again, after an outage).
@@ -113,8 +86,8 @@ class Database:
         await self.close()
         async with in_our_words():
             if self.is_sqlite:
-                self._inode = _create_private(Path(self._url.database or ""))
-            await asyncio.to_thread(migrate, self._url)
+                self._inode = _create_private(Path(self._address.file or ""))
+            await asyncio.to_thread(migrate, self._address)
 
     async def close(self) -> None:
         """Close all connections, those in use after they are given back; later use opens new ones."""
@@ -167,7 +140,7 @@ class Database:
 
     def _check_file(self) -> None:
         """Refuse a file that was deleted or replaced under us: what we wrote would be lost unseen."""
-        if _inode_of(Path(self._url.database or "")) != self._inode:
+        if _inode_of(Path(self._address.file or "")) != self._inode:
             raise StoreUnavailableError("missing")
 
     def now_ms(self, ours: datetime) -> ColumnElement[int]:
@@ -212,9 +185,9 @@ def _inode_of(path: Path) -> int | None:
         return None
 
 
-def _sqlite_engine(url: URL, *, size: int, begin: str) -> AsyncEngine:
+def _sqlite_engine(address: StoreAddress, *, size: int, begin: str) -> AsyncEngine:
     engine = create_async_engine(
-        url,
+        URL.create("sqlite+aiosqlite", database=address.file),
         pool_size=size,
         max_overflow=0,
         hide_parameters=True,
@@ -236,19 +209,14 @@ def _sqlite_engine(url: URL, *, size: int, begin: str) -> AsyncEngine:
     return engine
 
 
-def _postgresql_engine(url: URL) -> AsyncEngine:
-    arguments: dict[str, Any] = {
-        "connect_timeout": CONNECT_TIMEOUT_SECONDS,
-        "tcp_user_timeout": STATEMENT_TIMEOUT_MS,
-        "options": _POSTGRESQL_OPTIONS,
-        "application_name": "litmus-sidecar",
-    }
-    return create_async_engine(
-        url,
+def _postgresql_engine(address: StoreAddress) -> AsyncEngine:
+    engine = create_async_engine(
+        "postgresql+psycopg://",
         pool_size=POOL_SIZE,
         max_overflow=0,
         pool_pre_ping=True,
         hide_parameters=True,
-        # What the address says itself counts more.
-        connect_args={name: value for name, value in arguments.items() if name not in url.query},
+        connect_args=arguments(address, tcp_user_timeout=STATEMENT_TIMEOUT_MS),
     )
+    use_transactions(engine.sync_engine, address, statement_timeout_ms=STATEMENT_TIMEOUT_MS)
+    return engine

@@ -20,7 +20,9 @@ from sqlalchemy import Engine, create_engine, event, func
 from sqlalchemy.engine import URL, Connection
 from sqlalchemy.pool import NullPool
 
+from sidecar.store.postgresql import arguments, use_transactions
 from sidecar.store.schema import metadata
+from sidecar.store_url import StoreAddress
 
 T = TypeVar("T")
 
@@ -33,7 +35,7 @@ WAIT_SECONDS: Final = 60.0
 _one_at_a_time: Final = threading.Lock()
 
 
-def migrate(url: URL) -> None:
+def migrate(address: StoreAddress) -> None:
     """Run what is missing, in one transaction under a lock.
 
     A database whose revision we do not know was migrated by a newer release;
@@ -45,13 +47,13 @@ def migrate(url: URL) -> None:
     with _one_at_a_time:
         # Looked at without the lock first: a restart, a further replica or a database that is back
         # mostly finds nothing to do, and must not wait for whoever writes.
-        if _with_connection(url, "BEGIN", _is_current):
+        if _with_connection(address, "BEGIN", _is_current):
             return
-        _with_connection(url, "BEGIN EXCLUSIVE", _upgrade)
+        _with_connection(address, "BEGIN EXCLUSIVE", _upgrade)
 
 
-def _with_connection(url: URL, begin: str, use: Callable[[Connection], T]) -> T:
-    engine = _engine(url, begin)
+def _with_connection(address: StoreAddress, begin: str, use: Callable[[Connection], T]) -> T:
+    engine = _engine(address, begin)
     try:
         with engine.begin() as connection:
             return use(connection)
@@ -88,19 +90,15 @@ def _upgrade(connection: Connection) -> None:
         environment.run_migrations()
 
 
-def _engine(url: URL, begin: str) -> Engine:
-    if url.get_backend_name() != "sqlite":
-        return create_engine(
-            url,
-            poolclass=NullPool,
-            hide_parameters=True,
-            connect_args={
-                "connect_timeout": 5,
-                "options": f"-c statement_timeout={int(WAIT_SECONDS * 1000)}",
-            },
+def _engine(address: StoreAddress, begin: str) -> Engine:
+    if address.file is None:
+        engine = create_engine(
+            "postgresql+psycopg://", poolclass=NullPool, hide_parameters=True, connect_args=arguments(address)
         )
+        use_transactions(engine, address, statement_timeout_ms=int(WAIT_SECONDS * 1000))
+        return engine
     engine = create_engine(
-        url.set(drivername="sqlite"),
+        URL.create("sqlite", database=address.file),
         poolclass=NullPool,
         hide_parameters=True,
         connect_args={"timeout": WAIT_SECONDS, "isolation_level": None},

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
+from sidecar.errors import ConfigError
 from sidecar.model import Lane, ProjectRef
 from sidecar.ports import (
     Actions,
@@ -35,7 +36,7 @@ from sidecar.ports import (
 from sidecar.store.accounts import SqlSecrets, SqlSessions, SqlShares
 from sidecar.store.actions import SqlActions
 from sidecar.store.audit import SqlAudit
-from sidecar.store.database import Database, Observe, parse_url, to_ms
+from sidecar.store.database import Database, Observe, to_ms
 from sidecar.store.durable_history import DurableHistory
 from sidecar.store.durable_leases import DurableLeases
 from sidecar.store.durable_snapshots import DurableSnapshots
@@ -55,9 +56,8 @@ from sidecar.store.memory_accounts import (
 from sidecar.store.memory_actions import MemoryActions, MemoryAudit
 from sidecar.store.namings import MemoryNamings, SqlNamings
 from sidecar.store.schema import meta
+from sidecar.store_url import MEMORY_URL, StoreAddress, parse_url
 
-MEMORY_URL: Final = "memory:"
-"""The address of no database: everything is forgotten at the end."""
 POLL_SECONDS: Final = 3.0
 """How often is looked for what other replicas wrote."""
 LONGEST_PAUSE_SECONDS: Final = 30.0
@@ -93,6 +93,13 @@ def _ignore(_project: ProjectRef) -> None:
     """Nobody waits for other replicas."""
 
 
+def _address(url: str | None) -> StoreAddress:
+    try:
+        return parse_url(MEMORY_URL if url is None else url)
+    except ValueError as exc:
+        raise ConfigError((f"store.url {exc}",)) from None
+
+
 @asynccontextmanager
 async def open_store(
     url: str | None,
@@ -108,7 +115,7 @@ async def open_store(
     A database that is away does not fail this: the store begins degraded.
 
     Args:
-        url: See :func:`database.parse_url`.
+        url: See :func:`store_url.parse_url`.
         clock: The time.
         on_change: Told of every project whose snapshot another replica changed.
         lease_time: Longer than any lane may run.
@@ -118,7 +125,8 @@ async def open_store(
     Raises:
         ConfigError: If the address is none we know.
     """
-    if url is None or url == MEMORY_URL:
+    address = _address(url)
+    if address.is_memory:
         leases = MemoryLeases(lease_time=lease_time)
         audit = MemoryAudit()
         yield Store(
@@ -137,7 +145,7 @@ async def open_store(
             follow=_nothing,
         )
         return
-    keeper = _Keeper(Database(parse_url(url), observe), clock, on_change, lease_time, poll_seconds)
+    keeper = _Keeper(Database(address, observe), clock, on_change, lease_time, poll_seconds)
     try:
         await keeper.start()
         yield Store(

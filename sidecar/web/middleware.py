@@ -22,6 +22,7 @@ from sidecar.web.errors import QUERY_PATH, answer_for
 from sidecar.web.keys import CALLER, OUTCOME, REQUEST_ID, SENDING, SERVICES
 from sidecar.web.origins import own_origins
 from sidecar.web.pictures import SHARE
+from sidecar.web.prefix import below, prefix_of
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -81,6 +82,9 @@ async def add_headers(request: web.Request, response: web.StreamResponse) -> Non
         # An answer may differ by what else was asked with, too.
         vary = ", ".join(filter(None, (response.headers.get("Vary"), cors["Vary"])))
         response.headers.update({**cors, "Vary": vary})
+    if "Location" in response.headers:
+        prefix = prefix_of(request.app[SERVICES].config)
+        response.headers["Location"] = below(prefix, response.headers["Location"])
     response.headers["Server"] = SOFTWARE
     for name, value in _SECURITY_HEADERS.items():
         response.headers.setdefault(name, value)

@@ -32,7 +32,7 @@ def find_programs() -> Path:
     pytest.skip(message)
 
 
-def _unprivileged() -> pwd.struct_passwd | None:
+def unprivileged() -> pwd.struct_passwd | None:
     """Return who runs the server: it refuses to run as root."""
     if os.geteuid() != 0:
         return None
@@ -49,7 +49,7 @@ class PostgresServer:
         self._programs = programs
         self._directory = directory
         self._data = directory / "data"
-        self._user = _unprivileged()
+        self._user = unprivileged()
         self._process: subprocess.Popen[bytes] | None = None
         self._names = (f"test_{number}" for number in itertools.count())
         if self._user is not None:

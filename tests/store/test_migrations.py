@@ -12,10 +12,10 @@ from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.pool import NullPool
 
 from sidecar.model import Lane, Outcome
-from sidecar.store.database import parse_url
 from sidecar.store.migrating import migrate
 from sidecar.store.schema import metadata
 from sidecar.store.store import open_store
+from sidecar.store_url import parse_url
 from tests.store.material import SHOP, change, clock, plan_and_take, run
 
 ROOT = Path(__file__).parents[2]
@@ -23,16 +23,12 @@ ROOT = Path(__file__).parents[2]
 
 def on_database(url: str, work: Any) -> Any:
     """Run a function on a synchronous connection and commit."""
-    engine = create_engine(parse_url(url).set(drivername=_driver(url)), poolclass=NullPool)
+    engine = create_engine(url.replace("postgresql://", "postgresql+psycopg://"), poolclass=NullPool)
     try:
         with engine.begin() as connection:
             return work(connection)
     finally:
         engine.dispose()
-
-
-def _driver(url: str) -> str:
-    return "sqlite" if url.startswith("sqlite") else "postgresql+psycopg"
 
 
 def test_migrations_build_what_the_tables_say(url: str) -> None:

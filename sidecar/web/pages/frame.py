@@ -22,6 +22,7 @@ from sidecar.web.assets import asset_url
 from sidecar.web.caller import Caller
 from sidecar.web.charts import LOOKS
 from sidecar.web.keys import ANSWERS, CALLER, SERVICES
+from sidecar.web.prefix import markup_below, prefix_of
 
 PAGES: Final = "/litmus"
 LOOKS_BY_WORD: Final = {outcome.value: look for outcome, look in LOOKS.items()}
@@ -150,7 +151,7 @@ async def rendered(request: web.Request, viewer: Viewer, page: Page) -> bytes:
         **page.context,
     }
     text = await aiohttp_jinja2.render_string_async(page.template, request, context)
-    return text.encode(errors="replace")
+    return markup_below(prefix_of(services.config), text).encode(errors="replace")
 
 
 def policy(config: Config) -> str:
