@@ -7,20 +7,21 @@ and requests that never left say no; everything else may have been committed.
 from collections.abc import Awaitable
 from typing import Final, TypeVar
 
-import aiohttp
-
 from sidecar.errors import (
     AccessDeniedError,
     TokenRejectedError,
     UpstreamAnswerLostError,
+    UpstreamAuthAwayError,
     UpstreamBusyError,
     UpstreamError,
     UpstreamHostRefusedError,
     UpstreamPausedError,
+    UpstreamUncheckedError,
     UpstreamUnsupportedError,
 )
 from sidecar.litmus.client import LitmusClient
 from sidecar.litmus.documents import EXPERIMENTS, pagination
+from sidecar.litmus.doubt import NOT_SENT
 from sidecar.model import Experiment
 
 T = TypeVar("T")
@@ -32,15 +33,14 @@ ROWS: Final = 10
 NOT_DONE: Final = (
     AccessDeniedError,
     TokenRejectedError,
+    UpstreamAuthAwayError,
     UpstreamBusyError,
     UpstreamHostRefusedError,
     UpstreamPausedError,
+    UpstreamUncheckedError,
     UpstreamUnsupportedError,
 )
 """Answers, or reasons not to ask, after which Litmus certainly did nothing."""
-
-NOT_SENT: Final = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.ClientSSLError)
-"""What keeps a request from leaving: there was no connection to send it on."""
 
 
 class LitmusActor:

@@ -22,6 +22,7 @@ from sidecar.errors import (
     UpstreamProtocolError,
     UpstreamTimeoutError,
     UpstreamUnavailableError,
+    UpstreamUncheckedError,
     UpstreamUnsupportedError,
 )
 from sidecar.foreign import UNREADABLE
@@ -240,17 +241,21 @@ def _permission_error(told: str, field: str, asked: Asked) -> UpstreamError:
         return TokenRejectedError(
             "The token's user no longer exists in Litmus; configure the token of another user."
         )
+    return _unchecked(code, reason, field)
+
+
+def _unchecked(code: str, reason: str, field: str) -> UpstreamError:
     if reason.startswith(_KEY_UNREADABLE):
         return _database_trouble()
     if code in {"unavailable", "deadlineexceeded"} or any(text in reason for text in _AUTH_SERVER_AWAY):
-        return UpstreamUnavailableError("Litmus cannot reach its own auth server at the moment.")
+        return UpstreamUncheckedError("Litmus cannot reach its own auth server at the moment.")
     if reason.startswith(_BAD_TOKEN):
         return _token_rejected()
     return UpstreamError(f"Litmus could not check the token's permission for {field}; its auth log says why.")
 
 
-def _database_trouble() -> UpstreamUnavailableError:
-    return UpstreamUnavailableError(
+def _database_trouble() -> UpstreamUncheckedError:
+    return UpstreamUncheckedError(
         "Litmus cannot read its own database at the moment, so it cannot check the token; "
         "look at its MongoDB."
     )
