@@ -84,6 +84,8 @@ class AuthRequest:
         token = self.header[_BEARER_LENGTH:]
         if token in self.world.revoked_tokens:
             raise AuthError("unauthorized")
+        if not self.world.signing_key_readable:
+            raise AuthError("unauthorized")
         try:
             return self.world.token_factory.parse(token, self.world.clock())
         except TokenError as error:
@@ -170,6 +172,8 @@ def _login(request: AuthRequest) -> dict[str, Any]:
     user = world.user_named(body["username"])
     if user is None or user.password != body["password"] or user.deactivated_at_ms is not None:
         raise AuthError("invalid_credentials")
+    if not world.signing_key_readable:
+        raise AuthError("server_error")
     owned = [project for project in world.projects.values() if _is_owner(project, user)]
     if not owned and not user.initial_login:
         owned = [world.add_project(f"{user.username}-project", owner=user)]
@@ -200,6 +204,8 @@ def _logout(request: AuthRequest) -> dict[str, Any]:
 
 
 def _revoke(world: World, token: str) -> None:
+    if not world.signing_key_readable:
+        raise AuthError("server_error")
     try:
         world.token_factory.parse(token, world.clock())
     except TokenError as error:

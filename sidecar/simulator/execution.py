@@ -34,59 +34,17 @@ from graphql import (
 )
 
 from sidecar.simulator import mutations, queries
+from sidecar.simulator.authorization import Caller, asks_auth_server, authorize
 from sidecar.simulator.coercion import VariableError, coerce_variables
-from sidecar.simulator.documents import EXECUTOR, OWNER, VIEWER
 from sidecar.simulator.selecting import ResolverError
-from sidecar.simulator.tokens import TokenError
 from sidecar.simulator.world import World
 
 Body = dict[str, Any]
 
 _DOCUMENTS_KEPT = 512
 """Documents that need not be validated again; whoever asks a Litmus asks the same few all the time."""
-_ALL = (OWNER, EXECUTOR, VIEWER)
-_ROLES: dict[str, tuple[str, ...]] = {
-    "getExperimentRunStats": _ALL,
-    "listExperimentRun": _ALL,
-    "getExperimentRun": _ALL,
-    "getExperimentStats": _ALL,
-    "listExperiment": _ALL,
-    "getExperiment": _ALL,
-    "getInfraStats": (OWNER, EXECUTOR),
-    "listInfras": _ALL,
-    "getInfra": _ALL,
-    "getGitOpsDetails": (OWNER,),
-    "listEnvironments": _ALL,
-    "runChaosExperiment": (OWNER, EXECUTOR),
-    "stopExperimentRuns": (OWNER, EXECUTOR),
-    "updateCronExperimentState": (OWNER,),
-}
-_AUTHORIZED = frozenset(
-    {
-        "getInfraStats",
-        "listInfras",
-        "getInfra",
-        "getGitOpsDetails",
-        "getChaosHubStats",
-        "listChaosHub",
-        "listEnvironments",
-        "getVersionDetails",
-        "stopExperimentRuns",
-        "updateCronExperimentState",
-    }
-)
-"""Fields with Litmus's ``@authorized``: signature and expiry are checked before anything else."""
-
 _PARSE_FAILED = "GRAPHQL_PARSE_FAILED"
 _VALIDATION_FAILED = "GRAPHQL_VALIDATION_FAILED"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Caller:
-    """Who asks: the world, and the token as the header gave it (``""`` without one)."""
-
-    world: World
-    token: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,10 +61,9 @@ class Operation:
         """Whether it only reads."""
         return self.node.operation is OperationType.QUERY
 
-    @property
-    def needs_auth_server(self) -> bool:
-        """Whether a root field asks the auth server for the caller's role."""
-        return any(field in _ROLES for field in root_fields(self.document, self.node))
+    def waits_for_auth(self, caller: Caller) -> bool:
+        """Whether it hangs as long as the auth server is away."""
+        return any(asks_auth_server(field, caller) for field in root_fields(self.document, self.node))
 
 
 class RequestError(Exception):
@@ -297,8 +254,8 @@ def _schema(with_stop: bool) -> GraphQLSchema:  # noqa: FBT001 - the key of the 
 def _resolver(name: str) -> Callable[..., Any]:
     def resolve(_root: Any, info: Any, **args: Any) -> Any:
         caller: Caller = info.context
-        username = _authorize(name, caller, args)
         try:
+            username = authorize(name, caller, args)
             if name in mutations.RESOLVERS:
                 return mutations.RESOLVERS[name](caller.world, args, username)
             return queries.RESOLVERS[name](caller.world, args)
@@ -306,33 +263,3 @@ def _resolver(name: str) -> Callable[..., Any]:
             raise GraphQLError(str(error)) from error
 
     return resolve
-
-
-def _authorize(name: str, caller: Caller, args: dict[str, Any]) -> str:
-    """Check token and role as this field does, and return the caller's user name (``""`` if nobody asked)."""
-    world = caller.world
-    if name in _AUTHORIZED:
-        try:
-            world.token_factory.parse(caller.token, world.clock())
-        except TokenError as error:
-            raise GraphQLError("invalid Token" if world.since(3, 5) else "Invalid Token") from error
-    if name not in _ROLES:
-        return ""
-    denied = "permission_denied: rpc error: code = Unknown desc = "
-    try:
-        claims = world.token_factory.parse(caller.token, world.clock())
-    except TokenError as error:
-        raise GraphQLError(f"{denied}{error}") from error
-    if not isinstance(claims.get("uid"), str):
-        raise GraphQLError("permission_denied: token is invalid")
-    user = world.users.get(claims["uid"])
-    if user is None:
-        raise GraphQLError(f"{denied}mongo: no documents in result")
-    if user.deactivated_at_ms is not None:
-        raise GraphQLError(f"{denied}auth gRPC - Deactivated User")
-    roles = _ROLES[name]
-    if name == "runChaosExperiment" and world.since(3, 9) and not world.since(3, 10):
-        roles = (OWNER,)
-    if not world.has_role(args["projectID"], user.user_id, roles):
-        raise GraphQLError(f"{denied}auth gRPC - Unauthorized")
-    return user.username

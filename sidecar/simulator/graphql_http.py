@@ -7,7 +7,8 @@ from typing import Any
 
 from aiohttp import web
 
-from sidecar.simulator.execution import Body, Caller, Operation, RequestError, prepare, root_fields, run
+from sidecar.simulator.authorization import Caller
+from sidecar.simulator.execution import Body, Operation, RequestError, prepare, root_fields, run
 from sidecar.simulator.world import World
 
 
@@ -134,9 +135,9 @@ def accept(world: World, method: str, request: GraphQLRequest) -> Operation:
     return operation
 
 
-def answer(world: World, operation: Operation, token: str) -> web.Response:
+def answer(operation: Operation, caller: Caller) -> web.Response:
     """Execute a validated request."""
-    return json_answer(200, run(operation, Caller(world=world, token=token)))
+    return json_answer(200, run(operation, caller))
 
 
 def revoked_answer() -> web.Response:

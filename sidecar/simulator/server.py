@@ -15,7 +15,9 @@ from typing import Any
 from aiohttp import web
 
 from sidecar.simulator import auth_api, graphql_http
+from sidecar.simulator.authorization import Caller
 from sidecar.simulator.faults import Faults, ScriptedFault
+from sidecar.simulator.hanging import HangingRequests
 from sidecar.simulator.tokens import TokenError
 from sidecar.simulator.world import World
 
@@ -51,6 +53,7 @@ class Simulator:
         self.world = world
         self.requests: list[RecordedRequest] = []
         self.faults = Faults()
+        self._hanging = HangingRequests(world)
         self._host = host
         self._port = port
         self._runner: web.AppRunner | None = None
@@ -69,6 +72,37 @@ class Simulator:
         """The port, chosen at the first start if 0 was asked for."""
         return self._port
 
+    @property
+    def auth_away(self) -> bool:
+        """Whether the auth server is away: ``/auth`` answers 502, what needs a role hangs.
+
+        What hangs is executed once it is back, even if its client has left.
+        """
+        return not self.world.auth_server_up
+
+    @auth_away.setter
+    def auth_away(self, away: bool) -> None:
+        self.world.auth_server_up = not away
+
+    @property
+    def key_unreadable(self) -> bool:
+        """Whether Litmus cannot read its signing key from its database: it refuses good tokens too."""
+        return not self.world.signing_key_readable
+
+    @key_unreadable.setter
+    def key_unreadable(self, unreadable: bool) -> None:
+        self.world.signing_key_readable = not unreadable
+
+    @property
+    def hanging(self) -> int:
+        """How many requests hang inside Litmus, those included whose clients have left."""
+        return len(self._hanging)
+
+    @property
+    def most_hanging(self) -> int:
+        """How many have hung at once, at most, since the last ``clear``."""
+        return self._hanging.most
+
     def asked(self, root_field: str) -> int:
         """Return how many requests asked for this root field."""
         return sum(root_field in request.root_fields for request in self.requests)
@@ -82,6 +116,7 @@ class Simulator:
         """Forget the requests so far and end all faults."""
         self.requests.clear()
         self.faults.clear()
+        self._hanging.forget()
 
     async def start(self) -> None:
         """Listen; after a stop, on the same port as before."""
@@ -110,6 +145,7 @@ class Simulator:
     async def close(self) -> None:
         """Stop, and leave the port to others."""
         self._stopping.set()
+        await self._hanging.end()
         runner, self._runner = self._runner, None
         if runner is not None:
             await runner.cleanup()
@@ -268,10 +304,13 @@ class Simulator:
             operation = graphql_http.accept(self.world, method, graphql)
         except graphql_http.Refusal as refusal:
             return refusal.response
-        if operation.needs_auth_server and not self.world.auth_server_up:
-            await self._interrupted(_PROXY_TIMEOUT_SECONDS)
-            return _html(504, "504 Gateway Time-out")
-        return graphql_http.answer(self.world, operation, token)
+        caller = Caller(world=self.world, token=token)
+        if self.world.auth_server_up or not operation.waits_for_auth(caller):
+            return graphql_http.answer(operation, caller)
+        answered = await self._hanging.wait(
+            lambda: graphql_http.answer(operation, caller), patience_seconds=_PROXY_TIMEOUT_SECONDS
+        )
+        return answered or _html(504, "504 Gateway Time-out")
 
 
 def _small_route(request: web.Request) -> web.Response:

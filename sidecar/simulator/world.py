@@ -5,6 +5,7 @@ methods are events as users, agents and administrators cause them. Nothing moves
 by itself: ``tick`` hands over to ``motion``. No HTTP and no GraphQL here.
 """
 
+import asyncio
 import random
 import time
 from collections.abc import Callable, Sequence
@@ -51,10 +52,28 @@ class World(Accounts):
         """Regular expressions for ``Origin``, or ``Host`` without one, on the GraphQL server."""
         self.auth_allowed_origins: tuple[str, ...] = (".*",)
         """The same for the auth server, which has its own setting."""
-        self.auth_server_up = True
-        """Whether the auth server lives; while it does not, role checks hang."""
+        self.signing_key_readable = True
+        """Whether the key of the tokens can be read from the database; if not, every token is refused."""
+        self._auth_server_up = asyncio.Event()
+        self._auth_server_up.set()
         self.introspection_enabled = not self.since(3, 8)
         self.motion = Motion(self)
+
+    @property
+    def auth_server_up(self) -> bool:
+        """Whether the auth server lives; while it does not, role checks hang."""
+        return self._auth_server_up.is_set()
+
+    @auth_server_up.setter
+    def auth_server_up(self, up: bool) -> None:
+        if up:
+            self._auth_server_up.set()
+        else:
+            self._auth_server_up.clear()
+
+    async def auth_server_back(self) -> None:
+        """Wait until the auth server lives; at once if it does."""
+        await self._auth_server_up.wait()
 
     def tick(self, now: float | None = None) -> None:
         """Let everything happen that is due by ``now`` (seconds; the clock's time if ``None``)."""
