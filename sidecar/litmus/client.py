@@ -159,9 +159,17 @@ class LitmusClient:
         return (await self.ask([query], variables, timeout_seconds)).value(query)
 
     async def ask(
-        self, queries: Sequence[Query[Any]], variables: Mapping[str, object], timeout_seconds: float
+        self,
+        queries: Sequence[Query[Any]],
+        variables: Mapping[str, object],
+        timeout_seconds: float,
+        *,
+        is_urgent: bool = False,
     ) -> Answer:
         """Ask for several root fields in one request; a field's own failure is in the answer.
+
+        What ``is_urgent``, like every mutation, is sent only after the auth server was heard, so that nobody
+        waits for what would hang.
 
         Raises:
             UpstreamError: If the request failed as a whole.
@@ -172,7 +180,7 @@ class LitmusClient:
         verdict: UpstreamError | None = None
         is_proven = False
         try:
-            answer, token = await self._send(queries, variables, timeout_seconds)
+            answer, token = await self._send(queries, variables, timeout_seconds, is_urgent=is_urgent)
             is_proven = _proves_token(queries, answer)
             rejection = next((e for e in answer.failed.values() if isinstance(e, TokenRejectedError)), None)
             if rejection is not None:
@@ -195,11 +203,13 @@ class LitmusClient:
         variables: Mapping[str, object],
         timeout_seconds: float,
         token: LitmusToken | None = None,
+        *,
+        is_urgent: bool = False,
     ) -> tuple[Answer, LitmusToken]:
         """Send one document in its turn, with this token or the one of then; return that too."""
         counts = not any(query.waits_on_others for query in queries)
         asks_auth = any(query.asks_auth for query in queries)
-        acts = any(query.kind == "mutation" for query in queries)
+        is_urgent = is_urgent or any(query.kind == "mutation" for query in queries)
         operation = "+".join(query.field for query in queries)
         kind = Kind.CHECKED if asks_auth else Kind.UNCHECKED
         async with self._gate.turn(operation, kind, timeout_counts=counts) as turn:
@@ -207,7 +217,7 @@ class LitmusClient:
             body, asked = _body(queries, variables), self._asked(queries, variables)
             self._headers(token)  # What cannot be sent needs nobody to be asked.
             if asks_auth:
-                await self._doubt.settle(self.ask_auth, always=acts or turn.is_trial)
+                await self._doubt.settle(self.ask_auth, always=is_urgent or turn.is_trial)
             with self._doubt.sending() if asks_auth else nullcontext():
                 reply = await self._exchange("POST", _QUERY_PATH, body, timeout_seconds, token=token)
             answer = _answer(queries, read_reply(reply, asked))

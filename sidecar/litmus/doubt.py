@@ -41,6 +41,7 @@ class AuthDoubt:
         self._in_doubt: set[Sent] = set()
         self._asking = asyncio.Lock()
         self._asked = 0
+        self._was_away = False
 
     @property
     def is_full(self) -> bool:
@@ -62,12 +63,18 @@ class AuthDoubt:
         asked_before = self._asked
         async with self._asking:
             if self._asked == asked_before:
-                try:
-                    await ask()
-                finally:
-                    self._asked += 1
-            elif self.is_full:
+                await self._ask(ask)
+            elif self._was_away:
                 raise auth_away()
+
+    async def _ask(self, ask: Callable[[], Awaitable[None]]) -> None:
+        """Ask, and keep the answer for those that wait; a question that was given up has none."""
+        try:
+            await ask()
+        except UpstreamAuthAwayError:
+            self._asked, self._was_away = self._asked + 1, True
+            raise
+        self._asked, self._was_away = self._asked + 1, False
 
     @contextmanager
     def sending(self) -> Iterator[None]:
