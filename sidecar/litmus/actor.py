@@ -55,7 +55,8 @@ class LitmusActor:
             "projectID": project_id,
             "experiments": {"experimentIDs": [experiment_id], **pagination(0, ROWS)},
         }
-        page = await self._client.run(EXPERIMENTS, variables, LOOK_UP_TIMEOUT_SECONDS)
+        answer = await self._client.ask([EXPERIMENTS], variables, LOOK_UP_TIMEOUT_SECONDS, is_urgent=True)
+        page = answer.value(EXPERIMENTS)
         return next((one for one in page.items if one.experiment_id == experiment_id), None)
 
     async def run_experiment(self, project_id: str, experiment_id: str) -> str:

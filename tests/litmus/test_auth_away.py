@@ -141,6 +141,15 @@ async def test_no_mutation_is_sent_while_the_auth_server_is_away_and_none_is_don
     assert shop.litmus.world.runs == []
 
 
+async def test_the_look_before_a_mutation_does_not_hang_either(shop: Shop) -> None:
+    shop.litmus.auth_away = True
+    async with shop.client() as client:
+        with pytest.raises(UpstreamAuthAwayError):
+            await LitmusActor(client).find_experiment(shop.project_id, shop.experiment.experiment_id)
+
+    assert shop.litmus.most_hanging == 0
+
+
 async def test_the_sentence_says_that_nothing_was_sent(shop: Shop) -> None:
     shop.litmus.auth_away = True
     async with shop.client() as client:
