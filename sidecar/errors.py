@@ -200,7 +200,7 @@ class UpstreamUncheckedError(UpstreamUnavailableError):
 class UpstreamAuthAwayError(UpstreamUnavailableError):
     """Litmus's auth server does not answer: what needs it would hang in Litmus, so it was not sent."""
 
-    code = "auth_server_away"
+    code = "upstream_auth_away"
 
 
 class UpstreamBusyError(UpstreamUnavailableError):

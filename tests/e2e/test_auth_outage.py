@@ -61,7 +61,7 @@ async def test_an_auth_server_that_is_away_costs_a_few_hanging_requests_and_no_r
         refused = [await run(small, service) for service in services]
         await eventually(lambda: small.simulator.asked("listChaosHub") >= ROUNDS * SIDECARS)
 
-        assert {code for _, code in refused} <= {"auth_server_away", "upstream_paused"}
+        assert {code for _, code in refused} <= {"upstream_auth_away", "upstream_paused"}
         assert 0 < small.simulator.most_hanging <= SIDECARS * IN_FLIGHT
         assert {error_of(service.services, Section.HUBS) for service in services} == {None}
 

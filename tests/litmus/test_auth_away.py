@@ -156,7 +156,7 @@ async def test_the_sentence_says_that_nothing_was_sent(shop: Shop) -> None:
         with pytest.raises(UpstreamAuthAwayError, match="nothing was sent") as caught:
             await client.run_experiment(shop.project_id, shop.experiment.experiment_id)
 
-    assert caught.value.code == "auth_server_away"
+    assert caught.value.code == "upstream_auth_away"
 
 
 async def test_a_mutation_is_sent_once_the_auth_server_answered(shop: Shop) -> None:
@@ -199,7 +199,7 @@ async def test_what_was_left_alone_is_tried_again_by_a_question_to_the_auth_serv
 
         async def asked_again() -> bool:
             await shop.stats(client)
-            return observed.calls.count(("authReadiness", "auth_server_away")) >= 3
+            return observed.calls.count(("authReadiness", "upstream_auth_away")) >= 3
 
         await eventually(asked_again)
         assert shop.sent_documents() == sent
