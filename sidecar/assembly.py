@@ -150,7 +150,8 @@ class _Assembly:
         }
         clients = {name: steward.client for name, steward in stewards.items()}
         await asyncio.gather(*(steward.begin() for steward in stewards.values()))
-        engine = waiting.engine = await self._open_sync(store, clients, wait_seconds)
+        engine, roles = await self._open_sync(store, clients, wait_seconds)
+        waiting.engine = engine
         people = await self._stack.enter_async_context(open_people(config, clock))
         memory = NamingMemory(store.namings, clock)
         # Backstage may be away for long, and what files name is acted on meanwhile.
@@ -168,7 +169,7 @@ class _Assembly:
             snapshot_of=store.snapshots.get,
             clock=clock,
         )
-        actions = await self._open_actions(store, stewards, claims, engine)
+        actions = await self._open_actions(store, stewards, claims, engine, roles)
         digests = Digests(store.history, retention=timedelta(days=config.history.retention_days))
         self._stack.push_async_callback(digests.close)
         await self._supervise("digests", partial(digests.keep_warm, lambda: engine.projects))
@@ -272,14 +273,18 @@ class _Assembly:
 
     async def _open_sync(
         self, store: Store, clients: Mapping[str, LitmusClient], wait_seconds: float
-    ) -> SyncEngine:
-        """Open the engine and the history's workers, which share a bell and the pace."""
+    ) -> tuple[SyncEngine, RoleBook]:
+        """Open the engine and the history's workers, which share a bell and the pace, and the roles."""
         sync, bell = self._config.sync, Bell()
         intervals = Intervals(fast=sync.interval, slow=sync.slow_interval, active=sync.active_interval)
         retention = timedelta(days=self._config.history.retention_days)
         pace = HistoryPace(increment_every=sync.slow_interval)
+        roles = RoleBook(clients, lambda: engine.projects, sync.slow_interval)
         engine = SyncEngine(
-            sources={name: LitmusSource(client, self._clock) for name, client in clients.items()},
+            sources={
+                name: LitmusSource(client, self._clock, role=roles.current)
+                for name, client in clients.items()
+            },
             snapshots=store.snapshots,
             leases=store.leases,
             intervals=intervals,
@@ -308,7 +313,8 @@ class _Assembly:
             await self._supervise(f"synchronisation of {name}", partial(engine.work, name))
             await self._supervise(f"history of {name}", partial(past.work, name))
         await self._supervise("retention", partial(retain, store.history, retention, self._clock))
-        return engine
+        await self._supervise("roles of the tokens", roles.follow)
+        return engine, roles
 
     async def _open_actions(
         self,
@@ -316,11 +322,10 @@ class _Assembly:
         stewards: Mapping[str, Steward],
         claims: Claims,
         engine: SyncEngine,
+        roles: RoleBook,
     ) -> ActionService:
         settings = self._config.actions
         clients = {name: steward.client for name, steward in stewards.items()}
-        roles = RoleBook(clients, lambda: engine.projects, self._config.sync.slow_interval)
-        await self._supervise("roles of the tokens", roles.follow)
         acting = await self._stack.enter_async_context(
             open_actions(
                 actions=store.actions,

@@ -193,6 +193,16 @@ class UpstreamPausedError(UpstreamUnavailableError):
     code = "upstream_paused"
 
 
+class UpstreamUncheckedError(UpstreamUnavailableError):
+    """Litmus could not check the token, because of trouble of its own: it did nothing."""
+
+
+class UpstreamAuthAwayError(UpstreamUnavailableError):
+    """Litmus's auth server does not answer: what needs it would hang in Litmus, so it was not sent."""
+
+    code = "upstream_auth_away"
+
+
 class UpstreamBusyError(UpstreamUnavailableError):
     """Our own pace to this instance is used up: no turn came in time, Litmus was not asked."""
 

@@ -20,7 +20,7 @@ from sidecar.litmus.auth import LitmusAuth
 from sidecar.litmus.client import LitmusClient, TokenWatch, open_litmus_client
 from sidecar.litmus.held_token import HeldToken
 from sidecar.litmus.managed import GRACE, LOOK_INTERVAL, ManagedSettings, ManagedToken
-from sidecar.litmus.pace import OK
+from sidecar.litmus.pace import LONGEST_PAUSE_SECONDS, OK
 from sidecar.litmus.proving import PROOF_INTERVAL, watch
 from sidecar.litmus.token import LitmusToken
 from sidecar.litmus.token_file import POLL_INTERVAL, TokenFile
@@ -36,6 +36,8 @@ from sidecar.tracing import record
 
 START_PATIENCE: Final = timedelta(seconds=5)
 """Longest that a start waits for a managed token; a sign-in that is slower than that goes on meanwhile."""
+REJECTED_PAUSE_INTERVALS: Final = 5
+"""Longest pause between two trials of a rejected token, in intervals of synchronising."""
 TAKEN: Final = frozenset({"adopted", "created", "read"})
 """Outcomes that mean a new token; all others are codes of errors."""
 
@@ -145,7 +147,15 @@ async def open_steward(
     Raises:
         ConfigError: If a file that the configuration names cannot be used.
     """
-    held = HeldToken(instance.name, source_of(instance), clock, configured_token(instance))
+    held = HeldToken(
+        instance.name,
+        source_of(instance),
+        clock,
+        configured_token(instance),
+        longest_pause_seconds=min(
+            LONGEST_PAUSE_SECONDS, REJECTED_PAUSE_INTERVALS * config.sync.interval.total_seconds()
+        ),
+    )
 
     teller = TokenUseTeller(held, uses, replica)
 

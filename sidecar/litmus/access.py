@@ -30,11 +30,17 @@ class ProjectMemory:
         self._attempts = 0
         self._sizes: dict[Section, PageSize] = {}
         self._refused: dict[Section, UpstreamError] = {}
+        self._denied: dict[Section, object] = {}
 
     @property
     def refused(self) -> Mapping[Section, UpstreamError]:
         """Sections left out of the combined document, with the refusal."""
         return self._refused
+
+    @property
+    def denied(self) -> Mapping[Section, object]:
+        """The denials of the last attempt, if the token's user had no right to anything in it; else empty."""
+        return self._denied
 
     def size_of(self, section: Section) -> PageSize:
         """Return the page size of a section's list."""
@@ -45,6 +51,7 @@ class ProjectMemory:
         if token_id != self._token_id:
             self._token_id = token_id
             self._refused.clear()
+            self._denied.clear()
             self._attempts = 0
         self._attempts += 1
         return bool(self._refused) and self._attempts % ATTEMPTS_UNTIL_ASKED_AGAIN == 0
@@ -52,9 +59,11 @@ class ProjectMemory:
     def learn(self, outcomes: Mapping[Section, object]) -> None:
         """Take in what an attempt brought per section: a value or an error.
 
-        If nothing could be read, nothing is remembered: one request an
+        If nothing could be read, only that is remembered: one request an
         interval is cheap, and tells at once when the project opens.
         """
+        is_denied = all(isinstance(outcome, AccessDeniedError) for outcome in outcomes.values())
+        self._denied = dict(outcomes) if is_denied else {}
         for section, outcome in outcomes.items():
             if isinstance(outcome, LASTING):
                 self._refused[section] = outcome

@@ -7,23 +7,25 @@ and requests that never left say no; everything else may have been committed.
 from collections.abc import Awaitable, Iterable
 from typing import Any, Final, TypeVar
 
-import aiohttp
 import msgspec
 
 from sidecar.errors import (
     AccessDeniedError,
     TokenRejectedError,
     UpstreamAnswerLostError,
+    UpstreamAuthAwayError,
     UpstreamBusyError,
     UpstreamError,
     UpstreamHostRefusedError,
     UpstreamPausedError,
     UpstreamProtocolError,
     UpstreamRefusedError,
+    UpstreamUncheckedError,
     UpstreamUnsupportedError,
 )
 from sidecar.litmus.client import LitmusClient
 from sidecar.litmus.documents import EXPERIMENTS, RUNS, Query, pagination
+from sidecar.litmus.doubt import NOT_SENT
 from sidecar.model import OUTCOME_OF_PHASE, UNFINISHED, Experiment, RecentRun, Run
 
 T = TypeVar("T")
@@ -41,15 +43,14 @@ _UNFINISHED_PHASES: Final = sorted(
 NOT_DONE: Final = (
     AccessDeniedError,
     TokenRejectedError,
+    UpstreamAuthAwayError,
     UpstreamBusyError,
     UpstreamHostRefusedError,
     UpstreamPausedError,
+    UpstreamUncheckedError,
     UpstreamUnsupportedError,
 )
 """Answers, or reasons not to ask, after which Litmus certainly did nothing."""
-
-NOT_SENT: Final = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.ClientSSLError)
-"""What keeps a request from leaving: there was no connection to send it on."""
 
 
 class LitmusActor:
@@ -68,7 +69,7 @@ class LitmusActor:
             "runs": _runs_wanted(experiment_id, run_id),
         }
         queries: tuple[Query[Any], ...] = (EXPERIMENTS, RUNS)
-        answer = await self._client.ask(queries, variables, LOOK_UP_TIMEOUT_SECONDS)
+        answer = await self._client.ask(queries, variables, LOOK_UP_TIMEOUT_SECONDS, is_urgent=True)
         for error in answer.failed.values():
             raise error  # Either failure takes the other's answer with it.
         experiments, runs = answer.value(EXPERIMENTS).items, answer.value(RUNS).items
@@ -79,8 +80,8 @@ class LitmusActor:
         """See :meth:`ports.Actor.recent_runs`."""
         wanted = {"experimentIDs": [experiment_id], **pagination(0, RUN_ROWS)}
         variables = {"projectID": project_id, "runs": wanted}
-        page = await self._client.run(RUNS, variables, LOOK_UP_TIMEOUT_SECONDS)
-        return tuple(_recent(run) for run in page.items if run.experiment_id == experiment_id)
+        answer = await self._client.ask([RUNS], variables, LOOK_UP_TIMEOUT_SECONDS, is_urgent=True)
+        return tuple(_recent(run) for run in answer.value(RUNS).items if run.experiment_id == experiment_id)
 
     async def run_experiment(self, project_id: str, experiment_id: str) -> str:
         """See :meth:`ports.Actor.run_experiment`."""

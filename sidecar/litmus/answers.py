@@ -23,34 +23,42 @@ from sidecar.errors import (
     UpstreamRefusedError,
     UpstreamTimeoutError,
     UpstreamUnavailableError,
+    UpstreamUncheckedError,
     UpstreamUnsupportedError,
 )
 from sidecar.foreign import UNREADABLE
 from sidecar.litmus.refusals import refusal
 
+_DENIED: Final = "permission_denied: "
 _BAD_TOKEN: Final = (
     "token is expired",
     "signature is invalid",
-    "invalid number of segments",
+    "token signature is invalid",
+    "token has invalid claims",
+    "token contains an invalid number of segments",
     "token is invalid",
     "token is malformed",
     "token is unverifiable",
     "token is not valid yet",
     "token used before issued",
     "tokenstring should not contain",
-    "illegal base64",
-    "invalid character",
-    "unexpected end of json",
-    "signing method",
+    "illegal base64 data at input byte ",
+    "invalid character ",
+    "unexpected end of json input",
+    "unexpected signing method",
+    "signing method ",
 )
+"""How the texts of Litmus's token parser begin; some go on with the place of the error."""
+_NO_DOCUMENT: Final = "mongo: no documents in result"
+"""Litmus's raw answer where its database lacks what it looked for: a user, or its own signing key."""
+_KEY_UNREADABLE: Final = "couldn't fetch jwt secret"
 _AUTH_SERVER_AWAY: Final = (
-    "code = unavailable",
-    "code = deadlineexceeded",
     "context deadline exceeded",
     "server selection error",
     "connection refused",
     "connection reset",
 )
+_DATABASE_AWAY: Final = ("server selection error", "connection refused", "connection reset")
 _OVERLOAD: Final = (
     "db aggregate stage error",
     "context deadline exceeded",
@@ -204,8 +212,16 @@ def _message_error(message: str, field: str, asked: Asked) -> UpstreamError:
     """Classify by Litmus's text, lower-case; resolver errors carry no code to go by."""
     if message == "invalid token":
         return _token_rejected()
-    if message.startswith("permission_denied"):
-        return _permission_error(message, field, asked)
+    if message.startswith(_DENIED):
+        return _permission_error(message.removeprefix(_DENIED), field, asked)
+    # A field that looks at the token itself tells what kept it from reading its signing key.
+    if message == _NO_DOCUMENT or any(text in message for text in (_KEY_UNREADABLE, *_DATABASE_AWAY)):
+        return _database_trouble()
+    return _resolver_error(message, field)
+
+
+def _resolver_error(message: str, field: str) -> UpstreamError:
+    """Classify what kept Litmus from answering a field that it was asked with good reason."""
     if any(text in message for text in _OVERLOAD):
         return UpstreamOverloadedError(
             f"Litmus could not compute {field} within its own limits of time or size; "
@@ -219,26 +235,42 @@ def _message_error(message: str, field: str, asked: Asked) -> UpstreamError:
     return UpstreamError(f"Litmus failed to answer {field}; its server log says why.")
 
 
-def _permission_error(message: str, field: str, asked: Asked) -> UpstreamError:
-    if "auth grpc - unauthorized" in message or message.endswith("unauthorized"):
+def _permission_error(told: str, field: str, asked: Asked) -> UpstreamError:
+    """Classify what the auth server told: by its whole text, for a database's can hold any words."""
+    code, _, described = told.removeprefix("rpc error: code = ").partition(" desc = ")
+    reason = described if told.startswith("rpc error: ") else told
+    if reason in {"auth grpc - unauthorized", "unauthorized"}:
         project = f"project {asked.project_id}" if asked.project_id else "the project"
         return AccessDeniedError(
             f"The token's user has no sufficient role in {project} for {field}, or Litmus has no such "
             "project: check the project id, and invite the user."
         )
-    if "deactivated user" in message:
+    if reason in {"auth grpc - deactivated user", "deactivated user"}:
         return TokenRejectedError(
             "The token's user is deactivated in Litmus; reactivate the user or configure another one's token."
         )
-    if "no documents in result" in message:
+    if reason == _NO_DOCUMENT:
         return TokenRejectedError(
             "The token's user no longer exists in Litmus; configure the token of another user."
         )
-    if any(text in message for text in _AUTH_SERVER_AWAY):
-        return UpstreamUnavailableError("Litmus cannot reach its own auth server at the moment.")
-    if any(text in message for text in _BAD_TOKEN):
+    return _unchecked(code, reason, field)
+
+
+def _unchecked(code: str, reason: str, field: str) -> UpstreamError:
+    if reason.startswith(_KEY_UNREADABLE):
+        return _database_trouble()
+    if code in {"unavailable", "deadlineexceeded"} or any(text in reason for text in _AUTH_SERVER_AWAY):
+        return UpstreamUncheckedError("Litmus cannot reach its own auth server at the moment.")
+    if reason.startswith(_BAD_TOKEN):
         return _token_rejected()
     return UpstreamError(f"Litmus could not check the token's permission for {field}; its auth log says why.")
+
+
+def _database_trouble() -> UpstreamUncheckedError:
+    return UpstreamUncheckedError(
+        "Litmus cannot read its own database at the moment, so it cannot check the token; "
+        "look at its MongoDB."
+    )
 
 
 def _token_rejected() -> TokenRejectedError:

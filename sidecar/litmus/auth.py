@@ -23,6 +23,8 @@ from sidecar.errors import (
 from sidecar.litmus.answers import Reply, status_error
 from sidecar.litmus.auth_wire import (
     ACCEPTED,
+    PROJECT_UNKNOWN,
+    USER_UNKNOWN,
     LoginAnswer,
     Nothing,
     ProjectRow,
@@ -90,6 +92,10 @@ class Membership(msgspec.Struct, frozen=True, kw_only=True):
     """As Litmus words it; ``None``: no accepted member."""
 
 
+class _UserGoneError(TokenRejectedError):
+    """The auth server does not find the token's user, or failed to look."""
+
+
 class _AuthServerError(UpstreamError):
     """The auth server's word for a database that failed, and for a token that it could not parse."""
 
@@ -99,8 +105,8 @@ _MEANING: Final[Mapping[str, tuple[type[UpstreamError], str]]] = {
         TokenRejectedError,
         "Litmus does not accept the token: it is expired, revoked, or from another Litmus.",
     ),
-    "user does not exist": (
-        TokenRejectedError,
+    USER_UNKNOWN: (
+        _UserGoneError,
         "The token's user no longer exists in Litmus; use the token of another user.",
     ),
     "invalid_credentials": (
@@ -304,9 +310,22 @@ class LitmusAuth:
                 raise self._error(operation, reply)
             return read(reply)
 
-        return await self._client.rest(
-            operation, method, path, checked, body=body, token=token, timeout_seconds=self._timeout_seconds
-        )
+        try:
+            return await self._client.rest(
+                operation,
+                method,
+                path,
+                checked,
+                body=body,
+                token=token,
+                timeout_seconds=self._timeout_seconds,
+            )
+        except _UserGoneError as exc:
+            raise await self._client.judge_gone(TokenRejectedError(str(exc))) from exc
+        except TokenRejectedError as exc:
+            if token is None:
+                raise
+            raise await self._client.judge_rest(token, exc) from exc
 
     def _error(self, operation: str, reply: Reply) -> UpstreamError:
         known = _MEANING.get(failure_code(reply) or "")
@@ -317,7 +336,7 @@ class LitmusAuth:
 
 
 def _tells_absence(operation: str, reply: Reply) -> bool:
-    return operation == "getProjectRole" and failure_code(reply) == "project does not exist"
+    return operation == "getProjectRole" and failure_code(reply) == PROJECT_UNKNOWN
 
 
 def _membership(project: ProjectRow, uid: str | None) -> Membership:

@@ -19,6 +19,9 @@ T = TypeVar("T")
 
 ACCEPTED: Final = "Accepted"
 _NO_ROLE: Final = "N/A"
+USER_UNKNOWN: Final = "user does not exist"
+PROJECT_UNKNOWN: Final = "project does not exist"
+"""The auth server's name of a failure that is an answer."""
 
 
 class Failure(msgspec.Struct, frozen=True):

@@ -7,8 +7,9 @@ nothing, and decides nothing about what to ask.
 
 import math
 import ssl
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, nullcontext
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final, Protocol, TypeVar, cast
 from urllib.parse import quote
@@ -30,10 +31,19 @@ from sidecar.errors import (
 )
 from sidecar.foreign import UNREADABLE
 from sidecar.litmus import documents
-from sidecar.litmus.answers import Asked, Envelope, Reply, read_reply, unreadable
-from sidecar.litmus.auth_wire import read_role
+from sidecar.litmus.answers import Asked, Envelope, Reply, read_reply, status_error, unreadable
+from sidecar.litmus.auth_wire import PROJECT_UNKNOWN, failure_code, read_role
 from sidecar.litmus.documents import Query, document
-from sidecar.litmus.pace import LONGEST_PAUSE_SECONDS, Breaker, Gate, Observe
+from sidecar.litmus.doubt import AuthDoubt, auth_away
+from sidecar.litmus.pace import LONGEST_PAUSE_SECONDS, Breaker, Breakers, Gate, Kind, Observe
+from sidecar.litmus.second_opinion import (
+    Opinion,
+    believed,
+    contradicted,
+    database_is_up,
+    is_worth_asking,
+    read_opinion,
+)
 from sidecar.litmus.token import LitmusToken
 from sidecar.proxies import Proxy, through
 
@@ -42,7 +52,12 @@ T = TypeVar("T")
 MAX_ANSWER_BYTES: Final = 32 * 1024 * 1024
 CONNECT_TIMEOUT_SECONDS: Final = 5.0
 ACTION_TIMEOUT_SECONDS: Final = 30.0
+AUTH_TIMEOUT_SECONDS: Final = 3.0
+"""How long the auth server may take to show that it lives."""
+OPINION_TIMEOUT_SECONDS: Final = 10.0
 _QUERY_PATH: Final = "/api/query"
+_READINESS_PATH: Final = "/auth/readiness"
+"""Asked without a token, looks at the database once, is in every 3.x; ``/auth/status`` loads all users."""
 _CHUNK_BYTES: Final = 64 * 1024
 
 
@@ -65,6 +80,16 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
 
 class TokenWatch(Protocol):
     """Told what Litmus thought of the token of a request."""
+
+    def admit(self, token: LitmusToken) -> None:
+        """Do nothing if a request may be sent with the token; its end must be told by one of the others.
+
+        Raises:
+            TokenRejectedError: If Litmus refused the token, and it is not time to try it again.
+        """
+
+    def untold(self, token: LitmusToken) -> None:
+        """Note that a request ended without a word on the token."""
 
     def accepted(self, token: LitmusToken) -> None:
         """Note that a field that needs a token was answered."""
@@ -100,14 +125,15 @@ class LitmusClient:
         self._watch = watch
         self._max_answer_bytes = max_answer_bytes
         self._patience_seconds = patience_seconds
+        self._doubt = AuthDoubt()
 
     def __repr__(self) -> str:
         return f"LitmusClient({self._server})"
 
     @property
-    def breaker(self) -> Breaker:
-        """The circuit breaker, for metrics and readiness: read ``state`` and ``opened_at``."""
-        return self._gate.breaker
+    def breaker(self) -> Breakers:
+        """The circuit breakers, for metrics and readiness: read ``state`` and ``opened_at``."""
+        return self._gate.breakers
 
     def token(self) -> LitmusToken:
         """Return the token that requests are sent with at present.
@@ -134,41 +160,161 @@ class LitmusClient:
         return (await self.ask([query], variables, timeout_seconds)).value(query)
 
     async def ask(
-        self, queries: Sequence[Query[Any]], variables: Mapping[str, object], timeout_seconds: float
+        self,
+        queries: Sequence[Query[Any]],
+        variables: Mapping[str, object],
+        timeout_seconds: float,
+        *,
+        is_urgent: bool = False,
     ) -> Answer:
         """Ask for several root fields in one request; a field's own failure is in the answer.
+
+        What ``is_urgent``, like every mutation, is sent only after the auth server was heard, so that nobody
+        waits for what would hang.
 
         Raises:
             UpstreamError: If the request failed as a whole.
         """
-        fields = tuple(query.field for query in queries)
-        counts = not any(query.waits_on_others for query in queries)
         token = self._token()  # Without any, nobody waits for a turn.
+        if self._watch is not None:
+            self._watch.admit(token)
+        verdict: UpstreamError | None = None
+        is_proven = False
         try:
-            async with self._gate.turn("+".join(fields), timeout_counts=counts) as turn:
-                token = self._token()  # The wait may have been long, and the token renewed.
-                asked = self._asked(queries, variables)
-                reply = await self._exchange(
-                    "POST", _QUERY_PATH, _body(queries, variables), timeout_seconds, token=token
-                )
-                answer = _answer(queries, read_reply(reply, asked))
-                turn.error = _gravest(answer.failed)
+            answer, token = await self._send(queries, variables, timeout_seconds, is_urgent=is_urgent)
+            is_proven = _proves_token(queries, answer)
+            rejection = next((e for e in answer.failed.values() if isinstance(e, TokenRejectedError)), None)
+            if rejection is not None:
+                verdict = await self._judge(token, rejection)
+                failed = {
+                    field: verdict if isinstance(error, TokenRejectedError) else error
+                    for field, error in answer.failed.items()
+                }
+                answer = Answer(values=answer.values, failed=failed)
         except TokenRejectedError as exc:
-            self._tell(token, [exc], proven=False)
-            raise
-        proven = any(query.proves_token and query.field in answer.values for query in queries)
-        self._tell(token, answer.failed.values(), proven=proven)
+            verdict = await self._judge(token, exc)
+            raise verdict from exc
+        finally:
+            self._tell(token, verdict, is_proven=is_proven)
         return answer
 
-    def _tell(self, token: LitmusToken, errors: Collection[UpstreamError], *, proven: bool) -> None:
-        """Tell the watch what these errors, or an answer, say of the token."""
+    async def _send(
+        self,
+        queries: Sequence[Query[Any]],
+        variables: Mapping[str, object],
+        timeout_seconds: float,
+        token: LitmusToken | None = None,
+        *,
+        is_urgent: bool = False,
+    ) -> tuple[Answer, LitmusToken]:
+        """Send one document in its turn, with this token or the one of then; return that too."""
+        counts = not any(query.waits_on_others for query in queries)
+        asks_auth = any(query.asks_auth for query in queries)
+        is_urgent = is_urgent or any(query.kind == "mutation" for query in queries)
+        operation = "+".join(query.field for query in queries)
+        kind = Kind.CHECKED if asks_auth else Kind.UNCHECKED
+        async with self._gate.turn(operation, kind, timeout_counts=counts) as turn:
+            token = token or self._token()  # The wait may have been long, and the token renewed.
+            body, asked = _body(queries, variables), self._asked(queries, variables)
+            self._headers(token)  # What cannot be sent needs nobody to be asked.
+            if asks_auth:
+                await self._doubt.settle(self.ask_auth, always=is_urgent or turn.is_trial)
+            with self._doubt.sending() if asks_auth else nullcontext():
+                reply = await self._exchange("POST", _QUERY_PATH, body, timeout_seconds, token=token)
+            answer = _answer(queries, read_reply(reply, asked))
+            if _shows_auth(queries, answer):
+                self._doubt.answers()
+            turn.error = _gravest(answer.failed)
+        return answer, token
+
+    async def ask_auth(self) -> None:
+        """Make sure that the auth server lives, by a short question within a turn that is held already.
+
+        Raises:
+            UpstreamAuthAwayError: If it does not answer.
+        """
+        with self._gate.aside("authReadiness"):
+            try:
+                reply = await self._exchange("GET", _READINESS_PATH, None, AUTH_TIMEOUT_SECONDS, token=None)
+            except UpstreamUnavailableError as exc:
+                raise auth_away() from exc
+            # A proxy's words for a server that is away, unlike the server's own for its database.
+            if reply.status >= HTTPStatus.INTERNAL_SERVER_ERROR and failure_code(reply) is None:
+                raise auth_away()
+        self._doubt.answers()
+
+    async def _judge(self, token: LitmusToken, rejection: TokenRejectedError) -> UpstreamError:
+        """Return what a rejection is worth, which the GraphQL server told: itself, or trouble of Litmus.
+
+        The auth server has the last word.
+        """
+        uid = token.claims.uid if token.claims is not None else None
+        if uid is None or not is_worth_asking(rejection, token):
+            return rejection
+        path = f"/auth/get_user/{quote(uid, safe='')}"
+        try:
+            opinion = await self.rest(
+                "getUser", "GET", path, read_opinion, token=token, timeout_seconds=OPINION_TIMEOUT_SECONDS
+            )
+        except UpstreamUnavailableError as exc:
+            return contradicted(exc)
+        except UpstreamError:
+            return rejection  # No word of the auth server on the token.
+        if opinion is None:
+            return await self.judge_rest(token, rejection)
+        if opinion is Opinion.GONE:
+            return await self.judge_gone(rejection)
+        return believed(rejection, opinion)
+
+    async def judge_gone(self, rejection: TokenRejectedError) -> UpstreamError:
+        """Return what it is worth that the auth server does not find the token's user.
+
+        It says so as well when its database fails, which it tells when asked for that.
+        """
+        try:
+            is_up = await self.rest(
+                "authReadiness",
+                "GET",
+                _READINESS_PATH,
+                database_is_up,
+                token=None,
+                timeout_seconds=OPINION_TIMEOUT_SECONDS,
+            )
+        except UpstreamError as exc:
+            return contradicted(exc)
+        return rejection if is_up else contradicted(None)
+
+    async def judge_rest(self, token: LitmusToken, rejection: TokenRejectedError) -> UpstreamError:
+        """Return what a rejection is worth, which the auth server told.
+
+        It says the same of any token while the signing key cannot be read; the GraphQL server then tells of
+        the key.
+        """
+        if not is_worth_asking(rejection, token):
+            return rejection
+        try:
+            answer, _ = await self._send(
+                [documents.TOKEN_TRIAL], {"projectID": "-"}, OPINION_TIMEOUT_SECONDS, token
+            )
+            answer.value(documents.TOKEN_TRIAL)
+        except TokenRejectedError:
+            return rejection
+        except UpstreamUnavailableError as exc:
+            return contradicted(exc)
+        except UpstreamError:
+            return rejection
+        return contradicted(None)
+
+    def _tell(self, token: LitmusToken, verdict: UpstreamError | None, *, is_proven: bool) -> None:
+        """Tell the watch what a request showed of the token."""
         if self._watch is None:
             return
-        rejected = next((error for error in errors if isinstance(error, TokenRejectedError)), None)
-        if rejected is not None:
-            self._watch.rejected(token, rejected)
-        elif proven or any(isinstance(error, AccessDeniedError) for error in errors):
+        if isinstance(verdict, TokenRejectedError):
+            self._watch.rejected(token, verdict)
+        elif verdict is None and is_proven:
             self._watch.accepted(token)
+        else:
+            self._watch.untold(token)
 
     async def run_experiment(self, project_id: str, experiment_id: str) -> str:
         """Start a run and return its notify id; ``""`` for a cron experiment, whose schedule starts instead.
@@ -235,7 +381,7 @@ class LitmusClient:
             UpstreamError: If no answer came, or ``read`` says so.
         """
         sent = msgspec.json.encode(body) if body is not None else None
-        async with self._gate.turn(operation):
+        async with self._gate.turn(operation, Kind.REST):
             reply = await self._exchange(method, path, sent, timeout_seconds, token=token)
             try:
                 return read(reply)
@@ -258,15 +404,33 @@ class LitmusClient:
         return headers
 
     async def project_role(self, project_id: str, timeout_seconds: float) -> str | None:
-        """Return the role of the token's user in a project as Litmus words it; ``None``: none, or not told.
+        """Return the role of the token's user in a project as Litmus words it; ``None``: none, or no project.
 
         Raises:
-            UpstreamError: If Litmus could not be asked.
+            UpstreamError: If Litmus could not be asked, or did not tell.
         """
+
+        def read(reply: Reply) -> str | None:
+            if reply.status != HTTPStatus.OK and failure_code(reply) != PROJECT_UNKNOWN:
+                raise status_error(reply, self.asked("getProjectRole"))
+            return read_role(reply)
+
+        token = self._token()
+        if self._watch is not None:
+            self._watch.admit(token)
         path = f"/auth/get_project_role/{quote(project_id, safe='')}"
-        return await self.rest(
-            "getProjectRole", "GET", path, read_role, token=self._token(), timeout_seconds=timeout_seconds
-        )
+        verdict: UpstreamError | None = None
+        try:
+            role = await self.rest(
+                "getProjectRole", "GET", path, read, token=token, timeout_seconds=timeout_seconds
+            )
+        except TokenRejectedError as exc:
+            verdict = await self.judge_rest(token, exc)
+            raise verdict from exc
+        finally:
+            # The auth server accepts tokens of deactivated users, so this accepts none.
+            self._tell(token, verdict, is_proven=False)
+        return role
 
     async def _exchange(
         self, method: str, path: str, body: bytes | None, timeout_seconds: float, *, token: LitmusToken | None
@@ -384,6 +548,20 @@ def _answer(queries: Sequence[Query[Any]], envelope: Envelope) -> Answer:
             except UNREADABLE as exc:
                 failed[query.field] = unreadable(query.field, exc)
     return Answer(values=values, failed=failed)
+
+
+def _proves_token(queries: Sequence[Query[Any]], answer: Answer) -> bool:
+    is_answered = any(query.proves_token and query.field in answer.values for query in queries)
+    return is_answered or any(isinstance(error, AccessDeniedError) for error in answer.failed.values())
+
+
+def _shows_auth(queries: Sequence[Query[Any]], answer: Answer) -> bool:
+    """Tell whether Litmus must have heard of its auth server to answer this."""
+    return any(
+        query.asks_auth
+        and (query.field in answer.values or isinstance(answer.failed.get(query.field), AccessDeniedError))
+        for query in queries
+    )
 
 
 def _body(queries: Sequence[Query[Any]], variables: Mapping[str, object]) -> bytes:

@@ -36,6 +36,8 @@ class Query(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
     """First Litmus release that has the field; ``None``: every 3.x."""
     waits_on_others: bool = False
     """Whether a time-out says nothing of Litmus itself, because the field waits for a third party."""
+    asks_auth: bool = True
+    """Whether Litmus asks its auth server for the role: with that away it hangs, and is done later."""
     proves_token: bool = True
     """Whether an answer shows that the token holds and its user is active."""
 
@@ -124,8 +126,19 @@ HUBS: Final = Query[tuple[Hub, ...]](
     id name description tags isAvailable isDefault totalFaults totalExperiments
   }""",
     read=wire.hubs,
+    asks_auth=False,
     proves_token=False,  # Answered for deactivated users too.
 )
+
+TOKEN_TRIAL: Final = Query[bool](
+    field="listChaosHub",
+    variables={"projectID": "ID!"},
+    call="  listChaosHub(projectID: $projectID) { id }",
+    read=wire.anything,
+    asks_auth=False,
+    proves_token=False,
+)
+"""Litmus's GraphQL server looks at signature and expiry of the token by itself, for whichever project."""
 
 GITOPS: Final = Query[GitOps](
     field="getGitOpsDetails",
@@ -141,6 +154,7 @@ SERVER_VERSION: Final = Query[str](
     variables={},
     call="  getServerVersion { value }",
     read=wire.version,
+    asks_auth=False,
     proves_token=False,  # Answered without any.
 )
 """Informational: Litmus stores it at its first start and may not update it."""
@@ -218,5 +232,8 @@ READ_QUERIES: Final[tuple[Query[Any], ...]] = (
     SERVER_VERSION,
     RUNS,
 )
-"""All that may stand in one document; :data:`MANIFESTS` asks for a field that is here already."""
+"""All that may stand in one document.
+
+:data:`MANIFESTS` and :data:`TOKEN_TRIAL` ask for fields that are here already.
+"""
 MUTATIONS: Final[tuple[Query[Any], ...]] = (RUN_EXPERIMENT, STOP_RUN, SWITCH_SCHEDULE)

@@ -11,7 +11,8 @@ from typing import Final
 
 import structlog
 
-from sidecar.errors import TokenRejectedError
+from sidecar.errors import TokenRejectedError, UpstreamPausedError
+from sidecar.litmus.pace import LONGEST_PAUSE_SECONDS, Breaker
 from sidecar.litmus.token import LitmusToken
 from sidecar.ports import Clock, TokenState, TokenStatus
 
@@ -24,14 +25,26 @@ _log = structlog.get_logger(__name__)
 class HeldToken:
     """Holds the token of an instance; implements :class:`client.TokenWatch`."""
 
-    def __init__(self, instance: str, source: str, clock: Clock, token: LitmusToken | None = None) -> None:
-        """Take where the token comes from (``token``, ``tokenFile``, ``credentials``) and the first one."""
+    def __init__(
+        self,
+        instance: str,
+        source: str,
+        clock: Clock,
+        token: LitmusToken | None = None,
+        *,
+        longest_pause_seconds: float = LONGEST_PAUSE_SECONDS,
+    ) -> None:
+        """Take where the token comes from (``token``, ``tokenFile``, ``credentials``) and the first one.
+
+        A rejected one is tried again after a growing pause, so long at most.
+        """
         self.instance: Final = instance
         self.source: Final = source
         self._clock = clock
         self._token = token
         self._state = TokenState.MISSING if token is None else TokenState.UNPROVEN
-        self._rejection: str | None = None
+        self._rejection: TokenRejectedError | None = None
+        self._trials = Breaker(longest_pause_seconds=longest_pause_seconds)
         self._problem: str | None = None
         self._changed_at: datetime | None = None
         self._warned: timedelta | None = None
@@ -62,7 +75,7 @@ class HeldToken:
             user_id=claims.uid if claims is not None else None,
             account_role=claims.role if claims is not None else None,
             expires_at=claims.expires_at if claims is not None else None,
-            problem=self._problem or self._rejection,
+            problem=self._problem or (str(self._rejection) if self._rejection is not None else None),
             changed_at=self._changed_at,
         )
 
@@ -85,8 +98,24 @@ class HeldToken:
         self._rejection = self._problem = None
         self._changed_at = self._clock()
         self._warned = None
+        self._trials.succeeded()
         self._trouble.clear()
         _log.info("token taken into use", instance=self.instance, source=self.source, token=token.id)
+
+    def admit(self, token: LitmusToken) -> None:
+        """See :class:`client.TokenWatch`."""
+        if token != self._token or self._rejection is None:
+            return
+        try:
+            self._trials.admit()
+        except UpstreamPausedError:
+            # A new one: an error that is raised twice collects where it was.
+            raise type(self._rejection)(str(self._rejection)) from None
+
+    def untold(self, token: LitmusToken) -> None:
+        """See :class:`client.TokenWatch`."""
+        if token == self._token:
+            self._trials.abandoned()
 
     def accepted(self, token: LitmusToken) -> None:
         """See :class:`client.TokenWatch`."""
@@ -96,6 +125,7 @@ class HeldToken:
             _log.info("token is accepted again", instance=self.instance, token=token.id)
         self._state = TokenState.GOOD
         self._rejection = None
+        self._trials.succeeded()
         self._trouble.clear()
 
     def rejected(self, token: LitmusToken, error: TokenRejectedError) -> None:
@@ -106,7 +136,8 @@ class HeldToken:
         if self._state is not TokenState.REJECTED:
             self._state = TokenState.REJECTED
             _log.warning("token is rejected", instance=self.instance, token=token.id, reason=str(error))
-        self._rejection = str(error)
+        self._rejection = error
+        self._trials.failed(certain=True)
 
     def report(self, problem: str | None) -> None:
         """Note why no new token could be taken, and log it once; ``None``: all is well again."""

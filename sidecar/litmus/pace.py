@@ -2,14 +2,16 @@
 
 The breaker is our own because purgatory's pause is fixed, counts wall-clock
 time, counts a cancelled request as a failure and lets everybody through when
-half open; here the pause grows, and one request at a time tries again.
+half open; here the pause grows, and one request at a time tries again. There
+is one for each kind of request: answers of one kind do not hide that another
+gets none.
 """
 
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Final, Protocol
@@ -17,6 +19,7 @@ from typing import Final, Protocol
 from aiolimiter import AsyncLimiter
 
 from sidecar.errors import (
+    UpstreamAuthAwayError,
     UpstreamBusyError,
     UpstreamError,
     UpstreamPausedError,
@@ -48,6 +51,17 @@ class BreakerState(StrEnum):
     CLOSED = "closed"
     OPEN = "open"
     HALF_OPEN = "half_open"
+
+
+class Kind(StrEnum):
+    """What a request needs of Litmus; each kind fails, and is left alone, for itself."""
+
+    CHECKED = "checked"
+    """GraphQL with a role check: the GraphQL server, and the auth server behind it."""
+    UNCHECKED = "unchecked"
+    """GraphQL that no auth server is asked for, such as hubs: its answers say nothing of the others."""
+    REST = "rest"
+    """The auth server itself."""
 
 
 class Breaker:
@@ -105,16 +119,26 @@ class Breaker:
         self._retry_at = self._opened_at = None
         self._trying = False
 
-    def failed(self) -> None:
-        """Report that no answer came."""
+    def failed(self, *, certain: bool = False) -> None:
+        """Report that no answer came; one that is ``certain`` to go on needs no further ones to open it."""
         self._failures += 1
         tried, self._trying = self._trying, False
-        if tried or (self._retry_at is None and self._failures >= FAILURES_TO_OPEN):
+        if (
+            tried
+            or (self._retry_at is None and certain)
+            or (self._retry_at is None and self._failures >= FAILURES_TO_OPEN)
+        ):
             self._open()
 
     def abandoned(self) -> None:
         """Report an end that says nothing of Litmus, such as a cancelled request."""
         self._trying = False
+
+    def another(self) -> "Breaker":
+        """Return a closed one of the same pace."""
+        return Breaker(
+            longest_pause_seconds=self._longest_pause_seconds, monotonic=self._monotonic, jitter=self._jitter
+        )
 
     def _open(self) -> None:
         doubled = self._pause_seconds * 2 or FIRST_PAUSE_SECONDS
@@ -124,10 +148,37 @@ class Breaker:
         self._opened_at = self._opened_at or datetime.now(UTC)
 
 
+class Breakers:
+    """The breakers of one instance, one for each kind of request."""
+
+    def __init__(self, breaker: Breaker) -> None:
+        """Take the one of the requests that most data comes with; the others are like it."""
+        self._of: dict[Kind, Breaker] = {kind: breaker.another() for kind in Kind} | {Kind.CHECKED: breaker}
+
+    def of(self, kind: Kind) -> Breaker:
+        """Return the breaker of one kind."""
+        return self._of[kind]
+
+    @property
+    def state(self) -> BreakerState:
+        """The gravest state of all."""
+        states = {breaker.state for breaker in self._of.values()}
+        gravest_first = (BreakerState.OPEN, BreakerState.HALF_OPEN, BreakerState.CLOSED)
+        return next(state for state in gravest_first if state in states)
+
+    @property
+    def opened_at(self) -> datetime | None:
+        """When the first that is not closed was opened, UTC; ``None``: all are closed."""
+        opened = [breaker.opened_at for breaker in self._of.values() if breaker.opened_at is not None]
+        return min(opened, default=None)
+
+
 class Turn:
     """One request's turn; whoever holds it notes an error that did not become an exception."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_trial: bool = False) -> None:
+        """Note whether it is the one request that tries again what was left alone."""
+        self.is_trial: Final = is_trial
         self.error: UpstreamError | None = None
         self.finished = False
 
@@ -144,7 +195,7 @@ class Gate:
         breaker: Breaker | None = None,
         observe: Observe | None = None,
     ) -> None:
-        self.breaker: Final = breaker or Breaker()
+        self.breakers: Final = Breakers(breaker or Breaker())
         self._slots = asyncio.Semaphore(max_in_flight)
         # One per period, not many per second: a burst would pass the limit within its first second.
         self._limiter = AsyncLimiter(1, 1 / max_requests_per_second)
@@ -152,17 +203,19 @@ class Gate:
         self._observe = observe or _ignore
 
     @asynccontextmanager
-    async def turn(self, operation: str, *, timeout_counts: bool = True) -> AsyncIterator[Turn]:
+    async def turn(
+        self, operation: str, kind: Kind = Kind.CHECKED, *, timeout_counts: bool = True
+    ) -> AsyncIterator[Turn]:
         """Wait for a turn and hold it; the wait is bounded and no part of the request's own time-out.
 
-        ``timeout_counts`` tells whether a time-out means that Litmus is down.
+        ``kind`` chooses the breaker; ``timeout_counts`` tells whether a time-out means that Litmus is down.
 
         Raises:
-            UpstreamPausedError: If the breaker is open.
+            UpstreamPausedError: If the breaker of this kind is open.
             UpstreamBusyError: If no turn came within the bound.
         """
-        await self._enter(operation)
-        turn = Turn()
+        breaker = self.breakers.of(kind)
+        turn = await self._enter(operation, breaker)
         started = time.perf_counter()
         try:
             yield turn
@@ -173,21 +226,36 @@ class Gate:
             raise
         finally:
             self._slots.release()
-            self._settle(turn, timeout_counts=timeout_counts)
+            _settle(breaker, turn, timeout_counts=timeout_counts)
             self._observe(operation, _code(turn), time.perf_counter() - started)
 
-    async def _enter(self, operation: str) -> None:
+    @contextmanager
+    def aside(self, operation: str) -> Iterator[None]:
+        """Count a short question that belongs to a turn which is held already."""
+        turn = Turn()
+        started = time.perf_counter()
         try:
-            self.breaker.check()
+            yield
+            turn.finished = True
+        except UpstreamError as exc:
+            turn.error, turn.finished = exc, True
+            raise
+        finally:
+            self._observe(operation, _code(turn), time.perf_counter() - started)
+
+    async def _enter(self, operation: str, breaker: Breaker) -> Turn:
+        try:
+            breaker.check()
             await self._wait()
             try:
-                self.breaker.admit()  # It may have opened meanwhile.
+                breaker.admit()  # It may have opened meanwhile.
             except UpstreamPausedError:
                 self._slots.release()
                 raise
         except UpstreamError as exc:
             self._observe(operation, exc.code, 0.0)
             raise
+        return Turn(is_trial=breaker.state is not BreakerState.CLOSED)
 
     async def _wait(self) -> None:
         try:
@@ -204,14 +272,15 @@ class Gate:
                 "raise sync.maxInFlight or sync.maxRequestsPerSecond, or lengthen the intervals."
             ) from exc
 
-    def _settle(self, turn: Turn, *, timeout_counts: bool) -> None:
-        ignored = isinstance(turn.error, UpstreamTimeoutError) and not timeout_counts
-        if not turn.finished or ignored:
-            self.breaker.abandoned()
-        elif isinstance(turn.error, UpstreamUnavailableError):
-            self.breaker.failed()
-        else:
-            self.breaker.succeeded()
+
+def _settle(breaker: Breaker, turn: Turn, *, timeout_counts: bool) -> None:
+    ignored = isinstance(turn.error, UpstreamTimeoutError) and not timeout_counts
+    if not turn.finished or ignored:
+        breaker.abandoned()
+    elif isinstance(turn.error, UpstreamUnavailableError):
+        breaker.failed(certain=isinstance(turn.error, UpstreamAuthAwayError))
+    else:
+        breaker.succeeded()
 
 
 def _code(turn: Turn) -> str:

@@ -1,15 +1,16 @@
 """Which role the token has in each project: what it may not do is refused before Litmus is asked.
 
-One small request per project and slow interval, through the same gate as all.
+One small request per project and slow interval, through the same gate as all,
+whether this asks first or the slow lane, which asks for nothing that the role
+does not allow: each denied field is an error in Litmus's log.
 """
 
 import asyncio
 from collections.abc import Callable, Collection, Mapping
-from contextlib import suppress
 from datetime import timedelta
 from typing import Final
 
-from sidecar.errors import UpstreamError
+from sidecar.errors import TokenRejectedError, UpstreamError
 from sidecar.litmus.client import LitmusClient
 from sidecar.model import ProjectRef
 from sidecar.policy import LitmusRole
@@ -33,35 +34,63 @@ class RoleBook:
         self._projects = projects
         self._interval = interval
         self._roles: dict[ProjectRef, LitmusRole] = {}
+        self._asked_at: dict[ProjectRef, tuple[str, float]] = {}
+        """With which token, and when."""
+        self._turns: dict[ProjectRef, asyncio.Lock] = {}
         self._mishaps = Mishaps("roles of the tokens")
 
     def role(self, project: ProjectRef) -> LitmusRole | None:
         """Return the token's role in the project; ``None``: not known, then Litmus decides."""
         return self._roles.get(project)
 
+    async def current(self, project: ProjectRef) -> LitmusRole | None:
+        """Return the role, asked for now if the last answer is as old as the interval; ``None`` as above."""
+        async with self._turns.setdefault(project, asyncio.Lock()):
+            if self._is_due(project):
+                await self._ask(project)
+        return self.role(project)
+
     async def follow(self) -> None:
         """Ask for every project in turn, until cancelled; new projects are asked for soon."""
-        asked_at: dict[ProjectRef, float] = {}
-        loop = asyncio.get_running_loop()
         while True:
             projects = set(self._projects())
-            self._roles = {ref: role for ref, role in self._roles.items() if ref in projects}
+            self._forget(projects)
             for project in projects:
-                if loop.time() - asked_at.get(project, -self._interval.total_seconds()) >= (
-                    self._interval.total_seconds()
-                ):
-                    await self._ask(project)
-                    asked_at[project] = loop.time()
-            asked_at = {ref: at for ref, at in asked_at.items() if ref in projects}
+                await self.current(project)
             await asyncio.sleep(min(_RETRY, self._interval).total_seconds())
 
+    def _is_due(self, project: ProjectRef) -> bool:
+        token_id, asked_at = self._asked_at.get(project, ("", 0.0))
+        age_seconds = asyncio.get_running_loop().time() - asked_at
+        return token_id != self._token_id(project) or age_seconds >= self._interval.total_seconds()
+
+    def _token_id(self, project: ProjectRef) -> str:
+        try:
+            return self._clients[project.instance].token_id()
+        except UpstreamError:
+            return "none"
+
+    def _forget(self, projects: Collection[ProjectRef]) -> None:
+        """Forget what is not of these projects; a lock that is held goes the next time."""
+        self._roles = {ref: role for ref, role in self._roles.items() if ref in projects}
+        self._asked_at = {ref: at for ref, at in self._asked_at.items() if ref in projects}
+        self._turns = {ref: turn for ref, turn in self._turns.items() if ref in projects or turn.locked()}
+
     async def _ask(self, project: ProjectRef) -> None:
-        """Ask for one role; what cannot be asked, or is no role we know, is not known."""
-        answer = None
-        with suppress(UpstreamError), self._mishaps.contained(str(project)):
-            answer = await self._clients[project.instance].project_role(project.project_id, TIMEOUT_SECONDS)
-        known = {role.value: role for role in LitmusRole}
-        if answer in known:
-            self._roles[project] = known[answer]
-        else:
-            self._roles.pop(project, None)
+        """Ask for one role; one that is none we know is not known, and an error leaves what was."""
+        token_id = self._token_id(project)
+        try:
+            with self._mishaps.contained(str(project)):
+                answer = await self._clients[project.instance].project_role(
+                    project.project_id, TIMEOUT_SECONDS
+                )
+                known = {role.value: role for role in LitmusRole}
+                if answer in known:
+                    self._roles[project] = known[answer]
+                else:
+                    self._roles.pop(project, None)
+        except TokenRejectedError:
+            self._roles.pop(project, None)  # The next token may be another user's.
+        except UpstreamError:
+            pass
+        self._asked_at[project] = token_id, asyncio.get_running_loop().time()

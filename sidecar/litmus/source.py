@@ -3,10 +3,12 @@
 The fast lane is one POST in the steady state; a schedule that changed costs
 one more for its manifest. Litmus nulls a whole answer when
 one root field fails, so refused fields are left out and the rest is asked
-again. What to do with the results, and when, is the engine's business.
+again; what the token's role does not allow is not asked for, because each denied
+field is an error in Litmus's log. What to do with the results, and when, is the
+engine's business.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, cast
 
@@ -38,6 +40,7 @@ from sidecar.model import (
     SectionResult,
     Snapshot,
 )
+from sidecar.policy import LitmusRole
 from sidecar.ports import Clock
 
 PAGE_SIZE: Final = 100
@@ -83,12 +86,15 @@ class LitmusSource:
         timeout_seconds: float = TIMEOUT_SECONDS,
         gitops_timeout_seconds: float = GITOPS_TIMEOUT_SECONDS,
         page_size: int = PAGE_SIZE,
+        role: Callable[[ProjectRef], Awaitable[LitmusRole | None]] | None = None,
     ) -> None:
+        """Take whom to ask; ``role`` tells the token's role in a project, without it Litmus decides."""
         self._client = client
         self._clock = clock
         self._timeout_seconds = timeout_seconds
         self._gitops_timeout_seconds = gitops_timeout_seconds
         self._page_size = page_size
+        self._role = role
         self._memories: LRUCache[ProjectRef, ProjectMemory] = LRUCache(_PROJECTS_REMEMBERED)
 
     async def collect(
@@ -105,7 +111,7 @@ class LitmusSource:
             )
             outcomes = {**fast, Section.SCHEDULES: schedules}
         else:
-            outcomes = await self._slow(project.project_id)
+            outcomes = await self._slow(project)
         return [
             SectionResult(section=section, attempted_at=attempted_at, error=_section_error(outcome))
             if isinstance(outcome, UpstreamError)
@@ -119,6 +125,8 @@ class LitmusSource:
             ask_refused = memory.begin(self._client.token_id())
         except UpstreamError as exc:  # There is no token to be had.
             return {part.section: exc for part in _FAST}
+        if memory.denied and await self._is_without_role(project):
+            return memory.denied
         remembered: dict[Section, Outcome] = dict(memory.refused)
         await attempt.read([part for part in _FAST if part.section not in remembered])
         if ask_refused:
@@ -126,6 +134,13 @@ class LitmusSource:
         memory.learn(attempt.outcomes)
         outcomes = remembered | attempt.outcomes
         return {part.section: outcomes[part.section] for part in _FAST}
+
+    async def _is_without_role(self, project: ProjectRef) -> bool:
+        """Tell whether the token has no role in the project, which its auth server tells without an error."""
+        try:
+            return await self._client.project_role(project.project_id, self._timeout_seconds) is None
+        except UpstreamError:
+            return False
 
     async def _schedules(
         self,
@@ -151,8 +166,8 @@ class LitmusSource:
         except UpstreamError as exc:
             return exc
 
-    async def _slow(self, project_id: str) -> Mapping[Section, Outcome]:
-        variables = {"projectID": project_id}
+    async def _slow(self, project: ProjectRef) -> Mapping[Section, Outcome]:
+        variables = {"projectID": project.project_id}
         hubs: Outcome
         try:
             hubs = await self._client.run(documents.HUBS, variables, self._timeout_seconds)
@@ -160,14 +175,20 @@ class LitmusSource:
             return {Section.HUBS: exc, Section.GITOPS: exc}
         except UpstreamError as exc:
             hubs = exc
-        gitops: Outcome
+        return {Section.HUBS: hubs, Section.GITOPS: await self._gitops(project)}
+
+    async def _gitops(self, project: ProjectRef) -> Outcome:
+        """Return what only an Owner may know; that nobody told us is an answer too."""
+        role = await self._role(project) if self._role is not None else None
+        if role not in {None, LitmusRole.OWNER}:
+            return GitOps(enabled=None)
+        variables = {"projectID": project.project_id}
         try:
-            gitops = await self._client.run(documents.GITOPS, variables, self._gitops_timeout_seconds)
+            return await self._client.run(documents.GITOPS, variables, self._gitops_timeout_seconds)
         except AccessDeniedError:
-            gitops = GitOps(enabled=None)  # Only an Owner may know; that is an answer too.
+            return GitOps(enabled=None)
         except UpstreamError as exc:
-            gitops = exc
-        return {Section.HUBS: hubs, Section.GITOPS: gitops}
+            return exc
 
 
 class _FastAttempt:

@@ -267,6 +267,11 @@ def truth(answer: bytes | msgspec.Raw) -> bool:
     return msgspec.json.decode(answer, type=bool)
 
 
+def anything(answer: bytes | msgspec.Raw) -> bool:  # noqa: ARG001 - that there is one says all
+    """Take any answer for a yes."""
+    return True
+
+
 def page_of(total: int, rows: Sequence[R | None] | None, mapping: Callable[[R], T | None]) -> Page[T]:
     """Return a page of mapped rows, without null elements and what ``mapping`` has ``None`` for."""
     rows = rows or ()

@@ -125,7 +125,7 @@ async def test_a_session_that_is_logged_out_holds_no_more(litmus: Litmus) -> Non
 async def test_logging_out_what_expired_is_no_failure_though_litmus_says_500(litmus: Litmus) -> None:
     await litmus.auth.logout(litmus.token(days=0))
 
-    assert litmus.simulator.requests[-1].path.startswith("/auth/get_user/")
+    assert any(sent.path.startswith("/auth/get_user/") for sent in litmus.simulator.requests)
 
 
 async def test_a_log_out_that_failed_is_a_failure_while_the_token_still_holds(litmus: Litmus) -> None:

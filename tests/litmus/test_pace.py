@@ -6,13 +6,14 @@ import pytest
 
 from sidecar.errors import (
     AccessDeniedError,
+    UpstreamAuthAwayError,
     UpstreamBusyError,
     UpstreamError,
     UpstreamPausedError,
     UpstreamTimeoutError,
     UpstreamUnavailableError,
 )
-from sidecar.litmus.pace import Breaker, BreakerState, Gate
+from sidecar.litmus.pace import Breaker, BreakerState, Gate, Kind
 from tests.litmus.support import Observed
 
 
@@ -224,3 +225,39 @@ async def test_a_cancelled_request_gives_its_slot_back_and_counts_as_neither(bre
     await use(passing)
 
     assert observed.calls == [("x", "cancelled"), ("listExperiment", "ok")]
+
+
+async def test_each_kind_of_request_fails_for_itself(breaker: Breaker) -> None:
+    passing = gate(breaker)
+    for _ in range(5):
+        await fails(passing, UpstreamUnavailableError("gone"))
+        async with passing.turn("listChaosHub", Kind.UNCHECKED):
+            pass
+        async with passing.turn("getUser", Kind.REST):
+            pass
+
+    assert {kind: passing.breakers.of(kind).state for kind in Kind} == {
+        Kind.CHECKED: BreakerState.OPEN,
+        Kind.UNCHECKED: BreakerState.CLOSED,
+        Kind.REST: BreakerState.CLOSED,
+    }
+    assert passing.breakers.state is BreakerState.OPEN
+    assert passing.breakers.opened_at == breaker.opened_at
+
+
+async def test_an_auth_server_that_was_asked_in_vain_opens_the_breaker_at_once(breaker: Breaker) -> None:
+    await fails(gate(breaker), UpstreamAuthAwayError("away"))
+
+    assert breaker.state is BreakerState.OPEN
+
+
+async def test_the_one_request_that_tries_again_knows_that_it_does(breaker: Breaker, time: Time) -> None:
+    passing = gate(breaker)
+    async with passing.turn("x") as turn:
+        assert not turn.is_trial
+    for _ in range(5):
+        await fails(passing, UpstreamUnavailableError("gone"))
+    time.now += 5
+
+    async with passing.turn("x") as turn:
+        assert turn.is_trial
