@@ -1,7 +1,7 @@
 """What an action is and what is written down about it, as plain immutable values.
 
-An action is one request to Litmus that changes something: run, stop, switch a
-schedule. No I/O, no clock; what may be done is ``policy``, doing it ``actions``.
+An action is one request to Litmus that changes something: run, stop, switch or
+start a schedule. No I/O, no clock; what may be done is ``policy``, doing it ``actions``.
 """
 
 from datetime import datetime
@@ -18,6 +18,9 @@ class ActionKind(StrEnum):
     RUN = "run"
     STOP = "stop"
     SCHEDULE = "schedule"
+    """Switch a schedule off or on."""
+    START_SCHEDULE = "start_schedule"
+    """Have the cluster follow a schedule that Litmus only saved."""
 
 
 class ActionOutcome(StrEnum):

@@ -10,7 +10,7 @@ from typing import Final
 import structlog
 
 from sidecar import __version__
-from sidecar.actions import ActionService, Settings, open_actions
+from sidecar.actions import ActionService, Settings, open_actions, recent_starts
 from sidecar.cataloguing import configured_claims, open_catalogue
 from sidecar.claiming import Claims, NamingMemory
 from sidecar.config import Config, Instance, display_uid
@@ -252,8 +252,11 @@ class _Assembly:
         intervals = Intervals(fast=sync.interval, slow=sync.slow_interval, active=sync.active_interval)
         retention = timedelta(days=self._config.history.retention_days)
         pace = HistoryPace(increment_every=sync.slow_interval)
+        starts = partial(recent_starts, store.audit, self._clock)
         engine = SyncEngine(
-            sources={name: LitmusSource(client, self._clock) for name, client in clients.items()},
+            sources={
+                name: LitmusSource(client, self._clock, starts=starts) for name, client in clients.items()
+            },
             snapshots=store.snapshots,
             leases=store.leases,
             intervals=intervals,

@@ -58,7 +58,8 @@ def newest_run_ms(experiment: Experiment) -> int:
 def _resolved(
     action: Action, snapshot: Snapshot, taken: Iterable[tuple[str, int | None]], username: str | None
 ) -> Action:
-    section = Section.SCHEDULES if action.kind is ActionKind.SCHEDULE else Section.EXPERIMENTS
+    is_of_schedule = action.kind in {ActionKind.SCHEDULE, ActionKind.START_SCHEDULE}
+    section = Section.SCHEDULES if is_of_schedule else Section.EXPERIMENTS
     freshness = snapshot.freshness.get(section)
     seen_at = freshness.succeeded_at if freshness else None
     if seen_at is None or seen_at <= action.created_at:
@@ -76,6 +77,8 @@ def _resolved(
             is_done = _is_stopped(action, experiment)
         case ActionKind.SCHEDULE:
             is_done = _is_switched(action, snapshot)
+        case ActionKind.START_SCHEDULE:
+            is_done = _is_started(action, snapshot)
         case _:
             assert_never(action.kind)
     if action.outcome is not ActionOutcome.UNKNOWN or is_done is None:
@@ -144,6 +147,14 @@ def _is_stopped(action: Action, experiment: Experiment | None) -> bool | None:
         run.outcome for run in experiment.recent_runs if run.experiment_run_id == action.target_run_id
     ]
     return True if Outcome.STOPPED in outcomes else None
+
+
+def _is_started(action: Action, snapshot: Snapshot) -> bool | None:
+    """``None``: no run of it came yet, and Litmus shows a started schedule nowhere else."""
+    schedules = snapshot.content.schedules or ()
+    return (
+        True if any(one.experiment_id == action.experiment_id and one.started for one in schedules) else None
+    )
 
 
 def _is_switched(action: Action, snapshot: Snapshot) -> bool | None:

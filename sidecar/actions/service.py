@@ -281,6 +281,9 @@ class ActionService:
                     notify_id = await actor.run_experiment(project_id, experiment_id) or None
                 case ActionKind.STOP:
                     await actor.stop_runs(project_id, experiment_id, action.target_run_id)
+                case ActionKind.START_SCHEDULE:
+                    # Of a cron experiment Litmus creates the CronWorkflow, and no run.
+                    await actor.run_experiment(project_id, experiment_id)
                 case ActionKind.SCHEDULE:
                     await actor.switch_schedule(project_id, experiment_id, suspended=action.suspended is True)
                 case _:

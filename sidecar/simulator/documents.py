@@ -168,6 +168,8 @@ class Experiment:
     type: str = "experiment"
     """``experiment``, ``cronexperiment`` or ``chaosengine``."""
     cron_syntax: str = ""
+    is_started: bool = True
+    """Whether the cluster has the CronWorkflow; creating an experiment in Litmus only saves it."""
     manifest: dict[str, Any]
     description: str = ""
     tags: list[str] = field(default_factory=list)

@@ -60,7 +60,16 @@ class Motion:
             experiment.cron_syntax
             and not experiment.is_removed
             and not experiment.is_suspended
+            and experiment.is_started
+            and not self._is_held_off(experiment)
             and self._reachable(experiment.infra_id)
+        )
+
+    def _is_held_off(self, experiment: Experiment) -> bool:
+        """Tell whether a run in the cluster keeps the scheduler from starting another."""
+        policy = experiment.manifest["spec"].get("concurrencyPolicy")
+        return policy == "Forbid" and any(
+            run.run_id and run.phase in UNFINISHED for run in self._world.runs_of(experiment)
         )
 
     def _start_something(self, now: float) -> None:

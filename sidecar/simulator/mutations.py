@@ -25,6 +25,7 @@ def run_chaos_experiment(world: World, args: Arguments, username: str) -> dict[s
     if not infra.is_active:
         raise ResolverError("experiment re-run failed due to inactive infra")
     if experiment.cron_syntax:
+        experiment.is_started = True
         experiment.updated_at_ms = world.now_ms
         return {"notifyID": ""}
     run = world.start_run(experiment, username=username, project_id=args["projectID"])

@@ -177,11 +177,12 @@ class World(Accounts):
         cron: str = "",
         timezone: str | None = None,
         suspended: bool = False,
+        started: bool = True,
         tags: Sequence[str] = (),
         faults: Sequence[str] = ("pod-delete",),
         username: str | None = None,
     ) -> Experiment:
-        """Add an experiment, a scheduled one if ``cron`` is not empty."""
+        """Add an experiment, a scheduled one if ``cron`` is not empty, which the cluster has if ``started``."""
         experiment = Experiment(
             experiment_id=self.new_id("experiment"),
             project_id=project.project_id,
@@ -189,6 +190,7 @@ class World(Accounts):
             name=name,
             type="cronexperiment" if cron else "experiment",
             cron_syntax=cron,
+            is_started=started,
             manifest=experiment_manifest(
                 name, infra.namespace, faults, cron=cron, timezone=timezone, suspended=suspended
             ),

@@ -10,12 +10,11 @@ from hypothesis import strategies as st
 
 from sidecar.insight.cron_text import Cron, ScheduleText, parse_schedule
 from sidecar.insight.digest import project_runs
+from sidecar.insight.fires import last_fires, next_fires
 from sidecar.insight.schedules import (
     MOST_FIRES,
     Missed,
     fires_between,
-    last_fires,
-    next_fires,
     next_schedule_change,
     schedule_figures,
 )
