@@ -182,7 +182,7 @@ class World(Accounts):
         faults: Sequence[str] = ("pod-delete",),
         username: str | None = None,
     ) -> Experiment:
-        """Add an experiment, a scheduled one if ``cron`` is not empty, which the cluster has if ``started``."""
+        """Add an experiment, with a schedule if ``cron`` is not empty; the cluster has it if ``started``."""
         experiment = Experiment(
             experiment_id=self.new_id("experiment"),
             project_id=project.project_id,
