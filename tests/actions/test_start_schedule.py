@@ -104,7 +104,7 @@ async def test_its_infrastructure_has_to_be_connected(shop: Shop, replica: Repli
 async def test_a_lost_answer_resolves_with_the_first_run(shop: Shop, replica: Replica) -> None:
     asked = saved(shop)
     await replica.synchronise()
-    shop.simulator.script("runChaosExperiment", ScriptedFault(status=502, commit=True))
+    shop.simulator.faults.add(ScriptedFault(root_field="runChaosExperiment", drop="after"))
     action = await replica.act(asked)
     await replica.synchronise()
     assert action.outcome is ActionOutcome.UNKNOWN
