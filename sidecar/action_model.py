@@ -1,8 +1,8 @@
 """What an action is and what is written down about it, as plain immutable values.
 
-An action asks Litmus to change something: run, stop, switch a schedule. A stop
-is one request per run, each with its own outcome (:class:`RunStop`). No I/O, no
-clock; what may be done is ``policy``, doing it ``actions``.
+An action asks Litmus to change something: run, stop, switch or start a
+schedule. A stop is one request per run, each with its own outcome
+(:class:`RunStop`). No I/O, no clock; what may be done is ``policy``, doing it ``actions``.
 """
 
 from datetime import datetime
@@ -19,6 +19,9 @@ class ActionKind(StrEnum):
     RUN = "run"
     STOP = "stop"
     SCHEDULE = "schedule"
+    """Switch a schedule off or on."""
+    START_SCHEDULE = "start_schedule"
+    """Have the cluster follow a schedule that Litmus only saved."""
 
 
 class ActionOutcome(StrEnum):

@@ -10,7 +10,7 @@ from typing import Final
 import structlog
 
 from sidecar import __version__
-from sidecar.actions import ActionService, Settings, open_actions
+from sidecar.actions import ActionService, Settings, open_actions, recent_starts
 from sidecar.cataloguing import catalog_signer, configured_claims, open_catalogue
 from sidecar.claiming import Claims, NamingMemory
 from sidecar.config import Config, Instance, display_uid
@@ -280,9 +280,10 @@ class _Assembly:
         retention = timedelta(days=self._config.history.retention_days)
         pace = HistoryPace(increment_every=sync.slow_interval)
         roles = RoleBook(clients, lambda: engine.projects, sync.slow_interval)
+        starts = partial(recent_starts, store.audit, self._clock)
         engine = SyncEngine(
             sources={
-                name: LitmusSource(client, self._clock, role=roles.current)
+                name: LitmusSource(client, self._clock, role=roles.current, starts=starts)
                 for name, client in clients.items()
             },
             snapshots=store.snapshots,

@@ -21,7 +21,7 @@ from sidecar.ports import History, RunQuery
 from sidecar.supervision import Mishaps, end_all
 
 CACHE_BYTES: Final = 256 * 1024 * 1024
-BYTES_PER_RUN: Final = 32
+BYTES_PER_RUN: Final = 40
 """Rough memory of a run in a digest; ``benchmarks/insight.py`` measures it."""
 BYTES_PER_EXPERIMENT: Final = 1_024
 LATEST_KEPT: Final = 50

@@ -330,6 +330,12 @@ class ExperimentScheduledError(ActionRefusedError):
     code = "experiment_scheduled"
 
 
+class ScheduleStartedError(ActionRefusedError):
+    """The cluster has the schedule already; there is nothing to start."""
+
+    code = "schedule_started"
+
+
 class ExperimentNotScheduledError(ActionRefusedError):
     """An experiment without a schedule cannot be switched: Litmus would damage it."""
 

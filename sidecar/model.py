@@ -200,6 +200,14 @@ class Hub(msgspec.Struct, frozen=True, kw_only=True):
     tags: tuple[str, ...] = ()
 
 
+class Concurrency(StrEnum):
+    """What Argo's scheduler does at a fire time while a run of before goes on."""
+
+    ALLOW = "Allow"
+    FORBID = "Forbid"
+    REPLACE = "Replace"
+
+
 class Schedule(msgspec.Struct, frozen=True, kw_only=True):
     """When Argo's scheduler starts an experiment, as its manifest says."""
 
@@ -213,7 +221,26 @@ class Schedule(msgspec.Struct, frozen=True, kw_only=True):
     experiment_updated_at_ms: int | None
     """The experiment's ``updatedAt`` this was read at; the manifest is read again when that changes."""
     since: datetime
-    """When we first saw this text with this suspension, UTC; runs can be missed only from then on."""
+    """When we first saw this text with this suspension, started, UTC; runs can be missed only from then."""
+    concurrency: Concurrency | None = None
+    """``spec.concurrencyPolicy`` of the manifest; ``None``: not read, then it counts as ``Forbid``."""
+    starting_deadline_seconds: int | None = None
+    """``spec.startingDeadlineSeconds`` of the manifest; ``None``: not given."""
+    started: bool | None = None
+    """Whether the cluster has it: a run of it was seen, or we started it. ``None``: never looked at.
+
+    Creating a cron experiment only saves it in Litmus.
+    """
+
+    @property
+    def can_fire(self) -> bool:
+        """Whether the scheduler has it and is to follow it; a text that is not valid still never fires."""
+        return not self.suspended and self.started is not False
+
+    @property
+    def skips_overlaps(self) -> bool:
+        """Whether a fire time during a run is passed over on purpose."""
+        return self.concurrency in {Concurrency.FORBID, None}
 
 
 class RunStats(msgspec.Struct, frozen=True, kw_only=True):

@@ -28,6 +28,7 @@ from sidecar.errors import (
     ProjectUnclaimedError,
     RunFinishedError,
     RunUnknownError,
+    ScheduleStartedError,
     SidecarError,
     TokenRoleError,
 )
@@ -243,6 +244,8 @@ def refuse_state(
             refusal = _refuse_stop(asked, experiment)
         case ActionKind.SCHEDULE:
             refusal = _refuse_schedule(experiment)
+        case ActionKind.START_SCHEDULE:
+            refusal = _refuse_start(experiment, content)
         case _:
             assert_never(asked.kind)
     return refusal or _refuse_token(asked.kind, content, token_role)
@@ -376,6 +379,17 @@ def _refuse_schedule(experiment: Experiment) -> SidecarError | None:
     return _refuse_infra(experiment)
 
 
+def _refuse_start(experiment: Experiment, content: Content) -> SidecarError | None:
+    if not experiment.cron_syntax:
+        return ExperimentNotScheduledError(
+            f"Experiment {experiment.name} has no schedule to start; Litmus would run it instead."
+        )
+    known = [one for one in content.schedules or () if one.experiment_id == experiment.experiment_id]
+    if experiment.recent_runs or any(one.started for one in known):
+        return ScheduleStartedError(f"Schedule of experiment {experiment.name} was started already.")
+    return _refuse_infra(experiment)
+
+
 def _refuse_infra(experiment: Experiment) -> SidecarError | None:
     if experiment.infra is None:
         return InfrastructureMissingError(
@@ -406,7 +420,7 @@ def _refuse_token(kind: ActionKind, content: Content, role: LitmusRole | None) -
 
 def _enough(kind: ActionKind) -> frozenset[LitmusRole]:
     """Return the roles to which Litmus grants it."""
-    if kind is ActionKind.SCHEDULE:
+    if kind in {ActionKind.SCHEDULE, ActionKind.START_SCHEDULE}:
         return frozenset({LitmusRole.OWNER})
     return frozenset({LitmusRole.OWNER, LitmusRole.EXECUTOR})
 

@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 import msgspec
@@ -18,10 +18,13 @@ from sidecar.action_model import (
 )
 from sidecar.actions.stopping import runs_to_stop
 from sidecar.errors import SidecarError, StoreError
-from sidecar.model import Experiment
+from sidecar.model import Experiment, ProjectRef
 from sidecar.policy import Asked, Caller
-from sidecar.ports import Audit, Clock
+from sidecar.ports import Audit, AuditQuery, Clock
 
+START_LOOK_BACK: Final = timedelta(days=1)
+"""A synchronisation within this time remembers with its schedule that it was started."""
+_MOST_STARTS: Final = 1_000
 _LONGEST_WORD: Final = 256
 """What a caller sends is kept so far, however long it was."""
 
@@ -69,6 +72,24 @@ class Recorder:
             await self._audit.append(entry)
         except StoreError as exc:
             _log.error("audit entry could not be written down", reason=str(exc))
+
+
+async def recent_starts(audit: Audit, clock: Clock, project: ProjectRef) -> frozenset[str]:
+    """Return the experiments of the project whose schedules were started within :data:`START_LOOK_BACK`.
+
+    Empty while the store is away; the next synchronisation asks again.
+    """
+    query = AuditQuery(
+        project=project,
+        kind=ActionKind.START_SCHEDULE,
+        outcome=ActionOutcome.ACCEPTED,
+        since=clock() - START_LOOK_BACK,
+        limit=_MOST_STARTS,
+    )
+    try:
+        return frozenset(entry.experiment_id for entry in await audit.find(query))
+    except StoreError:
+        return frozenset()
 
 
 def new_action(

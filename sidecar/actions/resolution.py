@@ -54,7 +54,8 @@ def resolutions(
 def _resolved(
     action: Action, snapshot: Snapshot, taken: Iterable[tuple[str, int | None]], username: str | None
 ) -> Action:
-    section = Section.SCHEDULES if action.kind is ActionKind.SCHEDULE else Section.EXPERIMENTS
+    is_of_schedule = action.kind in {ActionKind.SCHEDULE, ActionKind.START_SCHEDULE}
+    section = Section.SCHEDULES if is_of_schedule else Section.EXPERIMENTS
     freshness = snapshot.freshness.get(section)
     seen_at = freshness.succeeded_at if freshness else None
     if seen_at is None or seen_at <= action.created_at:
@@ -70,6 +71,8 @@ def _resolved(
             return _with_stopped(action, experiment)
         case ActionKind.SCHEDULE:
             return _concluded(action, seen_at, is_done=_is_switched(action, snapshot))
+        case ActionKind.START_SCHEDULE:
+            return _concluded(action, seen_at, is_done=_is_started(action, snapshot))
         case _:
             assert_never(action.kind)
 
@@ -145,6 +148,14 @@ def _with_stopped(action: Action, experiment: Experiment | None) -> Action:
         return action
     resolved = with_runs(action, runs)
     return msgspec.structs.replace(resolved, answered_at=action.answered_at or action.created_at)
+
+
+def _is_started(action: Action, snapshot: Snapshot) -> bool | None:
+    """``None``: no run of it came yet, and Litmus shows a started schedule nowhere else."""
+    schedules = snapshot.content.schedules or ()
+    return (
+        True if any(one.experiment_id == action.experiment_id and one.started for one in schedules) else None
+    )
 
 
 def _is_switched(action: Action, snapshot: Snapshot) -> bool | None:

@@ -22,6 +22,9 @@ async def send(actor: Actor, action: Action) -> Action:
                 notify_id = await actor.run_experiment(project_id, experiment_id) or None
             case ActionKind.STOP:
                 return await stop(actor, action, [run for run in action.runs if run.run_id])
+            case ActionKind.START_SCHEDULE:
+                # Of a cron experiment Litmus creates the CronWorkflow, and no run.
+                await actor.run_experiment(project_id, experiment_id)
             case ActionKind.SCHEDULE:
                 await actor.switch_schedule(project_id, experiment_id, suspended=action.suspended is True)
             case _:

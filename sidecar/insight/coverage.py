@@ -4,7 +4,7 @@ An experiment that was deleted in Litmus needs no attention. While the history
 is incomplete, nothing is said of runs that may only not have been read yet.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
@@ -82,8 +82,9 @@ def attention(
 ) -> tuple[AttentionItem, ...]:
     """Return what needs attention, most urgent first, then what has been so for longest."""
     present = {one.experiment_id: one for one in runs.experiments if not one.removed}
+    unstarted = {one.experiment_id for one in schedules if one.never_started}
     found = [
-        *_of_experiments(present.values(), state, thresholds, now),
+        *_of_experiments(present.values(), state, thresholds, now, unstarted),
         *_missed(present, schedules),
         *(_stuck(run) for run in running if run.stuck),
     ]
@@ -104,7 +105,11 @@ def next_not_run(runs: ProjectRuns, thresholds: Thresholds, now: datetime) -> da
 
 
 def _of_experiments(
-    experiments: Iterable[ExperimentRuns], state: HistoryState, thresholds: Thresholds, now: datetime
+    experiments: Iterable[ExperimentRuns],
+    state: HistoryState,
+    thresholds: Thresholds,
+    now: datetime,
+    unstarted: Collection[str],
 ) -> Iterator[AttentionItem]:
     for one in experiments:
         if one.failing_since_ms is not None and one.failures_in_row >= thresholds.failures_in_row:
@@ -122,7 +127,8 @@ def _of_experiments(
         if not state.is_complete:
             continue
         if one.last_run_at_ms is None:
-            yield _item(AttentionKind.NEVER_RUN, one, one.first_seen_at, f"{one.name} never ran.")
+            why = " Its schedule was saved, not started in Litmus." if one.experiment_id in unstarted else ""
+            yield _item(AttentionKind.NEVER_RUN, one, one.first_seen_at, f"{one.name} never ran.{why}")
             continue
         last_run = from_ms(one.last_run_at_ms)
         if now - last_run > timedelta(days=thresholds.not_run_days):

@@ -137,10 +137,10 @@ _FIELDS: Final = (_MINUTE, _HOUR, _DAY, _MONTH, _WEEKDAY)
 def parse_schedule(text: str, manifest_zone: str | None = None) -> ScheduleText | None:
     """Return what Argo's scheduler makes of the text; ``None``: it refuses it, so there is no schedule.
 
-    A ``TZ=`` or ``CRON_TZ=`` prefix decides the zone, else the manifest's
-    ``spec.timezone``, else UTC is assumed. An unknown zone is a refusal.
+    A ``TZ=`` or ``CRON_TZ=`` prefix or the manifest's ``spec.timezone`` decides
+    the zone, else UTC is assumed. An unknown zone is a refusal, and so are both.
     """
-    if len(text) > _LONGEST:
+    if len(text) > _LONGEST or names_two_zones(text, manifest_zone):
         return None
     zone_name = manifest_zone or None
     if text.startswith(_PREFIXES):
@@ -154,6 +154,11 @@ def parse_schedule(text: str, manifest_zone: str | None = None) -> ScheduleText 
     if zone is None or rule is None:
         return None
     return ScheduleText(rule=rule, zone=zone.key, zone_assumed=zone_name is None)
+
+
+def names_two_zones(text: str, manifest_zone: str | None) -> bool:
+    """Tell whether both text and manifest name a zone: Argo puts its own prefix before, and fails."""
+    return bool(manifest_zone) and text.startswith(_PREFIXES)
 
 
 def _rule(text: str) -> Cron | Every | None:

@@ -23,6 +23,8 @@ BASELINE_RUNS: Final = 10
 """At most so many scored runs before the latest make the score it is compared with."""
 _CODES: Final = {outcome: code for code, outcome in enumerate(OUTCOMES)}
 _UNSCORED: Final = math.nan
+GOES_ON: Final = 2**63 - 1
+"""The end of a run that has none yet."""
 
 
 class ExperimentRuns(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,6 +58,8 @@ class ProjectRuns(msgspec.Struct, frozen=True, kw_only=True, weakref=True):
     """All runs of a project, oldest first; position n of every array is the same run."""
 
     created_at_ms: "array[int]"
+    ended_at_ms: "array[int]"
+    """:data:`GOES_ON` while it runs; creation where its agent never began it."""
     scores: "array[float]"
     """NaN where the run is not scored."""
     outcomes: bytes
@@ -79,10 +83,19 @@ class ProjectRuns(msgspec.Struct, frozen=True, kw_only=True, weakref=True):
 
     def created_of(self, experiment_id: str, since_ms: int, until_ms: int) -> list[int]:
         """Return when the experiment's runs of ``[since, until)`` were created, ascending."""
+        return [created for created, _ in self.spans_of(experiment_id, since_ms, until_ms)]
+
+    def spans_of(self, experiment_id: str, since_ms: int, until_ms: int) -> list[tuple[int, int]]:
+        """Return creation and end of the experiment's runs created in ``[since, until)``, ascending."""
         index = self.index_of(experiment_id)
         first, last = self.span(since_ms, until_ms)
-        rows = zip(self.created_at_ms[first:last], self.experiment_indexes[first:last], strict=True)
-        return [created for created, owner in rows if owner == index]
+        rows = zip(
+            self.created_at_ms[first:last],
+            self.ended_at_ms[first:last],
+            self.experiment_indexes[first:last],
+            strict=True,
+        )
+        return [(created, ended) for created, ended, owner in rows if owner == index]
 
 
 def project_runs(runs: Iterable[Run], experiments: Iterable[KnownExperiment] = ()) -> ProjectRuns:
@@ -96,6 +109,7 @@ def project_runs(runs: Iterable[Run], experiments: Iterable[KnownExperiment] = (
     position = {experiment_id: index for index, experiment_id in enumerate(ids)}
     return ProjectRuns(
         created_at_ms=array("q", [run.created_at_ms for run in ordered]),
+        ended_at_ms=array("q", [_ended(run) for run in ordered]),
         scores=array("d", [_score(run) for run in ordered]),
         outcomes=bytes(_CODES[run.outcome] for run in ordered),
         experiment_indexes=array("I", [position[run.experiment_id] for run in ordered]),
@@ -111,6 +125,7 @@ def narrow(runs: ProjectRuns, experiment_ids: Collection[str]) -> ProjectRuns:
     rows = [row for row, owner in enumerate(runs.experiment_indexes) if owner in renumbered]
     return ProjectRuns(
         created_at_ms=array("q", [runs.created_at_ms[row] for row in rows]),
+        ended_at_ms=array("q", [runs.ended_at_ms[row] for row in rows]),
         scores=array("d", [runs.scores[row] for row in rows]),
         outcomes=bytes(runs.outcomes[row] for row in rows),
         experiment_indexes=array("I", [renumbered[runs.experiment_indexes[row]] for row in rows]),
@@ -129,6 +144,14 @@ def _order(run: Run) -> tuple[int, str, int, str, int, str]:
         run.updated_at_ms,
         run.phase,
     )
+
+
+def _ended(run: Run) -> int:
+    """Return when the run ended; its last change is its end."""
+    if run.outcome not in UNFINISHED or run.removed:
+        return run.updated_at_ms
+    # Without an id it only waits in Litmus: the cluster has nothing of it.
+    return GOES_ON if run.experiment_run_id else run.created_at_ms
 
 
 def _score(run: Run) -> float:

@@ -1,39 +1,29 @@
-"""Schedules in time: next, last and missed fires.
-
-Fire times are local: one that does not exist is skipped, a doubled one fires
-twice. croniter matches fields on a plain local clock; here that clock runs
-through one stretch of constant offset after the other, which gives just that.
-"""
+"""Schedules in time: next and last fires, those that were missed, and those skipped on purpose."""
 
 import itertools
-from bisect import bisect_left
-from collections.abc import Collection, Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Collection, Sequence
+from datetime import datetime, timedelta
 from typing import Final
-from zoneinfo import ZoneInfo
 
 import msgspec
-from croniter import CroniterBadDateError, croniter
 
-from sidecar.insight.civil import ceil_ms, ceil_second, first_change, from_ms, last_change, offset_at
-from sidecar.insight.cron_text import Cron, ScheduleText, parse_schedule
+from sidecar.insight.civil import ceil_ms, from_ms
+from sidecar.insight.cron_text import Cron, ScheduleText, names_two_zones, parse_schedule
 from sidecar.insight.digest import ProjectRuns
+from sidecar.insight.fires import last_fires, next_fires
+from sidecar.insight.overlaps import LONGEST_RUN, TOLERANCE, Fate, KnownRuns
 from sidecar.insight.past_fires import PastFires
-from sidecar.model import HistoryState, Schedule
+from sidecar.model import Concurrency, HistoryState, Schedule
 
-TOLERANCE: Final = timedelta(minutes=10)
-"""How far a run may be from its fire time, and how late it must be to be missed."""
 MOST_FIRES: Final = 1_000
 """At most so many fire times are looked at for missed runs, the latest ones."""
 LATEST_MISSED: Final = 10
 """How many missed fire times are named."""
 _SECOND: Final = timedelta(seconds=1)
-_SEARCH_YEARS: Final = 5
-"""Argo's scheduler gives up there; so a 30 February never fires."""
 
 
 class Missed(msgspec.Struct, frozen=True, kw_only=True):
-    """Fire times without a run."""
+    """Fire times without a run, of one kind: missed, or skipped on purpose."""
 
     number: int
     """Since the text was first seen unsuspended, as far back as runs are kept."""
@@ -51,21 +41,31 @@ class ScheduleFigures(msgspec.Struct, frozen=True, kw_only=True):
     """The text as written."""
     is_valid: bool
     """Whether Argo's scheduler accepts it; if not, it never fires."""
+    names_two_zones: bool = False
+    """Whether it is not valid because both the text and ``spec.timezone`` name a zone."""
     zone: str | None
     """IANA name; ``None`` when the text is not valid."""
     zone_assumed: bool
     """Nothing names a zone: UTC is assumed."""
     suspended: bool
+    concurrency: Concurrency | None = None
+    """``None``: not read yet."""
+    starting_deadline_seconds: int | None = None
+    """``None``: not given, or not read yet."""
+    never_started: bool | None = None
+    """Saved in Litmus, with no run and no start seen: nothing fires. ``None``: not looked at yet."""
     next_fire_at: datetime | None
-    """``None`` while suspended, when not valid, or when it never fires."""
+    """``None`` while suspended or never started, when not valid, or when it never fires."""
     next_fire_estimated: bool
     """``@every`` counts from when the scheduler started: last run (or first seen) plus the delay."""
     last_fire_at: datetime | None
-    """Latest fire time up to now; ``None`` for ``@every``, while suspended, or before first seen so."""
+    """Latest fire time up to now; ``None`` for ``@every``, while it cannot fire, or before first seen so."""
     last_run_at_ms: int | None
     """Creation of the experiment's last run, by the schedule or by hand."""
     missed: Missed | None
-    """``None`` where that cannot be told: suspended, not valid, history incomplete."""
+    """``None`` where that cannot be told: suspended, never started, not valid, history incomplete."""
+    skipped: Missed | None = None
+    """Fire times passed over on purpose, during a run under ``Forbid``; ``None`` likewise."""
 
     @property
     def last_missed_at(self) -> datetime | None:
@@ -96,52 +96,6 @@ class SchedulesSummary(msgspec.Struct, frozen=True, kw_only=True):
     """The latest miss of any; ``None``: none is known."""
 
 
-def next_fires(text: ScheduleText, since: datetime) -> Iterator[datetime]:
-    """Yield the fire times from ``since`` on, ascending, without end; none for ``@every``."""
-    if not isinstance(text.rule, Cron) or text.rule.expression is None:
-        return
-    zone = ZoneInfo(text.zone)
-    start = ceil_second(since)
-    # The first search includes its start.
-    search = start - _SECOND
-    while True:
-        offset = offset_at(zone, start)
-        clock = _clock(text.rule.expression, search + offset)
-        while (local := _next(clock)) is not None:
-            candidate = local - offset
-            change = first_change(zone, start, candidate)
-            if change is not None:
-                start, search = change, change - _SECOND
-                break
-            yield candidate
-            start = candidate
-        else:
-            return
-
-
-def last_fires(text: ScheduleText, until: datetime) -> Iterator[datetime]:
-    """Yield the fire times before ``until``, descending, without end; none for ``@every``."""
-    if not isinstance(text.rule, Cron) or text.rule.expression is None:
-        return
-    zone = ZoneInfo(text.zone)
-    end = ceil_second(until)
-    while True:
-        offset = offset_at(zone, end - _SECOND)
-        clock = _clock(text.rule.expression, end + offset)
-        while (local := _previous(clock)) is not None:
-            candidate = local - offset
-            change = last_change(zone, candidate, end - _SECOND)
-            if change is not None:
-                end = change
-                break
-            yield candidate
-            end = candidate
-            if offset_at(zone, end - _SECOND) != offset:
-                break  # it fired in the very second of the change
-        else:
-            return
-
-
 def fires_between(text: ScheduleText, since: datetime, until: datetime, limit: int) -> tuple[datetime, ...]:
     """Return the fire times in ``[since, until)``, ascending, the first ``limit`` of them."""
     fires = itertools.takewhile(lambda fire: fire < until, next_fires(text, since))
@@ -158,20 +112,28 @@ def schedule_figures(
     """
     text = parse_schedule(schedule.cron_syntax, schedule.timezone)
     last_run = _last_run(schedule, runs)
-    active = None if schedule.suspended else text
+    active = text if schedule.can_fire else None
     judged = _judged(schedule, state, now, retention)
+    missed, skipped = None, None
+    if active is not None and judged is not None:
+        missed, skipped = _without_run(active, schedule, runs, judged, now)
     return ScheduleFigures(
         experiment_id=schedule.experiment_id,
         cron_syntax=schedule.cron_syntax,
         is_valid=text is not None,
+        names_two_zones=names_two_zones(schedule.cron_syntax, schedule.timezone),
         zone=text.zone if text else None,
         zone_assumed=text is not None and text.zone_assumed,
         suspended=schedule.suspended,
+        concurrency=schedule.concurrency,
+        starting_deadline_seconds=schedule.starting_deadline_seconds,
+        never_started=None if schedule.started is None else not schedule.started,
         next_fire_at=_next_fire(active, schedule, last_run, now) if active else None,
         next_fire_estimated=active is not None and not isinstance(active.rule, Cron),
         last_fire_at=_last_fire(active, schedule, now) if active else None,
         last_run_at_ms=last_run,
-        missed=_missed(active, schedule.experiment_id, runs, judged, now) if active and judged else None,
+        missed=missed,
+        skipped=skipped,
     )
 
 
@@ -192,7 +154,7 @@ def next_schedule_change(schedule: Schedule, now: datetime) -> datetime | None:
 
     That is the next fire, or the end of the tolerance of one that was.
     """
-    text = None if schedule.suspended else parse_schedule(schedule.cron_syntax, schedule.timezone)
+    text = parse_schedule(schedule.cron_syntax, schedule.timezone) if schedule.can_fire else None
     if text is None:
         return None
     pending = next(next_fires(text, now - TOLERANCE), None)
@@ -234,63 +196,57 @@ def _judged(
     return since, min(now, state.synced_at) - TOLERANCE
 
 
-def _missed(
+def _without_run(
     text: ScheduleText,
-    experiment_id: str,
+    schedule: Schedule,
     runs: ProjectRuns,
     judged: tuple[datetime, datetime],
     now: datetime,
-) -> Missed:
+) -> tuple[Missed, Missed]:
+    """Return the fire times that were missed, and those that were skipped."""
     since, until = judged
-    created = runs.created_of(experiment_id, ceil_ms(since - TOLERANCE), ceil_ms(now + TOLERANCE))
+    begin, end = ceil_ms(since - LONGEST_RUN), ceil_ms(now + TOLERANCE)
+    spans = runs.spans_of(schedule.experiment_id, begin, end)
+    known = KnownRuns(spans if schedule.skips_overlaps else [(created, created) for created, _ in spans])
     if not isinstance(text.rule, Cron):
-        return _missed_delays(timedelta(seconds=text.rule.seconds), since, created, until)
+        return _delays_without_run(timedelta(seconds=text.rule.seconds), since, known, until)
     fires = _PAST.between(text, since, until)
-    missed = [fire for fire in fires[:MOST_FIRES] if not _has_run_near(created, fire)]
-    return Missed(number=len(missed), at_least=len(fires) > MOST_FIRES, latest=tuple(missed[:LATEST_MISSED]))
+    missed, skipped = [], []
+    for fire in fires[:MOST_FIRES]:
+        match known.at(fire):
+            case Fate.MISSED:
+                missed.append(fire)
+            case Fate.SKIPPED:
+                skipped.append(fire)
+            case Fate.RAN:
+                pass
+    at_least = len(fires) > MOST_FIRES
+    return _told(missed, at_least=at_least), _told(skipped, at_least=at_least)
 
 
-def _has_run_near(created: Sequence[int], fire: datetime) -> bool:
-    """Tell whether a run was created within the tolerance, before (clocks differ) or after."""
-    position = bisect_left(created, ceil_ms(fire - TOLERANCE))
-    return position < len(created) and created[position] <= ceil_ms(fire + TOLERANCE)
+def _delays_without_run(
+    delay: timedelta, since: datetime, known: KnownRuns, judged_until: datetime
+) -> tuple[Missed, Missed]:
+    """Each stretch without a run that is longer than delay and tolerance is one miss.
+
+    Where a run went on for longer than the delay, the scheduler passed it over
+    and the next delay counts from the run's end.
+    """
+    missed, skipped = [], []
+    last = judged_until + TOLERANCE
+    for start, ended, following in known.stretches(since, last):
+        if following - start <= delay + TOLERANCE:
+            continue
+        free = max(start, min(ended, last))
+        if free - start >= delay:
+            skipped.append(start + delay)
+        if following - free > delay + TOLERANCE:
+            missed.append(free + delay)
+    return _told(missed[::-1]), _told(skipped[::-1])
 
 
-def _missed_delays(
-    delay: timedelta, since: datetime, created: Sequence[int], judged_until: datetime
-) -> Missed:
-    """Each stretch without a run that is longer than delay and tolerance is one miss."""
-    known = [run for run in map(from_ms, created) if run >= since]
-    starts = [since, *known]
-    ends = [*known, judged_until + TOLERANCE]
-    gaps = zip(starts, ends, strict=True)
-    missed = [start + delay for start, end in gaps if end - start > delay + TOLERANCE]
-    missed.reverse()
-    return Missed(number=len(missed), at_least=False, latest=tuple(missed[:LATEST_MISSED]))
+def _told(fires: Sequence[datetime], *, at_least: bool = False) -> Missed:
+    return Missed(number=len(fires), at_least=at_least, latest=tuple(fires[:LATEST_MISSED]))
 
 
 _PAST: Final = PastFires(before=last_fires, following=next_fires, at_most=MOST_FIRES + 1)
-
-
-def _clock(expression: str, local: datetime) -> croniter:
-    return croniter(
-        expression,
-        local.replace(tzinfo=None),
-        max_years_between_matches=_SEARCH_YEARS,
-    )
-
-
-def _next(clock: croniter) -> datetime | None:
-    try:
-        local = clock.get_next(datetime)
-    except CroniterBadDateError:
-        return None
-    return local.replace(tzinfo=UTC)
-
-
-def _previous(clock: croniter) -> datetime | None:
-    try:
-        local = clock.get_prev(datetime)
-    except CroniterBadDateError:
-        return None
-    return local.replace(tzinfo=UTC)

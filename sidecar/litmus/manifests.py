@@ -1,7 +1,7 @@
-"""Reads what a schedule's manifest alone tells: whether it is suspended, and in which time zone it runs.
+"""Reads what a schedule's manifest alone tells: suspension, time zone, and what it does about overlaps.
 
 Pure, and never raises: the text is whatever somebody stored. It may hold
-secrets, so only these two values leave this module; nothing quotes it.
+secrets, so only these few values leave this module; nothing quotes it.
 """
 
 from collections.abc import Mapping
@@ -10,12 +10,14 @@ from typing import Final
 import msgspec
 
 from sidecar.foreign import UNREADABLE
+from sidecar.model import Concurrency
 from sidecar.yaml_text import TextError, parse_yaml
 
 LARGEST_JSON: Final = 4 * 1024 * 1024
 LARGEST_YAML: Final = 32 * 1024
 """Characters. YAML is read by slow code; Litmus stores JSON, so that only foreign data is YAML at all."""
 _LONGEST_ZONE: Final = 100
+_LONGEST_DEADLINE: Final = 2**63 - 1
 
 
 class ScheduleSpec(msgspec.Struct, frozen=True, kw_only=True):
@@ -24,6 +26,10 @@ class ScheduleSpec(msgspec.Struct, frozen=True, kw_only=True):
     suspended: bool
     timezone: str | None
     """``None``: the manifest names none."""
+    concurrency: Concurrency = Concurrency.ALLOW
+    """Argo's default where the manifest says nothing."""
+    starting_deadline_seconds: int | None = None
+    """How late a run may still start; ``None``: not given."""
 
 
 def parse_manifest(text: str) -> ScheduleSpec | None:
@@ -39,7 +45,15 @@ def parse_manifest(text: str) -> ScheduleSpec | None:
         return None
     zone = spec.get("timezone")
     named = isinstance(zone, str) and 0 < len(zone) <= _LONGEST_ZONE
-    return ScheduleSpec(suspended=bool(suspend), timezone=zone if named else None)
+    policy = spec.get("concurrencyPolicy")
+    deadline = spec.get("startingDeadlineSeconds")
+    is_deadline = type(deadline) is int and 0 <= deadline <= _LONGEST_DEADLINE
+    return ScheduleSpec(
+        suspended=bool(suspend),
+        timezone=zone if named else None,
+        concurrency=next((one for one in Concurrency if one == policy), Concurrency.ALLOW),
+        starting_deadline_seconds=deadline if is_deadline else None,
+    )
 
 
 def _plain(text: str) -> object:

@@ -1,13 +1,14 @@
 """The section of schedules: which experiments' manifests to read, and what follows from them.
 
 Manifests are large and may hold secrets, so each is read once per change of
-its experiment, a few at a time, and only two values of it are kept.
+its experiment, a few at a time, and only a few values of it are kept.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
+import msgspec
 import structlog
 
 from sidecar.litmus import documents
@@ -35,8 +36,11 @@ async def read_schedules(
     *,
     now: datetime,
     timeout_seconds: float,
+    started: Collection[str] = (),
 ) -> tuple[Schedule, ...]:
     """Return the project's schedules, reading the manifests of those that changed into ``known``.
+
+    ``started`` are experiments whose schedules we started of late, as far as that is known.
 
     Raises:
         UpstreamError: If a manifest could not be read; those that could be are in ``known``.
@@ -58,7 +62,13 @@ async def read_schedules(
         for one in group:
             known[one.experiment_id] = _read_at(one, rows.get(one.experiment_id), project_id)
     schedules = [
-        _schedule(one, before.get(one.experiment_id), _current(one, known), now)
+        _schedule(
+            one,
+            before.get(one.experiment_id),
+            _current(one, known),
+            now,
+            is_started=bool(one.recent_runs) or one.experiment_id in started,
+        )
         for one in sorted(scheduled, key=lambda one: one.experiment_id)
     ]
     return tuple(schedule for schedule in schedules if schedule is not None)
@@ -75,6 +85,7 @@ def _is_due(experiment: Experiment, before: Schedule | None, known: Mapping[str,
         return False
     return (
         before is None
+        or before.concurrency is None
         or before.cron_syntax != experiment.cron_syntax
         or before.experiment_updated_at_ms != experiment.updated_at_ms
     )
@@ -100,14 +111,30 @@ def _read_at(experiment: Experiment, row: ManifestRow | None, project_id: str) -
 
 
 def _schedule(
-    experiment: Experiment, earlier: Schedule | None, row: ManifestRow | None, now: datetime
+    experiment: Experiment,
+    earlier: Schedule | None,
+    row: ManifestRow | None,
+    now: datetime,
+    *,
+    is_started: bool,
 ) -> Schedule | None:
+    """Return the schedule as it is now; once started, it stays so whatever becomes of its runs."""
+    begins = earlier is not None and earlier.started is False and is_started
+    is_started = is_started or (earlier is not None and earlier.started is True)
     if row is None:
-        return earlier  # As the store or another replica had it, or until its turn comes.
+        # As the store or another replica had it, or until its turn comes.
+        if earlier is None:
+            return None
+        since = now if begins else earlier.since
+        return msgspec.structs.replace(earlier, started=is_started, since=since)
     if row.spec is None:
         return None
     told = (experiment.cron_syntax, row.spec.suspended, row.spec.timezone)
-    unchanged = earlier is not None and told == (earlier.cron_syntax, earlier.suspended, earlier.timezone)
+    unchanged = (
+        earlier is not None
+        and not begins
+        and told == (earlier.cron_syntax, earlier.suspended, earlier.timezone)
+    )
     return Schedule(
         experiment_id=experiment.experiment_id,
         cron_syntax=experiment.cron_syntax,
@@ -115,4 +142,7 @@ def _schedule(
         timezone=row.spec.timezone,
         experiment_updated_at_ms=row.updated_at_ms,
         since=earlier.since if earlier is not None and unchanged else now,
+        concurrency=row.spec.concurrency,
+        starting_deadline_seconds=row.spec.starting_deadline_seconds,
+        started=is_started,
     )

@@ -8,7 +8,7 @@ field is an error in Litmus's log. What to do with the results, and when, is the
 engine's business.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, cast
 
@@ -53,6 +53,9 @@ _PROJECTS_REMEMBERED: Final = 10_000
 FATAL: Final = (TokenRejectedError, UpstreamUnavailableError)
 """Errors that every further request of the attempt would meet too."""
 
+Starts = Callable[[ProjectRef], Awaitable[Collection[str]]]
+"""Tells of which experiments we started the schedules of late."""
+
 Outcome = object | UpstreamError
 """A section's value, or why there is none."""
 
@@ -87,10 +90,12 @@ class LitmusSource:
         gitops_timeout_seconds: float = GITOPS_TIMEOUT_SECONDS,
         page_size: int = PAGE_SIZE,
         role: Callable[[ProjectRef], Awaitable[LitmusRole | None]] | None = None,
+        starts: Starts | None = None,
     ) -> None:
         """Take whom to ask; ``role`` tells the token's role in a project, without it Litmus decides."""
         self._client = client
         self._clock = clock
+        self._starts = starts
         self._timeout_seconds = timeout_seconds
         self._gitops_timeout_seconds = gitops_timeout_seconds
         self._page_size = page_size
@@ -153,15 +158,20 @@ class LitmusSource:
         """Return the schedules of these experiments; costs a request only where an experiment changed."""
         if isinstance(experiments, UpstreamError):
             return experiments
+        before = (previous.content.schedules if previous else None) or ()
+        started: Collection[str] = ()
+        if self._starts is not None and any(one.started is False for one in before):
+            started = await self._starts(project)
         try:
             return await read_schedules(
                 self._client,
                 project.project_id,
                 cast("Sequence[Experiment]", experiments),
-                (previous.content.schedules if previous else None) or (),
+                before,
                 memory.manifests,
                 now=now,
                 timeout_seconds=self._timeout_seconds,
+                started=started,
             )
         except UpstreamError as exc:
             return exc

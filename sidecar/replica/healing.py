@@ -51,9 +51,10 @@ _INT_MAX: Final = 2**31 - 1
 def plugin_experiments(content: Content) -> tuple[Experiment, ...]:
     """Return the experiments, those whose schedule does not fire at present without its text.
 
-    The plugin computes a next run from any text it gets, also while the schedule is suspended.
+    The plugin computes a next run from any text it gets, also while the schedule is suspended,
+    or was saved in Litmus and never started.
     """
-    silent = {one.experiment_id for one in content.schedules or () if one.suspended}
+    silent = {one.experiment_id for one in content.schedules or () if not one.can_fire}
     return tuple(
         msgspec.structs.replace(one, cron_syntax="") if one.experiment_id in silent else one
         for one in content.experiments or ()

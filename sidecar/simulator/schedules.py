@@ -24,6 +24,8 @@ def fires_between(schedule: str, zone_name: str | None, after: float, until: flo
     A text that Argo would refuse never fires.
     """
     prefix = re.match(r"(?:CRON_)?TZ=(\S+)\s+", schedule)
+    if prefix and zone_name:
+        return False  # Argo puts a prefix of its own before.
     if prefix:
         zone_name, schedule = prefix[1], schedule[prefix.end() :]
     if schedule.startswith("@every "):

@@ -41,7 +41,11 @@ class ScheduleBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     suspended: bool
 
 
-B = TypeVar("B", RunBody, ScheduleBody)
+class StartScheduleBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Body of ``…/schedule/start``: an empty object, or none."""
+
+
+B = TypeVar("B", RunBody, ScheduleBody, StartScheduleBody)
 _NOT_OF_THE_FORM: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
@@ -60,7 +64,7 @@ async def acting_caller(services: Services, caller: Caller, project: ProjectRef 
 
 
 def asked_by_body(kind: ActionKind, entity: Entity, experiment_id: str, body: bytes) -> Asked:
-    """Return the action that a REST request asks for; run and stop need no body.
+    """Return the action that a REST request asks for; all but a switch need no body.
 
     Raises:
         BadRequestError: If the body is not of the kind's form.
@@ -73,6 +77,9 @@ def asked_by_body(kind: ActionKind, entity: Entity, experiment_id: str, body: by
             return msgspec.structs.replace(asked, run_id=_run_to_stop(body))
         case ActionKind.SCHEDULE:
             return msgspec.structs.replace(asked, suspended=_decode(body, ScheduleBody).suspended)
+        case ActionKind.START_SCHEDULE:
+            _decode(body or b"{}", StartScheduleBody)
+            return asked
 
 
 def _run_to_stop(body: bytes) -> str | None:
@@ -163,4 +170,5 @@ def _decode(body: bytes, form: type[B]) -> B:
         return msgspec.json.decode(body, type=form)
     except _NOT_OF_THE_FORM as exc:
         names = ", ".join(field.encode_name for field in msgspec.structs.fields(form))
-        raise BadRequestError(f"Body must be a JSON object with nothing but: {names}.") from exc
+        what = f"a JSON object with nothing but: {names}" if names else "empty, or an empty JSON object"
+        raise BadRequestError(f"Body must be {what}.") from exc

@@ -1,4 +1,4 @@
-"""Run, stop, switch a schedule over REST; what became of an action; the audit."""
+"""Run, stop, switch or start a schedule over REST; what became of an action; the audit."""
 
 from functools import partial
 from typing import Final
@@ -42,6 +42,11 @@ async def stop(request: web.Request) -> web.Response:
 async def schedule(request: web.Request) -> web.Response:
     """Suspend or resume a schedule."""
     return await _begin(request, ActionKind.SCHEDULE)
+
+
+async def start_schedule(request: web.Request) -> web.Response:
+    """Start a schedule that Litmus only saved."""
+    return await _begin(request, ActionKind.START_SCHEDULE)
 
 
 async def action(request: web.Request) -> web.Response:

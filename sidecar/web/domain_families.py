@@ -113,6 +113,14 @@ SCHEDULE_MISSED: Final = Family(
     name="backstage_litmus_schedule_missed_runs",
     help="Fire times without a run since the schedule was first seen as it is, as long as runs are kept.",
 )
+SCHEDULE_SKIPPED: Final = Family(
+    name="backstage_litmus_schedule_skipped_runs",
+    help="Fire times during a run, at which the scheduler starts no second one.",
+)
+SCHEDULE_NEVER_STARTED: Final = Family(
+    name="backstage_litmus_schedule_never_started",
+    help="1 if the schedule was saved in Litmus and never started, else 0.",
+)
 SCHEDULE_LAST_MISSED: Final = Family(
     name="backstage_litmus_schedule_last_missed_timestamp_seconds", help="The latest fire time without a run."
 )
@@ -155,6 +163,8 @@ OF_EXPERIMENTS: Final = (
     EXPERIMENT_LAST_SCORE,
     SCHEDULE_NEXT,
     SCHEDULE_MISSED,
+    SCHEDULE_SKIPPED,
+    SCHEDULE_NEVER_STARTED,
     SCHEDULE_LAST_MISSED,
     SCHEDULE_OVERDUE,
 )

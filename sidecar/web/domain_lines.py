@@ -16,10 +16,10 @@ from sidecar.digests import Digest
 from sidecar.insight.digest import ExperimentRuns, ProjectRuns
 from sidecar.insight.instants import earliest
 from sidecar.insight.narrowing import covered_ids, narrow_content, narrow_runs, narrowing_of
+from sidecar.insight.overlaps import TOLERANCE
 from sidecar.insight.rollup import Grouping, group_of
 from sidecar.insight.running import RunningRun, running_runs
 from sidecar.insight.schedules import (
-    TOLERANCE,
     ScheduleFigures,
     next_schedule_change,
     schedule_figures,
@@ -47,8 +47,10 @@ from sidecar.web.domain_families import (
     PROJECT_INFRASTRUCTURES,
     SCHEDULE_LAST_MISSED,
     SCHEDULE_MISSED,
+    SCHEDULE_NEVER_STARTED,
     SCHEDULE_NEXT,
     SCHEDULE_OVERDUE,
+    SCHEDULE_SKIPPED,
     SECTION_FAILED,
     SECTION_SUCCESS,
     ScopeFamilies,
@@ -296,6 +298,10 @@ def _add_schedules_of_experiments(lines: Lines, part: Part, figures: Iterable[Sc
             continue
         lines.add(SCHEDULE_NEXT, labels, _instant(one.next_fire_at))
         lines.add(SCHEDULE_MISSED, labels, None if one.missed is None else one.missed.number)
+        lines.add(SCHEDULE_SKIPPED, labels, None if one.skipped is None else one.skipped.number)
+        lines.add(
+            SCHEDULE_NEVER_STARTED, labels, None if one.never_started is None else int(one.never_started)
+        )
         lines.add(SCHEDULE_LAST_MISSED, labels, _instant(one.last_missed_at))
         lines.add(SCHEDULE_OVERDUE, labels, None if one.is_overdue is None else int(one.is_overdue))
 

@@ -21,7 +21,7 @@ from sidecar.web import (
     keys,
     scrape,
 )
-from sidecar.web.acting import RunBody, ScheduleBody, StopBody
+from sidecar.web.acting import RunBody, ScheduleBody, StartScheduleBody, StopBody
 from sidecar.web.answers import Answers
 from sidecar.web.auth import ANY_SCOPE
 from sidecar.web.errors import QUERY_PATH
@@ -193,7 +193,7 @@ ROUTES: Final = (
         Route(
             method="POST",
             path=f"{_ENTITY}/experiments/{{id}}/{kind}",
-            name=f"action_{kind}",
+            name=f"action_{kind.replace('/', '_')}",
             handler=handler,
             scope=ANY_SCOPE,
             summary=summary,
@@ -206,6 +206,12 @@ ROUTES: Final = (
             ("run", api_actions.run, RunBody, "Run an experiment; needs scope `run`, or policy."),
             ("stop", api_actions.stop, StopBody, "Stop a run, or all unfinished ones of an experiment."),
             ("schedule", api_actions.schedule, ScheduleBody, "Suspend or resume a schedule."),
+            (
+                "schedule/start",
+                api_actions.start_schedule,
+                StartScheduleBody,
+                "Start a schedule that was only saved in Litmus.",
+            ),
         )
     ),
     Route(

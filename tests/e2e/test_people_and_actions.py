@@ -124,6 +124,10 @@ async def test_refusals_name_the_reason_and_ask_litmus_nothing(portal: Portal) -
     schedule = portal.run_path.replace("/run", "/schedule")
     status, answer = await portal.post(schedule, {"suspended": True})
     assert (status, answer["code"]) == (409, "experiment_not_scheduled")
+    status, answer = await portal.post(f"{schedule}/start", {})
+    assert (status, answer["code"]) == (409, "experiment_not_scheduled")
+    status, answer = await portal.post(f"{schedule}/start", {"suspended": True})
+    assert (status, answer["code"]) == (400, "bad_request")
     status, answer = await portal.post(portal.run_path, {"force": "yes"})
     assert (status, answer["code"]) == (400, "bad_request")
     assert portal.started() == 0

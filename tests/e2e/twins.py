@@ -15,7 +15,7 @@ from yarl import URL
 from sidecar.config import parse_config
 from sidecar.model import Principal
 from sidecar.simulator.documents import OWNER, VIEWER
-from sidecar.web.acting import RunBody, ScheduleBody, StopBody
+from sidecar.web.acting import RunBody, ScheduleBody, StartScheduleBody, StopBody
 from sidecar.web.caller import Caller
 from sidecar.web.pages.frame import form_token
 from sidecar.web.route import Route
@@ -32,6 +32,7 @@ BODIES: Final[Mapping[Any, Mapping[str, Any] | None]] = {
     RunBody: {"force": True},
     StopBody: {"all": True},
     ScheduleBody: {"suspended": True},
+    StartScheduleBody: {},
     ShareBody: {"picture": "badge", "expiresInDays": 1},
     TokenBody: {"name": "walked", "expiresInDays": 1},
 }

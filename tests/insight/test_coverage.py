@@ -129,6 +129,14 @@ def test_missed_and_stuck_runs_need_attention_behind_failures_and_before_what_ne
     )
 
 
+def test_what_never_ran_because_its_schedule_was_only_saved_says_so() -> None:
+    digest = project_runs([], [known()])
+    saved = schedule_figures(schedule(started=False), digest, COMPLETE, NOW, retention=None)
+    (item,) = attention(digest, COMPLETE, THRESHOLDS, NOW, schedules=[saved])
+    assert item.kind is AttentionKind.NEVER_RUN
+    assert item.sentence == ("name of experiment-1 never ran. Its schedule was saved, not started in Litmus.")
+
+
 def test_the_instant_an_experiment_becomes_overdue_is_known() -> None:
     last_run = NOW - timedelta(days=29)
     overdue = next_not_run(project_runs([run(last_run)]), THRESHOLDS, NOW)

@@ -131,9 +131,9 @@ def test_a_delay_is_a_go_duration_in_whole_seconds_and_at_least_one(text: str, s
         ("0 0 * * *", None, "UTC", True),
         ("0 0 * * *", "", "UTC", True),
         ("0 0 * * *", "Europe/Berlin", "Europe/Berlin", False),
-        ("TZ=Asia/Tokyo 0 0 * * *", "Europe/Berlin", "Asia/Tokyo", False),
+        ("TZ=Asia/Tokyo 0 0 * * *", None, "Asia/Tokyo", False),
         ("CRON_TZ=Asia/Tokyo   @daily ", None, "Asia/Tokyo", False),
-        ("TZ= 0 0 * * *", "Europe/Berlin", "UTC", False),
+        ("TZ= 0 0 * * *", "", "UTC", False),
     ],
 )
 def test_the_zone_is_the_prefix_else_the_manifest_else_utc_assumed(
@@ -152,3 +152,9 @@ def test_an_unknown_zone_in_the_manifest_is_no_schedule() -> None:
 def test_no_text_raises(text: str) -> None:
     parsed = parse_schedule(text)
     assert parsed is None or isinstance(parsed.rule, Cron | Every)
+
+
+@pytest.mark.parametrize("text", ["TZ=Asia/Seoul 0 3 * * *", "CRON_TZ=Europe/Paris @daily", "TZ= 0 3 * * *"])
+def test_a_prefix_and_a_zone_of_the_manifest_together_are_no_schedule(text: str) -> None:
+    assert parse_schedule(text, "Europe/Paris") is None
+    assert parse_schedule(text) is not None

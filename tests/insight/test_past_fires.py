@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sidecar.insight.cron_text import ScheduleText, parse_schedule
+from sidecar.insight.fires import last_fires, next_fires
 from sidecar.insight.past_fires import PastFires
-from sidecar.insight.schedules import last_fires, next_fires
 from tests.support.builders import NOW
 
 AT_MOST = 5

@@ -10,16 +10,15 @@ from hypothesis import strategies as st
 
 from sidecar.insight.cron_text import Cron, ScheduleText, parse_schedule
 from sidecar.insight.digest import project_runs
+from sidecar.insight.fires import last_fires, next_fires
 from sidecar.insight.schedules import (
     MOST_FIRES,
     Missed,
     fires_between,
-    last_fires,
-    next_fires,
     next_schedule_change,
     schedule_figures,
 )
-from sidecar.model import HistoryState, Run, Schedule
+from sidecar.model import Concurrency, HistoryState, Run, Schedule
 from tests.insight.test_trends import INSTANTS, ODD_ZONES
 from tests.support.builders import NOW
 from tests.support.histories import COMPLETE, run, schedule
@@ -246,3 +245,102 @@ def test_figures_change_when_the_schedule_fires_and_when_its_tolerance_ends() ->
     one = schedule("0 * * * *")
     assert next_schedule_change(one, NOW + timedelta(minutes=30)) == NOW + timedelta(hours=1)
     assert next_schedule_change(one, NOW + timedelta(minutes=5)) == NOW + timedelta(minutes=10, seconds=1)
+
+
+@pytest.mark.parametrize(
+    ("text", "lasts", "apart", "skipped"),
+    [
+        # Each run keeps the scheduler from the fire times that fall into it.
+        ("0 * * * *", 75, 120, 1),
+        ("0/5 * * * *", 32, 35, 6),
+        ("0/30 * * * *", 45, 60, 1),
+    ],
+)
+@pytest.mark.parametrize("policy", [Concurrency.FORBID, None])
+def test_fire_times_during_a_run_are_skipped_and_not_missed(
+    text: str, lasts: int, apart: int, skipped: int, policy: Concurrency | None
+) -> None:
+    since = NOW - timedelta(hours=14)
+    starts = [since + timedelta(minutes=apart * number) for number in range(14 * 60 // apart)]
+    runs = [run(start, updated_at=start + timedelta(minutes=lasts)) for start in starts]
+    one = schedule(text, since=since, concurrency=policy)
+    until = starts[-1] + timedelta(minutes=apart)
+    found = schedule_figures(one, project_runs(runs), COMPLETE, until, retention=None)
+
+    assert found.missed == Missed(number=0, at_least=False, latest=())
+    assert found.skipped is not None
+    # Those of the last ten minutes are not judged yet.
+    assert found.skipped.number in {skipped * len(runs) - late for late in range(3)}
+
+
+@pytest.mark.parametrize("policy", [Concurrency.ALLOW, Concurrency.REPLACE])
+def test_a_scheduler_that_may_start_a_second_run_skips_nothing(policy: Concurrency) -> None:
+    start = NOW - timedelta(hours=3)
+    long = run(start, updated_at=NOW - timedelta(minutes=30))
+    one = schedule("0 * * * *", since=start, concurrency=policy)
+    found = schedule_figures(one, project_runs([long]), COMPLETE, NOW, retention=None)
+
+    assert found.missed is not None
+    assert found.missed.number == 2
+    assert found.skipped == Missed(number=0, at_least=False, latest=())
+
+
+@pytest.mark.parametrize(("run_id", "missed", "skipped"), [("run-1", 0, 2), ("", 2, 0)])
+def test_a_run_that_goes_on_skips_but_not_one_the_cluster_never_had(
+    run_id: str, missed: int, skipped: int
+) -> None:
+    start = NOW - timedelta(hours=3)
+    phase = "Running" if run_id else "Queued"
+    found = schedule_figures(
+        schedule("0 * * * *", since=start),
+        project_runs([run(start, phase, None, run_id=run_id)]),
+        COMPLETE,
+        NOW,
+        retention=None,
+    )
+    assert found.missed is not None
+    assert found.skipped is not None
+    assert (found.missed.number, found.skipped.number) == (missed, skipped)
+
+
+def test_a_delay_that_passes_during_a_run_is_skipped_and_counts_on_from_its_end() -> None:
+    start = NOW - timedelta(hours=6)
+    runs = [
+        run(start, updated_at=start + timedelta(hours=2, minutes=30)),
+        run(start + timedelta(hours=3)),
+    ]
+    found = schedule_figures(
+        schedule("@every 1h", since=start), project_runs(runs), COMPLETE, NOW, retention=None
+    )
+    assert found.skipped == Missed(number=1, at_least=False, latest=(start + timedelta(hours=1),))
+    # After the second run nothing came for three hours.
+    assert found.missed == Missed(number=1, at_least=False, latest=(start + timedelta(hours=4),))
+
+
+def test_a_schedule_that_was_never_started_has_no_next_run_and_misses_none() -> None:
+    one = schedule("0 * * * *", started=False)
+    found = schedule_figures(one, project_runs([]), COMPLETE, NOW, retention=None)
+
+    assert found.never_started is True
+    assert (found.next_fire_at, found.last_fire_at, found.missed, found.skipped) == (None, None, None, None)
+    assert next_schedule_change(one, NOW) is None
+
+
+@pytest.mark.parametrize(("started", "never_started"), [(True, False), (None, None)])
+def test_a_schedule_that_was_started_or_never_looked_at_is_followed(
+    *, started: bool | None, never_started: bool | None
+) -> None:
+    found = schedule_figures(
+        schedule("0 * * * *", started=started), project_runs([]), COMPLETE, NOW, retention=None
+    )
+    assert found.never_started is never_started
+    assert found.next_fire_at == NOW + timedelta(hours=1)
+    assert found.missed is not None
+
+
+def test_a_text_with_a_zone_beside_one_of_the_manifest_never_fires() -> None:
+    one = schedule("TZ=Asia/Seoul 0 3 * * *", timezone="Europe/Paris")
+    found = schedule_figures(one, project_runs([]), COMPLETE, NOW, retention=None)
+
+    assert (found.is_valid, found.names_two_zones) == (False, True)
+    assert (found.next_fire_at, found.missed) == (None, None)

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sidecar.litmus.manifests import LARGEST_JSON, LARGEST_YAML, ScheduleSpec, parse_manifest
+from sidecar.model import Concurrency
 
 YAML = """
 apiVersion: argoproj.io/v1alpha1
@@ -32,6 +33,23 @@ def cron(**spec: Any) -> str:
         (cron(suspend=None, timezone=""), ScheduleSpec(suspended=False, timezone=None)),
         (cron(timezone="Asia/Tokyo"), ScheduleSpec(suspended=False, timezone="Asia/Tokyo")),
         (cron(timezone=7), ScheduleSpec(suspended=False, timezone=None)),
+        (
+            cron(concurrencyPolicy="Forbid", startingDeadlineSeconds=60),
+            ScheduleSpec(
+                suspended=False,
+                timezone=None,
+                concurrency=Concurrency.FORBID,
+                starting_deadline_seconds=60,
+            ),
+        ),
+        (
+            cron(concurrencyPolicy="Replace", startingDeadlineSeconds=True),
+            ScheduleSpec(suspended=False, timezone=None, concurrency=Concurrency.REPLACE),
+        ),
+        (
+            cron(concurrencyPolicy=["Forbid"], startingDeadlineSeconds=-1),
+            ScheduleSpec(suspended=False, timezone=None),
+        ),
         (YAML, ScheduleSpec(suspended=True, timezone="Europe/Berlin")),
     ],
 )

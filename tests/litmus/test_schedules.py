@@ -2,9 +2,10 @@
 
 from datetime import timedelta
 
+import msgspec
 import pytest
 
-from sidecar.model import Schedule, Section, Snapshot
+from sidecar.model import Concurrency, Lane, Schedule, Section, Snapshot
 from sidecar.simulator.faults import ScriptedFault
 from sidecar.simulator.manifests import set_suspended
 from tests.litmus.history_bench import MINUTE, START, HistoryBench
@@ -47,8 +48,42 @@ async def test_a_schedule_is_read_from_its_manifest() -> None:
             timezone="Europe/Berlin",
             experiment_updated_at_ms=bench.world.now_ms,
             since=START,
+            concurrency=Concurrency.FORBID,
+            started=False,
         ),
     )
+
+
+async def test_a_schedule_is_started_from_its_first_run_on_and_stays_so() -> None:
+    bench = HistoryBench()
+    cron = bench.world.experiments[add_cron(bench)]
+    async with bench.opened():
+        saved = await bench.look()
+        bench.wait(MINUTE)
+        bench.world.start_cron_run(cron)
+        ran = await bench.look()
+        bench.wait(MINUTE)
+        cron.recent.clear()
+        later = await bench.look()
+
+    told = [(one.started, one.since) for seen in (saved, ran, later) for one in schedules(seen)]
+    assert told == [(False, START), (True, START + MINUTE), (True, START + MINUTE)]
+
+
+async def test_a_schedule_stored_before_its_policy_was_read_is_read_once_more() -> None:
+    bench = HistoryBench()
+    add_cron(bench)
+    async with bench.opened():
+        snapshot = await bench.look()
+        older = [msgspec.structs.replace(one, concurrency=None, started=None) for one in schedules(snapshot)]
+        before = msgspec.structs.replace(
+            snapshot, content=msgspec.structs.replace(snapshot.content, schedules=tuple(older))
+        )
+    async with bench.opened():
+        results = await bench.source.collect(bench.project, Lane.FAST, before)
+    found = [one.value for one in results if one.section is Section.SCHEDULES]
+
+    assert found == [schedules(snapshot)]
 
 
 async def test_while_nothing_changes_a_project_costs_one_request_per_interval() -> None:

@@ -204,8 +204,18 @@ def test_gitops_that_nobody_may_read_is_off(sections: dict[str, Any]) -> None:
     assert ask(BASIC_STATS, **sections)["getGitOpsDetails"] == {"enabled": False}
 
 
-@pytest.mark.parametrize(("suspended", "shown"), [(False, "0 2 * * *"), (True, "")])
-def test_a_suspended_schedule_shows_no_next_run(*, suspended: bool, shown: str) -> None:
+@pytest.mark.parametrize(
+    ("suspended", "started", "shown"),
+    [
+        (False, None, "0 2 * * *"),
+        (False, True, "0 2 * * *"),
+        (True, True, ""),
+        (False, False, ""),
+    ],
+)
+def test_a_suspended_or_never_started_schedule_shows_no_next_run(
+    *, suspended: bool, started: bool | None, shown: str
+) -> None:
     schedules = (
         Schedule(
             experiment_id=one,
@@ -214,8 +224,9 @@ def test_a_suspended_schedule_shows_no_next_run(*, suspended: bool, shown: str) 
             timezone=None,
             experiment_updated_at_ms=None,
             since=NOW,
+            started=is_started,
         )
-        for one, is_suspended in (("nightly", suspended), ("bystander", False))
+        for one, is_suspended, is_started in (("nightly", suspended, started), ("bystander", False, True))
     )
     rows = ask(
         EXPERIMENTS,

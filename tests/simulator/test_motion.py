@@ -189,3 +189,16 @@ def test_a_scheduled_run_is_by_nobody_and_has_an_id_at_once() -> None:
 def test_a_schedule_fires_at_its_times(*, schedule: str, zone: str | None, moment: str, fires: bool) -> None:
     at = datetime.fromisoformat(moment).astimezone(ZoneInfo("UTC")).timestamp()
     assert fires_between(schedule, zone, at - 30, at) is fires
+
+
+@pytest.mark.parametrize(("started", "busy", "runs"), [(True, False, 1), (False, False, 0), (True, True, 1)])
+def test_a_schedule_fires_once_started_and_not_during_a_run(*, started: bool, busy: bool, runs: int) -> None:
+    clock = Clock()
+    world, infra, _ = small_world(clock)
+    (project,) = world.projects.values()
+    cron = world.add_experiment(project, infra, "cron", cron="* * * * *", started=started)
+    if busy:
+        world.start_cron_run(cron).is_held = True
+    world.tick(NOW)
+    world.tick(NOW + 61)
+    assert len(world.runs_of(cron)) == runs

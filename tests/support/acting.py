@@ -4,10 +4,11 @@ from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from sidecar.action_model import Action, ActionKind, AuditEntry
-from sidecar.actions import ActionService, Settings, open_actions
+from sidecar.actions import ActionService, Settings, open_actions, recent_starts
 from sidecar.catalog import FixedCatalog
 from sidecar.claiming import Claims, NamingMemory
 from sidecar.litmus.actor import LitmusActor
@@ -161,7 +162,9 @@ async def open_replica(shop: Shop, url: str = "memory:", **settings: Any) -> Asy
         catalogue = FixedCatalog(shop.entities)
         memory = NamingMemory(store.namings, shop.clock)
         await memory.learn(catalogue.current)
-        sync = SyncByHand(LitmusSource(client, shop.clock))
+        sync = SyncByHand(
+            LitmusSource(client, shop.clock, starts=partial(recent_starts, store.audit, shop.clock))
+        )
         async with open_actions(
             actions=store.actions,
             audit=store.audit,

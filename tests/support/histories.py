@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from sidecar.model import HistoryState, KnownExperiment, Run, Schedule
+from sidecar.model import Concurrency, HistoryState, KnownExperiment, Run, Schedule
 from tests.support.builders import NOW, NOW_MS
 
 COMPLETE = HistoryState(
@@ -69,6 +69,8 @@ def schedule(
     suspended: bool = False,
     timezone: str | None = None,
     since: datetime = NOW - timedelta(days=1),
+    concurrency: Concurrency | None = None,
+    started: bool | None = None,
 ) -> Schedule:
     return Schedule(
         experiment_id=experiment_id,
@@ -77,4 +79,6 @@ def schedule(
         timezone=timezone,
         experiment_updated_at_ms=NOW_MS,
         since=since,
+        concurrency=concurrency,
+        started=started,
     )

@@ -261,6 +261,18 @@ async def test_a_suspended_schedule_has_no_next_run() -> None:
     assert "backstage_litmus_schedule_missed_runs" not in samples
 
 
+async def test_a_schedule_that_was_never_started_says_so_and_has_no_next_run() -> None:
+    world = World(CART)
+    await world.synchronised(Section.EXPERIMENTS, (experiment("experiment-1"),))
+    await world.synchronised(Section.SCHEDULES, (schedule(started=False),))
+    await world.recorded(experiments=[known()])
+    samples = await world.after_update()
+    assert list(samples["backstage_litmus_schedule_never_started"].values()) == [1]
+    assert "backstage_litmus_schedule_next_run_timestamp_seconds" not in samples
+    assert "backstage_litmus_schedule_missed_runs" not in samples
+    assert "backstage_litmus_schedule_skipped_runs" not in samples
+
+
 async def test_sections_tell_their_last_success_and_whether_the_last_attempt_failed() -> None:
     world = World(CART)
     await world.synchronised(Section.HUBS, ())

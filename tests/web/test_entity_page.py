@@ -256,6 +256,39 @@ async def test_a_schedule_tells_its_next_and_missed_runs_and_whether_it_is_suspe
     assert "Europe/Berlin" in row.text
 
 
+@pytest.mark.parametrize("started", [True, False])
+async def test_a_schedule_that_was_only_saved_says_so_and_can_be_started(
+    aiohttp_client: AiohttpClient, *, started: bool
+) -> None:
+    known = golden()
+    one = msgspec.structs.replace(
+        (known.content.experiments or ())[0], cron_syntax="0 2 * * *", recent_runs=()
+    )
+    scheduled = msgspec.structs.replace(
+        known.content,
+        experiments=(one,),
+        schedules=(
+            Schedule(
+                experiment_id=one.experiment_id,
+                cron_syntax="0 2 * * *",
+                suspended=False,
+                timezone=None,
+                experiment_updated_at_ms=None,
+                since=known.now - timedelta(days=9),
+                started=started,
+            ),
+        ),
+    )
+    client = await aiohttp_client(golden_app(content=scheduled))
+    (told,) = (await get(client, f"{API}/content"))["schedules"]
+    rows = (await page(client)).by_id("experiment-rows").text
+
+    assert told["neverStarted"] is not started
+    assert (told["nextFireAt"] is None, told["missed"] is None) == (not started, not started)
+    assert ("saved, not started in Litmus" in rows) is not started
+    assert ("start schedule" in rows.lower()) is not started
+
+
 async def test_an_action_that_holds_for_no_experiment_says_why_once(aiohttp_client: AiohttpClient) -> None:
     refused = Infra(infra_id="off", name="dead", environment_id="e", is_active=False)
     content = msgspec.structs.replace(

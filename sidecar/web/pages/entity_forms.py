@@ -28,6 +28,11 @@ async def schedule_form(request: web.Request) -> web.Response:
     return await _act(request, ActionKind.SCHEDULE)
 
 
+async def start_schedule_form(request: web.Request) -> web.Response:
+    """Start a schedule that Litmus only saved."""
+    return await _act(request, ActionKind.START_SCHEDULE)
+
+
 async def _act(request: web.Request, kind: ActionKind) -> web.Response:
     """Do it, and lead to the page that says what became of it.
 

@@ -254,6 +254,9 @@ def _acts(
         label, what = (f"Stop {len(unfinished)} runs", "its unfinished runs") if many else ("Stop", "its run")
         offer(ActionKind.STOP, label, f"Stop {what}? A stopped run has no score.", is_grave=True)
     if experiment.cron_syntax:
+        if schedule is not None and schedule.never_started:
+            question = "Start its schedule? Litmus only saved it; its infrastructure follows it from then on."
+            offer(ActionKind.START_SCHEDULE, "Start schedule", question)
         for suspended in _switches(schedule):
             label = "Suspend" if suspended else "Resume"
             offer(
@@ -283,7 +286,8 @@ def _switches(schedule: ScheduleShape | None) -> Iterable[bool]:
 
 
 def _path(entity: Entity, experiment_id: str, kind: ActionKind) -> str:
-    return f"{entity_path(entity.ref)}/experiments/{_quoted(experiment_id)}/{kind.value}"
+    door = "schedule/start" if kind is ActionKind.START_SCHEDULE else kind.value
+    return f"{entity_path(entity.ref)}/experiments/{_quoted(experiment_id)}/{door}"
 
 
 def _quoted(text: str) -> str:

@@ -113,7 +113,7 @@ PAGE_ROUTES: Final = (
         Route(
             method="POST",
             path=f"{_ENTITY}/experiments/{{id}}/{kind}",
-            name=f"form_{kind}",
+            name=f"form_{kind.replace('/', '_')}",
             handler=handler,
             scope=ANY_SCOPE,
             summary=summary,
@@ -128,6 +128,11 @@ PAGE_ROUTES: Final = (
                 "schedule",
                 entity_forms.schedule_form,
                 "Form of the entity page: suspend or resume it.",
+            ),
+            (
+                "schedule/start",
+                entity_forms.start_schedule_form,
+                "Form of the entity page: start a schedule that was only saved.",
             ),
         )
     ),

@@ -43,7 +43,7 @@ class ActionShape(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
     action_id: str = msgspec.field(name="actionID")
     kind: str
-    """``run``, ``stop`` or ``schedule``."""
+    """``run``, ``stop``, ``schedule`` or ``start_schedule``."""
     outcome: str
     """``accepted``, ``unknown`` or ``failed``; of a stop also ``stopping`` or ``partial``."""
     who: str

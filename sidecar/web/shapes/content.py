@@ -14,7 +14,7 @@ from sidecar.insight.civil import from_ms
 from sidecar.insight.links import LitmusLinks, dev_links
 from sidecar.insight.narrowing import narrow_content, narrow_runs
 from sidecar.insight.running import running_runs
-from sidecar.insight.schedules import ScheduleFigures, schedule_figures
+from sidecar.insight.schedules import Missed, ScheduleFigures, schedule_figures
 from sidecar.model import Content, Entity, Environment, Experiment, Hub, Infra, RecentRun, Section, Snapshot
 from sidecar.replica.cron import plugin_cron
 from sidecar.replica.healing import (
@@ -137,7 +137,7 @@ class InfrastructureShape(msgspec.Struct, frozen=True, kw_only=True, rename="cam
 
 
 class MissedShape(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """Fire times of a schedule without a run."""
+    """Fire times of a schedule without a run of their own: missed, or skipped on purpose."""
 
     number: int
     at_least: bool
@@ -153,16 +153,26 @@ class ScheduleShape(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     text: str
     is_valid: bool
     """Whether Litmus's scheduler accepts the text; if not, it never fires."""
+    names_two_zones: bool
+    """Whether it is not valid because its text and ``spec.timezone`` both name a zone."""
     time_zone: str | None
     time_zone_assumed: bool
     """Nothing names a zone, so UTC is assumed."""
     suspended: bool
+    never_started: bool | None
+    """Saved in Litmus, with no run and no start seen, so nothing fires; ``null``: not looked at yet."""
+    concurrency_policy: str | None
+    """``Allow``, ``Forbid`` or ``Replace``; ``null``: not read yet."""
+    starting_deadline_seconds: int | None
+    """How late a run may still start; ``null``: not given, or not read yet."""
     next_fire_at: str | None
     next_fire_estimated: bool
     last_fire_at: str | None
     last_run_at: str | None
     missed: MissedShape | None
-    """``null`` where that cannot be told: suspended, not valid, history incomplete."""
+    """``null`` where that cannot be told: suspended, never started, not valid, history incomplete."""
+    skipped: MissedShape | None
+    """Fire times during a run, where the scheduler starts no second one; ``null`` likewise."""
 
 
 class DevInfoShape(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -311,7 +321,6 @@ def infrastructure_shape(infra: Infra, links: LitmusLinks) -> InfrastructureShap
 
 def schedule_shape(figures: ScheduleFigures, experiment_name: str) -> ScheduleShape:
     """Return what a schedule did and will do as served."""
-    missed = figures.missed
     last_run = figures.last_run_at_ms
     return ScheduleShape(
         experiment_id=figures.experiment_id,
@@ -320,18 +329,27 @@ def schedule_shape(figures: ScheduleFigures, experiment_name: str) -> ScheduleSh
         is_valid=figures.is_valid,
         time_zone=figures.zone,
         time_zone_assumed=figures.zone_assumed,
+        names_two_zones=figures.names_two_zones,
         suspended=figures.suspended,
+        never_started=figures.never_started,
+        concurrency_policy=None if figures.concurrency is None else figures.concurrency.value,
+        starting_deadline_seconds=figures.starting_deadline_seconds,
         next_fire_at=rfc3339(figures.next_fire_at),
         next_fire_estimated=figures.next_fire_estimated,
         last_fire_at=rfc3339(figures.last_fire_at),
         last_run_at=None if last_run is None else rfc3339(from_ms(last_run)),
-        missed=None
-        if missed is None
-        else MissedShape(
-            number=missed.number,
-            at_least=missed.at_least,
-            latest=[rfc3339(instant) for instant in missed.latest],
-        ),
+        missed=_missed_shape(figures.missed),
+        skipped=_missed_shape(figures.skipped),
+    )
+
+
+def _missed_shape(found: Missed | None) -> MissedShape | None:
+    if found is None:
+        return None
+    return MissedShape(
+        number=found.number,
+        at_least=found.at_least,
+        latest=[rfc3339(instant) for instant in found.latest],
     )
 
 
