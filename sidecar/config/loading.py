@@ -249,11 +249,9 @@ class _Wording:
         """Note every ``caFile`` that a TLS connection could not be made with."""
         for index, instance in enumerate(section.instances):
             self._check_certificates_in(instance.ca_file, (SECTION, "instances", index, "caFile"))
-        for name, settings in {"auth": section.auth, "catalog": section.catalog}.items():
-            if settings.backstage is not None:
-                self._check_certificates_in(
-                    settings.backstage.ca_file, (SECTION, name, "backstage", "caFile")
-                )
+        for name, backstage in (("auth", section.auth.backstage), ("catalog", section.catalog.backstage)):
+            if backstage is not None:
+                self._check_certificates_in(backstage.ca_file, (SECTION, name, "backstage", "caFile"))
 
     def _check_certificates_in(self, file: Path | None, path: KeyPath) -> None:
         if file is None:
