@@ -96,14 +96,12 @@ def _config(source: Source, environ: Mapping[str, str]) -> Config:
 
 
 def _set_external_urls(instances: object, outside: Outside | None) -> None:
-    """Let browsers open ``litmus.baseUrl`` for the first instance, if it names no address of its own.
-
-    It is one Litmus alone; links of any other instance would lead into the wrong one.
-    """
+    """Let browsers open ``litmus.baseUrl`` for each instance that names no address of its own."""
     if outside is None or outside.litmus_base_url is None or not isinstance(instances, tuple):
         return
-    if instances and isinstance(instances[0], dict):
-        instances[0].setdefault("externalBaseUrl", outside.litmus_base_url)
+    for instance in instances:
+        if isinstance(instance, dict):
+            instance.setdefault("externalBaseUrl", outside.litmus_base_url)
 
 
 class _Wording:
@@ -251,9 +249,9 @@ class _Wording:
         """Note every ``caFile`` that a TLS connection could not be made with."""
         for index, instance in enumerate(section.instances):
             self._check_certificates_in(instance.ca_file, (SECTION, "instances", index, "caFile"))
-        for name, settings in (("auth", section.auth.backstage), ("catalog", section.catalog.backstage)):
-            if settings is not None:
-                self._check_certificates_in(settings.ca_file, (SECTION, name, "backstage", "caFile"))
+        for name, backstage in (("auth", section.auth.backstage), ("catalog", section.catalog.backstage)):
+            if backstage is not None:
+                self._check_certificates_in(backstage.ca_file, (SECTION, name, "backstage", "caFile"))
 
     def _check_certificates_in(self, file: Path | None, path: KeyPath) -> None:
         if file is None:
