@@ -269,7 +269,7 @@ class LitmusAuth:
             found |= {project.project_id: _membership(project, uid) for project in projects}
             if projects and len(found) < total:
                 continue
-            if page and not projects:
+            if page and not projects and not 0 < total <= len(found):
                 break
             return list(found.values())
         raise UpstreamError("Litmus broke off the list of projects; ask again.")

@@ -269,6 +269,26 @@ async def test_a_list_of_projects_that_breaks_off_is_no_shorter_list(litmus: Lit
         await litmus.auth.list_projects(litmus.token())
 
 
+@pytest.mark.parametrize(("now", "is_whole"), [(1, True), (2, False), (0, False)])
+async def test_a_list_that_got_shorter_between_two_pages_is_whole_if_nothing_is_missing(
+    litmus: Litmus, now: int, *, is_whole: bool
+) -> None:
+    """Past its end Litmus says how many there are; a count of none is what a failing database says."""
+    for number in range(60):
+        litmus.world.add_project(f"project {number}", members={litmus.user.user_id: "Viewer"})
+    one = {"projectID": "one", "name": "one", "members": []}
+    for projects, total in (([one], 60), ([], now)):
+        page = json.dumps({"data": {"projects": projects, "totalNumberOfProjects": total}})
+        litmus.simulator.faults.add(ScriptedFault(path="/auth/list_projects", body=page))
+
+    if is_whole:
+        (found,) = await litmus.auth.list_projects(litmus.token())
+        assert found.project_id == "one"
+    else:
+        with pytest.raises(UpstreamError, match="broke off"):
+            await litmus.auth.list_projects(litmus.token())
+
+
 @pytest.mark.parametrize("version", ["3.31.0", "3.10.0", "3.9.0"])
 async def test_no_project_is_an_empty_list_also_where_litmus_answers_twice(version: str) -> None:
     async with opened(version) as litmus:
