@@ -263,7 +263,7 @@ class UpstreamAnswerLostError(UpstreamError):
 class UpstreamRefusedError(UpstreamError):
     """Litmus refused an action for a reason that we know; ``refusal`` is that, in our words."""
 
-    code = "upstream_refused"
+    code = "refused_by_litmus"
     status = 409
 
     def __init__(self, refusal: "ActionRefusedError") -> None:

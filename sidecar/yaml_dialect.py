@@ -21,19 +21,15 @@ _BREAKS: Final = "\r\n\x85\u2028\u2029"
 _END: Final = "\0"
 """What the reader gives behind the text."""
 _YAML_1_1: Final = (1, 1)
-_CORE: Final = (
-    ("null", re.compile(r"(?:~|[Nn]ull|NULL)?")),
-    ("bool", re.compile(r"[Tt]rue|TRUE|[Ff]alse|FALSE")),
-    ("int", re.compile(r"0o[0-7]+|[-+]?[0-9]+|0x[0-9a-fA-F]+")),
-    (
-        "float",
-        re.compile(
-            r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?"
-            r"|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)"
-        ),
-    ),
-    ("merge", re.compile(r"<<")),
+_NULL: Final = re.compile(r"(?:~|[Nn]ull|NULL)?")
+_BOOL: Final = re.compile(r"[Tt]rue|TRUE|[Ff]alse|FALSE")
+_INT: Final = re.compile(r"0o[0-7]+|[-+]?[0-9]+|0x[0-9a-fA-F]+")
+_FLOAT: Final = re.compile(
+    r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?"
+    r"|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)"
 )
+_MERGE: Final = re.compile(r"<<")
+_CORE: Final = (("null", _NULL), ("bool", _BOOL), ("int", _INT), ("float", _FLOAT), ("merge", _MERGE))
 """The types of plain text in the core schema of YAML 1.2, and ``<<``."""
 _TYPE: Final = "tag:yaml.org,2002:"
 _LARGEST_EXACT: Final = 2**53

@@ -96,12 +96,14 @@ def _config(source: Source, environ: Mapping[str, str]) -> Config:
 
 
 def _set_external_urls(instances: object, outside: Outside | None) -> None:
-    """Let browsers open ``litmus.baseUrl`` for each instance that names no address of its own."""
+    """Let browsers open ``litmus.baseUrl`` for the first instance, if it names no address of its own.
+
+    It is one Litmus alone; links of any other instance would lead into the wrong one.
+    """
     if outside is None or outside.litmus_base_url is None or not isinstance(instances, tuple):
         return
-    for instance in instances:
-        if isinstance(instance, dict):
-            instance.setdefault("externalBaseUrl", outside.litmus_base_url)
+    if instances and isinstance(instances[0], dict):
+        instances[0].setdefault("externalBaseUrl", outside.litmus_base_url)
 
 
 class _Wording:

@@ -236,7 +236,7 @@ entry_point()
 """
 
 
-@pytest.mark.parametrize(("command", "code"), [(["serve"], 2), (["check", "--offline"], 1)])
+@pytest.mark.parametrize(("command", "code"), [(["serve"], 2), (["check", "--offline"], 2)])
 def test_without_the_extra_one_sentence_says_what_to_install(
     tmp_path: Path, command: list[str], code: int
 ) -> None:

@@ -49,6 +49,7 @@ async def test_a_schedule_is_read_from_its_manifest() -> None:
             experiment_updated_at_ms=bench.world.now_ms,
             since=START,
             concurrency=Concurrency.FORBID,
+            starting_deadline_seconds=0,
             started=False,
         ),
     )
