@@ -12,6 +12,7 @@ times are aware ``datetime`` in UTC.
 from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
+from functools import cached_property
 from typing import Final
 
 import msgspec
@@ -31,7 +32,7 @@ class ProjectRef(msgspec.Struct, frozen=True, kw_only=True, order=True):
         return f"{self.instance}/{self.project_id}"
 
 
-class Entity(msgspec.Struct, frozen=True, kw_only=True):
+class Entity(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """A catalog entity that names a Litmus project."""
 
     ref: str
@@ -47,6 +48,20 @@ class Entity(msgspec.Struct, frozen=True, kw_only=True):
     infra_ids: tuple[str, ...] = ()
     """Narrowing by annotation ``litmuschaos.io/infra-ids``; empty: not narrowed."""
 
+    @cached_property
+    def search_text(self) -> str:
+        """What the entity is searched by, without regard to case."""
+        texts = (
+            self.ref,
+            self.title,
+            self.owner,
+            self.system,
+            self.domain,
+            self.project.project_id,
+            self.project.instance,
+        )
+        return " ".join(text for text in texts if text).casefold()
+
 
 class Naming(msgspec.Struct, frozen=True, kw_only=True):
     """An owner of entities that name, or named, a project."""
@@ -60,13 +75,18 @@ class Naming(msgspec.Struct, frozen=True, kw_only=True):
     """Since when the catalog is without it, UTC; ``None`` while it has it."""
 
 
-class Catalog(msgspec.Struct, frozen=True, kw_only=True):
+class Catalog(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """All entities with a project, as last read."""
 
     entities: tuple[Entity, ...] = ()
     """Sorted by reference, each reference once."""
     problems: tuple[str, ...] = ()
     """One sentence per document, annotation or source that could not be used."""
+
+    @cached_property
+    def by_ref(self) -> Mapping[str, Entity]:
+        """The entities by reference."""
+        return {entity.ref: entity for entity in self.entities}
 
 
 class Outcome(StrEnum):

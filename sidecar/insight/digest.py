@@ -7,8 +7,10 @@ window is two bisections. Arrays are never changed after they were made.
 import math
 from array import array
 from bisect import bisect_left
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import cached_property
 from typing import Final
 
 import msgspec
@@ -52,7 +54,7 @@ class ExperimentRuns(msgspec.Struct, frozen=True, kw_only=True):
     """Creation of the first of those failures."""
 
 
-class ProjectRuns(msgspec.Struct, frozen=True, kw_only=True, weakref=True):
+class ProjectRuns(msgspec.Struct, frozen=True, kw_only=True, weakref=True, dict=True):
     """All runs of a project, oldest first; position n of every array is the same run."""
 
     created_at_ms: "array[int]"
@@ -80,9 +82,28 @@ class ProjectRuns(msgspec.Struct, frozen=True, kw_only=True, weakref=True):
     def created_of(self, experiment_id: str, since_ms: int, until_ms: int) -> list[int]:
         """Return when the experiment's runs of ``[since, until)`` were created, ascending."""
         index = self.index_of(experiment_id)
-        first, last = self.span(since_ms, until_ms)
-        rows = zip(self.created_at_ms[first:last], self.experiment_indexes[first:last], strict=True)
-        return [created for created, owner in rows if owner == index]
+        if index is None:
+            return []
+        created = self._created_by_index[index]
+        return list(created[bisect_left(created, since_ms) : bisect_left(created, until_ms)])
+
+    def unfinished_of(self, experiment_id: str) -> Sequence[Run]:
+        """Return the experiment's runs that are running or waiting."""
+        return self._unfinished_by_id.get(experiment_id, ())
+
+    @cached_property
+    def _created_by_index(self) -> "Sequence[array[int]]":
+        found = [array("q") for _ in self.experiments]
+        for created, owner in zip(self.created_at_ms, self.experiment_indexes, strict=True):
+            found[owner].append(created)
+        return found
+
+    @cached_property
+    def _unfinished_by_id(self) -> Mapping[str, Sequence[Run]]:
+        found: defaultdict[str, list[Run]] = defaultdict(list)
+        for run in self.unfinished:
+            found[run.experiment_id].append(run)
+        return dict(found)
 
 
 def project_runs(runs: Iterable[Run], experiments: Iterable[KnownExperiment] = ()) -> ProjectRuns:

@@ -111,7 +111,7 @@ def _is_known(experiment_id: str, recent: RecentRun, created_at_ms: int, runs: P
     span = (created_at_ms - _SAME_RUN_MS, created_at_ms + _SAME_RUN_MS + 1)
     if runs.created_of(experiment_id, *span):
         return True
-    return any(run.experiment_id == experiment_id and _is_same(run, recent) for run in runs.unfinished)
+    return any(_is_same(run, recent) for run in runs.unfinished_of(experiment_id))
 
 
 def _is_same(run: Run, recent: RecentRun) -> bool:

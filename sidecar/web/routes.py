@@ -347,7 +347,6 @@ def add_routes(app: web.Application) -> None:
     app.cleanup_ctx.append(_ending_answers)
     aiohttp_jinja2.setup(
         app,
-        enable_async=True,
         autoescape=True,
         undefined=ChainableUndefined,
         loader=PackageLoader("sidecar.web", "templates"),
