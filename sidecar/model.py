@@ -7,6 +7,9 @@ not repaired; repair for the plugin (healing) belongs to ``replica``.
 Times of Litmus are kept as it sends them, whole Unix milliseconds
 (``…_at_ms``), with ``None`` where it sends its unset value ``"0"``; our own
 times are aware ``datetime`` in UTC.
+
+What there are tens of thousands of takes ``gc=False``: the garbage collector walks all it knows
+in one piece, and immutable values of immutable values form no cycle that it could find.
 """
 
 from collections.abc import Mapping
@@ -125,7 +128,7 @@ def outcome_of(phase: str) -> Outcome:
     return OUTCOME_OF_PHASE.get(phase, Outcome.OTHER)
 
 
-class RecentRun(msgspec.Struct, frozen=True, kw_only=True):
+class RecentRun(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One of the at most ten recent runs that Litmus lists with an experiment."""
 
     experiment_run_id: str
@@ -146,7 +149,7 @@ class RecentRun(msgspec.Struct, frozen=True, kw_only=True):
         return outcome_of(self.phase)
 
 
-class Infra(msgspec.Struct, frozen=True, kw_only=True):
+class Infra(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A chaos infrastructure: the agent in a cluster that executes experiments."""
 
     infra_id: str
@@ -168,7 +171,7 @@ class Infra(msgspec.Struct, frozen=True, kw_only=True):
     updated_at_ms: int | None = None
 
 
-class Experiment(msgspec.Struct, frozen=True, kw_only=True):
+class Experiment(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A chaos experiment and its recent runs."""
 
     experiment_id: str
@@ -220,7 +223,7 @@ class Hub(msgspec.Struct, frozen=True, kw_only=True):
     tags: tuple[str, ...] = ()
 
 
-class Schedule(msgspec.Struct, frozen=True, kw_only=True):
+class Schedule(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """When Argo's scheduler starts an experiment, as its manifest says."""
 
     experiment_id: str
@@ -361,7 +364,7 @@ class Faults(msgspec.Struct, frozen=True, kw_only=True):
     total: int
 
 
-class Run(msgspec.Struct, frozen=True, kw_only=True):
+class Run(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One run in the history of a project.
 
     Two of these are the same run if their experiment is and their
@@ -402,7 +405,7 @@ SCORED: Final = frozenset({Outcome.PASSED, Outcome.PROBE_FAILED, Outcome.ERROR})
 """Outcomes whose score is a result; the 0 of a stopped or unfinished run is a placeholder."""
 
 
-class KnownExperiment(msgspec.Struct, frozen=True, kw_only=True):
+class KnownExperiment(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What the history remembers of an experiment, also after Litmus deleted it."""
 
     experiment_id: str

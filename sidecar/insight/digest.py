@@ -27,7 +27,7 @@ _CODES: Final = {outcome: code for code, outcome in enumerate(OUTCOMES)}
 _UNSCORED: Final = math.nan
 
 
-class ExperimentRuns(msgspec.Struct, frozen=True, kw_only=True):
+class ExperimentRuns(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """An experiment, and what its runs come to whatever the window."""
 
     experiment_id: str

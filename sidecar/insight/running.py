@@ -19,7 +19,7 @@ _SAME_RUN_MS: Final = 2_000
 """Litmus notes a run's creation in two places, not always in the same millisecond."""
 
 
-class RunningRun(msgspec.Struct, frozen=True, kw_only=True):
+class RunningRun(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A run that is running or waiting."""
 
     experiment_id: str
@@ -44,7 +44,7 @@ class RunningRun(msgspec.Struct, frozen=True, kw_only=True):
     """When it became stuck, or will unless it changes."""
 
 
-class _Unfinished(msgspec.Struct, frozen=True, kw_only=True):
+class _Unfinished(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     experiment_id: str
     experiment_name: str
     experiment_run_id: str

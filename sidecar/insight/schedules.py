@@ -32,7 +32,7 @@ _SEARCH_YEARS: Final = 5
 """Argo's scheduler gives up there; so a 30 February never fires."""
 
 
-class Missed(msgspec.Struct, frozen=True, kw_only=True):
+class Missed(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Fire times without a run."""
 
     number: int
@@ -43,7 +43,7 @@ class Missed(msgspec.Struct, frozen=True, kw_only=True):
     """At most :data:`LATEST_MISSED`, newest first, UTC; of ``@every`` when the next run was due."""
 
 
-class ScheduleFigures(msgspec.Struct, frozen=True, kw_only=True):
+class ScheduleFigures(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What a schedule did and will do."""
 
     experiment_id: str
@@ -246,7 +246,9 @@ def _missed(
     if not isinstance(text.rule, Cron):
         return _missed_delays(timedelta(seconds=text.rule.seconds), since, created, until)
     fires = _PAST.between(text, since, until)
-    missed = [fire for fire in fires[:MOST_FIRES] if not _has_run_near(created, fire)]
+    missed = fires[:MOST_FIRES]
+    if created:
+        missed = [fire for fire in missed if not _has_run_near(created, fire)]
     return Missed(number=len(missed), at_least=len(fires) > MOST_FIRES, latest=tuple(missed[:LATEST_MISSED]))
 
 

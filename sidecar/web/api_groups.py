@@ -48,7 +48,7 @@ async def portfolio_view(request: web.Request) -> web.Response:
         parts = await read_parts(services, entities)
         groups = await services.turns.aside(portfolio, parts, by, window)
         chosen, following = page_of_ranked(request, groups)
-        age = age_of_parts(services, parts, now)
+        age = await services.turns.aside(age_of_parts, services, parts, now)
         shape = PortfolioShape(
             window=window_shape(window),
             group_by=by.value,
@@ -74,7 +74,7 @@ async def attention_view(request: web.Request) -> web.Response:
         parts = await read_parts(services, entities)
         found = await services.turns.aside(needs_attention, parts, thresholds(services), now)
         chosen, following = page_of_ranked(request, found)
-        age = age_of_parts(services, parts, now)
+        age = await services.turns.aside(age_of_parts, services, parts, now)
         shape = AttentionListShape(
             as_of=rfc3339(age.as_of),
             stale=age.stale,
@@ -97,7 +97,7 @@ async def now_view(request: web.Request) -> web.Response:
         parts = await read_parts(services, entities)
         found = await services.turns.aside(runs_now, parts, now)
         chosen, following = page_of_ranked(request, found)
-        age = age_of_parts(services, parts, now)
+        age = await services.turns.aside(age_of_parts, services, parts, now)
         shape = NowShape(
             as_of=rfc3339(age.as_of),
             stale=age.stale,

@@ -78,6 +78,10 @@ class _Figures(msgspec.Struct, frozen=True, kw_only=True):
     attention: Sequence[Attention]
     running: Sequence[Running]
     rows: Sequence[EntityRow]
+    ages: Sequence[Age]
+    """Of each project's data."""
+    unclaimed: int
+    """Projects whose claim somebody has to settle."""
 
 
 async def portfolio_page(request: web.Request) -> web.Response:
@@ -103,9 +107,8 @@ async def portfolio_page(request: web.Request) -> web.Response:
         )
         own, ranked = await services.turns.aside(_ranked, figures.groups, entities, mine)
         most_groups, most_found = (MOST, MOST) if shows_all else (GROUPS, FOUND)
-        age = age_of_parts(services, parts, now)
+        age = await services.turns.aside(age_of_parts, services, parts, now)
         incomplete = [part for part in parts if not part.digest.state.is_complete]
-        ages = [age_of(part.snapshot, GROUP_SECTIONS, services.intervals, now) for part in parts]
         context = {
             "title": "Portfolio",
             "here": "portfolio",
@@ -131,10 +134,10 @@ async def portfolio_page(request: web.Request) -> web.Response:
             "running": await services.turns.aside(now_shapes, services, figures.running[:most_found]),
             "more_running": max(0, len(figures.running) - most_found),
             "stale": age.stale,
-            "unread": sum(one.as_of is None for one in ages),
-            "old_as_of": min((one.as_of for one in ages if one.stale and one.as_of), default=None),
+            "unread": sum(one.as_of is None for one in figures.ages),
+            "old_as_of": min((one.as_of for one in figures.ages if one.stale and one.as_of), default=None),
             "problems": services.catalogue.current.problems if viewer.is_admin and sees_all else (),
-            "unclaimed": sum(services.claims.problem(part.project) is not None for part in parts),
+            "unclaimed": figures.unclaimed,
             "claims": services.claims.findings() if viewer.is_admin and sees_all else (),
             "history_unreadable": sum(_fails(part, Section.RUN_HISTORY) for part in incomplete),
             "history_under_way": sum(
@@ -192,6 +195,8 @@ def _count(
         attention=needs_attention(parts, thresholds(services), now),
         running=runs_now(parts, now),
         rows=rows,
+        ages=[age_of(part.snapshot, GROUP_SECTIONS, services.intervals, now) for part in parts],
+        unclaimed=sum(services.claims.problem(part.project) is not None for part in parts),
     )
 
 
