@@ -117,7 +117,7 @@ def _content(prefix: str, experiments: int) -> Content:
             Experiment(
                 experiment_id=f"{prefix}-{number:05}",
                 name=f"checkout pod network latency {number}",
-                cron_syntax="*/15 * * * *" if number % 2 else "",
+                cron_syntax="" if number % 5 else "*/15 * * * *",
                 infra=infra,
                 tags=("team-b",),
                 recent_runs=runs,
@@ -136,6 +136,6 @@ def _content(prefix: str, experiments: int) -> Content:
                 experiment_updated_at_ms=now_ms,
                 since=now - timedelta(days=9),
             )
-            for number in range(1, experiments, 2)
+            for number in range(0, experiments, 5)
         ),
     )

@@ -15,6 +15,7 @@ from sidecar.policy import Asked, is_production
 from sidecar.policy import Caller as ActingCaller
 from sidecar.portfolio import Part, needs_attention
 from sidecar.services import Services
+from sidecar.slices import Work
 from sidecar.web.acting import acting_caller
 from sidecar.web.api_actions import look
 from sidecar.web.api_entities import content_changes, read_content, read_overview
@@ -53,9 +54,8 @@ async def entity_page(request: web.Request) -> web.Response:
     async def make() -> Page:
         context = await _context(request, services, reading, window)
         content: ContentShape = context["content"]
-        table = await services.turns.aside(
-            _table, services, reading, content, wanted, acting=acting, zone=window.zone
-        )
+        work = _table(services, reading, content, wanted, acting=acting, zone=window.zone)
+        table = await services.turns.run(object(), work)
         context |= {
             "refresh_seconds": REFRESH_SECONDS,
             "table": table,
@@ -155,7 +155,7 @@ def _table(
     *,
     acting: ActingCaller,
     zone: str,
-) -> ExperimentTable:
+) -> Work[ExperimentTable]:
     known = reading.snapshot.content if reading.snapshot else Content()
 
     def refusal(asked: Asked, experiment: Experiment) -> SidecarError | None:

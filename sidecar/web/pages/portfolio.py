@@ -18,6 +18,7 @@ from sidecar.insight.windows import Window
 from sidecar.model import Entity, ProjectRef, Section
 from sidecar.portfolio import Attention, Group, Part, Running, needs_attention, portfolio, runs_now
 from sidecar.services import Services
+from sidecar.slices import Work
 from sidecar.web.answers import SHORTEST
 from sidecar.web.api_entities import read_entities
 from sidecar.web.api_groups import (
@@ -80,8 +81,6 @@ class _Figures(msgspec.Struct, frozen=True, kw_only=True):
     rows: Sequence[EntityRow]
     ages: Sequence[Age]
     """Of each project's data."""
-    unclaimed: int
-    """Projects whose claim somebody has to settle."""
 
 
 async def portfolio_page(request: web.Request) -> web.Response:
@@ -137,7 +136,7 @@ async def portfolio_page(request: web.Request) -> web.Response:
             "unread": sum(one.as_of is None for one in figures.ages),
             "old_as_of": min((one.as_of for one in figures.ages if one.stale and one.as_of), default=None),
             "problems": services.catalogue.current.problems if viewer.is_admin and sees_all else (),
-            "unclaimed": figures.unclaimed,
+            "unclaimed": await services.turns.run(object(), _unclaimed(services, parts)),
             "claims": services.claims.findings() if viewer.is_admin and sees_all else (),
             "history_unreadable": sum(_fails(part, Section.RUN_HISTORY) for part in incomplete),
             "history_under_way": sum(
@@ -196,8 +195,16 @@ def _count(
         running=runs_now(parts, now),
         rows=rows,
         ages=[age_of(part.snapshot, GROUP_SECTIONS, services.intervals, now) for part in parts],
-        unclaimed=sum(services.claims.problem(part.project) is not None for part in parts),
     )
+
+
+def _unclaimed(services: Services, parts: Sequence[Part]) -> Work[int]:
+    """Return of how many projects somebody has to settle whose they are."""
+    number = 0
+    for part in parts:
+        number += services.claims.problem(part.project) is not None
+        yield
+    return number
 
 
 def _ranked(
