@@ -7,11 +7,15 @@ not repaired; repair for the plugin (healing) belongs to ``replica``.
 Times of Litmus are kept as it sends them, whole Unix milliseconds
 (``…_at_ms``), with ``None`` where it sends its unset value ``"0"``; our own
 times are aware ``datetime`` in UTC.
+
+What there are tens of thousands of takes ``gc=False``: the garbage collector walks all it knows
+in one piece, and immutable values of immutable values form no cycle that it could find.
 """
 
 from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
+from functools import cached_property
 from typing import Final
 
 import msgspec
@@ -31,7 +35,7 @@ class ProjectRef(msgspec.Struct, frozen=True, kw_only=True, order=True):
         return f"{self.instance}/{self.project_id}"
 
 
-class Entity(msgspec.Struct, frozen=True, kw_only=True):
+class Entity(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """A catalog entity that names a Litmus project."""
 
     ref: str
@@ -47,6 +51,20 @@ class Entity(msgspec.Struct, frozen=True, kw_only=True):
     infra_ids: tuple[str, ...] = ()
     """Narrowing by annotation ``litmuschaos.io/infra-ids``; empty: not narrowed."""
 
+    @cached_property
+    def search_text(self) -> str:
+        """What the entity is searched by, without regard to case."""
+        texts = (
+            self.ref,
+            self.title,
+            self.owner,
+            self.system,
+            self.domain,
+            self.project.project_id,
+            self.project.instance,
+        )
+        return " ".join(text for text in texts if text).casefold()
+
 
 class Naming(msgspec.Struct, frozen=True, kw_only=True):
     """An owner of entities that name, or named, a project."""
@@ -60,13 +78,18 @@ class Naming(msgspec.Struct, frozen=True, kw_only=True):
     """Since when the catalog is without it, UTC; ``None`` while it has it."""
 
 
-class Catalog(msgspec.Struct, frozen=True, kw_only=True):
+class Catalog(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """All entities with a project, as last read."""
 
     entities: tuple[Entity, ...] = ()
     """Sorted by reference, each reference once."""
     problems: tuple[str, ...] = ()
     """One sentence per document, annotation or source that could not be used."""
+
+    @cached_property
+    def by_ref(self) -> Mapping[str, Entity]:
+        """The entities by reference."""
+        return {entity.ref: entity for entity in self.entities}
 
 
 class Outcome(StrEnum):
@@ -105,7 +128,7 @@ def outcome_of(phase: str) -> Outcome:
     return OUTCOME_OF_PHASE.get(phase, Outcome.OTHER)
 
 
-class RecentRun(msgspec.Struct, frozen=True, kw_only=True):
+class RecentRun(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One of the at most ten recent runs that Litmus lists with an experiment."""
 
     experiment_run_id: str
@@ -126,7 +149,7 @@ class RecentRun(msgspec.Struct, frozen=True, kw_only=True):
         return outcome_of(self.phase)
 
 
-class Infra(msgspec.Struct, frozen=True, kw_only=True):
+class Infra(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A chaos infrastructure: the agent in a cluster that executes experiments."""
 
     infra_id: str
@@ -148,7 +171,7 @@ class Infra(msgspec.Struct, frozen=True, kw_only=True):
     updated_at_ms: int | None = None
 
 
-class Experiment(msgspec.Struct, frozen=True, kw_only=True):
+class Experiment(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A chaos experiment and its recent runs."""
 
     experiment_id: str
@@ -208,7 +231,7 @@ class Concurrency(StrEnum):
     REPLACE = "Replace"
 
 
-class Schedule(msgspec.Struct, frozen=True, kw_only=True):
+class Schedule(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """When Argo's scheduler starts an experiment, as its manifest says."""
 
     experiment_id: str
@@ -368,7 +391,7 @@ class Faults(msgspec.Struct, frozen=True, kw_only=True):
     total: int
 
 
-class Run(msgspec.Struct, frozen=True, kw_only=True):
+class Run(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One run in the history of a project.
 
     Two of these are the same run if their experiment is and their
@@ -409,7 +432,7 @@ SCORED: Final = frozenset({Outcome.PASSED, Outcome.PROBE_FAILED, Outcome.ERROR})
 """Outcomes whose score is a result; the 0 of a stopped or unfinished run is a placeholder."""
 
 
-class KnownExperiment(msgspec.Struct, frozen=True, kw_only=True):
+class KnownExperiment(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What the history remembers of an experiment, also after Litmus deleted it."""
 
     experiment_id: str

@@ -7,6 +7,7 @@ a thousand projects take a moment.
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import cached_property
 
 import msgspec
 
@@ -22,7 +23,7 @@ from sidecar.insight.windows import Window
 from sidecar.model import Content, Entity, ProjectRef, Snapshot
 
 
-class Part(msgspec.Struct, frozen=True, kw_only=True):
+class Part(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """A project and the entities that name it, as of one look."""
 
     project: ProjectRef
@@ -32,25 +33,34 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
 
     def refs_of(self, experiment_id: str) -> tuple[str, ...]:
         """Return the references of the entities that cover the experiment, sorted."""
-        return tuple(sorted(entity.ref for entity in self.entities if self._covers(entity, experiment_id)))
+        return tuple(
+            sorted(
+                ref for ref, covered in self._covered.items() if covered is None or experiment_id in covered
+            )
+        )
 
-    @property
+    @cached_property
     def runs(self) -> ProjectRuns:
         """The runs that count for any of the entities."""
         return narrow_runs(self.digest.runs, self.entities)
 
-    @property
+    @cached_property
     def content(self) -> Content:
         """The content that counts for any of the entities."""
         return Content() if self.snapshot is None else narrow_content(self.snapshot.content, *self.entities)
 
-    def _covers(self, entity: Entity, experiment_id: str) -> bool:
+    @cached_property
+    def _covered(self) -> Mapping[str, frozenset[str] | None]:
+        """The experiments of each entity, by reference; ``None``: its whole project."""
+        return {entity.ref: self._covered_by(entity) for entity in self.entities}
+
+    def _covered_by(self, entity: Entity) -> frozenset[str] | None:
         known = covered_ids([entity], self.digest.runs.experiments)
-        if known is None or experiment_id in known:
-            return True
-        # One that is too new for the history.
-        content = Content() if self.snapshot is None else narrow_content(self.snapshot.content, entity)
-        return any(one.experiment_id == experiment_id for one in content.experiments or ())
+        if known is None or self.snapshot is None:
+            return known
+        # Some may be too new for the history.
+        content = narrow_content(self.snapshot.content, entity)
+        return known | {one.experiment_id for one in content.experiments or ()}
 
 
 class Group(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,18 +1,20 @@
 """Long work in slices: it never holds the event loop for longer than a moment, and is counted.
 
 Work is a generator that yields wherever it may be interrupted, and returns its
-result; it knows nothing of the event loop, so it can be run whole as well.
+result; it knows nothing of the event loop, so it can be run whole as well. What is
+one pure function of values is left to a thread, a few at once.
 """
 
 import asyncio
 import types
-from collections.abc import AsyncIterator, Coroutine, Generator, Hashable
+from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Hashable
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from functools import partial
 from time import perf_counter, thread_time
-from typing import Any, Final, TypeVar
+from typing import Any, Final, ParamSpec, TypeVar
 
+Given = ParamSpec("Given")
 Result = TypeVar("Result")
 Work = Generator[None, None, Result]
 
@@ -20,6 +22,8 @@ SLICE_SECONDS: Final = 0.01
 """After so long, others have their turn at the next place where the work may be interrupted."""
 MOMENT_SECONDS: Final = 0.001
 """Work that takes no longer waits for no turn."""
+ASIDE_AT_ONCE: Final = 2
+"""Threads that compute beside the event loop; it waits up to 5 ms for each whenever it wakes."""
 
 
 def run_whole(work: Work[Result]) -> Result:
@@ -42,6 +46,7 @@ class Turns:
     def __init__(self) -> None:
         self._lock = asyncio.Lock()
         self._shared: dict[Hashable, asyncio.Task[Any]] = {}
+        self._aside = asyncio.Semaphore(ASIDE_AT_ONCE)
 
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[None]:
@@ -71,6 +76,20 @@ class Turns:
             work.close()
         return await asyncio.shield(task)
 
+    async def aside(
+        self, function: Callable[Given, Result], *args: Given.args, **kwargs: Given.kwargs
+    ) -> Result:
+        """Return what a pure function returns, worked out in a thread, and count its CPU time.
+
+        Nothing in it may hold the interpreter for long in one call, as a codec of megabytes does.
+        """
+        async with self._aside:
+            result, seconds = await asyncio.to_thread(_clocked, partial(function, *args, **kwargs))
+        meter = _METER.get()
+        if meter is not None:
+            meter.seconds += seconds
+        return result
+
     async def close(self) -> None:
         """Give up what is being done; nobody waits for it any more."""
         left = set(self._shared.values())
@@ -97,8 +116,13 @@ class Turns:
             task.exception()
 
 
+def _clocked(function: Callable[[], Result]) -> tuple[Result, float]:
+    begun = thread_time()
+    return function(), thread_time() - begun
+
+
 class Meter:
-    """How much time of the event loop's thread something took."""
+    """How much CPU time something took, of the event loop's thread or of one beside it."""
 
     def __init__(self) -> None:
         self.seconds = 0.0

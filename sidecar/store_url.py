@@ -22,6 +22,7 @@ _SQLITE: Final = "sqlite:///"
 _POSTGRESQL: Final = ("postgresql://", "postgres://")
 _WANTED: Final = f"must be sqlite:///FILE, postgresql://USER:PASSWORD@HOST/DATABASE or {MEMORY_URL}"
 _ESCAPES: Final = "write '@' in a user or password as %40, '/' as %2F, '?' as %3F and '#' as %23"
+_AFTER_HOSTS: Final = re.compile(r"[/?#]")
 _HOST: Final = re.compile(r"(/[^@,?#]*|[^\s@/?#,\[\]]+)")
 _HIGHEST_PORT: Final = 65_535
 
@@ -81,7 +82,7 @@ def _sqlite(rest: str) -> StoreAddress:
 
 
 def _postgresql(rest: str) -> StoreAddress:
-    authority = re.split(r"[/?#]", rest, maxsplit=1)[0]
+    authority = _AFTER_HOSTS.split(rest, maxsplit=1)[0]
     path, _, query = rest[len(authority) :].partition("?")
     if "#" in rest or "@" in path or authority.count("@") > 1 or ("@" in query and not path):
         raise ValueError(f"can be read in two ways; {_ESCAPES}")

@@ -7,8 +7,10 @@ window is two bisections. Arrays are never changed after they were made.
 import math
 from array import array
 from bisect import bisect_left
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import cached_property
 from typing import Final
 
 import msgspec
@@ -27,7 +29,7 @@ GOES_ON: Final = 2**63 - 1
 """The end of a run that has none yet."""
 
 
-class ExperimentRuns(msgspec.Struct, frozen=True, kw_only=True):
+class ExperimentRuns(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """An experiment, and what its runs come to whatever the window."""
 
     experiment_id: str
@@ -54,7 +56,7 @@ class ExperimentRuns(msgspec.Struct, frozen=True, kw_only=True):
     """Creation of the first of those failures."""
 
 
-class ProjectRuns(msgspec.Struct, frozen=True, kw_only=True, weakref=True):
+class ProjectRuns(msgspec.Struct, frozen=True, kw_only=True, weakref=True, dict=True):
     """All runs of a project, oldest first; position n of every array is the same run."""
 
     created_at_ms: "array[int]"
@@ -88,14 +90,31 @@ class ProjectRuns(msgspec.Struct, frozen=True, kw_only=True, weakref=True):
     def spans_of(self, experiment_id: str, since_ms: int, until_ms: int) -> list[tuple[int, int]]:
         """Return creation and end of the experiment's runs created in ``[since, until)``, ascending."""
         index = self.index_of(experiment_id)
-        first, last = self.span(since_ms, until_ms)
-        rows = zip(
-            self.created_at_ms[first:last],
-            self.ended_at_ms[first:last],
-            self.experiment_indexes[first:last],
-            strict=True,
-        )
-        return [(created, ended) for created, ended, owner in rows if owner == index]
+        if index is None:
+            return []
+        created, ended = self._spans_by_index[index]
+        first, last = bisect_left(created, since_ms), bisect_left(created, until_ms)
+        return list(zip(created[first:last], ended[first:last], strict=True))
+
+    def unfinished_of(self, experiment_id: str) -> Sequence[Run]:
+        """Return the experiment's runs that are running or waiting."""
+        return self._unfinished_by_id.get(experiment_id, ())
+
+    @cached_property
+    def _spans_by_index(self) -> "Sequence[tuple[array[int], array[int]]]":
+        found = [(array("q"), array("q")) for _ in self.experiments]
+        rows = zip(self.created_at_ms, self.ended_at_ms, self.experiment_indexes, strict=True)
+        for created, ended, owner in rows:
+            found[owner][0].append(created)
+            found[owner][1].append(ended)
+        return found
+
+    @cached_property
+    def _unfinished_by_id(self) -> Mapping[str, Sequence[Run]]:
+        found: defaultdict[str, list[Run]] = defaultdict(list)
+        for run in self.unfinished:
+            found[run.experiment_id].append(run)
+        return dict(found)
 
 
 def project_runs(runs: Iterable[Run], experiments: Iterable[KnownExperiment] = ()) -> ProjectRuns:

@@ -19,7 +19,7 @@ _SAME_RUN_MS: Final = 2_000
 """Litmus notes a run's creation in two places, not always in the same millisecond."""
 
 
-class RunningRun(msgspec.Struct, frozen=True, kw_only=True):
+class RunningRun(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A run that is running or waiting."""
 
     experiment_id: str
@@ -44,7 +44,7 @@ class RunningRun(msgspec.Struct, frozen=True, kw_only=True):
     """When it became stuck, or will unless it changes."""
 
 
-class _Unfinished(msgspec.Struct, frozen=True, kw_only=True):
+class _Unfinished(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     experiment_id: str
     experiment_name: str
     experiment_run_id: str
@@ -111,7 +111,7 @@ def _is_known(experiment_id: str, recent: RecentRun, created_at_ms: int, runs: P
     span = (created_at_ms - _SAME_RUN_MS, created_at_ms + _SAME_RUN_MS + 1)
     if runs.created_of(experiment_id, *span):
         return True
-    return any(run.experiment_id == experiment_id and _is_same(run, recent) for run in runs.unfinished)
+    return any(_is_same(run, recent) for run in runs.unfinished_of(experiment_id))
 
 
 def _is_same(run: Run, recent: RecentRun) -> bool:

@@ -22,7 +22,7 @@ LATEST_MISSED: Final = 10
 _SECOND: Final = timedelta(seconds=1)
 
 
-class Missed(msgspec.Struct, frozen=True, kw_only=True):
+class Missed(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Fire times without a run, of one kind: missed, or skipped on purpose."""
 
     number: int
@@ -33,7 +33,7 @@ class Missed(msgspec.Struct, frozen=True, kw_only=True):
     """At most :data:`LATEST_MISSED`, newest first, UTC; of ``@every`` when the next run was due."""
 
 
-class ScheduleFigures(msgspec.Struct, frozen=True, kw_only=True):
+class ScheduleFigures(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What a schedule did and will do."""
 
     experiment_id: str

@@ -16,7 +16,7 @@ import msgspec
 from aiohttp import web
 from cachetools import LRUCache
 
-from sidecar.slices import metered_by_starter
+from sidecar.slices import Turns, Work, metered_by_starter
 from sidecar.supervision import end_all
 from sidecar.tracing import span
 from sidecar.web.negotiation import accepts_gzip
@@ -29,6 +29,9 @@ LONGEST: Final = timedelta(minutes=5)
 CACHE_BYTES: Final = 64 * 1024 * 1024
 WORTH_COMPRESSING_BYTES: Final = 1024
 WORTH_A_THREAD_BYTES: Final = 256 * 1024
+ROWS_AT_ONCE: Final = 100
+"""Rows of a list encoded in one go."""
+HASHED_AT_ONCE: Final = 1024 * 1024
 _ENTRY_BYTES: Final = 1024
 _VARY: Final = "Accept-Encoding, Authorization, Cookie, X-Litmus-Sidecar-Key"
 
@@ -36,18 +39,26 @@ _VARY: Final = "Accept-Encoding, Authorization, Cookie, X-Litmus-Sidecar-Key"
 class Answer:
     """Serialised once: bytes, their tag, and until when they are true."""
 
-    def __init__(self, shape: Any, *, as_of: datetime | None, until: datetime | None = None) -> None:
-        """Serialise ``shape``; bytes are taken as they are.
+    def __init__(
+        self,
+        shape: Any,
+        *,
+        as_of: datetime | None,
+        until: datetime | None = None,
+        tag: str | None = None,
+    ) -> None:
+        """Serialise ``shape``, which is small (else: :func:`made`); bytes are taken as they are.
 
         Args:
             shape: What is served.
             as_of: Oldest last success among the data used; ``None`` without any.
             until: When time alone changes a figure; ``None``: never.
+            tag: Of the bytes, if it is known.
         """
         self.body = shape if isinstance(shape, bytes) else msgspec.json.encode(shape)
         self.as_of = as_of
         self.until = until
-        self.tag = hashlib.sha256(self.body).hexdigest()[:32]
+        self.tag = _tag(hashlib.sha256(self.body)) if tag is None else tag
 
     @cached_property
     def packed(self) -> bytes:
@@ -58,6 +69,44 @@ class Answer:
     def size(self) -> int:
         """Memory it takes, compressed form included."""
         return _ENTRY_BYTES + 2 * len(self.body)
+
+
+async def made(turns: Turns, shape: Any, *, as_of: datetime | None, until: datetime | None = None) -> Answer:
+    """Return the answer of a shape or of bytes, however large; see :class:`Answer`."""
+    body, tag = await turns.run(object(), _serialised(shape))
+    return Answer(body, as_of=as_of, until=until, tag=tag)
+
+
+def _serialised(shape: Any) -> Work[tuple[bytes, str]]:
+    """Return the bytes of a shape and their tag."""
+    body = shape if isinstance(shape, bytes) else b"".join((yield from _encoded(shape)))
+    digest = hashlib.sha256()
+    for begin in range(0, len(body), HASHED_AT_ONCE):
+        digest.update(body[begin : begin + HASHED_AT_ONCE])
+        yield
+    return body, _tag(digest)
+
+
+def _encoded(shape: msgspec.Struct) -> Work[list[bytes]]:
+    """Return the JSON of a struct in pieces, the very bytes of msgspec; long lists are encoded in parts."""
+    pieces: list[bytes] = []
+    for field in msgspec.structs.fields(shape):
+        pieces += [b"," if pieces else b"{", msgspec.json.encode(field.encode_name), b":"]
+        value = getattr(shape, field.name)
+        if not isinstance(value, list) or len(value) <= ROWS_AT_ONCE:
+            pieces.append(msgspec.json.encode(value))
+            yield
+            continue
+        for begin in range(0, len(value), ROWS_AT_ONCE):
+            rows = msgspec.json.encode(value[begin : begin + ROWS_AT_ONCE])
+            pieces += [b"," if begin else b"[", rows[1:-1]]
+            yield
+        pieces.append(b"]")
+    return [*pieces, b"}"]
+
+
+def _tag(digest: "hashlib._Hash") -> str:
+    return digest.hexdigest()[:32]
 
 
 def gzipped(body: bytes) -> bytes:

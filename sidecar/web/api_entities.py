@@ -14,7 +14,7 @@ from sidecar.insight.windows import Window
 from sidecar.model import Content, Entity, Section
 from sidecar.services import Services
 from sidecar.snapshots import as_of
-from sidecar.web.answers import Answer, respond
+from sidecar.web.answers import Answer, made, respond
 from sidecar.web.keys import ANSWERS, CALLER, SERVICES
 from sidecar.web.paging import page, single
 from sidecar.web.reading import EntityReading, read_entity, read_window
@@ -58,7 +58,7 @@ async def overview(request: web.Request) -> web.Response:
     async def make() -> Answer:
         shape = await read_overview(services, reading, window)
         until = next_window_change(window, reading.digest.runs, reading.now)
-        return Answer(shape, as_of=reading.age.as_of, until=until)
+        return await made(services.turns, shape, as_of=reading.age.as_of, until=until)
 
     return respond(request, await request.app[ANSWERS].of(key, reading.now, make))
 
@@ -70,8 +70,9 @@ async def content(request: web.Request) -> web.Response:
     version = services.litmus_version(reading.entity.project.instance)
 
     async def make() -> Answer:
-        shape = read_content(services, reading)
-        return Answer(shape, as_of=reading.age.as_of, until=content_changes(reading))
+        shape = await read_content(services, reading)
+        until = await services.turns.aside(content_changes, reading)
+        return await made(services.turns, shape, as_of=reading.age.as_of, until=until)
 
     key = ("content", version, reading.version)
     return respond(request, await request.app[ANSWERS].of(key, reading.now, make))
@@ -85,7 +86,8 @@ async def read_overview(services: Services, reading: EntityReading, window: Wind
         experiment_ids=covered_experiments(reading),
         at_most=LATEST_RUNS,
     )
-    return overview_shape(
+    return await services.turns.aside(
+        overview_shape,
         entity=reading.entity,
         snapshot=reading.snapshot,
         digest=reading.digest,
@@ -97,9 +99,10 @@ async def read_overview(services: Services, reading: EntityReading, window: Wind
     )
 
 
-def read_content(services: Services, reading: EntityReading) -> ContentShape:
+async def read_content(services: Services, reading: EntityReading) -> ContentShape:
     """Return the content of an entity, for every answer that shows it."""
-    return content_shape(
+    return await services.turns.aside(
+        content_shape,
         entity=reading.entity,
         snapshot=reading.snapshot,
         digest=reading.digest,

@@ -1,6 +1,5 @@
 """JSON that spans entities: portfolio, attention, now."""
 
-import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Hashable, Sequence
 from datetime import datetime
@@ -12,9 +11,9 @@ from sidecar.errors import BadRequestError
 from sidecar.insight.coverage import Thresholds
 from sidecar.insight.rollup import Grouping
 from sidecar.model import Entity, ProjectRef, Section
-from sidecar.portfolio import Attention, Part, Running, needs_attention, portfolio, runs_now
+from sidecar.portfolio import Attention, Group, Part, Running, needs_attention, portfolio, runs_now
 from sidecar.services import Services
-from sidecar.web.answers import SHORTEST, Answer, respond
+from sidecar.web.answers import SHORTEST, Answer, made, respond
 from sidecar.web.api_entities import read_entities
 from sidecar.web.keys import ANSWERS, SERVICES
 from sidecar.web.paging import page_of_ranked, single
@@ -23,6 +22,7 @@ from sidecar.web.shapes.common import Age, age_of, running_run_shape, window_sha
 from sidecar.web.shapes.groups import (
     AttentionListShape,
     AttentionShape,
+    GroupShape,
     NowRunShape,
     NowShape,
     PortfolioShape,
@@ -46,19 +46,19 @@ async def portfolio_view(request: web.Request) -> web.Response:
 
     async def make() -> Answer:
         parts = await read_parts(services, entities)
-        groups = await asyncio.to_thread(portfolio, parts, by, window)
+        groups = await services.turns.aside(portfolio, parts, by, window)
         chosen, following = page_of_ranked(request, groups)
-        age = age_of_parts(services, parts, now)
+        age = await services.turns.aside(age_of_parts, services, parts, now)
         shape = PortfolioShape(
             window=window_shape(window),
             group_by=by.value,
             as_of=rfc3339(age.as_of),
             stale=age.stale,
             history_complete=all(part.digest.state.is_complete for part in parts),
-            groups=[group_shape(group.figures, group.trend) for group in chosen],
+            groups=await services.turns.aside(group_shapes, chosen),
             next_cursor=following,
         )
-        return Answer(shape, as_of=age.as_of, until=now + SHORTEST)
+        return await made(services.turns, shape, as_of=age.as_of, until=now + SHORTEST)
 
     return await _kept(request, entities, now, make)
 
@@ -72,16 +72,16 @@ async def attention_view(request: web.Request) -> web.Response:
 
     async def make() -> Answer:
         parts = await read_parts(services, entities)
-        found = await asyncio.to_thread(needs_attention, parts, thresholds(services), now)
+        found = await services.turns.aside(needs_attention, parts, thresholds(services), now)
         chosen, following = page_of_ranked(request, found)
-        age = age_of_parts(services, parts, now)
+        age = await services.turns.aside(age_of_parts, services, parts, now)
         shape = AttentionListShape(
             as_of=rfc3339(age.as_of),
             stale=age.stale,
-            attention=attention_shapes(services, chosen),
+            attention=await services.turns.aside(attention_shapes, services, chosen),
             next_cursor=following,
         )
-        return Answer(shape, as_of=age.as_of, until=now + SHORTEST)
+        return await made(services.turns, shape, as_of=age.as_of, until=now + SHORTEST)
 
     return await _kept(request, entities, now, make)
 
@@ -95,16 +95,16 @@ async def now_view(request: web.Request) -> web.Response:
 
     async def make() -> Answer:
         parts = await read_parts(services, entities)
-        found = await asyncio.to_thread(runs_now, parts, now)
+        found = await services.turns.aside(runs_now, parts, now)
         chosen, following = page_of_ranked(request, found)
-        age = age_of_parts(services, parts, now)
+        age = await services.turns.aside(age_of_parts, services, parts, now)
         shape = NowShape(
             as_of=rfc3339(age.as_of),
             stale=age.stale,
-            runs=now_shapes(services, chosen),
+            runs=await services.turns.aside(now_shapes, services, chosen),
             next_cursor=following,
         )
-        return Answer(shape, as_of=age.as_of, until=now + SHORTEST)
+        return await made(services.turns, shape, as_of=age.as_of, until=now + SHORTEST)
 
     return await _kept(request, entities, now, make)
 
@@ -163,6 +163,11 @@ def thresholds(services: Services) -> Thresholds:
         score_drop=settings.score_drop,
         failures_in_row=settings.failures_in_row,
     )
+
+
+def group_shapes(found: Sequence[Group]) -> list[GroupShape]:
+    """Return groups as served."""
+    return [group_shape(one.figures, one.trend) for one in found]
 
 
 def attention_shapes(services: Services, found: Sequence[Attention]) -> list[AttentionShape]:

@@ -29,7 +29,7 @@ from sidecar.web.text import rfc3339
 
 _log = structlog.get_logger(__name__)
 
-RUNS_AT_ONCE: Final = 500
+RUNS_AT_ONCE: Final = 200
 CSV_COLUMNS: Final = (
     "experimentID",
     "experimentName",

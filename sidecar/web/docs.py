@@ -1,25 +1,34 @@
 """The API's documentation: the OpenAPI document, and a page made from it."""
 
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, Final
 
-import aiohttp_jinja2
 from aiohttp import web
 
-from sidecar.web.answers import Answer, respond
-from sidecar.web.keys import ROUTES
+from sidecar.web.answers import Answer, made, respond
+from sidecar.web.filling import filled
+from sidecar.web.keys import ANSWERS, ROUTES, SERVICES
 from sidecar.web.openapi import openapi_document
 
 
 async def openapi(request: web.Request) -> web.Response:
     """Give the OpenAPI document."""
-    return respond(request, Answer(_document(request), as_of=None))
+
+    async def make() -> Answer:
+        return Answer(_document(request), as_of=None)
+
+    return respond(request, await _kept(request, make))
 
 
 async def page(request: web.Request) -> web.Response:
     """Give the documentation as a page; no script, no other host."""
-    context = {"document": _document(request)}
-    response = await aiohttp_jinja2.render_template_async("api_docs.html", request, context)
+
+    async def make() -> Answer:
+        body = await filled(request, "api_docs.html", {"document": _document(request)})
+        return await made(request.app[SERVICES].turns, body, as_of=None)
+
+    response = respond(request, await _kept(request, make), "text/html", charset="utf-8")
     response.headers["Content-Security-Policy"] = _POLICY
     return response
 
@@ -33,6 +42,12 @@ _STYLE: Final = Path(__file__).parent / "static" / "docs.css"
 _POLICY: Final = (
     "default-src 'none'; style-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 )
+
+
+async def _kept(request: web.Request, make: Callable[[], Awaitable[Answer]]) -> Answer:
+    """Return what the table of routes alone makes, from what was made before or now."""
+    now = request.app[SERVICES].clock()
+    return await request.app[ANSWERS].of(("docs", request.path), now, make)
 
 
 def _document(request: web.Request) -> dict[str, Any]:

@@ -8,7 +8,6 @@ a picture too, for it stands where nobody reads a status.
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-import aiohttp_jinja2
 from aiohttp import web
 
 from sidecar.errors import BadRequestError, ShareInvalidError, SidecarError
@@ -16,12 +15,13 @@ from sidecar.insight.instants import next_window_change
 from sidecar.insight.windows import parse_window
 from sidecar.model import Principal
 from sidecar.services import Services
-from sidecar.web.answers import Answer, respond
+from sidecar.web.answers import Answer, made, respond
 from sidecar.web.api_entities import read_overview
 from sidecar.web.caller import Caller
 from sidecar.web.charts.badge import badge_chart
 from sidecar.web.charts.overview import badge_picture, outcomes_picture, score_picture, trend_picture
 from sidecar.web.charts.palette import NO_LEVEL
+from sidecar.web.filling import filled
 from sidecar.web.keys import ANSWERS, ROUTES, SERVICES
 from sidecar.web.paging import single
 from sidecar.web.reading import read_entity
@@ -131,7 +131,7 @@ async def _picture(
         shape = await read_overview(services, reading, window)
         body = await _drawn(request, template, make_chart(shape, options))
         until = next_window_change(window, reading.digest.runs, reading.now)
-        return Answer(body, as_of=reading.age.as_of, until=until)
+        return await made(services.turns, body, as_of=reading.age.as_of, until=until)
 
     response = respond(request, await request.app[ANSWERS].of(key, reading.now, make), _TYPE, charset="utf-8")
     if SHARE in request:
@@ -162,5 +162,4 @@ def _options(request: web.Request, picture: Picture) -> PictureOptions:
 
 
 async def _drawn(request: web.Request, template: str, chart: Any) -> bytes:
-    text = await aiohttp_jinja2.render_string_async(f"charts/{template}.svg", request, {"chart": chart})
-    return text.encode()
+    return await filled(request, f"charts/{template}.svg", {"chart": chart})

@@ -3,9 +3,7 @@
 from collections.abc import AsyncIterator
 from typing import Final
 
-import aiohttp_jinja2
 from aiohttp import web
-from jinja2 import ChainableUndefined, PackageLoader
 
 from sidecar.action_model import ActionKind, ActionOutcome
 from sidecar.model import Outcome
@@ -25,8 +23,8 @@ from sidecar.web.acting import RunBody, ScheduleBody, StartScheduleBody, StopBod
 from sidecar.web.answers import Answers
 from sidecar.web.auth import ANY_SCOPE
 from sidecar.web.errors import QUERY_PATH
+from sidecar.web.filling import add_templates
 from sidecar.web.pages.routes import PAGE_ROUTES
-from sidecar.web.pages.words import FILTERS
 from sidecar.web.parameters import CURSOR, GROUP, LIMIT, OWNER, TEXT, TIME, WINDOW
 from sidecar.web.picture_routes import PICTURE_ROUTES
 from sidecar.web.route import Parameter, Route
@@ -351,16 +349,7 @@ def add_routes(app: web.Application) -> None:
     app[keys.ROUTES] = {route.name: route for route in ROUTES}
     app[keys.ANSWERS] = Answers()
     app.cleanup_ctx.append(_ending_answers)
-    aiohttp_jinja2.setup(
-        app,
-        enable_async=True,
-        autoescape=True,
-        undefined=ChainableUndefined,
-        loader=PackageLoader("sidecar.web", "templates"),
-        filters=FILTERS,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    add_templates(app)
     for route in ROUTES:
         if route.method == "GET":
             # With HEAD (RFC 9110, 9.1); link checkers ask so.

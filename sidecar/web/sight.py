@@ -38,7 +38,7 @@ async def find_entity(request: web.Request, services: Services) -> Entity:
     ref, caller = path_ref(request), request[CALLER]
     # Asked before it is looked for, so that a hidden one takes no longer than one that is none.
     may_be_seen = _REF.fullmatch(ref) is not None and await caller.may_see(services, ref)
-    entity = next((one for one in services.catalogue.current.entities if one.ref == ref), None)
+    entity = services.catalogue.current.by_ref.get(ref)
     if entity is None or not may_be_seen or not caller.may_read(entity.project):
         raise NotFoundError("No such entity, or it names no Litmus project (litmuschaos.io/project-id).")
     return entity

@@ -15,6 +15,7 @@ from sidecar.policy import Asked, is_production
 from sidecar.policy import Caller as ActingCaller
 from sidecar.portfolio import Part, needs_attention
 from sidecar.services import Services
+from sidecar.slices import Work
 from sidecar.web.acting import acting_caller
 from sidecar.web.api_actions import look
 from sidecar.web.api_entities import content_changes, read_content, read_overview
@@ -53,7 +54,8 @@ async def entity_page(request: web.Request) -> web.Response:
     async def make() -> Page:
         context = await _context(request, services, reading, window)
         content: ContentShape = context["content"]
-        table = _table(services, reading, content, wanted, acting=acting, zone=window.zone)
+        work = _table(services, reading, content, wanted, acting=acting, zone=window.zone)
+        table = await services.turns.run(object(), work)
         context |= {
             "refresh_seconds": REFRESH_SECONDS,
             "table": table,
@@ -63,7 +65,7 @@ async def entity_page(request: web.Request) -> web.Response:
             "action": action,
             "action_name": _name(content, action.experiment_id) if action else "",
         }
-        return _page("pages/entity.html", context, reading, window)
+        return await _page(services, "pages/entity.html", context, reading, window)
 
     key = (_version(services, reading), acting, _fingerprint(action))
     return await kept_page(request, viewer, key, make)
@@ -82,16 +84,17 @@ async def report_page(request: web.Request) -> web.Response:
             snapshot=reading.snapshot,
             digest=reading.digest,
         )
-        found = needs_attention([part], thresholds(services), reading.now)
+        found = await services.turns.aside(needs_attention, [part], thresholds(services), reading.now)
+        worst = await services.turns.aside(worst_shapes, part.runs, reading.links)
         context = await _context(request, services, reading, window)
         context |= {
             PAPER_ZONE: window.zone,
             "windows": window_links(request, window),
-            "attention": attention_shapes(services, found[:FOUND]),
+            "attention": await services.turns.aside(attention_shapes, services, found[:FOUND]),
             "more_attention": max(0, len(found) - FOUND),
-            "worst": worst_shapes(part.runs, reading.links)[:WORST],
+            "worst": worst[:WORST],
         }
-        return _page("pages/report.html", context, reading, window)
+        return await _page(services, "pages/report.html", context, reading, window)
 
     return await kept_page(request, viewer, _version(services, reading), make)
 
@@ -107,9 +110,8 @@ async def _context(
 ) -> dict[str, Any]:
     """Return what page and report both show."""
     overview = await read_overview(services, reading, window)
-    content = read_content(services, reading)
+    content = await read_content(services, reading)
     entity = reading.entity
-    known = reading.snapshot.content if reading.snapshot else Content()
     path = entity_path(entity.ref)
     return {
         "title": entity.title or entity.ref.rpartition("/")[2],
@@ -124,15 +126,24 @@ async def _context(
         "unread": unread(overview.sections | content.sections),
         "links": reading.links,
         "litmus_version": services.litmus_version(entity.project.instance),
-        "any_run": bool(narrow_runs(reading.digest.runs, [entity]).created_at_ms)
-        or any(one.recent_runs for one in narrow_content(known, entity).experiments or ()),
+        "any_run": await services.turns.aside(_any_run, reading),
         "now": reading.now,
     }
 
 
-def _page(template: str, context: dict[str, Any], reading: EntityReading, window: Window) -> Page:
-    changes = (next_window_change(window, reading.digest.runs, reading.now), content_changes(reading))
-    until = earliest(reading.now, changes)
+def _any_run(reading: EntityReading) -> bool:
+    known = reading.snapshot.content if reading.snapshot else Content()
+    return bool(narrow_runs(reading.digest.runs, [reading.entity]).created_at_ms) or any(
+        one.recent_runs for one in narrow_content(known, reading.entity).experiments or ()
+    )
+
+
+async def _page(
+    services: Services, template: str, context: dict[str, Any], reading: EntityReading, window: Window
+) -> Page:
+    content_until = await services.turns.aside(content_changes, reading)
+    window_until = next_window_change(window, reading.digest.runs, reading.now)
+    until = earliest(reading.now, (window_until, content_until))
     return Page(template=template, context=context, as_of=reading.age.as_of, until=until)
 
 
@@ -144,7 +155,7 @@ def _table(
     *,
     acting: ActingCaller,
     zone: str,
-) -> ExperimentTable:
+) -> Work[ExperimentTable]:
     known = reading.snapshot.content if reading.snapshot else Content()
 
     def refusal(asked: Asked, experiment: Experiment) -> SidecarError | None:

@@ -13,6 +13,7 @@ from sidecar.errors import SidecarError
 from sidecar.insight.links import LitmusLinks
 from sidecar.model import UNFINISHED, Entity, Experiment
 from sidecar.policy import Asked
+from sidecar.slices import Work
 from sidecar.web.charts import LOOKS, HeatRun, Look, heat_runs
 from sidecar.web.charts.words import clean, moment, whole
 from sidecar.web.pages.words import entity_path
@@ -128,15 +129,16 @@ def experiment_table(
     zone: str,
     refusal: Refusal,
     is_production: Callable[[Experiment], bool],
-) -> ExperimentTable:
-    """Return the table; ``experiments`` are those that ``content`` shows, in the same order."""
+) -> Work[ExperimentTable]:
+    """Return the table, in slices; ``experiments`` are those that ``content`` shows, in the same order."""
     shapes = content.experiments or []
-    lasts = {one.experiment_id: _last(one) for one in experiments}
-    pairs = [
-        (experiment, shape)
-        for experiment, shape in zip(experiments, shapes, strict=True)
-        if _fits(shape, lasts[shape.experiment_id], wanted)
-    ]
+    lasts: dict[str, HeatRun | None] = {}
+    pairs = []
+    for experiment, shape in zip(experiments, shapes, strict=True):
+        last = lasts[experiment.experiment_id] = _last(experiment)
+        if _fits(shape, last, wanted):
+            pairs.append((experiment, shape))
+        yield
     schedules = {one.experiment_id: one for one in content.schedules or ()}
     stuck = frozenset(run.experiment_id for run in content.running_runs if run.stuck)
     rows = []
@@ -157,6 +159,7 @@ def experiment_table(
                 acts=tuple(msgspec.structs.replace(act, question=act.question + note) for act in acts),
             )
         )
+        yield
     kept, reasons = _told_once(rows)
     return ExperimentTable(
         rows=kept,

@@ -8,7 +8,6 @@ from collections.abc import Awaitable, Callable, Hashable, Mapping
 from datetime import datetime
 from typing import Any, Final
 
-import aiohttp_jinja2
 import msgspec
 from aiohttp import web
 
@@ -17,10 +16,11 @@ from sidecar.config import Config
 from sidecar.errors import StoreError
 from sidecar.hygiene import pressing
 from sidecar.services import Services
-from sidecar.web.answers import Answer, respond
+from sidecar.web.answers import Answer, made, respond
 from sidecar.web.assets import asset_url
 from sidecar.web.caller import Caller
 from sidecar.web.charts import LOOKS
+from sidecar.web.filling import filled
 from sidecar.web.keys import ANSWERS, CALLER, SERVICES
 from sidecar.web.prefix import markup_below, prefix_of
 
@@ -123,7 +123,8 @@ async def kept_page(
     async def render() -> Answer:
         page = await make()
         body = await rendered(request, viewer, page)
-        return Answer(body, as_of=page.as_of, until=page.until)
+        turns = request.app[SERVICES].turns
+        return await made(turns, body, as_of=page.as_of, until=page.until)
 
     full_key = ("page", request.path, tuple(sorted(request.query.items())), viewer, key)
     return _framed(request, await request.app[ANSWERS].of(full_key, now, render))
@@ -150,8 +151,9 @@ async def rendered(request: web.Request, viewer: Viewer, page: Page) -> bytes:
         "looks": LOOKS_BY_WORD,
         **page.context,
     }
-    text = await aiohttp_jinja2.render_string_async(page.template, request, context)
-    return markup_below(prefix_of(services.config), text).encode(errors="replace")
+    markup = await filled(request, page.template, context)
+    prefix = prefix_of(services.config)
+    return markup_below(prefix, markup.decode()).encode() if prefix else markup
 
 
 def policy(config: Config) -> str:

@@ -4,7 +4,6 @@ Figures come from the same functions and shapes as ``/api/v1/portfolio``,
 ``/attention``, ``/now`` and the overview of each entity.
 """
 
-import asyncio
 from collections.abc import Collection, Sequence
 from datetime import datetime
 from functools import partial
@@ -19,18 +18,20 @@ from sidecar.insight.windows import Window
 from sidecar.model import Entity, ProjectRef, Section
 from sidecar.portfolio import Attention, Group, Part, Running, needs_attention, portfolio, runs_now
 from sidecar.services import Services
+from sidecar.slices import Work
 from sidecar.web.answers import SHORTEST
 from sidecar.web.api_entities import read_entities
 from sidecar.web.api_groups import (
     GROUP_SECTIONS,
     age_of_parts,
     attention_shapes,
+    group_shapes,
     now_shapes,
     read_grouping,
     read_parts,
     thresholds,
 )
-from sidecar.web.charts import spark_chart
+from sidecar.web.charts import SparkChart, spark_chart
 from sidecar.web.keys import CALLER, SERVICES
 from sidecar.web.pages.addresses import WINDOW_PARAMETERS, kept, query, window_links
 from sidecar.web.pages.frame import PAGES, Page, kept_page, viewer_of
@@ -78,6 +79,8 @@ class _Figures(msgspec.Struct, frozen=True, kw_only=True):
     attention: Sequence[Attention]
     running: Sequence[Running]
     rows: Sequence[EntityRow]
+    ages: Sequence[Age]
+    """Of each project's data."""
 
 
 async def portfolio_page(request: web.Request) -> web.Response:
@@ -93,22 +96,18 @@ async def portfolio_page(request: web.Request) -> web.Response:
     sees_all = caller.sees_all(services)
     any_entity = bool(entities or await visible_entities(request, services))
     mine = await caller.owns(services) if caller.is_person else frozenset[str]()
-    listed = _matching(entities, wanted, mine)
 
     async def make() -> Page:
         parts = await read_parts(services, entities)
+        listed = await services.turns.aside(_matching, entities, wanted, mine)
         shown = listed[offset : offset + LISTED]
-        figures = await asyncio.to_thread(
+        figures = await services.turns.aside(
             _count, services, parts, by=by, window=window, shown=shown, mine=mine, now=now
         )
-        ranked = [group_shape(group.figures, group.trend) for group in figures.groups]
-        refs = frozenset(entity.ref for entity in entities if entity.owner in mine)
-        own = [group for group in ranked if refs & set(group.entities)]
-        ranked = own + [group for group in ranked if group not in own]
+        own, ranked = await services.turns.aside(_ranked, figures.groups, entities, mine)
         most_groups, most_found = (MOST, MOST) if shows_all else (GROUPS, FOUND)
-        age = age_of_parts(services, parts, now)
+        age = await services.turns.aside(age_of_parts, services, parts, now)
         incomplete = [part for part in parts if not part.digest.state.is_complete]
-        ages = [age_of(part.snapshot, GROUP_SECTIONS, services.intervals, now) for part in parts]
         context = {
             "title": "Portfolio",
             "here": "portfolio",
@@ -124,21 +123,20 @@ async def portfolio_page(request: web.Request) -> web.Response:
             "groupings": list(Grouping),
             "owner": single(request, "owner") or "",
             "groups": ranked[:most_groups],
-            "sparks": [
-                spark_chart(group.trend, prefix=f"group-{place}", title="Mean score over the window")
-                for place, group in enumerate(ranked[:most_groups])
-            ],
-            "own_groups": len(own),
+            "sparks": await services.turns.aside(_sparks, ranked[:most_groups]),
+            "own_groups": own,
             "more_groups": max(0, len(ranked) - most_groups),
-            "attention": attention_shapes(services, figures.attention[:most_found]),
+            "attention": await services.turns.aside(
+                attention_shapes, services, figures.attention[:most_found]
+            ),
             "more_attention": max(0, len(figures.attention) - most_found),
-            "running": now_shapes(services, figures.running[:most_found]),
+            "running": await services.turns.aside(now_shapes, services, figures.running[:most_found]),
             "more_running": max(0, len(figures.running) - most_found),
             "stale": age.stale,
-            "unread": sum(one.as_of is None for one in ages),
-            "old_as_of": min((one.as_of for one in ages if one.stale and one.as_of), default=None),
+            "unread": sum(one.as_of is None for one in figures.ages),
+            "old_as_of": min((one.as_of for one in figures.ages if one.stale and one.as_of), default=None),
             "problems": services.catalogue.current.problems if viewer.is_admin and sees_all else (),
-            "unclaimed": sum(services.claims.problem(part.project) is not None for part in parts),
+            "unclaimed": await services.turns.run(object(), _unclaimed(services, parts)),
             "claims": services.claims.findings() if viewer.is_admin and sees_all else (),
             "history_unreadable": sum(_fails(part, Section.RUN_HISTORY) for part in incomplete),
             "history_under_way": sum(
@@ -188,7 +186,7 @@ def _count(
                 age=age_of(part.snapshot, GROUP_SECTIONS, services.intervals, now),
                 history_complete=part.digest.state.is_complete,
                 mine=entity.owner in mine,
-                text=_text_of(entity),
+                text=entity.search_text,
             )
         )
     return _Figures(
@@ -196,7 +194,36 @@ def _count(
         attention=needs_attention(parts, thresholds(services), now),
         running=runs_now(parts, now),
         rows=rows,
+        ages=[age_of(part.snapshot, GROUP_SECTIONS, services.intervals, now) for part in parts],
     )
+
+
+def _unclaimed(services: Services, parts: Sequence[Part]) -> Work[int]:
+    """Return of how many projects somebody has to settle whose they are."""
+    number = 0
+    for part in parts:
+        number += services.claims.problem(part.project) is not None
+        yield
+    return number
+
+
+def _ranked(
+    groups: Sequence[Group], entities: Sequence[Entity], mine: Collection[str]
+) -> tuple[int, list[GroupShape]]:
+    """Return how many groups have entities of one's own, and all groups, those first."""
+    refs = frozenset(entity.ref for entity in entities if entity.owner in mine)
+    own: list[GroupShape] = []
+    others: list[GroupShape] = []
+    for group in group_shapes(groups):
+        (others if refs.isdisjoint(group.entities) else own).append(group)
+    return len(own), own + others
+
+
+def _sparks(groups: Sequence[GroupShape]) -> list[SparkChart | None]:
+    return [
+        spark_chart(group.trend, prefix=f"group-{place}", title="Mean score over the window")
+        for place, group in enumerate(groups)
+    ]
 
 
 def _given(figures: ProjectFigures, _project: ProjectRef, _entities: Sequence[Entity]) -> ProjectFigures:
@@ -212,13 +239,8 @@ def _fails(part: Part, section: Section) -> bool:
 def _matching(entities: Sequence[Entity], wanted: str, mine: Collection[str]) -> list[Entity]:
     """Return the entities in which every wanted word occurs, own ones first."""
     words = frozenset(wanted.casefold().split())
-    found = [entity for entity in entities if _has_all(entity, words)] if words else entities
+    found = [one for one in entities if all(word in one.search_text for word in words)]
     return sorted(found, key=lambda entity: (entity.owner not in mine, entity.ref))
-
-
-def _has_all(entity: Entity, words: Collection[str]) -> bool:
-    text = _text_of(entity)
-    return all(word in text for word in words)
 
 
 def _wanted(request: web.Request) -> str:
@@ -234,20 +256,6 @@ def _wanted(request: web.Request) -> str:
             parameter="q",
         )
     return wanted
-
-
-def _text_of(entity: Entity) -> str:
-    """Return what an entity is searched by."""
-    texts = (
-        entity.ref,
-        entity.title,
-        entity.owner,
-        entity.system,
-        entity.domain,
-        entity.project.project_id,
-        entity.project.instance,
-    )
-    return " ".join(text for text in texts if text).casefold()
 
 
 def _shows_all(request: web.Request) -> bool:

@@ -54,7 +54,7 @@ async def runs_page(request: web.Request) -> web.Response:
             "is_first": after is None,
             "newest": f"{path}/runs{query(given)}",
             "outcomes": [(outcome.value, look.label) for outcome, look in LOOKS.items()],
-            "experiments": _experiments(reading),
+            "experiments": await services.turns.aside(_experiments, reading),
             "zone": given.get("tz", "UTC"),
         }
         return Page(template="pages/runs.html", context=context, as_of=reading.digest.state.synced_at)

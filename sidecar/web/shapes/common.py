@@ -86,7 +86,7 @@ class FaultsShape(msgspec.Struct, frozen=True, kw_only=True):
     total: int
 
 
-class RunShape(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+class RunShape(msgspec.Struct, frozen=True, kw_only=True, rename="camel", gc=False):
     """One run of the history."""
 
     experiment_id: str = msgspec.field(name="experimentID")
@@ -110,7 +110,7 @@ class RunShape(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     link: str
 
 
-class RunningRunShape(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+class RunningRunShape(msgspec.Struct, frozen=True, kw_only=True, rename="camel", gc=False):
     """A run that is running or waiting."""
 
     experiment_id: str = msgspec.field(name="experimentID")

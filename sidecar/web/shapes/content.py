@@ -76,7 +76,7 @@ class EnvironmentShape(msgspec.Struct, frozen=True, kw_only=True, rename="camel"
     is_removed: bool
 
 
-class ExperimentInfraShape(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+class ExperimentInfraShape(msgspec.Struct, frozen=True, kw_only=True, gc=False, rename="camel"):
     """The infrastructure of an experiment, as the plugin reads it; placeholders where it is gone."""
 
     infra_id: str = msgspec.field(name="infraID")
@@ -88,7 +88,7 @@ class ExperimentInfraShape(msgspec.Struct, frozen=True, kw_only=True, rename="ca
     is_active: bool
 
 
-class UserShape(msgspec.Struct, frozen=True, kw_only=True):
+class UserShape(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Who did it, as the plugin reads it; Litmus fills only the name."""
 
     user_id: str = msgspec.field(name="userID", default="")
@@ -96,7 +96,7 @@ class UserShape(msgspec.Struct, frozen=True, kw_only=True):
     email: str = ""
 
 
-class RecentRunShape(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+class RecentRunShape(msgspec.Struct, frozen=True, kw_only=True, gc=False, rename="camel"):
     """One of the recent runs of an experiment, as the plugin reads it."""
 
     experiment_run_id: str = msgspec.field(name="experimentRunID")
@@ -108,7 +108,7 @@ class RecentRunShape(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     updated_by: UserShape
 
 
-class ExperimentShape(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+class ExperimentShape(msgspec.Struct, frozen=True, kw_only=True, gc=False, rename="camel"):
     """An experiment, as the plugin reads it."""
 
     experiment_id: str = msgspec.field(name="experimentID")
@@ -136,7 +136,7 @@ class InfrastructureShape(msgspec.Struct, frozen=True, kw_only=True, rename="cam
     link: str
 
 
-class MissedShape(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+class MissedShape(msgspec.Struct, frozen=True, kw_only=True, gc=False, rename="camel"):
     """Fire times of a schedule without a run of their own: missed, or skipped on purpose."""
 
     number: int
@@ -145,7 +145,7 @@ class MissedShape(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     latest: list[str]
 
 
-class ScheduleShape(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+class ScheduleShape(msgspec.Struct, frozen=True, kw_only=True, gc=False, rename="camel"):
     """What a schedule did and will do."""
 
     experiment_id: str = msgspec.field(name="experimentID")

@@ -1,0 +1,141 @@
+"""The application on a world as large as they come, and how long the event loop is held in it."""
+
+import asyncio
+import gc
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from datetime import timedelta
+from time import thread_time
+from typing import Final
+
+from aiohttp import web
+
+from sidecar.model import Content, Entity, Environment, Experiment, Infra, ProjectRef, Schedule
+from tests.support.builders import recent_run
+from tests.support.golden import golden
+from tests.support.golden_service import ENTITY, PART, golden_app
+from tests.support.histories import run
+
+EXPERIMENTS: Final = 5_000
+"""Of one project."""
+RUNS_OF_EACH: Final = 3
+ENTITIES: Final = 800
+"""Of a project each."""
+_PHASES: Final = ("Completed", "Completed_With_Probe_Failure", "Error", "Running", "Stopped")
+
+
+class Passes:
+    """Passes of the event loop, as its thread's CPU time."""
+
+    def __init__(self) -> None:
+        self.longest_seconds = 0.0
+
+    @asynccontextmanager
+    async def watched(self) -> AsyncIterator[None]:
+        """Note the longest pass of the event loop meanwhile."""
+        watching = asyncio.create_task(self._watch())
+        await asyncio.sleep(0)
+        try:
+            yield
+        finally:
+            watching.cancel()
+            await asyncio.wait([watching])
+
+    async def _watch(self) -> None:
+        while True:
+            begun = thread_time()
+            await asyncio.sleep(0)
+            self.longest_seconds = max(self.longest_seconds, thread_time() - begun)
+
+
+@contextmanager
+def without_old_garbage() -> Iterator[None]:
+    """Keep the collector away from what is there already: walking the world is no work of a request."""
+    gc.collect()
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
+
+
+def big_app() -> web.Application:
+    """Return the application with one project of many experiments, and many entities of others."""
+    now = golden().now
+    return golden_app(
+        entities=(ENTITY, PART),
+        content=_large_content(),
+        more_runs=[
+            run(
+                now - timedelta(hours=number % 900, minutes=index),
+                _PHASES[(number + index) % len(_PHASES)],
+                50.0,
+                experiment_id=f"experiment-{number:05}",
+            )
+            for number in range(EXPERIMENTS)
+            for index in range(RUNS_OF_EACH)
+        ],
+        beside={_entity(number): _content(f"p{number}", 3) for number in range(ENTITIES)},
+    )
+
+
+def _entity(number: int) -> Entity:
+    return Entity(
+        ref=f"component:default/service-{number:04}",
+        project=ProjectRef(instance="default", project_id=f"project-{number}"),
+        title=f"Service {number}",
+        owner=f"group:default/team-{number}",
+        system=f"system:default/system-{number % 90}",
+        domain=f"domain:default/domain-{number % 9}",
+    )
+
+
+def _large_content() -> Content:
+    return _content("experiment", EXPERIMENTS)
+
+
+def _content(prefix: str, experiments: int) -> Content:
+    now = golden().now
+    now_ms = int(now.timestamp() * 1000)
+    infra = Infra(infra_id="infra-a", name="gke-eu-west", environment_id="shop", is_active=True)
+    infras = tuple(
+        Infra(infra_id=f"infra-{number}", name=f"cluster {number}", environment_id="shop", is_active=True)
+        for number in range(experiments // 10)
+    )
+    runs = tuple(
+        recent_run(
+            f"run-{index}",
+            _PHASES[index % len(_PHASES)],
+            50.0,
+            updated_at_ms=now_ms - index * 7_200_000,
+            created_at_ms=now_ms - index * 7_200_000,
+        )
+        for index in range(10)
+    )
+    return Content(
+        experiments=tuple(
+            Experiment(
+                experiment_id=f"{prefix}-{number:05}",
+                name=f"checkout pod network latency {number}",
+                cron_syntax="" if number % 5 else "*/15 * * * *",
+                infra=infra,
+                tags=("team-b",),
+                recent_runs=runs,
+            )
+            for number in range(experiments)
+        ),
+        infrastructures=(infra, *infras),
+        environments=(Environment(environment_id="shop", name="shop", type="NON_PROD"),),
+        hubs=(),
+        schedules=tuple(
+            Schedule(
+                experiment_id=f"{prefix}-{number:05}",
+                cron_syntax="*/15 * * * *",
+                suspended=False,
+                timezone="Europe/Berlin",
+                experiment_updated_at_ms=now_ms,
+                since=now - timedelta(days=9),
+            )
+            for number in range(0, experiments, 5)
+        ),
+    )
