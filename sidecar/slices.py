@@ -20,6 +20,8 @@ SLICE_SECONDS: Final = 0.01
 """After so long, others have their turn at the next place where the work may be interrupted."""
 MOMENT_SECONDS: Final = 0.001
 """Work that takes no longer waits for no turn."""
+LONG_AT_ONCE: Final = 4
+"""Of work that one slice does not end; what waits half done holds memory."""
 
 
 def run_whole(work: Work[Result]) -> Result:
@@ -36,11 +38,14 @@ class Turns:
     """Whose turn it is: in each pass of the event loop one slice of long work is done, however much waits.
 
     Else a hundred who ask for much at the same time would each have a slice
-    before anybody else is heard. Who waits longest is next.
+    before anybody else is heard. Who waits longest is next. What one slice does
+    not end goes on when one of a few places is free, so that a hundred long
+    answers are not all half built in memory, and short ones do not wait for them.
     """
 
     def __init__(self) -> None:
         self._lock = asyncio.Lock()
+        self._places = asyncio.Semaphore(LONG_AT_ONCE)
         self._shared: dict[Hashable, asyncio.Task[Any]] = {}
 
     @asynccontextmanager
@@ -80,21 +85,31 @@ class Turns:
             await asyncio.wait(left)
 
     async def _rest(self, work: Work[Result]) -> Result:
-        while True:
-            async with self.turn():
-                begun = perf_counter()
-                while perf_counter() - begun < SLICE_SECONDS:
-                    try:
-                        next(work)
-                    except StopIteration as end:
-                        result: Result = end.value
-                        return result
+        async with self.turn():
+            if (end := _slice(work)) is not None:
+                return end[0]
+        async with self._places:
+            while True:
+                async with self.turn():
+                    if (end := _slice(work)) is not None:
+                        return end[0]
 
     def _done(self, key: Hashable, task: asyncio.Task[Any]) -> None:
         del self._shared[key]
         if not task.cancelled():
             # Of an error that nobody waited for any more, nobody is to be told.
             task.exception()
+
+
+def _slice(work: Work[Result]) -> tuple[Result] | None:
+    """Do one slice of work; return its result if that was the end of it."""
+    begun = perf_counter()
+    while perf_counter() - begun < SLICE_SECONDS:
+        try:
+            next(work)
+        except StopIteration as end:
+            return (end.value,)
+    return None
 
 
 class Meter:

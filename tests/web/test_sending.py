@@ -12,6 +12,11 @@ from sidecar.web.sending import SLICE_BYTES, STREAM_BYTES, Sending, Slices, Stre
 LONG = b"x" * (2 * SLICE_BYTES)
 
 
+def other() -> bytes:
+    """As long, and not the same bytes."""
+    return bytes(bytearray(LONG))
+
+
 async def made() -> AsyncIterator[bytes]:
     yield b"x"
 
@@ -26,10 +31,10 @@ async def test_bytes_that_many_answers_share_count_once() -> None:
 
 async def test_beyond_the_bound_a_long_answer_is_refused_until_another_is_sent() -> None:
     sending = Sending(at_most_bytes=3 * SLICE_BYTES, patience_seconds=0)
-    first, second = web.Response(body=LONG), web.Response(body=bytes(bytearray(LONG)))
+    first, second = web.Response(body=LONG), web.Response(body=other())
     await sending.begin(first)
     with pytest.raises(BusyError):
-        await sending.begin(second)
+        await sending.begin(web.Response(body=other()))
     await sending.begin(web.Response(body=b"short"))
     assert isinstance(first.body, Slices)
     await first.body.close()
@@ -39,7 +44,7 @@ async def test_beyond_the_bound_a_long_answer_is_refused_until_another_is_sent()
 
 async def test_a_long_answer_waits_for_room_before_it_is_refused() -> None:
     sending = Sending(at_most_bytes=3 * SLICE_BYTES, patience_seconds=3_600)
-    first, second = web.Response(body=LONG), web.Response(body=bytes(bytearray(LONG)))
+    first, second = web.Response(body=LONG), web.Response(body=other())
     await sending.begin(first)
     waiting = asyncio.create_task(sending.begin(second))
     await asyncio.sleep(0)
