@@ -1,9 +1,9 @@
 """Connections: how many there may be, how long each may do nothing, how much each may send unasked.
 
 Below HTTP, for what happens before a request is one. Of aiohttp's own,
-:class:`Connection` uses one private attribute, ``_waiter`` (a pending future
-while a connection waits for a request), and :class:`Runner` overrides
-``_make_server``; tests fail if either changes.
+:class:`Connection` uses two private attributes, ``_waiter`` (a pending future
+while a connection waits for a request) and ``_parser``, and :class:`Runner`
+overrides ``_make_server``; tests fail if any of them changes.
 """
 
 import asyncio
@@ -16,6 +16,7 @@ from typing import Any, Final
 import msgspec
 import structlog
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from sidecar.identity.proxy import Network, is_trusted
 
@@ -78,6 +79,7 @@ class Connection(web.RequestHandler):
         "address",
         "head_since",
         "heard_at",
+        "is_between",
         "is_known",
         "taken_at",
         "unsent",
@@ -94,6 +96,8 @@ class Connection(web.RequestHandler):
         self.taken_at = 0.0
         """When the client last took something of what waits for it."""
         self.unsent = 0
+        self.is_between = False
+        """Whether nothing of a next request is known to have come."""
         self.is_known = False
         """Whether a credential held on it."""
 
@@ -101,6 +105,19 @@ class Connection(web.RequestHandler):
     def is_waiting(self) -> bool:
         """Whether no request is being worked on."""
         return self._waiter is not None and not self._waiter.done()
+
+    def has_begun_headers(self) -> bool:
+        """Tell whether headers have begun behind a request; if so, the connection is of no more use.
+
+        They may have come in one piece with the end of the request before them.
+        """
+        if self._parser is None:
+            return False
+        try:
+            # Of a next request that has not begun it makes nothing, and changes nothing.
+            return self._parser.feed_eof() is not None
+        except HttpProcessingError:
+            return True
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Count the connection, or end it."""
@@ -113,6 +130,7 @@ class Connection(web.RequestHandler):
     def data_received(self, data: bytes) -> None:
         """Watch what comes: how much of one request, and whether headers have begun."""
         self.heard_at = monotonic()
+        self.is_between = False
         if self.is_waiting and self.head_since is None:
             self._received = 0
         self._received += len(data)
@@ -207,12 +225,17 @@ class Server(web.Server):
                 one.unsent, one.taken_at = unsent, now
             if now - one.taken_at > self.bounds.write_seconds:
                 self.cut(one, "unread")
-            elif (
-                one.is_waiting
-                and one.head_since is not None
-                and now - one.head_since > self.bounds.head_seconds
-            ):
+            elif one.is_waiting and self._is_slow(one, now):
                 self.cut(one, "head")
+
+    def _is_slow(self, one: Connection, now: float) -> bool:
+        """Tell whether headers that have begun are not complete in time."""
+        if one.head_since is not None:
+            return now - one.head_since > self.bounds.head_seconds
+        if one.is_between or one.unsent or now - one.heard_at <= self.bounds.head_seconds:
+            return False
+        one.is_between = not one.has_begun_headers()
+        return not one.is_between
 
     async def watch(self) -> None:
         """Sweep until cancelled, and tell in the log what was ended."""
