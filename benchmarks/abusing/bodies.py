@@ -89,7 +89,7 @@ async def refused(target: Target) -> None:
 
 
 def recent_runs(target: Target, aliases: int, name: str = "a") -> bytes:
-    """Return a question for all recent runs of the large project, so many times; another name asks for others."""
+    """Return a question for all recent runs of the large project, so many times; each name is another one."""
     inner = "{ experiments { recentExperimentRunDetails { experimentRunID } } }"
     call = "listExperiment(projectID: $p, request: $r) { ...f }"
     fields = " ".join(f"{name}{number}: {call}" for number in range(aliases))

@@ -50,7 +50,9 @@ class SqlActions:
                         holder = self._read(row)
                         if holder is None:
                             # Acting beside it might do the same twice.
-                            raise StoreRefusedError("Another release of the sidecar acts here; try again later.")
+                            raise StoreRefusedError(
+                                "Another release of the sidecar acts here; try again later."
+                            )
                         names = [earlier.name for earlier in claims[:number]]
                         await _follow(connection, names, holder.id)
                         return holder

@@ -104,7 +104,8 @@ class Connection(web.RequestHandler):
     @property
     def is_waiting(self) -> bool:
         """Whether no request is being worked on."""
-        return self._waiter is not None and not self._waiter.done()
+        # Of a crowd that is accepted at once, aiohttp has not begun to wait for the first requests.
+        return not self._received or (self._waiter is not None and not self._waiter.done())
 
     def has_begun_headers(self) -> bool:
         """Tell whether headers have begun behind a request; if so, the connection is of no more use.
@@ -253,15 +254,18 @@ def _to_give_way(candidates: Iterable[Connection], new: Connection) -> Connectio
     """Return who has waited longest without a request, else the newcomer.
 
     Strangers before those whose credential held, and whose headers are not
-    complete before who is between requests: a probe, whose request comes at
-    once, is the last of them.
+    complete before who is between requests; of those, who shares an address
+    with most: a probe, whose request comes at once, is the last of them, also
+    where a crowd is accepted before its request is read.
     """
     waiting = [one for one in candidates if one.is_waiting and one is not new]
-    return min(waiting, key=_patience, default=new)
+    shared = Counter(one.address for one in waiting)
 
+    def patience(one: Connection) -> tuple[bool, bool, int, float]:
+        since = one.heard_at if one.head_since is None else one.head_since
+        return one.is_known, one.head_since is None, -shared[one.address], since
 
-def _patience(one: Connection) -> tuple[bool, bool, float]:
-    return one.is_known, one.head_since is None, one.heard_at if one.head_since is None else one.head_since
+    return min(waiting, key=patience, default=new)
 
 
 class Runner(web.AppRunner):

@@ -208,14 +208,13 @@ ROUTES: Final = (
                 "run",
                 api_actions.run,
                 RunBody,
-                "Run an experiment; needs scope `run`, or policy. Sent as `application/json`, also without a body.",
+                "Run an experiment; needs scope `run`, or policy. Sent as `application/json`, body or not.",
             ),
             (
                 "stop",
                 api_actions.stop,
                 StopBody,
-                "Stop a run, or all unfinished ones of an experiment; the latter also without a body, "
-                "sent as `application/json`.",
+                "Stop a run, or all unfinished ones of an experiment, body or not. Sent as `application/json`.",
             ),
             ("schedule", api_actions.schedule, ScheduleBody, "Suspend or resume a schedule."),
         )

@@ -21,6 +21,12 @@ from tests.support.service import CEILING_SECONDS, Service, config_for, eventual
 LONG = b"x" * 6_000_000
 QUICK = Bounds(head_seconds=0.3, write_seconds=0.3, sweep_seconds=0.05, log_seconds=0.1)
 KEY = "reader-secret-0123456789"
+RAISING = """
+import resource
+from sidecar.web.connections import raise_descriptor_limit
+resource.setrlimit(resource.RLIMIT_NOFILE, (100, 300))
+print(raise_descriptor_limit(), *resource.getrlimit(resource.RLIMIT_NOFILE))
+"""
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
@@ -169,9 +175,7 @@ async def test_what_is_cut_off_is_told_in_one_line_of_the_log(small: Small) -> N
             await eventually(lambda: refused(service, "head") >= 5)
             for reader, _ in streams:
                 await all_of(reader)
-            await eventually(
-                lambda: sum(one.get("head", 0) for one in told(log)) == refused(service, "head")
-            )
+            await eventually(lambda: sum(one.get("head", 0) for one in told(log)) == refused(service, "head"))
     assert sum(one.get("address", 0) for one in told(log)) == 25
     # Not one for each: those of one interval share a line.
     assert len(told(log)) <= 3
@@ -271,10 +275,7 @@ def test_the_limit_of_open_files_is_raised_to_the_hard_one_at_the_start() -> Non
         [
             sys.executable,
             "-c",
-            "import resource\n"
-            "from sidecar.web.connections import raise_descriptor_limit\n"
-            "resource.setrlimit(resource.RLIMIT_NOFILE, (100, 300))\n"
-            "print(raise_descriptor_limit(), *resource.getrlimit(resource.RLIMIT_NOFILE))",
+            RAISING,
         ],
         capture_output=True,
         check=True,
