@@ -7,6 +7,7 @@ Claims go by the database's clock on PostgreSQL, so replicas agree on a window.
 
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 import msgspec
 from sqlalchemy import Row, delete, select, update
@@ -36,7 +37,7 @@ class SqlActions:
         self._clock = clock
         self._bodies = Bodies("actions")
 
-    def _read(self, row: Row[tuple[str, bytes]] | None) -> Action | None:
+    def _read(self, row: Row[Any, Any] | None) -> Action | None:
         return None if row is None else self._bodies.read(_decoder, row.id, row.body)
 
     async def claim(self, action: Action, claims: Sequence[Claim]) -> Action | None:
@@ -77,7 +78,7 @@ class SqlActions:
 
     async def _holding(
         self, connection: AsyncConnection, name: str, *, even_if_over: bool = False
-    ) -> Row[tuple[str, bytes]] | None:
+    ) -> Row[Any, Any] | None:
         statement = (
             select(actions.c.id, actions.c.body)
             .join(action_claims, action_claims.c.action_id == actions.c.id)

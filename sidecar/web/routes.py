@@ -214,7 +214,7 @@ ROUTES: Final = (
                 "stop",
                 api_actions.stop,
                 StopBody,
-                "Stop a run, or all unfinished ones of an experiment, body or not. Sent as `application/json`.",
+                "Stop a run, or all unfinished ones, body or not. Sent as `application/json`.",
             ),
             ("schedule", api_actions.schedule, ScheduleBody, "Suspend or resume a schedule."),
         )

@@ -271,7 +271,7 @@ def _held_kib() -> int:
 
 
 def test_the_limit_of_open_files_is_raised_to_the_hard_one_at_the_start() -> None:
-    told = subprocess.run(
+    told = subprocess.run(  # noqa: S603 - ourselves
         [
             sys.executable,
             "-c",

@@ -40,6 +40,7 @@ async def limited_service(small: Small, directory: Path) -> AsyncIterator[tuple[
     )
     assert process.stderr is not None
     logged: list[bytes] = []
+    found: re.Match[bytes] | None = None
     try:
         async with asyncio.timeout(CEILING_SECONDS):
             while line := await process.stderr.readline():
