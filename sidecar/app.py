@@ -20,7 +20,7 @@ from sidecar.web.domain_metrics import DomainMetrics
 from sidecar.web.keys import ANSWERS, DOMAIN_METRICS, SENDING, SERVICES
 from sidecar.web.middleware import add_headers, around
 from sidecar.web.routes import add_routes
-from sidecar.web.sending import Sending
+from sidecar.web.sending import Sending, return_freed_memory
 
 DRAIN_SECONDS: Final = 5.0
 """Between saying "not ready" and not accepting any more: load balancers need to notice."""
@@ -66,6 +66,7 @@ async def serve(
     not ready, drain, stop accepting, end waits, let handlers finish, stop
     synchronising.
     """
+    return_freed_memory()
     app = create_app(config, open_services=open_services)
     runner = make_runner(app, config, bounds_within(raise_descriptor_limit()))
     await runner.setup()

@@ -24,6 +24,8 @@ MOMENT_SECONDS: Final = 0.001
 """Work that takes no longer waits for no turn."""
 ASIDE_AT_ONCE: Final = 2
 """Threads that compute beside the event loop; it waits up to 5 ms for each whenever it wakes."""
+LONG_AT_ONCE: Final = 4
+"""Of work that one slice does not end; what waits half done holds memory."""
 
 
 def run_whole(work: Work[Result]) -> Result:
@@ -40,11 +42,14 @@ class Turns:
     """Whose turn it is: in each pass of the event loop one slice of long work is done, however much waits.
 
     Else a hundred who ask for much at the same time would each have a slice
-    before anybody else is heard. Who waits longest is next.
+    before anybody else is heard. Who waits longest is next. What one slice does
+    not end goes on when one of a few places is free, so that a hundred long
+    answers are not all half built in memory, and short ones do not wait for them.
     """
 
     def __init__(self) -> None:
         self._lock = asyncio.Lock()
+        self._places = asyncio.Semaphore(LONG_AT_ONCE)
         self._shared: dict[Hashable, asyncio.Task[Any]] = {}
         self._aside = asyncio.Semaphore(ASIDE_AT_ONCE)
 
@@ -99,15 +104,14 @@ class Turns:
             await asyncio.wait(left)
 
     async def _rest(self, work: Work[Result]) -> Result:
-        while True:
-            async with self.turn():
-                begun = perf_counter()
-                while perf_counter() - begun < SLICE_SECONDS:
-                    try:
-                        next(work)
-                    except StopIteration as end:
-                        result: Result = end.value
-                        return result
+        async with self.turn():
+            if (end := _slice(work)) is not None:
+                return end[0]
+        async with self._places:
+            while True:
+                async with self.turn():
+                    if (end := _slice(work)) is not None:
+                        return end[0]
 
     def _done(self, key: Hashable, task: asyncio.Task[Any]) -> None:
         del self._shared[key]
@@ -119,6 +123,17 @@ class Turns:
 def _clocked(function: Callable[[], Result]) -> tuple[Result, float]:
     begun = thread_time()
     return function(), thread_time() - begun
+
+
+def _slice(work: Work[Result]) -> tuple[Result] | None:
+    """Do one slice of work; return its result if that was the end of it."""
+    begun = perf_counter()
+    while perf_counter() - begun < SLICE_SECONDS:
+        try:
+            next(work)
+        except StopIteration as end:
+            return (end.value,)
+    return None
 
 
 class Meter:

@@ -3,7 +3,16 @@
 import asyncio
 from time import thread_time
 
-from sidecar.slices import SLICE_SECONDS, Meter, Turns, Work, metered, metered_by_starter, run_whole
+from sidecar.slices import (
+    LONG_AT_ONCE,
+    SLICE_SECONDS,
+    Meter,
+    Turns,
+    Work,
+    metered,
+    metered_by_starter,
+    run_whole,
+)
 
 
 def work(seconds: float, part_seconds: float = SLICE_SECONDS / 4) -> Work[str]:
@@ -53,6 +62,30 @@ async def test_a_crowd_that_asks_for_much_has_one_slice_in_each_pass_of_the_loop
     task.cancel()
     # A slice of one of them, not of all fifty.
     assert longest < 10 * SLICE_SECONDS
+
+
+async def test_of_many_who_ask_for_much_few_are_half_done_and_who_asks_for_less_is_not_last() -> None:
+    turns, half_done, most = Turns(), 0, 0
+    ended: list[str] = []
+
+    def long() -> Work[None]:
+        nonlocal half_done, most
+        yield from work(1.5 * SLICE_SECONDS)
+        half_done += 1
+        most = max(most, half_done)
+        yield from work(3 * SLICE_SECONDS)
+        half_done -= 1
+        ended.append("long")
+
+    def short() -> Work[None]:
+        yield from work(SLICE_SECONDS / 2)
+        ended.append("short")
+
+    crowd = [asyncio.create_task(turns.run(number, long())) for number in range(20)]
+    await asyncio.sleep(0)
+    await asyncio.gather(turns.run("short", short()), *crowd)
+    assert most <= LONG_AT_ONCE
+    assert "short" in ended[: 2 * LONG_AT_ONCE]
 
 
 async def test_what_many_ask_for_at_once_is_done_once_and_whoever_leaves_takes_it_from_nobody() -> None:

@@ -64,6 +64,12 @@ ATTACKS: Final = (
         needs=_LARGE,
     ),
     Attack(
+        name="unread-each-other",
+        what="the same, each for another answer",
+        act=sockets.unread_each,
+        needs=_LARGE,
+    ),
+    Attack(
         name="malformed-utf8",
         what="Litmus answers what is no UTF-8, on every route",
         act=neighbours.malady("no UTF-8 alone"),

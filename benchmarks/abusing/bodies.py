@@ -88,11 +88,11 @@ async def refused(target: Target) -> None:
     )
 
 
-def recent_runs(target: Target, aliases: int) -> bytes:
-    """Return a question for all recent runs of the large project, so many times."""
+def recent_runs(target: Target, aliases: int, name: str = "a") -> bytes:
+    """Return a question for all recent runs of the large project, so many times; each name is another one."""
     inner = "{ experiments { recentExperimentRunDetails { experimentRunID } } }"
     call = "listExperiment(projectID: $p, request: $r) { ...f }"
-    fields = " ".join(f"a{number}: {call}" for number in range(aliases))
+    fields = " ".join(f"{name}{number}: {call}" for number in range(aliases))
     document = (
         f"query($p: ID!, $r: ListExperimentRequest!) {{ {fields} }} "
         f"fragment f on ListExperimentResponse {inner}"

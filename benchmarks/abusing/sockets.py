@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from itertools import cycle
 from typing import Final
 
 from benchmarks.abusing.bodies import ATTACKER, KEY, posted, recent_runs
@@ -106,10 +107,19 @@ async def pipelined(target: Target) -> None:
 
 async def unread(target: Target) -> None:
     """Ask for a large answer, and read nothing of it."""
-    sent = recent_runs(target, 7)
+    await _unread(target, [recent_runs(target, 7)])
+
+
+async def unread_each(target: Target) -> None:
+    """The same, and every connection asks for another answer."""
+    await _unread(target, [recent_runs(target, 7, f"a{number}_") for number in range(100)])
+
+
+async def _unread(target: Target, questions: list[bytes]) -> None:
+    asked = cycle(questions)
 
     async def act(streams: Streams) -> None:
-        streams[1].write(sent)
+        streams[1].write(next(asked))
         streams[1].transport.pause_reading()  # type: ignore[attr-defined]
         await asyncio.sleep(3_600)
 

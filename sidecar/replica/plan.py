@@ -169,13 +169,16 @@ class _Compiler:
 
         def project_rows(rows: Sequence[Any], budget: Budget) -> Work[msgspec.Raw]:
             budget.spend_fields(len(rows) * weight)
-            encoded = []
+            # One growing piece: thousands of small ones would leave the memory in holes.
+            encoded = bytearray(b"[")
             for row in rows:
                 part = _encode(project(row))
                 budget.spend_bytes(len(part) + 1)
-                encoded.append(part)
+                encoded += part
+                encoded += b","
                 yield
-            return msgspec.Raw(b"[" + b",".join(encoded) + b"]")
+            encoded[-1:] = b"]" if rows else b"[]"
+            return msgspec.Raw(encoded)
 
         return project_rows
 

@@ -7,22 +7,25 @@ Claims go by the database's clock on PostgreSQL, so replicas agree on a window.
 
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 import msgspec
-from sqlalchemy import delete, select, update
+from sqlalchemy import Row, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sidecar.action_model import Action, ActionOutcome, AuditEntry
+from sidecar.errors import StoreRefusedError
 from sidecar.model import ProjectRef
 from sidecar.ports import Claim, Clock
 from sidecar.store.audit import insert_entry
+from sidecar.store.bodies import Bodies
 from sidecar.store.database import Database, to_ms
 from sidecar.store.health import StoreHealth
 from sidecar.store.keys import safe_text
 from sidecar.store.schema import action_claims, actions
 
 _encode = msgspec.json.Encoder().encode
-_decode = msgspec.json.Decoder(Action).decode
+_decoder = msgspec.json.Decoder(Action)
 
 
 class SqlActions:
@@ -32,6 +35,10 @@ class SqlActions:
         self._database = database
         self._health = health
         self._clock = clock
+        self._bodies = Bodies("actions")
+
+    def _read(self, row: Row[Any, Any] | None) -> Action | None:
+        return None if row is None else self._bodies.read(_decoder, row.id, row.body)
 
     async def claim(self, action: Action, claims: Sequence[Claim]) -> Action | None:
         """See :meth:`ports.Actions.claim`."""
@@ -39,8 +46,14 @@ class SqlActions:
             for number, one in enumerate(claims):
                 if not await self._take(connection, one, action.id):
                     # Whoever held it when we asked came first, even if the time has run out since.
-                    holder = await self._held_by(connection, one.name, even_if_over=True)
-                    if holder is not None:
+                    row = await self._holding(connection, one.name, even_if_over=True)
+                    if row is not None:
+                        holder = self._read(row)
+                        if holder is None:
+                            # Acting beside it might do the same twice.
+                            raise StoreRefusedError(
+                                "Another release of the sidecar acts here; try again later."
+                            )
                         names = [earlier.name for earlier in claims[:number]]
                         await _follow(connection, names, holder.id)
                         return holder
@@ -63,24 +76,23 @@ class SqlActions:
         ).returning(action_claims.c.action_id)
         return (await connection.execute(statement)).one_or_none() is not None
 
-    async def _held_by(
+    async def _holding(
         self, connection: AsyncConnection, name: str, *, even_if_over: bool = False
-    ) -> Action | None:
+    ) -> Row[Any, Any] | None:
         statement = (
-            select(actions.c.body)
+            select(actions.c.id, actions.c.body)
             .join(action_claims, action_claims.c.action_id == actions.c.id)
             .where(action_claims.c.name == name)
         )
         if not even_if_over:
             statement = statement.where(action_claims.c.held_until_ms > self._database.now_ms(self._clock()))
-        body = await connection.scalar(statement)
-        return None if body is None else _decode(body)
+        return (await connection.execute(statement)).one_or_none()
 
     async def holder(self, names: Sequence[str]) -> Action | None:
         """See :meth:`ports.Actions.holder`."""
         async with self._health.watching_reads(), self._database.reading() as connection:
             for name in names:
-                found = await self._held_by(connection, name)
+                found = self._read(await self._holding(connection, name))
                 if found is not None:
                     return found
         return None
@@ -88,8 +100,10 @@ class SqlActions:
     async def get(self, action_id: str) -> Action | None:
         """See :meth:`ports.Actions.get`."""
         async with self._health.watching_reads(), self._database.reading() as connection:
-            body = await connection.scalar(select(actions.c.body).where(actions.c.id == safe_text(action_id)))
-        return None if body is None else _decode(body)
+            rows = await connection.execute(
+                select(actions.c.id, actions.c.body).where(actions.c.id == safe_text(action_id))
+            )
+            return self._read(rows.one_or_none())
 
     async def settle(
         self, action: Action, entry: AuditEntry | None, hold: timedelta | None = None
@@ -140,7 +154,7 @@ class SqlActions:
     async def recent(self, project: ProjectRef, since: datetime) -> Sequence[Action]:
         """See :meth:`ports.Actions.recent`."""
         statement = (
-            select(actions.c.body)
+            select(actions.c.id, actions.c.body)
             .where(
                 actions.c.instance == project.instance,
                 actions.c.project_id == project.project_id,
@@ -149,7 +163,8 @@ class SqlActions:
             .order_by(actions.c.created_at_ms, actions.c.id)
         )
         async with self._health.watching_reads(), self._database.reading() as connection:
-            return [_decode(body) for body in await connection.scalars(statement)]
+            found = [self._read(row) for row in await connection.execute(statement)]
+            return [action for action in found if action is not None]
 
     async def prune(self, before: datetime, at_most: int) -> int:
         """See :meth:`ports.Actions.prune`."""

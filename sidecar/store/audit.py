@@ -4,18 +4,22 @@ from collections.abc import Sequence
 from datetime import datetime
 
 import msgspec
-from sqlalchemy import delete, select
+from sqlalchemy import Select, delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sidecar.action_model import AuditEntry
 from sidecar.ports import AuditQuery
+from sidecar.store.bodies import Bodies
 from sidecar.store.database import Database, to_ms
 from sidecar.store.health import StoreHealth
 from sidecar.store.keys import safe_text
 from sidecar.store.schema import audit
 
 _encode = msgspec.json.Encoder().encode
-_decode = msgspec.json.Decoder(AuditEntry).decode
+_decoder = msgspec.json.Decoder(AuditEntry)
+_LOOKS = 20
+"""How often more rows are read for one page where some cannot be read."""
+_ROWS_AT_ONCE = 500
 
 
 class SqlAudit:
@@ -24,6 +28,7 @@ class SqlAudit:
     def __init__(self, database: Database, health: StoreHealth) -> None:
         self._database = database
         self._health = health
+        self._bodies = Bodies("audit")
 
     async def append(self, entry: AuditEntry) -> None:
         """See :meth:`ports.Audit.append`."""
@@ -32,7 +37,7 @@ class SqlAudit:
 
     async def find(self, query: AuditQuery) -> Sequence[AuditEntry]:
         """See :meth:`ports.Audit.find`."""
-        statement = select(audit.c.id, audit.c.body).order_by(audit.c.id.desc()).limit(query.limit)
+        statement = select(audit.c.id, audit.c.body).order_by(audit.c.id.desc())
         if query.who is not None:
             statement = statement.where(audit.c.who == safe_text(query.who))
         if query.project is not None:
@@ -51,8 +56,22 @@ class SqlAudit:
         if query.before_id is not None:
             statement = statement.where(audit.c.id < query.before_id)
         async with self._health.watching_reads(), self._database.reading() as connection:
-            rows = await connection.execute(statement)
-            return [msgspec.structs.replace(_decode(row.body), id=row.id) for row in rows]
+            return await self._readable(connection, statement, query.limit)
+
+    async def _readable(
+        self, connection: AsyncConnection, statement: Select[tuple[int, bytes]], limit: int
+    ) -> list[AuditEntry]:
+        """Return so many entries; rows that cannot be read are passed over, and more are read instead."""
+        found: list[AuditEntry] = []
+        wanted, page = limit, statement
+        for _ in range(_LOOKS):
+            rows = (await connection.execute(page.limit(wanted))).all()
+            entries = [(row.id, self._bodies.read(_decoder, row.id, row.body)) for row in rows]
+            found += [msgspec.structs.replace(one, id=row_id) for row_id, one in entries if one is not None]
+            if len(found) >= limit or len(rows) < wanted:
+                break
+            wanted, page = max(limit, _ROWS_AT_ONCE), statement.where(audit.c.id < rows[-1].id)
+        return found[:limit]
 
     async def prune(self, before: datetime, at_most: int) -> int:
         """See :meth:`ports.Audit.prune`."""

@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sidecar.model import OUTCOME_OF_PHASE, Faults, HistoryState, KnownExperiment, Outcome, ProjectRef, Run
 from sidecar.ports import HistoryChange, Lease, RunQuery
+from sidecar.store.bodies import Bodies
 from sidecar.store.database import Database, to_ms
 from sidecar.store.keys import CHUNK, from_ms, project_key, require_lease, safe_int, safe_text
 from sidecar.store.run_book import Key, RunBook, key_of
@@ -329,18 +330,25 @@ _NAMED_COLUMNS: Final = tuple(
 )
 """The same for readers: a run bears the name that its experiment has now, as in Litmus."""
 _FAULTS_AT: Final = next(place for place, column in enumerate(_RUN_COLUMNS) if column.name == "faults")
+_COUNTS: Final = msgspec.json.Decoder(tuple[int, int, int, int, int, int])
+_TAGS: Final = msgspec.json.Decoder(tuple[str, ...])
+_RUN_BODIES: Final = Bodies("runs")
+_EXPERIMENT_BODIES: Final = Bodies("known_experiments")
 _RUN_FIELDS: Final = tuple(column.name for column in _RUN_COLUMNS)
 
 
 def _run(row: Sequence[Any]) -> Run:
     values = dict(zip(_RUN_FIELDS, row, strict=True))
     if row[_FAULTS_AT] is not None:
-        values["faults"] = _faults(row[_FAULTS_AT])
+        values["faults"] = _faults(row[_FAULTS_AT], (values["experiment_id"], values["experiment_run_id"]))
     return Run(**values)
 
 
-def _faults(text: str) -> Faults:
-    passed, failed, awaited, stopped, na, total = msgspec.json.decode(text, type=list[int])
+def _faults(text: str, run: tuple[str, str]) -> Faults | None:
+    counts = _RUN_BODIES.read(_COUNTS, run, text)
+    if counts is None:
+        return None
+    passed, failed, awaited, stopped, na, total = counts
     return Faults(passed=passed, failed=failed, awaited=awaited, stopped=stopped, na=na, total=total)
 
 
@@ -363,7 +371,7 @@ def _experiment(row: Mapping[str, Any]) -> KnownExperiment:
         experiment_id=row["experiment_id"],
         name=row["name"],
         infra_id=row["infra_id"],
-        tags=msgspec.json.decode(row["tags"], type=tuple[str, ...]),
+        tags=_EXPERIMENT_BODIES.read(_TAGS, row["experiment_id"], row["tags"]) or (),
         first_seen_at=first_seen_at,
         removed_at=from_ms(row["removed_at_ms"]),
     )

@@ -19,7 +19,7 @@ from sidecar.services import Services
 from sidecar.web.answers import Answer, respond
 from sidecar.web.api_entities import covered_experiments
 from sidecar.web.cells import safe_cell
-from sidecar.web.keys import SERVICES
+from sidecar.web.keys import SENDING, SERVICES
 from sidecar.web.paging import RowId, decode_cursor, encode_cursor, read_limit, single
 from sidecar.web.parameters import LONGEST_TEXT, read_span, read_text
 from sidecar.web.reading import EntityReading, read_entity
@@ -148,7 +148,16 @@ def csv_text(rows: Sequence[Run], *, header: bool) -> str:
 
 
 async def stream_csv(request: web.Request, reading: EntityReading, wanted: RunQuery) -> web.StreamResponse:
-    """Send all runs that are wanted, in steps: neither memory nor the event loop holds them at once."""
+    """Send all runs that are wanted, in steps: neither memory nor the event loop holds them at once.
+
+    Raises:
+        BusyError: If too much is being sent that clients do not take.
+    """
+    async with request.app[SENDING].streaming():
+        return await _write_csv(request, reading, wanted)
+
+
+async def _write_csv(request: web.Request, reading: EntityReading, wanted: RunQuery) -> web.StreamResponse:
     wanted = _narrowed(wanted, covered_experiments(reading))
     history = request.app[SERVICES].history
     name = reading.entity.ref.rpartition("/")[2]

@@ -1,9 +1,9 @@
 """Connections: how many there may be, how long each may do nothing, how much each may send unasked.
 
 Below HTTP, for what happens before a request is one. Of aiohttp's own,
-:class:`Connection` uses one private attribute, ``_waiter`` (a pending future
-while a connection waits for a request), and :class:`Runner` overrides
-``_make_server``; tests fail if either changes.
+:class:`Connection` uses two private attributes, ``_waiter`` (a pending future
+while a connection waits for a request) and ``_parser``, and :class:`Runner`
+overrides ``_make_server``; tests fail if any of them changes.
 """
 
 import asyncio
@@ -16,6 +16,7 @@ from typing import Any, Final
 import msgspec
 import structlog
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from sidecar.identity.proxy import Network, is_trusted
 
@@ -78,6 +79,7 @@ class Connection(web.RequestHandler):
         "address",
         "head_since",
         "heard_at",
+        "is_between",
         "is_known",
         "taken_at",
         "unsent",
@@ -94,13 +96,29 @@ class Connection(web.RequestHandler):
         self.taken_at = 0.0
         """When the client last took something of what waits for it."""
         self.unsent = 0
+        self.is_between = False
+        """Whether nothing of a next request is known to have come."""
         self.is_known = False
         """Whether a credential held on it."""
 
     @property
     def is_waiting(self) -> bool:
         """Whether no request is being worked on."""
-        return self._waiter is not None and not self._waiter.done()
+        # Of a crowd that is accepted at once, aiohttp has not begun to wait for the first requests.
+        return not self._received or (self._waiter is not None and not self._waiter.done())
+
+    def has_begun_headers(self) -> bool:
+        """Tell whether headers have begun behind a request; if so, the connection is of no more use.
+
+        They may have come in one piece with the end of the request before them.
+        """
+        if self._parser is None:
+            return False
+        try:
+            # Of a next request that has not begun it makes nothing, and changes nothing.
+            return self._parser.feed_eof() is not None
+        except HttpProcessingError:
+            return True
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Count the connection, or end it."""
@@ -113,6 +131,7 @@ class Connection(web.RequestHandler):
     def data_received(self, data: bytes) -> None:
         """Watch what comes: how much of one request, and whether headers have begun."""
         self.heard_at = monotonic()
+        self.is_between = False
         if self.is_waiting and self.head_since is None:
             self._received = 0
         self._received += len(data)
@@ -207,12 +226,17 @@ class Server(web.Server):
                 one.unsent, one.taken_at = unsent, now
             if now - one.taken_at > self.bounds.write_seconds:
                 self.cut(one, "unread")
-            elif (
-                one.is_waiting
-                and one.head_since is not None
-                and now - one.head_since > self.bounds.head_seconds
-            ):
+            elif one.is_waiting and self._is_slow(one, now):
                 self.cut(one, "head")
+
+    def _is_slow(self, one: Connection, now: float) -> bool:
+        """Tell whether headers that have begun are not complete in time."""
+        if one.head_since is not None:
+            return now - one.head_since > self.bounds.head_seconds
+        if one.is_between or one.unsent or now - one.heard_at <= self.bounds.head_seconds:
+            return False
+        one.is_between = not one.has_begun_headers()
+        return not one.is_between
 
     async def watch(self) -> None:
         """Sweep until cancelled, and tell in the log what was ended."""
@@ -230,15 +254,18 @@ def _to_give_way(candidates: Iterable[Connection], new: Connection) -> Connectio
     """Return who has waited longest without a request, else the newcomer.
 
     Strangers before those whose credential held, and whose headers are not
-    complete before who is between requests: a probe, whose request comes at
-    once, is the last of them.
+    complete before who is between requests; of those, who shares an address
+    with most: a probe, whose request comes at once, is the last of them, also
+    where a crowd is accepted before its request is read.
     """
     waiting = [one for one in candidates if one.is_waiting and one is not new]
-    return min(waiting, key=_patience, default=new)
+    shared = Counter(one.address for one in waiting)
 
+    def patience(one: Connection) -> tuple[bool, bool, int, float]:
+        since = one.heard_at if one.head_since is None else one.head_since
+        return one.is_known, one.head_since is None, -shared[one.address], since
 
-def _patience(one: Connection) -> tuple[bool, bool, float]:
-    return one.is_known, one.head_since is None, one.heard_at if one.head_since is None else one.head_since
+    return min(waiting, key=patience, default=new)
 
 
 class Runner(web.AppRunner):

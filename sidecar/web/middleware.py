@@ -57,8 +57,6 @@ async def around(request: web.Request, handler: Handler) -> web.StreamResponse:
                 if request.match_info.http_exception is None:
                     await _admit(request)
                 response = await _limited(request, handler)
-            if request.method != "HEAD":
-                request.app[SENDING].begin(response)
         except Exception as exc:  # noqa: BLE001 - the one place where exceptions become answers
             response = await answer_for(request, exc)
         if _is_encoded(request):
@@ -159,7 +157,7 @@ async def _limited(request: web.Request, handler: Handler) -> web.StreamResponse
     services = request.app[SERVICES]
     route = request.match_info.route.name
     if route in _QUIET_ROUTES:
-        return await handler(request)
+        return await _worked_on(request, handler)
     if CALLER not in request or SHARE in request:
         return await _in_place(request, handler, route or "", STRANGERS_AT_ONCE)
     at_once = services.config.limits.concurrent_requests
@@ -181,9 +179,17 @@ async def _in_place(request: web.Request, handler: Handler, pool: str, at_once: 
         raise TooManyRequestsError("Too busy: too many requests at the same time.", retry_after_seconds=1)
     in_progress[pool] += 1
     try:
-        return await handler(request)
+        return await _worked_on(request, handler)
     finally:
         in_progress[pool] -= 1
+
+
+async def _worked_on(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Return the handler's answer, once it may be sent; one that waits for that keeps its place."""
+    response = await handler(request)
+    if request.method != "HEAD":
+        await request.app[SENDING].begin(response)
+    return response
 
 
 def _is_person(caller: Caller) -> bool:

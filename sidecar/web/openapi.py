@@ -89,7 +89,7 @@ def _operation(route: Route, schema_of: Mapping[Any, dict[str, Any]]) -> dict[st
     }
     if route.body is not None:
         content = {"application/json": {"schema": schema_of[route.body]}}
-        operation["requestBody"] = {"required": True, "content": content}
+        operation["requestBody"] = {"required": route.body_required, "content": content}
     return operation
 
 

@@ -31,6 +31,8 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     parameters: tuple[Parameter, ...] = ()
     body: Any = None
     """Type of the JSON body; ``None``: it has none."""
+    body_required: bool = True
+    """Whether a request without the body is refused."""
     status: int = 200
     """Of the good answer."""
     answer: Any = None

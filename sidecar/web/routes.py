@@ -196,13 +196,24 @@ ROUTES: Final = (
             scope=ANY_SCOPE,
             summary=summary,
             body=body,
+            body_required=kind == "schedule",
             answer=BegunShape,
             status=202,
             errors=(400, 404, 409, 410, 413, 415, 429, 502),
         )
         for kind, handler, body, summary in (
-            ("run", api_actions.run, RunBody, "Run an experiment; needs scope `run`, or policy."),
-            ("stop", api_actions.stop, StopBody, "Stop a run, or all unfinished ones of an experiment."),
+            (
+                "run",
+                api_actions.run,
+                RunBody,
+                "Run an experiment; needs scope `run`, or policy. Sent as `application/json`, body or not.",
+            ),
+            (
+                "stop",
+                api_actions.stop,
+                StopBody,
+                "Stop a run, or all unfinished ones, body or not. Sent as `application/json`.",
+            ),
             ("schedule", api_actions.schedule, ScheduleBody, "Suspend or resume a schedule."),
             (
                 "schedule/start",

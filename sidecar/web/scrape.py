@@ -21,6 +21,7 @@ from sidecar.web.domain_metrics import DomainMetrics
 from sidecar.web.exposition import END
 from sidecar.web.keys import DOMAIN_METRICS, SERVICES
 from sidecar.web.negotiation import accepts_gzip, wants_openmetrics
+from sidecar.web.sending import Stream
 
 _GZIP_LEVEL: Final = 1
 """A scrape is the same text over and over: the fastest makes it some twenty times smaller too."""
@@ -46,7 +47,7 @@ async def scraped(request: web.Request, registry: CollectorRegistry, domain: Dom
     }
     if packed:
         headers["Content-Encoding"] = "gzip"
-    return web.Response(body=_packed(chunks) if packed else _paced(chunks), headers=headers)
+    return web.Response(body=Stream(_packed(chunks) if packed else _paced(chunks)), headers=headers)
 
 
 async def _paced(chunks: Iterable[bytes]) -> AsyncIterator[bytes]:

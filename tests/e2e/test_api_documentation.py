@@ -10,8 +10,8 @@ import sys
 import time
 from collections.abc import Iterator
 from typing import Any
-from urllib.error import URLError
-from urllib.request import urlopen
+from urllib.error import HTTPError, URLError
+from urllib.request import Request, urlopen
 
 import pytest
 import schemathesis
@@ -75,6 +75,24 @@ def test_every_operation_answers_as_documented(live_url: str) -> None:
         check()
         checked += 1
     assert checked >= 9
+
+
+@pytest.mark.parametrize(("kind", "required"), [("run", False), ("stop", False), ("schedule", True)])
+def test_a_body_is_documented_as_required_just_where_nothing_happens_without_it(
+    live_url: str, kind: str, *, required: bool
+) -> None:
+    with urlopen(f"{live_url}/api/v1/openapi.json", timeout=CEILING_SECONDS) as response:
+        paths = json.load(response)["paths"]
+    path = "/api/v1/entities/{kind}/{namespace}/{name}/experiments/{id}/" + kind
+    assert paths[path]["post"]["requestBody"]["required"] is required
+
+    # Nobody has this experiment: what is looked at first is the body.
+    place = f"{live_url}{entity_paths(live_url)[0]}/experiments/nobody-has-it/{kind}"
+    sent = Request(place, method="POST", headers={"Content-Type": "application/json"})
+    with pytest.raises(HTTPError) as refused:
+        urlopen(sent, timeout=CEILING_SECONDS)
+    with refused.value:
+        assert (refused.value.code == 400) is required
 
 
 def entity_paths(url: str) -> list[str]:

@@ -4,10 +4,14 @@ import asyncio
 import gzip
 import json
 import resource
-from collections.abc import AsyncIterator
+import subprocess
+import sys
+from collections.abc import AsyncIterator, MutableMapping
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
+import structlog
 from aiohttp import web
 
 from sidecar.web.connections import Bounds, bounds_within
@@ -17,6 +21,12 @@ from tests.support.service import CEILING_SECONDS, Service, config_for, eventual
 LONG = b"x" * 6_000_000
 QUICK = Bounds(head_seconds=0.3, write_seconds=0.3, sweep_seconds=0.05, log_seconds=0.1)
 KEY = "reader-secret-0123456789"
+RAISING = """
+import resource
+from sidecar.web.connections import raise_descriptor_limit
+resource.setrlimit(resource.RLIMIT_NOFILE, (100, 300))
+print(raise_descriptor_limit(), *resource.getrlimit(resource.RLIMIT_NOFILE))
+"""
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
@@ -125,6 +135,56 @@ async def test_headers_that_never_end_are_cut_off_and_an_idle_connection_is_not(
             rest += await idle[0].read(1_000)
 
 
+async def test_headers_that_never_end_are_cut_off_behind_a_request_too(small: Small) -> None:
+    whole = b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n"
+    posted = b"POST /nope HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc"
+    pieces = [whole + b"G", whole + b"GET /healthz HTTP/1.1\r\nX", posted + b"GET /", whole + whole + b"GE"]
+    async with serving(small, QUICK) as service, connected(service, len(pieces) + 2) as streams:
+        for (_, writer), piece in zip(streams, [*pieces, whole, posted], strict=True):
+            writer.write(piece)
+        for reader, _ in streams[: len(pieces)]:
+            assert (await all_of(reader)).startswith(b"HTTP/1.1 ")
+        assert refused(service, "head") == len(pieces)
+        # Between requests they may be for longer, and ask again.
+        for reader, writer in streams[len(pieces) :]:
+            assert (await reader.readline()).startswith(b"HTTP/1.1 ")
+            writer.write(whole)
+            rest = b""
+            while b"HTTP/1.1 200" not in rest:
+                rest += await reader.read(1_000)
+
+
+@pytest.mark.parametrize("coding", ["gzip", "gzip, chunked", "deflate", "chunked, gzip"])
+async def test_a_request_in_a_transfer_coding_other_than_chunked_is_refused_and_its_connection_closed(
+    service: Service, coding: str
+) -> None:
+    body = gzip.compress(b"0" * 1_000_000)
+    head = f"POST /api/query HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: {coding}\r\n\r\n"
+    sent = head.encode() + f"{len(body):x}\r\n".encode() + body + b"\r\n0\r\n\r\n"
+    async with connected(service, first=sent) as [(reader, _)]:
+        answer = await all_of(reader)
+    assert answer.split()[1] in {b"400", b"415"}
+    assert answer.count(b"HTTP/1.") == 1
+
+
+async def test_what_is_cut_off_is_told_in_one_line_of_the_log(small: Small) -> None:
+    bounds = Bounds(per_address=5, head_seconds=0.3, sweep_seconds=0.05, log_seconds=0.5)
+    with structlog.testing.capture_logs() as log:
+        async with serving(small, bounds) as service, connected(service, 30, first=b"GET") as streams:
+            await eventually(lambda: refused(service, "address") >= 25)
+            await eventually(lambda: refused(service, "head") >= 5)
+            for reader, _ in streams:
+                await all_of(reader)
+            await eventually(lambda: sum(one.get("head", 0) for one in told(log)) == refused(service, "head"))
+    assert sum(one.get("address", 0) for one in told(log)) == 25
+    # Not one for each: those of one interval share a line.
+    assert len(told(log)) <= 3
+
+
+def told(log: list[MutableMapping[str, Any]]) -> list[MutableMapping[str, Any]]:
+    return [one for one in log if one["event"] == "connections refused or cut off"]
+
+
 async def test_who_does_not_read_is_cut_off_and_holds_little(small: Small) -> None:
     head = f"GET /long HTTP/1.1\r\nHost: a\r\nX-Litmus-Sidecar-Key: {KEY}\r\n\r\n".encode()
     before = _held_kib()
@@ -208,3 +268,18 @@ def test_connections_stay_below_the_limit_of_open_files(descriptors: int) -> Non
 def _held_kib() -> int:
     with open("/proc/self/status") as status:  # noqa: PTH123
         return next(int(line.split()[1]) for line in status if line.startswith("VmRSS"))
+
+
+def test_the_limit_of_open_files_is_raised_to_the_hard_one_at_the_start() -> None:
+    told = subprocess.run(  # noqa: S603 - ourselves
+        [
+            sys.executable,
+            "-c",
+            RAISING,
+        ],
+        capture_output=True,
+        check=True,
+        text=True,
+        timeout=CEILING_SECONDS,
+    )
+    assert told.stdout.split() == ["300", "300", "300"]
