@@ -6,9 +6,10 @@ from sqlalchemy import Update, update
 
 from sidecar.errors import StoreError
 from sidecar.ports import AuditQuery, Claim
-from sidecar.store.database import Database, parse_url
+from sidecar.store.database import Database
 from sidecar.store.schema import actions, audit
 from sidecar.store.store import open_store
+from sidecar.store_url import parse_url
 from tests.store.material import FAR, SHOP, clock
 from tests.store.test_actions_contract import WINDOW, action, entry
 
