@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, nullcontext
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any, Final, Protocol, TypeVar, cast
+from typing import Any, Final, Protocol, TypeVar
 from urllib.parse import quote
 
 import aiohttp
@@ -19,7 +19,6 @@ import msgspec
 from yarl import URL
 
 from sidecar.errors import (
-    AccessDeniedError,
     BadRequestError,
     ConfigError,
     TokenRejectedError,
@@ -31,9 +30,10 @@ from sidecar.errors import (
 )
 from sidecar.foreign import UNREADABLE
 from sidecar.litmus import documents
-from sidecar.litmus.answers import Asked, Envelope, Reply, read_reply, status_error, unreadable
+from sidecar.litmus.answers import Asked, Reply, read_reply, status_error
+from sidecar.litmus.asking import Answer, gravest, proves_token, read_answer, request_body, shows_auth
 from sidecar.litmus.auth_wire import PROJECT_UNKNOWN, failure_code, read_role
-from sidecar.litmus.documents import Query, document
+from sidecar.litmus.documents import Query
 from sidecar.litmus.doubt import AuthDoubt, auth_away
 from sidecar.litmus.pace import LONGEST_PAUSE_SECONDS, Breaker, Breakers, Gate, Kind, Observe
 from sidecar.litmus.second_opinion import (
@@ -59,23 +59,6 @@ _QUERY_PATH: Final = "/api/query"
 _READINESS_PATH: Final = "/auth/readiness"
 """Asked without a token, looks at the database once, is in every 3.x; ``/auth/status`` loads all users."""
 _CHUNK_BYTES: Final = 64 * 1024
-
-
-class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of a document, by root field.
-
-    A field in neither mapping was not answered, because Litmus nulls the whole
-    answer when one field fails: ask for it again without those in ``failed``.
-    """
-
-    values: Mapping[str, object]
-    failed: Mapping[str, UpstreamError]
-
-    def value(self, query: Query[T]) -> T:
-        """Return the field's value, or raise its error."""
-        if query.field in self.failed:
-            raise self.failed[query.field]
-        return cast("T", self.values[query.field])
 
 
 class TokenWatch(Protocol):
@@ -182,7 +165,7 @@ class LitmusClient:
         is_proven = False
         try:
             answer, token = await self._send(queries, variables, timeout_seconds, is_urgent=is_urgent)
-            is_proven = _proves_token(queries, answer)
+            is_proven = proves_token(queries, answer)
             rejection = next((e for e in answer.failed.values() if isinstance(e, TokenRejectedError)), None)
             if rejection is not None:
                 verdict = await self._judge(token, rejection)
@@ -215,16 +198,16 @@ class LitmusClient:
         kind = Kind.CHECKED if asks_auth else Kind.UNCHECKED
         async with self._gate.turn(operation, kind, timeout_counts=counts) as turn:
             token = token or self._token()  # The wait may have been long, and the token renewed.
-            body, asked = _body(queries, variables), self._asked(queries, variables)
+            body, asked = request_body(queries, variables), self._asked(queries, variables)
             self._headers(token)  # What cannot be sent needs nobody to be asked.
             if asks_auth:
                 await self._doubt.settle(self.ask_auth, always=is_urgent or turn.is_trial)
             with self._doubt.sending() if asks_auth else nullcontext():
                 reply = await self._exchange("POST", _QUERY_PATH, body, timeout_seconds, token=token)
-            answer = _answer(queries, read_reply(reply, asked))
-            if _shows_auth(queries, answer):
+            answer = read_answer(queries, read_reply(reply, asked))
+            if shows_auth(queries, answer):
                 self._doubt.answers()
-            turn.error = _gravest(answer.failed)
+            turn.error = gravest(answer.failed)
         return answer, token
 
     async def ask_auth(self) -> None:
@@ -538,41 +521,6 @@ async def open_litmus_client(  # noqa: PLR0913 - each by its name, most with a d
         )
 
 
-def _answer(queries: Sequence[Query[Any]], envelope: Envelope) -> Answer:
-    values: dict[str, object] = {}
-    failed = dict(envelope.failed)
-    for query in queries:
-        if query.field in envelope.answered:
-            try:
-                values[query.field] = query.read(envelope.answered[query.field])
-            except UNREADABLE as exc:
-                failed[query.field] = unreadable(query.field, exc)
-    return Answer(values=values, failed=failed)
-
-
-def _proves_token(queries: Sequence[Query[Any]], answer: Answer) -> bool:
-    is_answered = any(query.proves_token and query.field in answer.values for query in queries)
-    return is_answered or any(isinstance(error, AccessDeniedError) for error in answer.failed.values())
-
-
-def _shows_auth(queries: Sequence[Query[Any]], answer: Answer) -> bool:
-    """Tell whether Litmus must have heard of its auth server to answer this."""
-    return any(
-        query.asks_auth
-        and (query.field in answer.values or isinstance(answer.failed.get(query.field), AccessDeniedError))
-        for query in queries
-    )
-
-
-def _body(queries: Sequence[Query[Any]], variables: Mapping[str, object]) -> bytes:
-    try:
-        return msgspec.json.encode({"query": document(queries), "variables": variables})
-    except UnicodeEncodeError as exc:
-        raise UpstreamProtocolError(
-            "An id to ask for is no valid Unicode text; Litmus was not asked."
-        ) from exc
-
-
 def _trust(ca_file: Path | None) -> ssl.SSLContext | bool:
     if ca_file is None:
         return True
@@ -580,10 +528,3 @@ def _trust(ca_file: Path | None) -> ssl.SSLContext | bool:
         return ssl.create_default_context(cafile=str(ca_file))
     except OSError as exc:
         raise ConfigError((f"caFile {ca_file} cannot be read as PEM certificates.",)) from exc
-
-
-def _gravest(failed: Mapping[str, UpstreamError]) -> UpstreamError | None:
-    """Return the error that stands for the request: one of availability first, else any."""
-    errors = list(failed.values())
-    away = [error for error in errors if isinstance(error, UpstreamUnavailableError)]
-    return next(iter(away or errors), None)

@@ -25,7 +25,8 @@ from sidecar.errors import (
 )
 from sidecar.litmus import documents
 from sidecar.litmus.access import ProjectMemory
-from sidecar.litmus.client import Answer, LitmusClient
+from sidecar.litmus.asking import Answer
+from sidecar.litmus.client import LitmusClient
 from sidecar.litmus.documents import Query, pagination
 from sidecar.litmus.paging import Row, read_rows
 from sidecar.litmus.schedules import read_schedules
