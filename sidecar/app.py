@@ -22,6 +22,8 @@ from sidecar.web.middleware import add_headers, around
 from sidecar.web.routes import add_routes
 from sidecar.web.sending import Sending, return_freed_memory
 
+BACKLOG: Final = 1_024
+"""Connections that the system holds ready for us; one more waits for a second before it tries again."""
 DRAIN_SECONDS: Final = 5.0
 """Between saying "not ready" and not accepting any more: load balancers need to notice."""
 HANDLERS_SECONDS: Final = 10.0
@@ -115,7 +117,7 @@ async def listen(runner: web.BaseRunner, host: str, port: int) -> Sequence[web.B
     for one in (ANY_V6, ANY_V4) if host == ANY_V6 else (host,):
         # Of port 0 the first family takes any free one, and the other has the same.
         known = runner.addresses[0][1] if sites else port
-        site = web.TCPSite(runner, one, known)
+        site = web.TCPSite(runner, one, known, backlog=BACKLOG)
         try:
             await site.start()
         except OSError as exc:
