@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import gc
 import signal
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -73,6 +74,9 @@ async def serve(
     runner = make_runner(app, config, bounds_within(raise_descriptor_limit()))
     await runner.setup()
     services = app[SERVICES]
+    # What is there now stays: a full collection need not walk it while everybody waits.
+    gc.collect()
+    gc.freeze()
     ending = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
