@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from sidecar.errors import SidecarError
+from sidecar.domain.errors import SidecarError
 from tests.packaging.test_docs import OPERATIONS, all_errors, anchors
 from tests.support.deployed import DEPLOY, RULES, alerts, dashboard, filled, load, queries, recordings, rules
 
