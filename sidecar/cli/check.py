@@ -6,11 +6,14 @@ nothing anywhere; with ``credentials`` it signs in for that time.
 """
 
 import asyncio
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import cast
 
+import click
 import msgspec
 
 from sidecar.app.catalog import catalog_signer, configured_claims, open_backstage_catalog
@@ -18,7 +21,8 @@ from sidecar.app.compose import require_usable, utc_now
 from sidecar.app.tokens import configured_token, managed_name, open_client, shown_token, source_of
 from sidecar.catalog import FileCatalog, FixedCatalog
 from sidecar.catalog.claims import Claims, NamingMemory
-from sidecar.config import CatalogBackstage, Config, Instance, findings
+from sidecar.cli.options import FINDINGS, FINE, config_option, json_option, run
+from sidecar.config import CatalogBackstage, Config, Instance, describe, findings, load_config, masked
 from sidecar.domain.errors import UpstreamError, UpstreamProtocolError
 from sidecar.domain.model import (
     PROJECT_ANNOTATION,
@@ -42,6 +46,7 @@ from sidecar.litmus.transport.client import LitmusClient
 from sidecar.litmus.wire.documents import SERVER_VERSION
 from sidecar.litmus.wire.token import LitmusToken
 from sidecar.store.namings import MemoryNamings
+from sidecar.telemetry.logs import configure_logging
 from sidecar.telemetry.metrics import Metrics
 
 _TIMEOUT_SECONDS = 15.0
@@ -229,3 +234,51 @@ def _held(instance: Instance, token: LitmusToken | None) -> HeldToken:
 def _judged(config: Config, facts: TokenFacts) -> Iterator[Finding]:
     enabled = config.actions.policy != "disabled"
     return token_findings(facts, actions_enabled=enabled, now=utc_now())
+
+
+@click.command("check", help="Look for mistakes. 0: fine, 1: findings, 2: bad configuration.")
+@config_option
+@click.option("--offline", is_flag=True, help="Ask no Litmus.")
+@json_option
+@click.pass_obj
+def check_command(
+    environ: Mapping[str, str],
+    config_paths: tuple[Path, ...],
+    offline: bool,  # noqa: FBT001 - click passes options by name
+    as_json: bool,  # noqa: FBT001 - click passes options by name
+) -> int:
+    """Print what would be used, secrets masked, and everything that looks wrong."""
+    configure_logging(level="error")
+    config: Config = load_config(config_paths, environ)
+    catalogs: list[Found] = []
+    found = run(check(config, offline=offline, tell=catalogs.append))
+    (catalog,) = catalogs
+    if as_json:
+        counts = {"entities": catalog.entities, "projects": catalog.projects, "complete": catalog.is_whole}
+        told = {"configuration": masked(config), "catalog": counts, "findings": found}
+        click.echo(json.dumps(told, indent=2))
+    else:
+        click.echo(describe(config).rstrip())
+        click.echo()
+        click.echo(_counted(catalog))
+        for finding in found:
+            click.echo(f"finding: {finding}")
+        click.echo(_number_of(found))
+    return FINDINGS if found else FINE
+
+
+def _number_of(found: Sequence[str]) -> str:
+    match len(found):
+        case 0:
+            return "No findings."
+        case 1:
+            return "1 finding"
+        case number:
+            return f"{number} findings"
+
+
+def _counted(catalog: Found) -> str:
+    entities = "1 entity names" if catalog.entities == 1 else f"{catalog.entities} entities name"
+    projects = "1 project" if catalog.projects == 1 else f"{catalog.projects} projects"
+    missing = "" if catalog.is_whole else "; Backstage's catalog was not read, or not in whole"
+    return f"In the catalog {entities} {projects}{missing}."

@@ -9,13 +9,26 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
+import click
+
 from sidecar.app.lifecycle import serve
+from sidecar.cli.options import log_level_option, run
 from sidecar.config import Config, display_token, parse_config
 from sidecar.simulator.demo import Demo, open_demo
 from sidecar.simulator.demo_catalog import demo_catalog
+from sidecar.telemetry.logs import configure_logging
 
 _HOST: Final = "127.0.0.1"
 _DISPLAY_UID: Final = "demo"
+
+
+@click.command("demo", help="Serve a made-up world: an embedded simulated ChaosCenter, no configuration.")
+@click.option("--port", type=click.IntRange(0, 65_535), default=8080, show_default=True, help="0 takes any.")
+@log_level_option
+def demo_command(port: int, log_level: str) -> int:
+    """Serve the demonstration until told to end."""
+    configure_logging(level=log_level)
+    return run(run_demo(port, announce=click.echo))
 
 
 async def run_demo(port: int, *, announce: Callable[[str], None]) -> int:

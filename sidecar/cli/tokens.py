@@ -4,19 +4,31 @@ Asks Litmus in the name of the configured user. A value is printed by
 ``create``, once, and by nothing else.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Final
 
+import click
 import msgspec
 
 from sidecar import __version__
 from sidecar.app.compose import utc_now
 from sidecar.app.tokens import new_replica, open_client, open_steward, source_of
-from sidecar.config import Config, Credentials, Instance
+from sidecar.cli.options import FINE, config_option, echo_json, instance_option, json_option, run
+from sidecar.config import (
+    LONGEST_TOKEN_DAYS,
+    TOKEN_NAME,
+    TOKEN_NAME_RULE,
+    Config,
+    Credentials,
+    Instance,
+    load_config,
+)
 from sidecar.domain.errors import InstanceUnknownError, StoreError
 from sidecar.domain.ports import ApiToken, CreatedToken, Tokens, TokenState, TokenStatus
+from sidecar.http.shapes.tokens import created_token_shape, token_list_shape, token_status_shape
 from sidecar.identity.noted_sessions import NotedSessions
 from sidecar.identity.signing import SigningKeys
 from sidecar.litmus.tokens.auth import LitmusAuth
@@ -24,6 +36,7 @@ from sidecar.litmus.tokens.creation_turns import CreationTurns
 from sidecar.litmus.tokens.holder import HeldToken
 from sidecar.litmus.tokens.service import InstanceTokens
 from sidecar.store.store import open_store
+from sidecar.telemetry.logs import configure_logging
 from sidecar.telemetry.metrics import Metrics
 
 _PATIENCE: Final = timedelta(seconds=10)
@@ -189,3 +202,114 @@ def _date(instant: datetime | None) -> str:
 def _printable(text: str) -> str:
     """Keep a name that somebody chose from steering the terminal."""
     return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
+
+
+@click.group("tokens")
+def tokens_group() -> None:
+    """API tokens of the sidecar's user, at Litmus itself; no running service is needed."""
+
+
+@tokens_group.command(
+    "list",
+    help="List them, without values. With credentials it signs in for that time, and creates no token.",
+)
+@config_option
+@instance_option
+@json_option
+@click.pass_obj
+def tokens_list_command(
+    environ: Mapping[str, str],
+    config_paths: tuple[Path, ...],
+    instance_name: str | None,
+    as_json: bool,  # noqa: FBT001 - click passes options by name
+) -> int:
+    """Print the user's tokens and which one the configuration uses."""
+    config, instance = _instance(environ, config_paths, instance_name)
+    tokens, status = run(listed(config, instance))
+    if as_json:
+        echo_json(token_list_shape(tokens, status, utc_now()))
+    else:
+        click.echo(table(tokens, utc_now()))
+    return FINE
+
+
+@tokens_group.command("create", help="Create one, and print its value, this once.")
+@config_option
+@instance_option
+@json_option
+@click.option("--name", required=True, help="Name in Litmus's list.")
+@click.option("--days", type=click.IntRange(1, LONGEST_TOKEN_DAYS), required=True, help="Its lifetime.")
+@click.pass_obj
+def tokens_create_command(  # noqa: PLR0917  # click passes options by name
+    environ: Mapping[str, str],
+    config_paths: tuple[Path, ...],
+    instance_name: str | None,
+    as_json: bool,  # noqa: FBT001 - click passes options by name
+    name: str,
+    days: int,
+) -> int:
+    """Print nothing but the value on standard output, so that it can be sent into a file."""
+    if not TOKEN_NAME.fullmatch(name):
+        raise click.BadParameter(TOKEN_NAME_RULE, param_hint="--name")
+    config, instance = _instance(environ, config_paths, instance_name)
+    created = run(create(config, instance, name, days))
+    if as_json:
+        echo_json(created_token_shape(created))
+    else:
+        click.echo(created.value)
+    return FINE
+
+
+@tokens_group.command("revoke", help="Revoke one for good, by its ID in the list.")
+@config_option
+@instance_option
+@click.argument("token_id", metavar="ID")
+@click.pass_obj
+def tokens_revoke_command(
+    environ: Mapping[str, str], config_paths: tuple[Path, ...], instance_name: str | None, token_id: str
+) -> int:
+    """Revoke a token, and make sure that it is gone."""
+    config, instance = _instance(environ, config_paths, instance_name)
+    run(revoke(config, instance, token_id))
+    click.echo("Revoked.", err=True)
+    return FINE
+
+
+@tokens_group.command(
+    "rotate",
+    help="Replace the token that the sidecar manages (credentials), now. The service revokes the one before, "
+    "2 to 10 minutes later; if none runs, after its next start.",
+)
+@config_option
+@instance_option
+@json_option
+@click.pass_obj
+def tokens_rotate_command(
+    environ: Mapping[str, str],
+    config_paths: tuple[Path, ...],
+    instance_name: str | None,
+    as_json: bool,  # noqa: FBT001 - click passes options by name
+) -> int:
+    """Put a new token into place; replicas that run take it, and revoke the one before."""
+    config, instance = _instance(environ, config_paths, instance_name)
+    status = run(rotate(config, instance))
+    if as_json:
+        echo_json(token_status_shape(status))
+    else:
+        click.echo(
+            f"Rotated; the token in use is {status.token_id}. The service revokes the one before after 2 to "
+            "10 minutes, once no replica uses it; if none runs, its next start does.",
+            err=True,
+        )
+    return FINE
+
+
+def _instance(
+    environ: Mapping[str, str], config_paths: tuple[Path, ...], name: str | None
+) -> tuple[Config, Instance]:
+    configure_logging(level="error")
+    config = load_config(config_paths, environ)
+    try:
+        return config, chosen(config, name)
+    except InstanceUnknownError as exc:
+        raise click.BadParameter(str(exc), param_hint="--instance") from exc

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from sidecar.cli.main import main
-from sidecar.cli.shares import full_ref
+from sidecar.cli.share import full_ref
 from tests.e2e.conftest import Small
 from tests.support.service import Service, config_for, open_service
 
