@@ -22,7 +22,7 @@ _HOST: Final = "127.0.0.1"
 _DISPLAY_UID: Final = "demo"
 
 
-@click.command("demo", help="Serve a made-up world: an embedded simulated ChaosCenter, no configuration.")
+@click.command("demo", help="Serve made-up data: an embedded simulated ChaosCenter, no configuration.")
 @click.option("--port", type=click.IntRange(0, 65_535), default=8080, show_default=True, help="0 takes any.")
 @log_level_option
 def demo_command(port: int, log_level: str) -> int:

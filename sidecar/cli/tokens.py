@@ -137,7 +137,7 @@ async def _listed_signed_in(
 
 
 async def create(config: Config, instance: Instance, name: str, days: int) -> CreatedToken:
-    """Make a token."""
+    """Create token."""
     async with open_tokens(config, instance) as tokens:
         return await tokens.create(name, days)
 

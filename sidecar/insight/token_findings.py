@@ -31,7 +31,7 @@ _ABOVE_VIEWER: Final = frozenset({_OWNER, "Executor"})
 _ADMIN: Final = "admin"
 _REVOKE_IT: Final = (
     "Backstage shows it to every visitor, signed in or not: revoke it in Litmus and put a display token "
-    "there (litmus-sidecar display-token makes a good one)"
+    "there (litmus-sidecar display-token creates one)"
 )
 
 
@@ -81,7 +81,7 @@ def config_findings(config: Config, *, accepted_by: Collection[str] = ()) -> Ite
             if _same(key.secret.get_secret_value(), token):
                 yield _warning(
                     "key_is_token",
-                    f"The key {key.name} is the token of the instance {name}; make a secret of its own",
+                    f"The key {key.name} is the token of the instance {name}; create a secret of its own",
                 )
 
 
@@ -219,7 +219,7 @@ def _user(facts: TokenFacts, now: datetime) -> Iterator[Finding]:
             yield _warning(
                 "session_token",
                 f"The token of the instance {facts.instance} is none of its user's API tokens, probably "
-                "one of a session, which ends with it; make an API token",
+                "one of a session, which ends with it; create an API token",
             )
         expired = [token for token in listed if token.expires_at is not None and token.expires_at <= now]
         if expired:
@@ -227,14 +227,14 @@ def _user(facts: TokenFacts, now: datetime) -> Iterator[Finding]:
                 key="expired_left",
                 severity=Severity.NOTICE,
                 sentence=f"{user} has {_count(len(expired), 'expired API token')} in its list, which "
-                "Litmus never tidies; revoke what is left (litmus-sidecar tokens revoke)",
+                "Litmus never removes; revoke them (litmus-sidecar tokens revoke)",
             )
         others = [token for token in listed if token not in expired and _is_other(token, in_use)]
         if others:
             yield _warning(
                 "user_not_dedicated",
                 f"{user} has {_count(len(others), 'API token')} of other names, so others seem to use it "
-                "too; give each use a user of its own, with a token of that",
+                "too; give each use a user of its own, with its own token",
             )
     if (beyond := _beyond_need(facts)) > 0:
         yield _warning(

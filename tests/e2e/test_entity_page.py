@@ -294,7 +294,7 @@ async def test_a_dead_litmus_says_that_it_is_tried_again(tmp_path: Path) -> None
     document = await empty_page(
         tmp_path, world, project_id=project.project_id, token=token, status=502, body="<html>"
     )
-    assert "It is tried again by itself." in document.by_id("state").text
+    assert "The sidecar retries by itself." in document.by_id("state").text
     assert re.search("unknown", document.by_id("stock").text)
 
 

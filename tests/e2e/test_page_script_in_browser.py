@@ -224,7 +224,7 @@ async def test_when_and_by_whom_each_run_was_is_reached_without_a_pointer(
     async with open_page(browser, base_url, phone=phone) as watched:
         row = watched.page.locator("#experiment-rows tbody tr").first
         await watched.page.goto(ENTITY)
-        await row.get_by_text("when, who").focus()
+        await row.get_by_text("Details").focus()
         await watched.page.keyboard.press("Enter")
         words = row.locator(".heat li span")
         await expect(words).to_have_count(10)

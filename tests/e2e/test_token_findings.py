@@ -135,7 +135,7 @@ async def test_a_litmus_that_does_not_answer_holds_nobody_up_and_nothing_is_know
         await service.attempted()
         small.world.auth_server_up = False
         text = (await card(service)).text
-    assert "Not known, because Litmus did not tell: account and password of the token's user;" in text
+    assert "Not known, because Litmus did not say: account and password of the token's user;" in text
 
 
 async def test_without_a_managed_token_the_initial_password_is_told_and_nobody_signed_in_for_it(

@@ -98,7 +98,7 @@ async def sign_in(page: Page, password: str = PASSWORD) -> None:
 async def make_token(page: Page, name: str) -> None:
     await page.get_by_label("Name", exact=True).fill(name)
     await page.get_by_label("Expires after").select_option("30")
-    await page.get_by_role("button", name="Make the token").click()
+    await page.get_by_role("button", name="Create token").click()
 
 
 def row_of(page: Page, name: str) -> Locator:
@@ -168,27 +168,27 @@ async def test_without_a_clipboard_the_value_is_selected_for_the_keyboard(front:
 async def test_the_list_marks_the_token_in_use_and_expired_ones(front: Front) -> None:
     async with front.at(TOKENS) as watched:
         page = watched.page
-        used = page.locator("tbody tr").filter(has_text="used by the sidecar")
+        used = page.locator("tbody tr").filter(has_text="in use")
         await expect(used).to_have_count(1)
-        await expect(used).to_contain_text("rotate it first")
+        await expect(used).to_contain_text("In use: rotate first")
         await expect(used.get_by_role("button")).to_have_count(0)
         await expect(row_of(page, "left behind")).to_contain_text("(24 hours ago)")
         await expect(row_of(page, "left behind")).to_contain_text("expired")
         await expect(row_of(page, "nightly")).to_contain_text("valid")
 
 
-async def test_a_token_is_deleted_after_a_question(front: Front) -> None:
+async def test_a_token_is_revoked_after_a_question(front: Front) -> None:
     async with front.at(TOKENS) as watched:
         page = watched.page
         doomed = row_of(page, "nightly")
         (value,) = [row.token for row in front.small.world.api_tokens if row.name == "nightly"]
-        delete = doomed.get_by_role("button", name="Delete", exact=True)
-        await expect(delete).to_be_hidden()
+        revoke = doomed.get_by_role("button", name="Revoke", exact=True)
+        await expect(revoke).to_be_hidden()
         await doomed.locator("summary").click()
         await expect(doomed).to_contain_text("Revoke nightly for good?")
         await watched.picture("tokens-question-light-desk")
-        await delete.click()
-        await expect(page.get_by_role("status")).to_contain_text("revoked for good")
+        await revoke.click()
+        await expect(page.get_by_role("status")).to_contain_text("The token is revoked.")
         await expect(doomed).to_have_count(0)
         assert value in front.small.world.revoked_tokens
         assert watched.faults == []
@@ -197,11 +197,11 @@ async def test_a_token_is_deleted_after_a_question(front: Front) -> None:
 async def test_the_managed_token_is_rotated(front: Front) -> None:
     async with front.at(TOKENS) as watched:
         page = watched.page
-        used = page.locator("tbody tr").filter(has_text="used by the sidecar").locator("code")
+        used = page.locator("tbody tr").filter(has_text="in use").locator("code")
         before = await used.inner_text()
         await page.locator("summary", has_text="Rotate now").click()
         await page.get_by_role("button", name="Rotate now", exact=True).click()
-        await expect(page.get_by_role("status")).to_contain_text("uses a new token")
+        await expect(page.get_by_role("status")).to_contain_text("A new token is in use")
         await expect(used).not_to_have_text(before)
         assert watched.faults == []
 
@@ -247,8 +247,8 @@ async def test_all_of_it_works_without_a_script(front: Front) -> None:
         # It could do nothing.
         await expect(page.locator("[data-copy]")).to_be_hidden()
         await row_of(page, "ci").locator("summary").click()
-        await row_of(page, "ci").get_by_role("button", name="Delete", exact=True).click()
-        await expect(page.get_by_role("status")).to_contain_text("revoked for good")
+        await row_of(page, "ci").get_by_role("button", name="Revoke", exact=True).click()
+        await expect(page.get_by_role("status")).to_contain_text("The token is revoked.")
         await page.get_by_role("button", name="Sign out").click()
         await expect(page.get_by_role("status")).to_have_text("You are signed out.")
         assert watched.faults == []

@@ -62,7 +62,7 @@ async def test_the_list_says_what_each_token_is(visitor: Visitor, small: Small) 
     assert rows["left behind"][4] == "expired"
     assert rows["simulator"][1] == fingerprint(small.token)
     assert rows["simulator"][3].endswith("(in 29 days)")
-    assert rows["simulator"][4] == "valid, used by the sidecar"
+    assert rows["simulator"][4] == "valid, in use"
 
 
 async def test_the_value_of_a_new_token_is_on_one_answer_alone(visitor: Visitor, small: Small) -> None:
@@ -157,7 +157,7 @@ async def test_a_token_is_deleted_after_a_question_and_the_others_live(
     assert "Revoke doomed for good?" in form.text
     done = await visitor.send(form)
     assert done.status == 303
-    assert "revoked for good" in (await visitor.get(done.location)).page.by_id("said").text
+    assert "The token is revoked." in (await visitor.get(done.location)).page.by_id("said").text
     assert [row.name for row in small.world.api_tokens] == ["simulator", "bystander"]
     assert small.world.revoked_tokens == {doomed}
 
@@ -237,7 +237,7 @@ async def test_a_managed_token_is_rotated_by_the_page(managed: Visitor) -> None:
     assert done.status == 303
     after = (await managed.get(done.location)).page
     said = after.by_id("said").text
-    assert "a new token. The one before is revoked after 2 to 10 minutes, once no replica uses it." in said
+    assert "A new token is in use. The one before is revoked 2 to 10 minutes later, once no replica" in said
     assert after.one("section", aria_labelledby="status-title").all("code")[1].text != before
 
 

@@ -166,7 +166,7 @@ async def test_lists_that_are_cut_lead_to_the_page_that_has_all(aiohttp_client: 
         card = document.by_id(name)
         assert len(card.all("li")) == 12
         link = card.all("a")[-1]
-        assert re.fullmatch(r"\d+ more (things|runs)", link.text)
+        assert re.fullmatch(r"\d+ more (items|runs)", link.text)
         path, _, anchor = link.attributes["href"].removeprefix("/litmus").partition("#")
         assert anchor == name
         whole = (await page(client, path)).by_id(name)

@@ -91,7 +91,7 @@ class Setting:
         return [row for row in self.world.api_tokens if row.name == name]
 
     def issue(self, *, days: float = DAYS, name: str = NAME) -> LitmusToken:
-        """Make a token in a second of its own."""
+        """Create token in a second of its own."""
         self.clock.pass_by(seconds=3)
         return LitmusToken(self.world.issue_token(self.user, days=days, name=name))
 

@@ -229,7 +229,7 @@ class TokenState(StrEnum):
     GOOD = "good"
     """Litmus took it when it was last asked."""
     UNPROVEN = "unproven"
-    """Litmus could not be asked yet."""
+    """Not checked yet: Litmus did not answer."""
     REJECTED = "rejected"
     """Litmus refused it: expired, revoked, or none of its own."""
     MISSING = "missing"
@@ -318,7 +318,7 @@ class Tokens(Protocol):
         """
 
     async def create(self, name: str, days: int, *, is_only_one: bool = False) -> CreatedToken:
-        """Make a token that lives so many days. Two are never made within the same two seconds.
+        """Create token that lives so many days. Two are never made within the same two seconds.
 
         Litmus lets any number of tokens have one name; with ``is_only_one`` it
         has to be free, also of those that are made at this moment.

@@ -38,7 +38,7 @@ async def tokens(request: web.Request) -> web.Response:
 
 
 async def create(request: web.Request) -> web.Response:
-    """Make a token; this answer alone has its value."""
+    """Create token; this answer alone has its value."""
     held = _tokens_of(request)
     asked = _asked(await read_json_body(request, MAX_BODY_BYTES))
     await _count(request)

@@ -25,12 +25,12 @@ _SENTENCES: Final[Mapping[str, str]] = {
     "upstream_denied": "Litmus has no such project, or does not let the user of the sidecar's token read it.",
 }
 """In place of sentences that differ by no more than the part, which stands beside them."""
-_TRIED_AGAIN: Final = "It is tried again by itself."
+_TRIED_AGAIN: Final = "The sidecar retries by itself."
 _NO_ACCESS: Final = "An administrator of the sidecar has to give it a token that Litmus accepts."
 _ADVICE: Final[Mapping[str, str]] = {
     "upstream_denied": (
-        "Litmus does not tell the one from the other. See that the "
-        "annotation litmuschaos.io/project-id has the id that stands in the address of the project's pages "
+        "Litmus answers both the same way. Check that the "
+        "annotation litmuschaos.io/project-id has the id in the address of the project's pages "
         "in Litmus, and that the user of the sidecar's token was invited to the project; the role Viewer "
         "is enough to read."
     ),
@@ -41,8 +41,8 @@ _ADVICE: Final[Mapping[str, str]] = {
     "upstream_timeout": _TRIED_AGAIN,
     "upstream_paused": f"{_TRIED_AGAIN} After many failures the sidecar pauses to spare Litmus.",
     "upstream_busy": _TRIED_AGAIN,
-    "upstream_overloaded": f"{_TRIED_AGAIN} Smaller pages are asked for then.",
-    "upstream_protocol": "An administrator of the sidecar should see that baseUrl is the address of Litmus.",
+    "upstream_overloaded": f"{_TRIED_AGAIN} It then asks for smaller pages.",
+    "upstream_protocol": "An administrator of the sidecar should check that baseUrl is that of Litmus.",
     "upstream_unsupported": "This needs a newer Litmus.",
     "upstream_host_refused": (
         "An administrator of the sidecar has to set hostHeader to a name that Litmus's ALLOWED_ORIGINS has."

@@ -48,10 +48,9 @@ _OWN_DAYS: Final = "other"
 _SAID_PURPOSE: Final = "said"
 _SAID_SECONDS: Final = 300
 _SAID: Final[Mapping[str, str]] = {
-    "revoked": "The token is revoked for good, and off the list.",
+    "revoked": "The token is revoked.",
     "rotated": (
-        "The sidecar uses a new token. The one before is revoked after 2 to 10 minutes, once no replica uses "
-        "it."
+        "A new token is in use. The one before is revoked 2 to 10 minutes later, once no replica uses it."
     ),
 }
 
@@ -137,7 +136,7 @@ async def _created(request: web.Request, instance: str, fields: Mapping[str, str
     held = request.app[SERVICES].tokens[instance]
     created = await held.create(asked.name, asked.expires_in_days, is_only_one=True)
     tell_change(request, instance, "token created", created.token.id)
-    return Said(sentence="The token is made.", is_good=True, created=created, status=201)
+    return Said(sentence="The token is created.", is_good=True, created=created, status=201)
 
 
 def _days(fields: Mapping[str, str]) -> int:

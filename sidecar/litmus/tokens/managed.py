@@ -354,7 +354,7 @@ class ManagedToken:
     async def _make(
         self, bearer: _Bearer, before: Collection[ListedToken], rotation: _Rotation | None
     ) -> tuple[LitmusToken, str]:
-        """Make a token when it is our turn, unless another replica just did; tell which of the two it was.
+        """Create token when it is our turn, unless another replica just did; tell which of the two it was.
 
         While the store is away this fails, and no token is made: two replicas
         could make one each at once, in the same second even the same one.
