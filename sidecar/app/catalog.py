@@ -36,7 +36,7 @@ _log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Cataloguing:
+class OpenedCatalog:
     """The catalog, read once."""
 
     catalogue: Catalogue
@@ -49,7 +49,7 @@ class Cataloguing:
 @asynccontextmanager
 async def open_catalogue(
     config: Config, plan: Plan, clock: Clock, learn: Learn
-) -> AsyncIterator[Cataloguing]:
+) -> AsyncIterator[OpenedCatalog]:
     """Open the catalog and read it before anybody is served.
 
     Raises:
@@ -62,7 +62,7 @@ async def open_catalogue(
         reader = CatalogReader(files, plan, learn)
         await reader.read(files.refresh)
         follow = partial(reader.follow, files.refresh, settings.interval)
-        yield Cataloguing(catalogue=files, public_keys={"keys": []}, tasks={"catalog": follow})
+        yield OpenedCatalog(catalogue=files, public_keys={"keys": []}, tasks={"catalog": follow})
         return
     signer = None if settings.backstage.token is not None else catalog_signer(settings.backstage, clock)
     async with open_backstage_catalog(config, settings.backstage, names, clock, signer) as backstage:
@@ -71,7 +71,7 @@ async def open_catalogue(
         reader = CatalogReader(both, plan, learn, may_plan=lambda: backstage.read_at is not None)
         await reader.read(files.refresh)
         await reader.read(backstage.refresh)
-        yield Cataloguing(
+        yield OpenedCatalog(
             catalogue=both,
             public_keys=signer.public_keys() if signer is not None else {"keys": []},
             tasks={

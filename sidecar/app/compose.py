@@ -10,12 +10,19 @@ from typing import Final
 import structlog
 
 from sidecar import __version__
-from sidecar.actions import ActionService, Settings, open_actions, recent_starts
-from sidecar.actions.policy import PolicyLevel, Rules
+from sidecar.app.acting import open_acting
 from sidecar.app.catalog import catalog_signer, configured_claims, open_catalogue
 from sidecar.app.gauges import configured_readings, readings, renewal_leads
 from sidecar.app.people import litmus_sessions, open_people, sign_in_pace
-from sidecar.app.tokens import DEFAULT_PACE, Steward, TokenPace, instances_health, new_replica, open_steward
+from sidecar.app.sync import open_sync
+from sidecar.app.tokens import (
+    DEFAULT_PACE,
+    OpenedInstance,
+    TokenPace,
+    instances_health,
+    new_replica,
+    open_instance,
+)
 from sidecar.catalog.claims import Claims, NamingMemory
 from sidecar.config import Config, Instance, display_uid
 from sidecar.config.proxies import require_proxies
@@ -30,11 +37,6 @@ from sidecar.identity.rates import REFUSAL_PACE, CallerPlaces, RefusalPace, Requ
 from sidecar.identity.signing import SigningKeys
 from sidecar.insight.digest_cache import Digests
 from sidecar.insight.links import LitmusLinks
-from sidecar.litmus.acting import LitmusActor
-from sidecar.litmus.reading.history import LitmusHistory
-from sidecar.litmus.reading.history_notes import HistoryPace
-from sidecar.litmus.reading.roles import RoleBook
-from sidecar.litmus.reading.source import LitmusSource
 from sidecar.litmus.transport.client import LitmusClient
 from sidecar.litmus.wire.documents import SERVER_VERSION
 from sidecar.replica import Replica
@@ -43,9 +45,6 @@ from sidecar.runtime.turns import Turns
 from sidecar.store.pruning import keep_pruning
 from sidecar.store.store import Store, open_store
 from sidecar.sync.engine import SyncEngine
-from sidecar.sync.history import HistoryWorker, retain
-from sidecar.sync.pace import Intervals
-from sidecar.sync.working import Bell
 from sidecar.telemetry.metrics import Metrics
 from sidecar.telemetry.tracing import NO_TRACER, Tracer, open_tracer, record, tracing_problems
 
@@ -54,7 +53,6 @@ WAIT_SECONDS: Final = 15.0
 VERSION_TIMEOUT_SECONDS: Final = 15.0
 VERSION_INTERVAL_SECONDS: Final = 3_600.0
 VERSION_RETRY_SECONDS: Final = 60.0
-ACTIONS_PRUNE_SECONDS: Final = 86_400.0
 
 _log = structlog.get_logger(__name__)
 
@@ -101,11 +99,11 @@ async def open_services(
     """
     require_usable(config)
     async with AsyncExitStack() as stack:
-        assembly = _Assembly(config, clock, stack, token_pace=token_pace, refusal_pace=refusal_pace)
-        yield await assembly.services(wait_seconds)
+        composition = _Composition(config, clock, stack, token_pace=token_pace, refusal_pace=refusal_pace)
+        yield await composition.services(wait_seconds)
 
 
-class _Assembly:
+class _Composition:
     """Opens one part after the other; each is closed by the stack, the last one first."""
 
     def __init__(
@@ -132,36 +130,45 @@ class _Assembly:
         config, clock = self._config, self._clock
         self._tracer = await self._stack.enter_async_context(open_tracer(config.tracing, __version__))
         await self._supervise("event loop", partial(measure_loop_lag, self._metrics.loop_lag_seconds.observe))
-        waiting = _Waiting()
+        announcements = _Announcements()
         store = await self._stack.enter_async_context(
             open_store(
                 config.store.url.get_secret_value(),
                 clock=clock,
-                on_change=waiting.announce,
+                on_change=announcements.announce,
                 observe=partial(_observe_store, self._metrics),
             )
         )
         await self._supervise("store", store.follow)
         await self._supervise("store pruning", partial(keep_pruning, store, clock))
         signing = SigningKeys([key.get_secret_value() for key in config.auth.signing_keys], store.secrets)
-        stewards = {
-            instance.name: await self._open_steward(instance, store, signing, waiting)
+        instances = {
+            instance.name: await self._open_instance(instance, store, signing, announcements)
             for instance in config.instances
         }
-        clients = {name: steward.client for name, steward in stewards.items()}
-        await asyncio.gather(*(steward.begin() for steward in stewards.values()))
-        engine, roles = await self._open_sync(store, clients, wait_seconds)
-        waiting.engine = engine
+        clients = {name: opened.client for name, opened in instances.items()}
+        await asyncio.gather(*(opened.begin() for opened in instances.values()))
+        syncing = open_sync(
+            config,
+            store,
+            clients,
+            metrics=self._metrics,
+            clock=clock,
+            tracer=self._tracer,
+            wait_seconds=wait_seconds,
+        )
+        engine = syncing.engine
+        await self._supervise_all(syncing.tasks)
+        announcements.engine = engine
         people = await self._stack.enter_async_context(open_people(config, clock))
         memory = NamingMemory(store.namings, clock)
         # Backstage may be away for long, and what files name is acted on meanwhile.
         await memory.load()
-        cataloguing = await self._stack.enter_async_context(
+        catalog = await self._stack.enter_async_context(
             open_catalogue(config, engine.plan, clock, memory.learn)
         )
-        for task, follow in cataloguing.tasks.items():
-            await self._supervise(task, follow)
-        catalogue = cataloguing.catalogue
+        await self._supervise_all(catalog.tasks)
+        catalogue = catalog.catalogue
         claims = Claims(
             configured=configured_claims(config),
             memory=memory,
@@ -169,17 +176,29 @@ class _Assembly:
             snapshot_of=store.snapshots.get,
             clock=clock,
         )
-        actions = await self._open_actions(store, stewards, claims, engine, roles)
+        acting = await self._stack.enter_async_context(
+            open_acting(
+                config,
+                store,
+                instances,
+                claims=claims,
+                engine=engine,
+                roles=syncing.roles,
+                metrics=self._metrics,
+                clock=clock,
+            )
+        )
+        await self._supervise_all(acting.tasks)
+        actions = acting.service
         digests = Digests(store.history, retention=timedelta(days=config.history.retention_days))
         self._stack.push_async_callback(digests.close)
         await self._supervise("digests", partial(digests.keep_warm, lambda: engine.projects))
         versions: dict[str, str] = {}
-        for name, steward in stewards.items():
-            follow_version = partial(_follow_version, name, steward.client, versions)
+        for name, opened in instances.items():
+            follow_version = partial(_follow_version, name, opened.client, versions)
             await self._supervise(f"version of {name}", follow_version)
-            for task, follow in steward.tasks.items():
-                await self._supervise(task, follow)
-        tokens = {name: steward.tokens for name, steward in stewards.items()}
+            await self._supervise_all(opened.tasks)
+        tokens = {name: opened.tokens for name, opened in instances.items()}
         sessions = litmus_sessions(config, store, signing, clients, clock)
         # What is left of sessions, our own included, is revoked even if nobody can sign in.
         await self._supervise("sessions", sessions.follow)
@@ -219,7 +238,7 @@ class _Assembly:
                 user_header=proxy.user_header,
                 groups_header=proxy.groups_header,
             ),
-            catalog_keys=cataloguing.public_keys,
+            catalog_keys=catalog.public_keys,
             actions=actions,
             audit=store.audit,
             signing=signing,
@@ -243,16 +262,16 @@ class _Assembly:
             supervisor=self._supervisor,
             phase=Phase(started_at=clock()),
             store_health=store.health,
-            instances=partial(instances_health, stewards),
+            instances=partial(instances_health, instances),
             links=partial(_links, {instance.name: instance for instance in config.instances}, tokens, config),
             litmus_version=versions.get,
         )
 
-    async def _open_steward(
-        self, instance: Instance, store: Store, signing: SigningKeys, waiting: "_Waiting"
-    ) -> Steward:
+    async def _open_instance(
+        self, instance: Instance, store: Store, signing: SigningKeys, announcements: "_Announcements"
+    ) -> OpenedInstance:
         return await self._stack.enter_async_context(
-            open_steward(
+            open_instance(
                 self._config,
                 instance,
                 self._metrics,
@@ -261,7 +280,7 @@ class _Assembly:
                 sessions=NotedSessions(store.sessions, signing, self._clock),
                 replica=self._replica_name,
                 clock=self._clock,
-                on_new_token=partial(waiting.retry, instance.name),
+                on_new_token=partial(announcements.retry, instance.name),
                 pace=self._token_pace,
             )
         )
@@ -271,92 +290,12 @@ class _Assembly:
         self._metrics.task_failures.labels(name)
         await self._stack.enter_async_context(self._supervisor.running(name, task))
 
-    async def _open_sync(
-        self, store: Store, clients: Mapping[str, LitmusClient], wait_seconds: float
-    ) -> tuple[SyncEngine, RoleBook]:
-        """Open the engine and the history's workers, which share a bell and the pace, and the roles."""
-        sync, bell = self._config.sync, Bell()
-        intervals = Intervals(fast=sync.interval, slow=sync.slow_interval, active=sync.active_interval)
-        retention = timedelta(days=self._config.history.retention_days)
-        pace = HistoryPace(increment_every=sync.slow_interval)
-        roles = RoleBook(clients, lambda: engine.projects, sync.slow_interval)
-        starts = partial(recent_starts, store.audit, self._clock)
-        engine = SyncEngine(
-            sources={
-                name: LitmusSource(client, self._clock, role=roles.current, starts=starts)
-                for name, client in clients.items()
-            },
-            snapshots=store.snapshots,
-            leases=store.leases,
-            intervals=intervals,
-            history_bell=bell,
-            workers=sync.max_in_flight,
-            wait_seconds=wait_seconds,
-            metrics=self._metrics,
-            clock=self._clock,
-            tracer=self._tracer,
-        )
-        past = HistoryWorker(
-            sources={
-                name: LitmusHistory(client, store.history, self._clock, retention=retention, pace=pace)
-                for name, client in clients.items()
-            },
-            history=store.history,
-            snapshots=store.snapshots,
-            leases=store.leases,
-            intervals=intervals,
-            metrics=self._metrics,
-            clock=self._clock,
-            tracer=self._tracer,
-            bell=bell,
-        )
-        for name in clients:
-            await self._supervise(f"synchronisation of {name}", partial(engine.work, name))
-            await self._supervise(f"history of {name}", partial(past.work, name))
-        await self._supervise("retention", partial(retain, store.history, retention, self._clock))
-        await self._supervise("roles of the tokens", roles.follow)
-        return engine, roles
-
-    async def _open_actions(
-        self,
-        store: Store,
-        stewards: Mapping[str, Steward],
-        claims: Claims,
-        engine: SyncEngine,
-        roles: RoleBook,
-    ) -> ActionService:
-        settings = self._config.actions
-        clients = {name: steward.client for name, steward in stewards.items()}
-        acting = await self._stack.enter_async_context(
-            open_actions(
-                actions=store.actions,
-                audit=store.audit,
-                actors={name: LitmusActor(client) for name, client in clients.items()},
-                claims=claims,
-                snapshot_of=store.snapshots.get,
-                history=store.history,
-                sync=engine,
-                clock=self._clock,
-                settings=Settings(
-                    rules=Rules(
-                        policy=PolicyLevel(settings.policy),
-                        groups=settings.groups,
-                        production=PolicyLevel(settings.production),
-                    ),
-                    window=settings.window,
-                    token_role=roles.role,
-                    token_user=lambda instance: stewards[instance].held.status.username,
-                    observe=lambda kind, outcome: self._metrics.actions.labels(kind.value, outcome).inc(),
-                ),
-            )
-        )
-        await self._supervise("actions", acting.follow)
-        retention = timedelta(days=self._config.history.retention_days)
-        await self._supervise("audit retention", partial(_retain_actions, acting, retention, self._clock))
-        return acting
+    async def _supervise_all(self, tasks: Mapping[str, Callable[[], Coroutine[None, None, None]]]) -> None:
+        for name, task in tasks.items():
+            await self._supervise(name, task)
 
 
-class _Waiting:
+class _Announcements:
     """Passes on what other replicas wrote to those who wait for it; the store opens before the engine."""
 
     engine: SyncEngine | None = None
@@ -396,15 +335,6 @@ def _links(
     if account is None and config.display_token is not None:
         account = display_uid(config.display_token.get_secret_value())
     return LitmusLinks(base_url=instance.external_base_url, account_id=account, project_id=project.project_id)
-
-
-async def _retain_actions(acting: ActionService, retention: timedelta, clock: Clock) -> None:
-    """Forget actions and audit entries as old as the runs that are forgotten, once a day."""
-    while True:
-        # While the store is away nothing is forgotten; its health tells.
-        with suppress(StoreError):
-            await acting.prune(clock() - retention)
-        await asyncio.sleep(ACTIONS_PRUNE_SECONDS)
 
 
 def caller_places(config: Config) -> CallerPlaces:

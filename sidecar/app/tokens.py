@@ -63,7 +63,7 @@ class TokenPace:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Steward:
+class OpenedInstance:
     """One instance: how it is asked, and with which token."""
 
     client: LitmusClient
@@ -117,7 +117,7 @@ def new_replica() -> str:
 
 
 @asynccontextmanager
-async def open_steward(
+async def open_instance(
     config: Config,
     instance: Instance,
     metrics: Metrics,
@@ -129,7 +129,7 @@ async def open_steward(
     clock: Clock,
     on_new_token: Callable[[], Awaitable[None]],
     pace: TokenPace = DEFAULT_PACE,
-) -> AsyncIterator[Steward]:
+) -> AsyncIterator[OpenedInstance]:
     """Open one instance; nothing is asked yet, and nothing followed.
 
     Args:
@@ -208,28 +208,28 @@ async def open_steward(
             shown=shown_token(config),
             has_initial_password=has_initial_password,
         )
-        steward = Steward(
+        opened = OpenedInstance(
             client=client, held=held, tokens=tokens, tasks=tasks, look=look, patience=pace.start_patience
         )
         try:
-            yield steward
+            yield opened
         finally:
-            await steward.close()
+            await opened.close()
             await tokens.close()
             # While the store is away the others wait for us a few minutes, no more.
             with suppress(StoreError):
                 await uses.forget(replica)
 
 
-def instances_health(stewards: Mapping[str, Steward]) -> Mapping[str, InstanceHealth]:
+def instances_health(instances: Mapping[str, OpenedInstance]) -> Mapping[str, InstanceHealth]:
     """Return how it stands with each instance, by name; nothing is asked."""
     return {
         name: InstanceHealth(
-            breaker=steward.client.breaker.state.value,
-            opened_at=steward.client.breaker.opened_at,
-            token=steward.held.status,
+            breaker=opened.client.breaker.state.value,
+            opened_at=opened.client.breaker.opened_at,
+            token=opened.held.status,
         )
-        for name, steward in stewards.items()
+        for name, opened in instances.items()
     }
 
 

@@ -15,7 +15,7 @@ import msgspec
 
 from sidecar import __version__
 from sidecar.app.compose import utc_now
-from sidecar.app.tokens import new_replica, open_client, open_steward, source_of
+from sidecar.app.tokens import new_replica, open_client, open_instance, source_of
 from sidecar.cli.options import FINE, config_option, echo_json, instance_option, json_option, run
 from sidecar.config import (
     LONGEST_TOKEN_DAYS,
@@ -73,7 +73,7 @@ async def open_tokens(config: Config, instance: Instance) -> AsyncIterator[Token
     """
     async with (
         open_store(config.store.url.get_secret_value(), clock=utc_now) as store,
-        open_steward(
+        open_instance(
             config,
             instance,
             Metrics(__version__),
@@ -87,10 +87,10 @@ async def open_tokens(config: Config, instance: Instance) -> AsyncIterator[Token
             replica=new_replica(),
             clock=utc_now,
             on_new_token=_nothing,
-        ) as steward,
+        ) as opened,
     ):
-        await steward.look()
-        yield steward.tokens
+        await opened.look()
+        yield opened.tokens
 
 
 async def listed(config: Config, instance: Instance) -> tuple[Sequence[ApiToken], TokenStatus]:

@@ -1,4 +1,4 @@
-"""The keys of token stewardship, sign-in and signing."""
+"""The keys of the configuration for tokens, sign-in and signing, as a service opened with them reads them."""
 
 from pathlib import Path
 from typing import Any

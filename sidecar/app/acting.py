@@ -1,0 +1,98 @@
+"""The part of the composition root for actions: rules, actors, and what is forgotten of them in time."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+from typing import Final
+
+from sidecar.actions import ActionService, Settings, open_actions
+from sidecar.actions.policy import PolicyLevel, Rules
+from sidecar.app.tokens import OpenedInstance
+from sidecar.catalog.claims import Claims
+from sidecar.config import Config
+from sidecar.domain.errors import StoreError
+from sidecar.domain.ports import Clock
+from sidecar.litmus.acting import LitmusActor
+from sidecar.litmus.reading.roles import RoleBook
+from sidecar.store.store import Store
+from sidecar.sync.engine import SyncEngine
+from sidecar.telemetry.metrics import Metrics
+
+PRUNE_SECONDS: Final = 86_400.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Acting:
+    """How actions are done."""
+
+    service: ActionService
+    tasks: Mapping[str, Callable[[], Coroutine[None, None, None]]]
+    """What has to run as long as the service, by name."""
+
+
+@asynccontextmanager
+async def open_acting(
+    config: Config,
+    store: Store,
+    instances: Mapping[str, OpenedInstance],
+    *,
+    claims: Claims,
+    engine: SyncEngine,
+    roles: RoleBook,
+    metrics: Metrics,
+    clock: Clock,
+) -> AsyncIterator[Acting]:
+    """Open the one way to act; at the end, answers under way are waited for.
+
+    Args:
+        config: The whole, for rules and retention.
+        store: Where actions and the audit are.
+        instances: Each instance's client and token, by name.
+        claims: Whose projects are.
+        engine: Asked to synchronise after an action.
+        roles: What our tokens may do.
+        metrics: Counted into.
+        clock: The time.
+    """
+    settings = config.actions
+    async with open_actions(
+        actions=store.actions,
+        audit=store.audit,
+        actors={name: LitmusActor(opened.client) for name, opened in instances.items()},
+        claims=claims,
+        snapshot_of=store.snapshots.get,
+        history=store.history,
+        sync=engine,
+        clock=clock,
+        settings=Settings(
+            rules=Rules(
+                policy=PolicyLevel(settings.policy),
+                groups=settings.groups,
+                production=PolicyLevel(settings.production),
+            ),
+            window=settings.window,
+            token_role=roles.role,
+            token_user=lambda instance: instances[instance].held.status.username,
+            observe=lambda kind, outcome: metrics.actions.labels(kind.value, outcome).inc(),
+        ),
+    ) as service:
+        retention = timedelta(days=config.history.retention_days)
+        yield Acting(
+            service=service,
+            tasks={
+                "actions": service.follow,
+                "audit retention": partial(_forget_old, service, retention, clock),
+            },
+        )
+
+
+async def _forget_old(service: ActionService, retention: timedelta, clock: Clock) -> None:
+    """Forget actions and audit entries as old as the runs that are forgotten, once a day."""
+    while True:
+        # While the store is away nothing is forgotten; its health tells.
+        with suppress(StoreError):
+            await service.prune(clock() - retention)
+        await asyncio.sleep(PRUNE_SECONDS)

@@ -1,0 +1,97 @@
+"""The part of the composition root for synchronisation: sections, run history, roles of our tokens."""
+
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+
+from sidecar.actions import recent_starts
+from sidecar.config import Config
+from sidecar.domain.ports import Clock
+from sidecar.litmus.reading.history import LitmusHistory
+from sidecar.litmus.reading.history_notes import HistoryPace
+from sidecar.litmus.reading.roles import RoleBook
+from sidecar.litmus.reading.source import LitmusSource
+from sidecar.litmus.transport.client import LitmusClient
+from sidecar.store.store import Store
+from sidecar.sync.engine import SyncEngine
+from sidecar.sync.history import HistoryWorker, retain
+from sidecar.sync.pace import Intervals
+from sidecar.sync.working import Bell
+from sidecar.telemetry.metrics import Metrics
+from sidecar.telemetry.tracing import Tracer
+
+
+@dataclass(frozen=True, kw_only=True)
+class Synchronisation:
+    """What keeps snapshots and history fresh."""
+
+    engine: SyncEngine
+    roles: RoleBook
+    tasks: Mapping[str, Callable[[], Coroutine[None, None, None]]]
+    """What has to run as long as the service, by name."""
+
+
+def open_sync(
+    config: Config,
+    store: Store,
+    clients: Mapping[str, LitmusClient],
+    *,
+    metrics: Metrics,
+    clock: Clock,
+    tracer: Tracer,
+    wait_seconds: float,
+) -> Synchronisation:
+    """Return the engine and the workers of the history, which share a bell and the pace; nothing runs yet.
+
+    Args:
+        config: The whole, for intervals and retention.
+        store: Where snapshots, leases and history are.
+        clients: Each instance's, by name.
+        metrics: Counted into.
+        clock: The time.
+        tracer: Of each synchronisation.
+        wait_seconds: Longest a reader waits for a first one.
+    """
+    sync, bell = config.sync, Bell()
+    intervals = Intervals(fast=sync.interval, slow=sync.slow_interval, active=sync.active_interval)
+    retention = timedelta(days=config.history.retention_days)
+    pace = HistoryPace(increment_every=sync.slow_interval)
+    roles = RoleBook(clients, lambda: engine.projects, sync.slow_interval)
+    starts = partial(recent_starts, store.audit, clock)
+    engine = SyncEngine(
+        sources={
+            name: LitmusSource(client, clock, role=roles.current, starts=starts)
+            for name, client in clients.items()
+        },
+        snapshots=store.snapshots,
+        leases=store.leases,
+        intervals=intervals,
+        history_bell=bell,
+        workers=sync.max_in_flight,
+        wait_seconds=wait_seconds,
+        metrics=metrics,
+        clock=clock,
+        tracer=tracer,
+    )
+    past = HistoryWorker(
+        sources={
+            name: LitmusHistory(client, store.history, clock, retention=retention, pace=pace)
+            for name, client in clients.items()
+        },
+        history=store.history,
+        snapshots=store.snapshots,
+        leases=store.leases,
+        intervals=intervals,
+        metrics=metrics,
+        clock=clock,
+        tracer=tracer,
+        bell=bell,
+    )
+    tasks: dict[str, Callable[[], Coroutine[None, None, None]]] = {}
+    for name in clients:
+        tasks[f"synchronisation of {name}"] = partial(engine.work, name)
+        tasks[f"history of {name}"] = partial(past.work, name)
+    tasks["retention"] = partial(retain, store.history, retention, clock)
+    tasks["roles of the tokens"] = roles.follow
+    return Synchronisation(engine=engine, roles=roles, tasks=tasks)
