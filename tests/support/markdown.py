@@ -96,6 +96,11 @@ def code_blocks(text: str, language: str) -> list[str]:
     return [t.content for t in _PARSER.parse(text) if t.type == "fence" and t.info == language]
 
 
+def inline_code(text: str) -> Iterator[str]:
+    """Yield what a page shows as code within a sentence or a cell."""
+    yield from (child.content for child in _inline(text) if child.type == "code_inline")
+
+
 def _inline(text: str) -> Iterator[Token]:
     for token in _PARSER.parse(text):
         yield from token.children or ()
