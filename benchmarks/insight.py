@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from datetime import timedelta
 from time import perf_counter
 
+from sidecar.domain.model import Entity, KnownExperiment, ProjectRef, Run
 from sidecar.insight.digest import ProjectRuns, narrow, project_runs
 from sidecar.insight.rollup import Grouping, project_figures, roll_up
 from sidecar.insight.scores import summarise_window, window_figures
 from sidecar.insight.trends import trend
 from sidecar.insight.windows import parse_window
-from sidecar.model import Entity, KnownExperiment, ProjectRef, Run
 from tests.support.builders import NOW, entity, project
 from tests.support.histories import known, run
 

@@ -22,9 +22,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from sidecar.config.model import MetricsSettings
-from sidecar.digests import Digests
-from sidecar.metrics import Metrics
-from sidecar.model import (
+from sidecar.domain.model import (
     Catalog,
     Entity,
     Experiment,
@@ -37,10 +35,12 @@ from sidecar.model import (
     Section,
     SectionResult,
 )
-from sidecar.ports import HistoryChange, Job
-from sidecar.store.memory import MemoryHistory, MemoryLeases, MemorySnapshots
-from sidecar.web.domain_metrics import DomainMetrics
-from sidecar.web.scrape import scraped
+from sidecar.domain.ports import HistoryChange, Job
+from sidecar.http.metrics.domain import DomainMetrics
+from sidecar.http.metrics.scrape import scraped
+from sidecar.insight.digest_cache import Digests
+from sidecar.store.memory.data import MemoryHistory, MemoryLeases, MemorySnapshots
+from sidecar.telemetry.metrics import Metrics
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 EXPERIMENTS, RUNS = 50, 10

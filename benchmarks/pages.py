@@ -15,9 +15,9 @@ import structlog
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
-from sidecar.model import Content, Environment, Experiment, GitOps, Hub, Infra
-from sidecar.web.answers import Answers
-from sidecar.web.keys import ANSWERS
+from sidecar.domain.model import Content, Environment, Experiment, GitOps, Hub, Infra
+from sidecar.http.answers.cache import Answers
+from sidecar.http.keys import ANSWERS
 from tests.support.builders import recent_run
 from tests.support.golden import golden
 from tests.support.golden_service import golden_app
@@ -110,7 +110,7 @@ async def measure() -> None:
         page_made, json_made = await time_of(cold, PAGE), await time_of(cold, *JSON)
         page_kept, json_kept = await time_of(warm, PAGE), await time_of(warm, JSON[0])
         unchanged = await time_of(warm, PAGE, headers={"If-None-Match": tag})
-    static = files("sidecar.web") / "static"
+    static = files("sidecar.http") / "static"
     whole = size + sum(len((static / name).read_bytes()) for name in ("style.css", "page.js"))
     print(f"page of {EXPERIMENTS} experiments with ten runs each, against the JSON of the same entity")
     print(f"  HTML {size / 1000:.0f} kB, with style and script {whole / 1000:.0f} kB of at most 200 kB")

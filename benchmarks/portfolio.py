@@ -14,18 +14,18 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from time import perf_counter
 
-from sidecar.digests import Digests
+from sidecar.domain.model import Entity, HistoryState, KnownExperiment, Lane, ProjectRef, Run
+from sidecar.domain.ports import HistoryChange, Job, RunQuery
+from sidecar.http.answers.cache import Answer
+from sidecar.http.shapes.claims import ClaimShape
+from sidecar.http.shapes.common import Age
+from sidecar.http.shapes.overview import overview_shape
+from sidecar.insight.digest_cache import Digests
 from sidecar.insight.links import LitmusLinks
+from sidecar.insight.portfolio import Part, portfolio
 from sidecar.insight.rollup import Grouping
 from sidecar.insight.windows import parse_window
-from sidecar.model import Entity, HistoryState, KnownExperiment, Lane, ProjectRef, Run
-from sidecar.portfolio import Part, portfolio
-from sidecar.ports import HistoryChange, Job, RunQuery
 from sidecar.store.store import Store, open_store
-from sidecar.web.answers import Answer
-from sidecar.web.shapes.claims import ClaimShape
-from sidecar.web.shapes.common import Age
-from sidecar.web.shapes.overview import overview_shape
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 EXPERIMENTS, RUNS = 50, 100

@@ -10,7 +10,7 @@ from typing import Final
 
 import click
 
-from sidecar.cli import commands
+from sidecar.cli.main import commands
 
 PAGE: Final = Path(__file__).with_name("reference") / "commands.md"
 

@@ -17,10 +17,10 @@ import aiohttp
 from aiohttp.test_utils import TestServer
 from playwright.async_api import Browser, ViewportSize, async_playwright
 
-from sidecar.app import create_app
-from sidecar.demo import demo_config
-from sidecar.logs import configure_logging
+from sidecar.app.lifecycle import create_app
+from sidecar.cli.demo import demo_config
 from sidecar.simulator import demo_catalog, open_demo
+from sidecar.telemetry.logs import configure_logging
 
 IMAGES: Final = Path(__file__).with_name("images")
 WAIT_SECONDS: Final = 90.0

@@ -13,7 +13,7 @@ from benchmarks.abusing.attacks import Attack, attack_for
 from benchmarks.abusing.process import OTHER_CORE, Child, child, resident_mb, worked_and_waited
 from benchmarks.abusing.target import KEYS, Target, open_target
 from benchmarks.abusing.wire import ask, request
-from sidecar.supervision import end_all
+from sidecar.runtime.supervision import end_all
 
 WARM_SECONDS: Final = 0.5
 SETTLING_SECONDS: Final = 1.0

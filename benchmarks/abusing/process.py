@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Final
 
-from sidecar.supervision import end_all
+from sidecar.runtime.supervision import end_all
 
 START_SECONDS: Final = 60.0
 _LAUNCH: Final = "benchmarks.abusing.launch"

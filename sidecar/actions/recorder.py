@@ -8,7 +8,9 @@ from typing import Final
 import msgspec
 import structlog
 
-from sidecar.action_model import (
+from sidecar.actions.policy import Asked, Caller
+from sidecar.actions.stopping import runs_to_stop
+from sidecar.domain.action import (
     Action,
     ActionKind,
     ActionOutcome,
@@ -16,11 +18,9 @@ from sidecar.action_model import (
     AuditEvent,
     entry_of,
 )
-from sidecar.actions.stopping import runs_to_stop
-from sidecar.errors import SidecarError, StoreError
-from sidecar.model import Experiment, ProjectRef
-from sidecar.policy import Asked, Caller
-from sidecar.ports import Audit, AuditQuery, Clock
+from sidecar.domain.errors import SidecarError, StoreError
+from sidecar.domain.model import Experiment, ProjectRef
+from sidecar.domain.ports import Audit, AuditQuery, Clock
 
 START_LOOK_BACK: Final = timedelta(days=1)
 """A synchronisation within this time remembers with its schedule that it was started."""

@@ -11,10 +11,10 @@ from typing import Final, assert_never
 
 import msgspec
 
-from sidecar.action_model import Action, ActionKind, ActionOutcome
 from sidecar.actions.stopping import came_of, with_runs
-from sidecar.errors import ActionNotDoneError
-from sidecar.model import Experiment, Outcome, RecentRun, Section, Snapshot
+from sidecar.domain.action import Action, ActionKind, ActionOutcome
+from sidecar.domain.errors import ActionNotDoneError
+from sidecar.domain.model import Experiment, Outcome, RecentRun, Section, Snapshot
 
 LONGEST_FLIGHT: Final = timedelta(minutes=2)
 """Longer than a request may wait for its turn and its answer; after it nobody waits any more."""

@@ -6,10 +6,10 @@ from typing import assert_never
 
 import msgspec
 
-from sidecar.action_model import Action, ActionKind, ActionOutcome, RunStop
 from sidecar.actions.stopping import came_of, with_runs
-from sidecar.errors import SidecarError, UpstreamAnswerLostError
-from sidecar.ports import Actor
+from sidecar.domain.action import Action, ActionKind, ActionOutcome, RunStop
+from sidecar.domain.errors import SidecarError, UpstreamAnswerLostError
+from sidecar.domain.ports import Actor
 
 
 async def send(actor: Actor, action: Action) -> Action:

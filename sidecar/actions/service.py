@@ -14,21 +14,30 @@ from typing import Final
 import msgspec
 import structlog
 
-from sidecar.action_model import (
-    Action,
-    ActionOutcome,
-    AuditEvent,
-    entry_of,
+from sidecar.actions.idempotency import UNKNOWN_HOLD, is_same, key_claim, window_claim
+from sidecar.actions.outcome import given
+from sidecar.actions.policy import (
+    Asked,
+    Caller,
+    Case,
+    refuse_caller,
+    refuse_form,
+    refuse_rights,
+    refuse_state,
 )
-from sidecar.actions.answers import given
-from sidecar.actions.claims import UNKNOWN_HOLD, is_same, key_claim, window_claim
 from sidecar.actions.recorder import Recorder, log_entry, new_action
 from sidecar.actions.resolution import LOOK_BACK, resolutions
 from sidecar.actions.sending import send
 from sidecar.actions.settings import Settings
 from sidecar.actions.watching import Watching
-from sidecar.claiming import Claims
-from sidecar.errors import (
+from sidecar.catalog.claims import Claims
+from sidecar.domain.action import (
+    Action,
+    ActionOutcome,
+    AuditEvent,
+    entry_of,
+)
+from sidecar.domain.errors import (
     ExperimentRemovedError,
     ExperimentUnknownError,
     IdempotencyKeyReusedError,
@@ -37,19 +46,10 @@ from sidecar.errors import (
     UpstreamError,
     UpstreamTimeoutError,
 )
-from sidecar.model import Content, Experiment, ProjectRef, Section, Snapshot
-from sidecar.policy import (
-    Asked,
-    Caller,
-    Case,
-    LitmusRole,
-    refuse_caller,
-    refuse_form,
-    refuse_rights,
-    refuse_state,
-)
-from sidecar.ports import Actions, Actor, Audit, Claim, Clock, History, Sync
-from sidecar.supervision import Mishaps, end_all
+from sidecar.domain.model import Content, Experiment, ProjectRef, Section, Snapshot
+from sidecar.domain.ports import Actions, Actor, Audit, Claim, Clock, History, Sync
+from sidecar.domain.roles import LitmusRole
+from sidecar.runtime.supervision import Mishaps, end_all
 
 FINISH_SECONDS: Final = 10.0
 """Longest that the end of the service waits for answers of Litmus."""

@@ -6,10 +6,11 @@ from typing import Final
 
 import msgspec
 
-from sidecar.action_model import ActionKind
+from sidecar.actions.policy import Rules
 from sidecar.actions.recorder import ignore
-from sidecar.model import ProjectRef
-from sidecar.policy import LitmusRole, Rules
+from sidecar.domain.action import ActionKind
+from sidecar.domain.model import ProjectRef
+from sidecar.domain.roles import LitmusRole
 
 ANSWER_SECONDS: Final = 10.0
 """Longest that whoever asks waits for an answer; what is known by then is told."""

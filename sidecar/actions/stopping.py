@@ -11,9 +11,9 @@ from typing import Final
 
 import msgspec
 
-from sidecar.action_model import Action, ActionOutcome, RunStop
-from sidecar.errors import RunFinishedError, RunWithoutIdError, SidecarError, UpstreamAnswerLostError
-from sidecar.model import UNFINISHED, RecentRun
+from sidecar.domain.action import Action, ActionOutcome, RunStop
+from sidecar.domain.errors import RunFinishedError, RunWithoutIdError, SidecarError, UpstreamAnswerLostError
+from sidecar.domain.model import UNFINISHED, RecentRun
 
 PATIENCE: Final = timedelta(minutes=1)
 """How long an id is waited for; agents that are connected report within seconds."""

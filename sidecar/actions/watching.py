@@ -13,15 +13,15 @@ from typing import Final
 
 import msgspec
 
-from sidecar.action_model import Action, ActionOutcome, AuditEvent, entry_of
 from sidecar.actions.recorder import log_entry
 from sidecar.actions.resolution import LONGEST_FLIGHT
 from sidecar.actions.sending import stop
 from sidecar.actions.stopping import PATIENCE, with_ids, with_runs
-from sidecar.errors import StoreError, UpstreamError
-from sidecar.model import RecentRun
-from sidecar.ports import Actions, Actor, Clock
-from sidecar.supervision import Mishaps, end_all
+from sidecar.domain.action import Action, ActionOutcome, AuditEvent, entry_of
+from sidecar.domain.errors import StoreError, UpstreamError
+from sidecar.domain.model import RecentRun
+from sidecar.domain.ports import Actions, Actor, Clock
+from sidecar.runtime.supervision import Mishaps, end_all
 
 LONGEST_LOOK_SECONDS: Final = 8.0
 """With the wait for its turn; what takes longer is tried again."""

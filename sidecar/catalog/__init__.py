@@ -1,20 +1,16 @@
 """Which entity belongs to which Litmus project, read from catalog descriptions.
 
-``entities`` is pure and the same for every source of documents; ``files``
-reads them from disk, ``backstage`` from Backstage's catalog, ``combined`` makes
-one of both. Must not know Litmus, nor decide who may see what.
+``entities`` is pure and the same for every source of documents; ``files`` reads
+them from disk, ``combined`` makes one of several, ``claims`` says whose a project
+is. Must not know Litmus or Backstage's HTTP, nor decide who may see what.
 """
 
-from sidecar.catalog.backstage import BackstageCatalog
 from sidecar.catalog.combined import CombinedCatalog
 from sidecar.catalog.entities import Document, catalog_of
 from sidecar.catalog.files import FileCatalog
 from sidecar.catalog.fixed import FixedCatalog
-from sidecar.catalog.signing import CatalogSigner
 
 __all__ = [
-    "BackstageCatalog",
-    "CatalogSigner",
     "CombinedCatalog",
     "Document",
     "FileCatalog",

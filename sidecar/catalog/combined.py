@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
 from sidecar.catalog.entities import projects_by_id
-from sidecar.model import Catalog, Entity, ProjectRef
-from sidecar.ports import Catalogue
+from sidecar.domain.model import Catalog, Entity, ProjectRef
+from sidecar.domain.ports import Catalogue
 
 _RIGHTS: Final = {
     "project": "project",

@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
-from sidecar.model import INSTANCE_ANNOTATION, PROJECT_ANNOTATION, Catalog, Entity, ProjectRef
+from sidecar.domain.model import INSTANCE_ANNOTATION, PROJECT_ANNOTATION, Catalog, Entity, ProjectRef
 
 TAGS_ANNOTATION: Final = "litmuschaos.io/experiment-tags"
 INFRAS_ANNOTATION: Final = "litmuschaos.io/infra-ids"

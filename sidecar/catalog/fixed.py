@@ -3,7 +3,7 @@
 from collections.abc import Collection
 
 from sidecar.catalog.entities import projects_by_id
-from sidecar.model import Catalog, Entity, ProjectRef
+from sidecar.domain.model import Catalog, Entity, ProjectRef
 
 
 class FixedCatalog:

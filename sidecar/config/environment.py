@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping
 from typing import Final
 
 from sidecar.config.substitution import KeyPath
-from sidecar.yaml_text import TextError, parse_json
+from sidecar.config.yaml_text import TextError, parse_json
 
 PREFIX: Final = "APP_CONFIG_"
 _KEY: Final = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:[-:][A-Za-z0-9]+)*")

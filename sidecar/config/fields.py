@@ -22,8 +22,8 @@ from pydantic import (
     WithJsonSchema,
 )
 
-from sidecar.references import full_ref
-from sidecar.store_url import parse_url
+from sidecar.config.store_url import parse_url
+from sidecar.domain.references import full_ref
 
 _LABEL: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _HOST: Final = re.compile(r"([A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")

@@ -21,7 +21,7 @@ from sidecar.config.fields import header_safe
 from sidecar.config.model import Config, Outside, SidecarSection, Strict
 from sidecar.config.reading import OUTSIDE, SECTION, Source, read_files, read_mapping, unset_sentence
 from sidecar.config.substitution import KeyPath, SubstitutionError, path_text, read_text
-from sidecar.errors import ConfigError
+from sidecar.domain.errors import ConfigError
 
 TOKEN_VARIABLE: Final = "LITMUS_AUTH_TOKEN"  # noqa: S105  # the name of a variable, not a token
 DEFAULT_INSTANCE: Final = "default"

@@ -12,8 +12,8 @@ from typing import Any, Final, NamedTuple
 
 from sidecar.config.environment import environment_tree
 from sidecar.config.substitution import KeyPath, Substitution, SubstitutionError, Unset, path_text, read_text
-from sidecar.errors import ConfigError
-from sidecar.yaml_text import TextError, parse_json, parse_yaml
+from sidecar.config.yaml_text import TextError, parse_json, parse_yaml
+from sidecar.domain.errors import ConfigError
 
 SECTION: Final = "litmusSidecar"
 OUTSIDE: Final[Mapping[str, KeyPath]] = {

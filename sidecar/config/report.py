@@ -2,7 +2,7 @@
 
 ``masked`` and ``describe`` show what would be used, secrets masked;
 ``findings`` are sentences about what is allowed and probably not meant; what
-is unwise about tokens is told by ``hygiene``.
+is unwise about tokens is told by ``token_findings``.
 """
 
 import ipaddress
@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from sidecar.config.display_token import display_uid, is_decodable, is_signed
 from sidecar.config.model import Config
-from sidecar.yaml_text import dump_yaml
+from sidecar.config.yaml_text import dump_yaml
 
 _SIGNED: Final = "a signed token (not shown)"
 _UNREADABLE: Final = "cannot be decoded (not shown)"
@@ -83,7 +83,7 @@ def _listen_findings(config: Config) -> Iterator[str]:
 
 
 def _display_token_findings(config: Config) -> Iterator[str]:
-    """Judge what the plugin can make of it; whether it is a real token is told by ``hygiene``."""
+    """Judge what the plugin can make of it; whether it is a real token is told by ``token_findings``."""
     state = _token_state(config)
     make_one = "litmus-sidecar display-token makes a good one"
     if state is None:

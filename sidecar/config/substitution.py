@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from sidecar.yaml_text import TextError, parse_json, parse_yaml
+from sidecar.config.yaml_text import TextError, parse_json, parse_yaml
 
 KeyPath = tuple[str | int, ...]
 """Where a value stands: ``("litmusSidecar", "instances", 0, "token")``."""

@@ -4,7 +4,7 @@ import hashlib
 import hmac
 from collections.abc import Iterable
 
-from sidecar.model import Principal
+from sidecar.domain.model import Principal
 
 
 class KeyRing:

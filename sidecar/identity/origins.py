@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping
 from typing import Final
 from urllib.parse import urlsplit
 
-from sidecar.errors import ForbiddenError, UnsupportedMediaTypeError
+from sidecar.domain.errors import ForbiddenError, UnsupportedMediaTypeError
 
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 JSON_TYPE: Final = "application/json"

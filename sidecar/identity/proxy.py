@@ -12,7 +12,7 @@ from typing import Final, Protocol
 import msgspec
 import structlog
 
-from sidecar.errors import UnauthenticatedError
+from sidecar.domain.errors import UnauthenticatedError
 from sidecar.identity.people import Person
 
 Address = IPv4Address | IPv6Address

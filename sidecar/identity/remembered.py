@@ -11,7 +11,7 @@ from weakref import WeakValueDictionary
 
 from cachetools import TLRUCache
 
-from sidecar.ports import Clock
+from sidecar.domain.ports import Clock
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")

@@ -20,12 +20,12 @@ import msgspec
 import structlog
 from cachetools import LRUCache
 
-from sidecar.errors import RightsUnknownError, StoreError, TokenRejectedError, UpstreamError
+from sidecar.domain.errors import RightsUnknownError, StoreError, TokenRejectedError, UpstreamError
+from sidecar.domain.model import ProjectRef
+from sidecar.domain.ports import Accounts, Clock, Locks, OpenedAccount, Session, Sessions, Standing
 from sidecar.identity.remembered import Turns
 from sidecar.identity.signing import SigningKeys
-from sidecar.model import ProjectRef
-from sidecar.ports import Accounts, Clock, Locks, OpenedAccount, Session, Sessions, Standing
-from sidecar.supervision import Mishaps
+from sidecar.runtime.supervision import Mishaps
 
 STANDING_HOLDS: Final = timedelta(minutes=1)
 """How long a right that Litmus took away may live on here."""

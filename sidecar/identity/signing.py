@@ -18,8 +18,8 @@ from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from sidecar.foreign import UNREADABLE
-from sidecar.ports import Secrets
+from sidecar.domain.ports import Secrets
+from sidecar.domain.unreadable import UNREADABLE
 
 KEPT_AS: Final = "signing-key"
 """Name in the store of the key that is made when none is configured."""

@@ -2,5 +2,5 @@
 
 No I/O, no clock; the only thing read from outside is the time zone database.
 ``digest`` packs a project's runs once per version of its history, everything
-else works on that. What is served, and how it is spelled, is ``web``'s.
+else works on that. What is served, and how it is spelled, is ``http``'s.
 """

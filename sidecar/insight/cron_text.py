@@ -14,7 +14,7 @@ from typing import Final
 
 import msgspec
 
-from sidecar.insight.civil import find_zone
+from sidecar.insight.civil_time import find_zone
 
 _MACROS: Final = {
     "@yearly": "0 0 1 1 *",

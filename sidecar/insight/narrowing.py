@@ -8,8 +8,8 @@ from collections.abc import Collection, Iterable
 
 import msgspec
 
+from sidecar.domain.model import Content, Entity, Experiment
 from sidecar.insight.digest import ExperimentRuns, ProjectRuns, narrow
-from sidecar.model import Content, Entity, Experiment
 
 
 class Narrowing(msgspec.Struct, frozen=True, kw_only=True):

@@ -11,6 +11,7 @@ from enum import StrEnum
 
 import msgspec
 
+from sidecar.domain.model import Entity, ProjectRef
 from sidecar.insight.digest import ProjectRuns
 from sidecar.insight.narrowing import narrow_runs, narrowing_of
 from sidecar.insight.scores import (
@@ -25,7 +26,6 @@ from sidecar.insight.scores import (
     window_figures,
 )
 from sidecar.insight.windows import Window
-from sidecar.model import Entity, ProjectRef
 
 
 class Grouping(StrEnum):

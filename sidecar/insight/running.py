@@ -10,10 +10,10 @@ from typing import Final
 
 import msgspec
 
-from sidecar.insight.civil import from_ms
+from sidecar.domain.freshness import STUCK_AFTER
+from sidecar.domain.model import UNFINISHED, Content, Experiment, Outcome, RecentRun, Run
+from sidecar.insight.civil_time import from_ms
 from sidecar.insight.digest import ProjectRuns
-from sidecar.model import UNFINISHED, Content, Experiment, Outcome, RecentRun, Run
-from sidecar.snapshots import STUCK_AFTER
 
 _SAME_RUN_MS: Final = 2_000
 """Litmus notes a run's creation in two places, not always in the same millisecond."""

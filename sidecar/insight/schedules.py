@@ -7,13 +7,13 @@ from typing import Final
 
 import msgspec
 
-from sidecar.insight.civil import ceil_ms, from_ms
+from sidecar.domain.model import Concurrency, HistoryState, Schedule
+from sidecar.insight.civil_time import ceil_ms, from_ms
 from sidecar.insight.cron_text import Cron, ScheduleText, names_two_zones, parse_schedule
 from sidecar.insight.digest import ProjectRuns
-from sidecar.insight.fires import last_fires, next_fires
-from sidecar.insight.overlaps import LONGEST_RUN, TOLERANCE, Fate, KnownRuns
-from sidecar.insight.past_fires import PastFires
-from sidecar.model import Concurrency, HistoryState, Schedule
+from sidecar.insight.fates import LONGEST_RUN, TOLERANCE, Fate, KnownRuns
+from sidecar.insight.fire_times import last_fires, next_fires
+from sidecar.insight.past_fire_times import PastFires
 
 MOST_FIRES: Final = 1_000
 """At most so many fire times are looked at for missed runs, the latest ones."""

@@ -11,9 +11,9 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
+from sidecar.domain.model import Outcome
 from sidecar.insight.digest import OUTCOMES, ProjectRuns
 from sidecar.insight.windows import Window
-from sidecar.model import Outcome
 
 
 class Summary(msgspec.Struct, frozen=True, kw_only=True):

@@ -11,11 +11,11 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from sidecar.insight.civil import ceil_ms, edges
+from sidecar.domain.model import Outcome
+from sidecar.insight.civil_time import ceil_ms, edges
 from sidecar.insight.digest import ProjectRuns
 from sidecar.insight.scores import merge, outcome_counts, score_stats, summarise
 from sidecar.insight.windows import Window
-from sidecar.model import Outcome
 
 
 class Bucket(msgspec.Struct, frozen=True, kw_only=True):

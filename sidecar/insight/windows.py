@@ -12,8 +12,16 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from sidecar.errors import BadRequestError
-from sidecar.insight.civil import Unit, ceil_ms, find_zone, first_instant, month_start, next_edge, next_local
+from sidecar.domain.errors import BadRequestError
+from sidecar.insight.civil_time import (
+    Unit,
+    ceil_ms,
+    find_zone,
+    first_instant,
+    month_start,
+    next_edge,
+    next_local,
+)
 
 DEFAULT_WINDOW: Final = "30d"
 WINDOWS: Final[Mapping[str, timedelta | None]] = {

@@ -1,6 +1,5 @@
-"""Talks to ChaosCenter: one HTTP primitive, our own documents, the mapping to the model, the pace.
+"""Talks to ChaosCenter: ``wire`` what travels, ``transport`` how; then ``reading``, ``tokens``, ``acting``.
 
-Nothing here stores anything, serves anything or decides when to ask; the
-GraphQL texts and wire shapes stay inside. No text of Litmus and no token ever
-leaves this package in an error.
+Nothing here stores anything, serves anything or decides when to ask. No text of
+Litmus and no token ever leaves this room in an error.
 """

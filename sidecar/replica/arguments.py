@@ -11,8 +11,8 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
-from sidecar.errors import QueryRefusedError
-from sidecar.model import Environment, Experiment, Hub
+from sidecar.domain.errors import QueryRefusedError
+from sidecar.domain.model import Environment, Experiment, Hub
 
 Row = TypeVar("Row")
 Predicate = Callable[[Row], bool]

@@ -29,7 +29,7 @@ from graphql import (
 )
 from graphql.execution.values import VariableValues
 
-from sidecar.errors import QueryRefusedError
+from sidecar.domain.errors import QueryRefusedError
 from sidecar.replica.limits import Limits, check_extent
 from sidecar.replica.schema import mutation_type, query_type, served_schema
 

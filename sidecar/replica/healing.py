@@ -11,7 +11,7 @@ from typing import Final
 
 import msgspec
 
-from sidecar.model import Content, Experiment, Infra, RecentRun
+from sidecar.domain.model import Content, Experiment, Infra, RecentRun
 
 RECENT_RUNS_AT_MOST: Final = 10
 

@@ -18,7 +18,7 @@ from graphql import (
     SelectionSetNode,
 )
 
-from sidecar.errors import BadRequestError, QueryRefusedError
+from sidecar.domain.errors import BadRequestError, QueryRefusedError
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):

@@ -35,7 +35,7 @@ from sidecar.replica.healing import RECENT_RUNS_AT_MOST
 from sidecar.replica.limits import Budget
 from sidecar.replica.projection import FIELDS
 from sidecar.replica.schema import served_schema
-from sidecar.slices import Work
+from sidecar.runtime.turns import Work
 
 TYPENAME: Final = "__typename"
 _encode: Final = msgspec.json.Encoder().encode

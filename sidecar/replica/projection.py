@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import msgspec
 
-from sidecar.model import Content, Infra, Section
+from sidecar.domain.model import Content, Infra, Section
 from sidecar.replica.arguments import Page, select_environments, select_experiments, select_hubs
 from sidecar.replica.cron import plugin_cron
 from sidecar.replica.healing import (

@@ -13,13 +13,13 @@ from typing import Any, Final, Generic, TypeVar
 import msgspec
 from cachetools import LRUCache
 
-from sidecar.errors import BadRequestError, NoDataError, QueryRefusedError, TooLargeError
-from sidecar.model import Section, Snapshot
+from sidecar.domain.errors import BadRequestError, NoDataError, QueryRefusedError, TooLargeError
+from sidecar.domain.model import Section, Snapshot
 from sidecar.replica.document import Document, coerce_arguments, coerce_variables, parse_document
 from sidecar.replica.limits import Budget, Limits, check_json_depth
 from sidecar.replica.plan import TYPENAME, Plan, compile_plan
 from sidecar.replica.projection import CONTENT_OF_SECTION, ROOT_FIELDS, Source
-from sidecar.slices import Work, run_whole
+from sidecar.runtime.turns import Work, run_whole
 
 _MEBIBYTE: Final = 1024 * 1024
 _BYTES_PER_CHARACTER: Final = 128

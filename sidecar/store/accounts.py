@@ -11,11 +11,11 @@ from typing import Any, TypeVar
 import msgspec
 from sqlalchemy import RowMapping, delete, or_, select, tuple_, update
 
-from sidecar.ports import Session, SharedPicture
-from sidecar.store.database import Database, to_ms
-from sidecar.store.health import StoreHealth
-from sidecar.store.keys import from_ms, safe_text
+from sidecar.domain.ports import Session, SharedPicture
+from sidecar.store.engine.database import Database, to_ms
+from sidecar.store.engine.health import StoreHealth
 from sidecar.store.schema import secrets, sessions, shares
+from sidecar.store.statements import from_ms, safe_text
 
 _Kept = TypeVar("_Kept", SharedPicture, Session)
 

@@ -13,16 +13,16 @@ import msgspec
 from sqlalchemy import Row, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from sidecar.action_model import Action, ActionOutcome, AuditEntry
-from sidecar.errors import StoreRefusedError
-from sidecar.model import ProjectRef
-from sidecar.ports import Claim, Clock
+from sidecar.domain.action import Action, ActionOutcome, AuditEntry
+from sidecar.domain.errors import StoreRefusedError
+from sidecar.domain.model import ProjectRef
+from sidecar.domain.ports import Claim, Clock
 from sidecar.store.audit import insert_entry
-from sidecar.store.bodies import Bodies
-from sidecar.store.database import Database, to_ms
-from sidecar.store.health import StoreHealth
-from sidecar.store.keys import safe_text
+from sidecar.store.engine.database import Database, to_ms
+from sidecar.store.engine.health import StoreHealth
+from sidecar.store.json_bodies import Bodies
 from sidecar.store.schema import action_claims, actions
+from sidecar.store.statements import safe_text
 
 _encode = msgspec.json.Encoder().encode
 _decoder = msgspec.json.Decoder(Action)

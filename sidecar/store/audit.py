@@ -7,13 +7,13 @@ import msgspec
 from sqlalchemy import Select, delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from sidecar.action_model import AuditEntry
-from sidecar.ports import AuditQuery
-from sidecar.store.bodies import Bodies
-from sidecar.store.database import Database, to_ms
-from sidecar.store.health import StoreHealth
-from sidecar.store.keys import safe_text
+from sidecar.domain.action import AuditEntry
+from sidecar.domain.ports import AuditQuery
+from sidecar.store.engine.database import Database, to_ms
+from sidecar.store.engine.health import StoreHealth
+from sidecar.store.json_bodies import Bodies
 from sidecar.store.schema import audit
+from sidecar.store.statements import safe_text
 
 _encode = msgspec.json.Encoder().encode
 _decoder = msgspec.json.Decoder(AuditEntry)

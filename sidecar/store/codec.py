@@ -12,9 +12,9 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
-from sidecar.errors import StoreError
-from sidecar.foreign import UNREADABLE
-from sidecar.model import Content, Freshness, Section
+from sidecar.domain.errors import StoreError
+from sidecar.domain.model import Content, Freshness, Section
+from sidecar.domain.unreadable import UNREADABLE
 
 FORMAT: Final = 1
 

@@ -2,10 +2,10 @@
 
 from collections.abc import Collection, Mapping, Sequence
 
-from sidecar.model import HistoryState, KnownExperiment, Outcome, ProjectRef, Run
-from sidecar.ports import HistoryChange, Lease, RunQuery
-from sidecar.store.failures import SENTENCES, StoreUnavailableError
-from sidecar.store.health import StoreHealth
+from sidecar.domain.model import HistoryState, KnownExperiment, Outcome, ProjectRef, Run
+from sidecar.domain.ports import HistoryChange, Lease, RunQuery
+from sidecar.store.engine.failures import SENTENCES, StoreUnavailableError
+from sidecar.store.engine.health import StoreHealth
 from sidecar.store.history import SqlHistory, StoredState
 
 

@@ -4,12 +4,12 @@ from collections.abc import Awaitable, Callable, Collection
 from datetime import datetime, timedelta
 from typing import Final
 
-from sidecar.model import Lane
-from sidecar.ports import Job, Lease
-from sidecar.store.failures import StoreUnavailableError
-from sidecar.store.health import StoreHealth
+from sidecar.domain.model import Lane
+from sidecar.domain.ports import Job, Lease
+from sidecar.store.engine.failures import StoreUnavailableError
+from sidecar.store.engine.health import StoreHealth
 from sidecar.store.leases import SqlLeases
-from sidecar.store.memory import MemoryLeases
+from sidecar.store.memory.data import MemoryLeases
 
 _LOCAL_FENCES: Final = -(2**62)
 """Fences given out without the database are negative: it never takes one for its own."""

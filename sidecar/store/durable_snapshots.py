@@ -8,15 +8,15 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Sequence
 from typing import Final
 
-from sidecar.errors import LeaseLostError, StoreError
-from sidecar.model import ProjectRef, Section, SectionResult, Snapshot
-from sidecar.ports import Lease, SnapshotHead
-from sidecar.store.database import Database
-from sidecar.store.failures import StoreUnavailableError
-from sidecar.store.health import StoreHealth
-from sidecar.store.keys import require_lease, save_projects
+from sidecar.domain.errors import LeaseLostError, StoreError
+from sidecar.domain.model import ProjectRef, Section, SectionResult, Snapshot
+from sidecar.domain.ports import Lease, SnapshotHead
+from sidecar.store.engine.database import Database
+from sidecar.store.engine.failures import StoreUnavailableError
+from sidecar.store.engine.health import StoreHealth
+from sidecar.store.loaded_snapshots import SnapshotView, StoredSnapshot
 from sidecar.store.snapshot_rows import load_revisions, load_rows, save_row
-from sidecar.store.view import SnapshotView, StoredSnapshot
+from sidecar.store.statements import require_lease, save_projects
 
 ATTEMPTS: Final = 5
 """At a compare-and-set; every failure means that somebody else succeeded."""

@@ -12,13 +12,21 @@ import msgspec
 from sqlalchemy import ColumnElement, Row, and_, case, delete, exists, func, or_, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from sidecar.model import OUTCOME_OF_PHASE, Faults, HistoryState, KnownExperiment, Outcome, ProjectRef, Run
-from sidecar.ports import HistoryChange, Lease, RunQuery
-from sidecar.store.bodies import Bodies
-from sidecar.store.database import Database, to_ms
-from sidecar.store.keys import CHUNK, from_ms, project_key, require_lease, safe_int, safe_text
+from sidecar.domain.model import (
+    OUTCOME_OF_PHASE,
+    Faults,
+    HistoryState,
+    KnownExperiment,
+    Outcome,
+    ProjectRef,
+    Run,
+)
+from sidecar.domain.ports import HistoryChange, Lease, RunQuery
+from sidecar.store.engine.database import Database, to_ms
+from sidecar.store.json_bodies import Bodies
 from sidecar.store.run_book import Key, RunBook, key_of
 from sidecar.store.schema import history_state, known_experiments, projects, run_totals, runs
+from sidecar.store.statements import CHUNK, from_ms, project_key, require_lease, safe_int, safe_text
 
 _KEY: Final = (runs.c.project, runs.c.experiment_id, runs.c.identity)
 

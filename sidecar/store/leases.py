@@ -12,11 +12,11 @@ from typing import Final
 from sqlalchemy import ColumnElement, and_, case, func, literal, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from sidecar.model import Lane, ProjectRef
-from sidecar.ports import Clock, Job, Lease
-from sidecar.store.database import Database, to_ms
-from sidecar.store.keys import CHUNK, project_key, save_projects
+from sidecar.domain.model import Lane, ProjectRef
+from sidecar.domain.ports import Clock, Job, Lease
+from sidecar.store.engine.database import Database, to_ms
 from sidecar.store.schema import jobs, projects
+from sidecar.store.statements import CHUNK, project_key, save_projects
 
 PLAN_LOCK: Final = 0x706C616E
 """Two replicas do not plan at once: they would wait for each other's rows."""

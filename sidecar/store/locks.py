@@ -10,11 +10,11 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import delete, or_, select
 
-from sidecar.ports import Clock, TokenUse
-from sidecar.store.database import Database, to_ms
-from sidecar.store.health import StoreHealth
-from sidecar.store.keys import safe_text
+from sidecar.domain.ports import Clock, TokenUse
+from sidecar.store.engine.database import Database, to_ms
+from sidecar.store.engine.health import StoreHealth
 from sidecar.store.schema import locks, token_uses
+from sidecar.store.statements import safe_text
 
 
 class SqlLocks:

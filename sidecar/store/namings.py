@@ -6,11 +6,11 @@ from datetime import UTC, datetime
 import msgspec
 from sqlalchemy import RowMapping, case, delete, select, tuple_
 
-from sidecar.model import Naming, ProjectRef
-from sidecar.store.database import Database, to_ms
-from sidecar.store.health import StoreHealth
-from sidecar.store.keys import CHUNK, from_ms, safe_text
+from sidecar.domain.model import Naming, ProjectRef
+from sidecar.store.engine.database import Database, to_ms
+from sidecar.store.engine.health import StoreHealth
 from sidecar.store.schema import namings
+from sidecar.store.statements import CHUNK, from_ms, safe_text
 
 _KEY = (namings.c.instance, namings.c.project_id, namings.c.owner)
 

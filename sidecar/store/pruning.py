@@ -5,8 +5,8 @@ from contextlib import suppress
 from datetime import timedelta
 from typing import Final
 
-from sidecar.errors import StoreError
-from sidecar.ports import Clock
+from sidecar.domain.errors import StoreError
+from sidecar.domain.ports import Clock
 from sidecar.store.store import Store
 
 PRUNE_SECONDS: Final = 3_600.0

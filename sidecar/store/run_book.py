@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable
 
 import msgspec
 
-from sidecar.model import UNFINISHED, Outcome, Run
+from sidecar.domain.model import UNFINISHED, Outcome, Run
 
 Key = tuple[str, str]
 """Experiment, and the identity of the run in it."""

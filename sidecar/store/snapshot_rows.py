@@ -6,12 +6,12 @@ from typing import Any, Final
 from sqlalchemy import Select, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from sidecar.model import ProjectRef
+from sidecar.domain.model import ProjectRef
 from sidecar.store.codec import FORMAT
-from sidecar.store.database import Database
-from sidecar.store.keys import CHUNK, project_key
+from sidecar.store.engine.database import Database
+from sidecar.store.loaded_snapshots import StoredSnapshot
 from sidecar.store.schema import projects, snapshots
-from sidecar.store.view import StoredSnapshot
+from sidecar.store.statements import CHUNK, project_key
 
 _OURS: Final[Select[Any]] = (
     select(snapshots, projects.c.instance, projects.c.project_id)

@@ -16,9 +16,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-from sidecar.errors import ConfigError
-from sidecar.model import Lane, ProjectRef
-from sidecar.ports import (
+from sidecar.config.store_url import MEMORY_URL, StoreAddress, parse_url
+from sidecar.domain.errors import ConfigError
+from sidecar.domain.model import Lane, ProjectRef
+from sidecar.domain.ports import (
     Actions,
     Audit,
     Clock,
@@ -36,27 +37,26 @@ from sidecar.ports import (
 from sidecar.store.accounts import SqlSecrets, SqlSessions, SqlShares
 from sidecar.store.actions import SqlActions
 from sidecar.store.audit import SqlAudit
-from sidecar.store.database import Database, Observe, to_ms
 from sidecar.store.durable_history import DurableHistory
 from sidecar.store.durable_leases import DurableLeases
 from sidecar.store.durable_snapshots import DurableSnapshots
-from sidecar.store.failures import StoreUnavailableError
-from sidecar.store.health import StoreHealth
+from sidecar.store.engine.database import Database, Observe, to_ms
+from sidecar.store.engine.failures import StoreUnavailableError
+from sidecar.store.engine.health import StoreHealth
 from sidecar.store.history import SqlHistory
 from sidecar.store.leases import SqlLeases
 from sidecar.store.locks import SqlLocks, SqlTokenUses
-from sidecar.store.memory import LEASE_TIME, MemoryHistory, MemoryLeases, MemorySnapshots
-from sidecar.store.memory_accounts import (
+from sidecar.store.memory.accounts import (
     MemoryLocks,
     MemorySecrets,
     MemorySessions,
     MemoryShares,
     MemoryTokenUses,
 )
-from sidecar.store.memory_actions import MemoryActions, MemoryAudit
+from sidecar.store.memory.actions import MemoryActions, MemoryAudit
+from sidecar.store.memory.data import LEASE_TIME, MemoryHistory, MemoryLeases, MemorySnapshots
 from sidecar.store.namings import MemoryNamings, SqlNamings
 from sidecar.store.schema import meta
-from sidecar.store_url import MEMORY_URL, StoreAddress, parse_url
 
 POLL_SECONDS: Final = 3.0
 """How often is looked for what other replicas wrote."""

@@ -15,9 +15,9 @@ from typing import Final
 
 import structlog
 
-from sidecar.errors import DrainingError, LeaseLostError, NotReadyError
-from sidecar.metrics import Metrics
-from sidecar.model import (
+from sidecar.domain.errors import DrainingError, LeaseLostError, NotReadyError
+from sidecar.domain.freshness import FIELD_OF_SECTION, was_attempted
+from sidecar.domain.model import (
     LANE_OF_SECTION,
     SECTIONS_OF_LANE,
     Lane,
@@ -27,12 +27,12 @@ from sidecar.model import (
     SectionResult,
     Snapshot,
 )
-from sidecar.ports import Clock, Job, Lease, Leases, ProjectSource, Snapshots
-from sidecar.snapshots import FIELD_OF_SECTION, was_attempted
+from sidecar.domain.ports import Clock, Job, Lease, Leases, ProjectSource, Snapshots
 from sidecar.sync.history import history_may_differ
 from sidecar.sync.pace import Intervals, pause_after
 from sidecar.sync.working import OK, Attempt, Bell, Worker
-from sidecar.tracing import NO_TRACER, Tracer
+from sidecar.telemetry.metrics import Metrics
+from sidecar.telemetry.tracing import NO_TRACER, Tracer
 
 LANES: Final = (Lane.FAST, Lane.SLOW)
 """What the workers for sections take."""

@@ -12,14 +12,14 @@ from typing import Final
 
 import structlog
 
-from sidecar.errors import LeaseLostError, StoreError
-from sidecar.metrics import Metrics
-from sidecar.model import Content, Lane, Section, SectionError, SectionResult
-from sidecar.ports import Clock, History, HistorySource, Lease, Leases, Snapshots
-from sidecar.snapshots import has_data
+from sidecar.domain.errors import LeaseLostError, StoreError
+from sidecar.domain.freshness import has_data
+from sidecar.domain.model import Content, Lane, Section, SectionError, SectionResult
+from sidecar.domain.ports import Clock, History, HistorySource, Lease, Leases, Snapshots
 from sidecar.sync.pace import Intervals, pause_after_step
 from sidecar.sync.working import Attempt, Bell, Worker
-from sidecar.tracing import NO_TRACER, Tracer
+from sidecar.telemetry.metrics import Metrics
+from sidecar.telemetry.tracing import NO_TRACER, Tracer
 
 FAST_MAY_LAG: Final = timedelta(seconds=3)
 """While a fast job of the instance is overdue by more, the history waits."""

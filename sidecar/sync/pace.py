@@ -6,8 +6,8 @@ from typing import Final
 
 import msgspec
 
-from sidecar.model import Lane, Snapshot
-from sidecar.snapshots import is_changing
+from sidecar.domain.freshness import is_changing
+from sidecar.domain.model import Lane, Snapshot
 
 JITTER: Final = 0.1
 """Intervals vary by this part, so that projects do not march in step."""

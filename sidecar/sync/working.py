@@ -11,12 +11,12 @@ from typing import Final, TypeVar
 
 import structlog
 
-from sidecar.errors import SidecarError, StoreError, StoreRefusedError, UpstreamError
-from sidecar.metrics import Metrics
-from sidecar.model import Lane, SectionError
-from sidecar.ports import Clock, Job, Lease, Leases
-from sidecar.supervision import Mishaps
-from sidecar.tracing import Tracer
+from sidecar.domain.errors import SidecarError, StoreError, StoreRefusedError, UpstreamError
+from sidecar.domain.model import Lane, SectionError
+from sidecar.domain.ports import Clock, Job, Lease, Leases
+from sidecar.runtime.supervision import Mishaps
+from sidecar.telemetry.metrics import Metrics
+from sidecar.telemetry.tracing import Tracer
 
 T = TypeVar("T")
 

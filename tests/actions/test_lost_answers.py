@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from sidecar.action_model import ActionKind, ActionOutcome
-from sidecar.errors import (
+from sidecar.domain.action import ActionKind, ActionOutcome
+from sidecar.domain.errors import (
     UpstreamUnavailableError,
 )
 from sidecar.simulator import ScriptedFault

@@ -2,9 +2,10 @@
 
 import pytest
 
-from sidecar.action_model import ActionKind
-from sidecar.errors import SidecarError
-from sidecar.policy import Caller, CallerKind, LitmusRole
+from sidecar.actions.policy import Caller, CallerKind
+from sidecar.domain.action import ActionKind
+from sidecar.domain.errors import SidecarError
+from sidecar.domain.roles import LitmusRole
 from tests.support.acting import ALICE, BOB, Replica, Shop, open_replica, open_shop
 
 KEY = Caller(name="key:reader", kind=CallerKind.KEY)

@@ -3,10 +3,10 @@
 from datetime import timedelta
 from typing import Any
 
-from sidecar.action_model import Action, ActionKind, ActionOutcome, RunStop
 from sidecar.actions.resolution import resolutions
 from sidecar.actions.stopping import with_runs
-from sidecar.model import Content, RecentRun, Schedule, Section, Snapshot
+from sidecar.domain.action import Action, ActionKind, ActionOutcome, RunStop
+from sidecar.domain.model import Content, RecentRun, Schedule, Section, Snapshot
 from tests.support.builders import (
     NOW,
     NOW_MS,

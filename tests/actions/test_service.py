@@ -11,8 +11,9 @@ import msgspec
 import pytest
 import structlog
 
-from sidecar.action_model import ActionKind, ActionOutcome
-from sidecar.errors import (
+from sidecar.actions.policy import Caller, CallerKind, PolicyLevel, Rules
+from sidecar.domain.action import ActionKind, ActionOutcome
+from sidecar.domain.errors import (
     AccessDeniedError,
     ActionRefusedError,
     AlreadyRunningError,
@@ -31,7 +32,7 @@ from sidecar.errors import (
     UpstreamUnavailableError,
     UpstreamUnsupportedError,
 )
-from sidecar.policy import Caller, CallerKind, LitmusRole, PolicyLevel, Rules
+from sidecar.domain.roles import LitmusRole
 from sidecar.simulator import ScriptedFault
 from tests.store.postgres import PostgresServer
 from tests.support.acting import ALICE, BOB, Replica, Shop, open_replica, open_shop

@@ -4,16 +4,17 @@ from datetime import timedelta
 
 import pytest
 
-from sidecar.action_model import ActionKind, ActionOutcome, AuditEvent
-from sidecar.errors import (
+from sidecar.actions.policy import Asked
+from sidecar.domain.action import ActionKind, ActionOutcome, AuditEvent
+from sidecar.domain.errors import (
     ExperimentNotScheduledError,
     ForbiddenError,
     InfrastructureInactiveError,
     ScheduleStartedError,
     TokenRoleError,
 )
-from sidecar.model import Schedule
-from sidecar.policy import Asked, LitmusRole
+from sidecar.domain.model import Schedule
+from sidecar.domain.roles import LitmusRole
 from sidecar.simulator import ScriptedFault
 from tests.support.acting import BOB, Replica, Shop, open_replica
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from sidecar.action_model import Action, ActionKind, ActionOutcome
-from sidecar.errors import InfrastructureInactiveError, RunWithoutIdError, UpstreamError
+from sidecar.domain.action import Action, ActionKind, ActionOutcome
+from sidecar.domain.errors import InfrastructureInactiveError, RunWithoutIdError, UpstreamError
 from sidecar.simulator import ScriptedFault
 from tests.support.acting import Replica, Shop, open_replica
 from tests.support.service import eventually

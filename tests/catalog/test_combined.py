@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from sidecar.catalog import CombinedCatalog
 from sidecar.catalog.combined import combined
 from sidecar.catalog.entities import projects_by_id
-from sidecar.model import Catalog, Entity, ProjectRef
-from sidecar.ports import Catalogue
+from sidecar.domain.model import Catalog, Entity, ProjectRef
+from sidecar.domain.ports import Catalogue
 
 
 class Part:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sidecar.catalog import Document, catalog_of
-from sidecar.model import Catalog, Entity, ProjectRef
+from sidecar.domain.model import Catalog, Entity, ProjectRef
 
 PROJECT = "litmuschaos.io/project-id"
 

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sidecar.catalog import FileCatalog
-from sidecar.model import ProjectRef
-from sidecar.ports import Catalogue
-from sidecar.yaml_text import TextError, parse_documents
+from sidecar.config.yaml_text import TextError, parse_documents
+from sidecar.domain.model import ProjectRef
+from sidecar.domain.ports import Catalogue
 
 
 def entity(name: str, project: str = "p-1", extra: str = "") -> str:

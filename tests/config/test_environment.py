@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sidecar.config import Config, load_config, parse_config
-from sidecar.errors import ConfigError
+from sidecar.domain.errors import ConfigError
 
 ENVIRON = {"LITMUS_AUTH_TOKEN": "token-of-litmus"}
 WHOLE = "litmus: {baseUrl: 'https://litmus.example.com'}\nlitmusSidecar: {listen: {port: 9000}}\n"

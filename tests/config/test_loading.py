@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from sidecar.config import Config, Instance, describe, findings, load_config, masked, parse_config
-from sidecar.errors import ConfigError
+from sidecar.domain.errors import ConfigError
 
 LITMUS: Mapping[str, Any] = {"baseUrl": "https://litmus.example.com"}
 ENVIRON = {"LITMUS_AUTH_TOKEN": "token-of-litmus"}

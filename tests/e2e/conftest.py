@@ -13,7 +13,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser
 
-from sidecar.demo import demo_config
+from sidecar.cli.demo import demo_config
 from sidecar.simulator import Simulator, World, open_simulator
 from sidecar.simulator.demo import Demo, open_demo
 from sidecar.simulator.demo_catalog import demo_catalog

@@ -7,9 +7,9 @@ from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any, Final
 
-from sidecar.litmus.token import fingerprint
-from sidecar.web.route import Route
-from sidecar.web.routes import ROUTES
+from sidecar.http.route import Route
+from sidecar.http.routes import ROUTES
+from sidecar.litmus.wire.token import fingerprint
 from tests.e2e.sweeping import (
     ADMIN_KEY,
     HANGS,

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from yarl import URL
 
-from sidecar.web.routes import ROUTES
+from sidecar.http.routes import ROUTES
 from tests.e2e.conftest import Small
 from tests.support.service import Service, config_for, open_service
 

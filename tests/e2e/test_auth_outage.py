@@ -4,8 +4,8 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Final
 
-from sidecar.model import Section
-from sidecar.services import Services
+from sidecar.domain.model import Section
+from sidecar.http.services import Services
 from tests.e2e.conftest import Small
 from tests.support.service import QUICK_SYNC, Service, config_for, eventually, open_service
 

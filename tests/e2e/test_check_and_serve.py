@@ -15,11 +15,11 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sidecar.assembly import open_services
-from sidecar.check import Found, check
-from sidecar.cli import main
+from sidecar.app.compose import open_services
+from sidecar.cli.check import Found, check
+from sidecar.cli.main import main
 from sidecar.config import Config, load_config
-from sidecar.errors import ConfigError
+from sidecar.domain.errors import ConfigError
 
 PRIVATE_KEY = generate_private_key(SECP256R1())
 PEM = PRIVATE_KEY.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()

@@ -14,7 +14,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from sidecar.cli import main
+from sidecar.cli.main import main
 from sidecar.config import display_uid
 from sidecar.simulator import ScriptedFault
 from tests.e2e.conftest import Small

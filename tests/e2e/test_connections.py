@@ -14,7 +14,7 @@ import pytest
 import structlog
 from aiohttp import web
 
-from sidecar.web.connections import Bounds, bounds_within
+from sidecar.http.gate.connections import Bounds, bounds_within
 from tests.e2e.conftest import Small
 from tests.support.service import CEILING_SECONDS, Service, config_for, eventually, open_service
 
@@ -23,7 +23,7 @@ QUICK = Bounds(head_seconds=1.0, write_seconds=0.3, sweep_seconds=0.05, log_seco
 KEY = "reader-secret-0123456789"
 RAISING = """
 import resource
-from sidecar.web.connections import raise_descriptor_limit
+from sidecar.http.gate.connections import raise_descriptor_limit
 resource.setrlimit(resource.RLIMIT_NOFILE, (100, 300))
 print(raise_descriptor_limit(), *resource.getrlimit(resource.RLIMIT_NOFILE))
 """

@@ -3,7 +3,7 @@
 import pytest
 from aiohttp import ClientResponse
 
-from sidecar.web.routes import ROUTES
+from sidecar.http.routes import ROUTES
 from tests.support.service import Service
 
 NAMES = {

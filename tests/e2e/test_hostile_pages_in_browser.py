@@ -15,8 +15,8 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from playwright.async_api import Browser, expect
 
+from sidecar.http.pages.experiments import AT_ONCE
 from sidecar.simulator import Simulator, open_simulator
-from sidecar.web.pages.experiments import AT_ONCE
 from tests.e2e.hostile import CROWD, HARMFUL, ODD, hostile_catalog, hostile_world
 from tests.support.browser import Watched, open_page
 from tests.support.service import QUICK_SYNC, Service, config_for, eventually, open_service

@@ -27,19 +27,19 @@ import pytest
 from aiohttp import web
 from jinja2 import Environment
 
-from sidecar.assembly import utc_now
-from sidecar.cli import commands, main
+from sidecar.app.compose import utc_now
+from sidecar.cli.main import commands, main
 from sidecar.config import Config, describe, load_config
-from sidecar.errors import ConfigError, UpstreamError
-from sidecar.litmus.auth import LitmusAuth
-from sidecar.litmus.client import open_litmus_client
-from sidecar.litmus.source import LitmusSource
-from sidecar.litmus.token import LitmusToken
-from sidecar.logs import configure_logging
-from sidecar.model import Lane, ProjectRef
+from sidecar.domain.errors import ConfigError, UpstreamError
+from sidecar.domain.model import Lane, ProjectRef
+from sidecar.http.keys import SERVICES
+from sidecar.http.routes import ROUTES
+from sidecar.litmus.reading.source import LitmusSource
+from sidecar.litmus.tokens.auth import LitmusAuth
+from sidecar.litmus.transport.client import open_litmus_client
+from sidecar.litmus.wire.token import LitmusToken
 from sidecar.simulator import ScriptedFault
-from sidecar.web.keys import SERVICES
-from sidecar.web.routes import ROUTES
+from sidecar.telemetry.logs import configure_logging
 from tests.e2e.form_sweep import FormSweep
 from tests.e2e.sweep import CALLERS, KEY_HEADER, Sweep
 from tests.e2e.sweeping import (

@@ -13,7 +13,7 @@ import pytest_asyncio
 from aiohttp.test_utils import TestServer
 from playwright.async_api import Browser, Page, Route, expect
 
-from sidecar.model import Content
+from sidecar.domain.model import Content
 from tests.support import builders
 from tests.support.browser import open_page
 from tests.support.golden import golden

@@ -4,7 +4,7 @@ from typing import Final
 
 import pytest
 
-from sidecar.web.assets import asset_url
+from sidecar.http.pages.assets import asset_url
 from tests.e2e.conftest import Shown
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

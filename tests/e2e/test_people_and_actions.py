@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from yarl import URL
 
-from sidecar.check import check
-from sidecar.web.routes import ROUTES
+from sidecar.cli.check import check
+from sidecar.http.routes import ROUTES
 from tests.e2e.conftest import Small
 from tests.e2e.portal import KEY, RUNNER, Portal, open_portal
 from tests.replica.documents import EXPERIMENTS, RUN, RUN_STATS

@@ -14,7 +14,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as classic
 
 from sidecar.config import Config
-from sidecar.web.domain_families import FAMILIES
+from sidecar.http.metrics.families import FAMILIES
 from tests.e2e.conftest import Shown, Small
 from tests.replica.documents import RUN_STATS
 from tests.support.deployed import DEPLOY, RULES, filled, load, metrics_in, queries, recordings, rules

@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from sidecar.cli import main
-from sidecar.share_commands import full_ref
+from sidecar.cli.main import main
+from sidecar.cli.share import full_ref
 from tests.e2e.conftest import Small
 from tests.support.service import Service, config_for, open_service
 

@@ -11,10 +11,10 @@ import aiohttp
 import jwt
 import pytest
 
-from sidecar.web.sharing import Picture, PictureOptions, share_picture
+from sidecar.http.pictures.sharing import Picture, PictureOptions, share_picture
 from tests.e2e.conftest import Small
+from tests.http.charts.drawing import parsed, texts_of
 from tests.support.service import Service, catalog_text, config_for, eventually, open_service
-from tests.web.charts.drawing import parsed, texts_of
 
 ADMIN = {"X-Litmus-Sidecar-Key": "admin-secret-0123456789"}
 READER = {"X-Litmus-Sidecar-Key": "reader-secret-0123456789"}

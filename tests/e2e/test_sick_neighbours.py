@@ -11,9 +11,9 @@ from typing import Any, Final
 
 import structlog
 
+from sidecar.app.tokens import TokenPace
 from sidecar.config import Config, parse_config
-from sidecar.model import Section
-from sidecar.stewardship import TokenPace
+from sidecar.domain.model import Section
 from tests.e2e.conftest import Small, open_small
 from tests.replica.documents import EXPERIMENTS
 from tests.support.backstage import CATALOG_TOKEN, component, open_backstage

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from sidecar.web.pages.sign_in import NOT_SIGNED_IN, local_path
+from sidecar.http.pages.sign_in import NOT_SIGNED_IN, local_path
 from tests.e2e.conftest import Small
 from tests.e2e.door import CART, COOKIE, Door, config_of, open_door, people
 from tests.support.service import Service, open_service

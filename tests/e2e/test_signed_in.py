@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sidecar.ports import AuditQuery
+from sidecar.domain.ports import AuditQuery
 from sidecar.simulator.documents import VIEWER
 from tests.e2e.conftest import Small
 from tests.e2e.door import CART, COOKIE, Door, accepts, config_of, form_token, open_door, people

@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
-from sidecar.check import check
-from sidecar.cli import main
+from sidecar.cli.check import check
+from sidecar.cli.main import main
+from sidecar.cli.tokens import relative, table
 from sidecar.config import Config, display_token, parse_config
-from sidecar.litmus.token import fingerprint
-from sidecar.ports import ApiToken
+from sidecar.domain.ports import ApiToken
+from sidecar.litmus.wire.token import fingerprint
 from sidecar.simulator import ScriptedFault
 from sidecar.simulator.documents import VIEWER
-from sidecar.token_commands import relative, table
 from tests.e2e.conftest import Small
 
 NOW = datetime(2030, 1, 1, 12, tzinfo=UTC)

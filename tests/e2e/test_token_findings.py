@@ -5,9 +5,9 @@ from typing import Any, Final
 
 import pytest
 
-from sidecar.check import check
+from sidecar.cli.check import check
 from sidecar.config import Config, display_token, parse_config
-from sidecar.hygiene import config_findings
+from sidecar.insight.token_findings import config_findings
 from sidecar.simulator import ScriptedFault
 from sidecar.simulator.documents import OWNER, VIEWER, User
 from tests.e2e.conftest import Small

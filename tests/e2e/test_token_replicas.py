@@ -12,7 +12,7 @@ from typing import Final
 
 import pytest
 
-from sidecar.litmus.token import fingerprint
+from sidecar.litmus.wire.token import fingerprint
 from tests.e2e.token_world import (
     PACE,
     Three,

@@ -9,9 +9,9 @@ import aiohttp
 import pytest
 
 from sidecar.config import display_uid
-from sidecar.litmus.token import fingerprint
-from sidecar.logs import configure_logging
+from sidecar.litmus.wire.token import fingerprint
 from sidecar.simulator import ScriptedFault
+from sidecar.telemetry.logs import configure_logging
 from tests.e2e.conftest import Small
 from tests.support.service import Service, config_for, open_service
 

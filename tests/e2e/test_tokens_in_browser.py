@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, Locator, Page, expect
 
-from sidecar.litmus.token import fingerprint
+from sidecar.litmus.wire.token import fingerprint
 from sidecar.simulator.documents import OWNER, VIEWER, User
 from tests.e2e.conftest import Small, open_small
 from tests.e2e.door import CART, COOKIE, config_of, people

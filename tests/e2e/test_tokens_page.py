@@ -7,9 +7,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from sidecar.litmus.token import fingerprint
+from sidecar.http.pages.tokens import distance
+from sidecar.litmus.wire.token import fingerprint
 from sidecar.simulator.documents import User
-from sidecar.web.pages.tokens import distance
 from tests.e2e.conftest import Small
 from tests.support.acting import ShiftedClock
 from tests.support.markup import Element

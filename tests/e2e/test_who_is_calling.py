@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator
 import pytest
 from aiohttp import web
 
-from sidecar.app import create_app
+from sidecar.app.lifecycle import create_app
 from sidecar.config import Config
-from sidecar.web.routes import ROUTES
+from sidecar.http.routes import ROUTES
 from tests.e2e.conftest import Small
 from tests.support.service import Service, config_for, open_service
 

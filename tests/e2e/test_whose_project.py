@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import pytest
 
-from sidecar.check import check
+from sidecar.cli.check import check
 from sidecar.config import Config
 from tests.e2e.conftest import Small
 from tests.replica.documents import RUN, RUN_STATS

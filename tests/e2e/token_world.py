@@ -12,11 +12,11 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
-from sidecar.assembly import utc_now
+from sidecar.app.compose import utc_now
+from sidecar.app.tokens import TokenPace
 from sidecar.config import Config, parse_config
 from sidecar.simulator import Simulator, World, open_simulator
 from sidecar.simulator.documents import OWNER, Project, User
-from sidecar.stewardship import TokenPace
 from tests.replica.documents import EXPERIMENTS
 from tests.support.service import QUICK_SYNC, Service, catalog_text, eventually, open_service
 

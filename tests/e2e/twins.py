@@ -13,14 +13,14 @@ from aiohttp import web
 from yarl import URL
 
 from sidecar.config import parse_config
-from sidecar.model import Principal
+from sidecar.domain.model import Principal
+from sidecar.http.api.action_requests import RunBody, ScheduleBody, StartScheduleBody, StopBody
+from sidecar.http.gate.caller import Caller
+from sidecar.http.pages.frame import form_token
+from sidecar.http.route import Route
+from sidecar.http.shapes.shares import ShareBody
+from sidecar.http.shapes.tokens import TokenBody
 from sidecar.simulator.documents import OWNER, VIEWER
-from sidecar.web.acting import RunBody, ScheduleBody, StartScheduleBody, StopBody
-from sidecar.web.caller import Caller
-from sidecar.web.pages.frame import form_token
-from sidecar.web.route import Route
-from sidecar.web.shapes.shares import ShareBody
-from sidecar.web.shapes.tokens import TokenBody
 from tests.e2e.conftest import Small
 from tests.support.backstage import ISSUER, Backstage, FixedClock, component, open_backstage, user_claims
 from tests.support.service import QUIET_SYNC, Service, open_service

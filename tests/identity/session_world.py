@@ -5,17 +5,17 @@ from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sidecar.errors import (
+from sidecar.domain.errors import (
     CredentialsRejectedError,
     StoreError,
     TokenRejectedError,
     UpstreamUnavailableError,
 )
+from sidecar.domain.model import ProjectRef
+from sidecar.domain.ports import Accounts, OpenedAccount, Session, Standing
 from sidecar.identity.sessions import LitmusSessions
 from sidecar.identity.signing import SigningKeys
-from sidecar.model import ProjectRef
-from sidecar.ports import Accounts, OpenedAccount, Session, Standing
-from sidecar.store.memory_accounts import MemoryLocks, MemorySecrets, MemorySessions
+from sidecar.store.memory.accounts import MemoryLocks, MemorySecrets, MemorySessions
 from tests.support.backstage import FixedClock
 
 START = datetime(2026, 11, 23, 12, tzinfo=UTC)

@@ -3,7 +3,7 @@
 import pytest
 from multidict import CIMultiDict
 
-from sidecar.errors import ForbiddenError, UnsupportedMediaTypeError
+from sidecar.domain.errors import ForbiddenError, UnsupportedMediaTypeError
 from sidecar.identity.origins import (
     cors_headers,
     is_preflight,

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from multidict import CIMultiDict
 
-from sidecar.errors import UnauthenticatedError
+from sidecar.domain.errors import UnauthenticatedError
+from sidecar.domain.references import full_ref
 from sidecar.identity.people import Person
 from sidecar.identity.proxy import (
     ProxySettings,
@@ -15,7 +16,6 @@ from sidecar.identity.proxy import (
     person_behind_proxy,
     requested_origin,
 )
-from sidecar.references import full_ref
 
 SETTINGS = ProxySettings(trusted=networks(["10.0.0.0/8", "fd00::/8"]))
 TRUSTED = SETTINGS.trusted

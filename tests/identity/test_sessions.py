@@ -6,13 +6,13 @@ from datetime import timedelta
 
 import pytest
 
-from sidecar.errors import (
+from sidecar.domain.errors import (
     RightsUnknownError,
     StoreError,
 )
+from sidecar.domain.model import ProjectRef
+from sidecar.domain.ports import Accounts, OpenedAccount, Session, Standing
 from sidecar.identity.sessions import SWEPT_AT_ONCE, LitmusSessions
-from sidecar.model import ProjectRef
-from sidecar.ports import Accounts, OpenedAccount, Session, Standing
 from tests.identity.session_world import SHOP, HalfSessions, People, World
 
 

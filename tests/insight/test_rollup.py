@@ -6,11 +6,11 @@ from datetime import timedelta
 import msgspec
 import pytest
 
+from sidecar.domain.model import Entity, ProjectRef
 from sidecar.insight.digest import ProjectRuns, project_runs
 from sidecar.insight.narrowing import covered_ids, narrow_content
 from sidecar.insight.rollup import GroupFigures, Grouping, ProjectFigures, project_figures, roll_up
 from sidecar.insight.windows import parse_window
-from sidecar.model import Entity, ProjectRef
 from tests.support.builders import NOW, content, entity, experiment, infra, project
 from tests.support.histories import known, run, schedule
 

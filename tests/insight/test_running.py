@@ -4,9 +4,9 @@ from datetime import timedelta
 
 import pytest
 
+from sidecar.domain.model import Experiment, RecentRun, Run
 from sidecar.insight.digest import project_runs
 from sidecar.insight.running import RunningRun, running_runs
-from sidecar.model import Experiment, RecentRun, Run
 from tests.support.builders import NOW, content, experiment, recent_run
 from tests.support.histories import ms, run
 

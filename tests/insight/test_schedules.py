@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sidecar.domain.model import Concurrency, HistoryState, Run, Schedule
 from sidecar.insight.cron_text import Cron, ScheduleText, parse_schedule
 from sidecar.insight.digest import project_runs
-from sidecar.insight.fires import last_fires, next_fires
+from sidecar.insight.fire_times import last_fires, next_fires
 from sidecar.insight.schedules import (
     MOST_FIRES,
     Missed,
@@ -18,7 +19,6 @@ from sidecar.insight.schedules import (
     next_schedule_change,
     schedule_figures,
 )
-from sidecar.model import Concurrency, HistoryState, Run, Schedule
 from tests.insight.test_trends import INSTANTS, ODD_ZONES
 from tests.support.builders import NOW
 from tests.support.histories import COMPLETE, run, schedule

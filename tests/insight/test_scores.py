@@ -6,6 +6,7 @@ from datetime import timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sidecar.domain.model import OUTCOME_OF_PHASE, Run
 from sidecar.insight.digest import ProjectRuns, narrow, project_runs
 from sidecar.insight.scores import (
     Summary,
@@ -20,7 +21,6 @@ from sidecar.insight.scores import (
 )
 from sidecar.insight.trends import trend
 from sidecar.insight.windows import parse_window
-from sidecar.model import OUTCOME_OF_PHASE, Run
 from tests.support.builders import NOW
 from tests.support.histories import known, ms, run
 

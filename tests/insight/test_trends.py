@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidecar.insight.civil import Unit, edges, first_instant
+from sidecar.insight.civil_time import Unit, edges, first_instant
 from sidecar.insight.digest import project_runs
 from sidecar.insight.trends import bucket_edges, trend
 from sidecar.insight.windows import WINDOWS, parse_window

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidecar.errors import BadRequestError
-from sidecar.insight.civil import Unit
+from sidecar.domain.errors import BadRequestError
+from sidecar.insight.civil_time import Unit
 from sidecar.insight.windows import DEFAULT_WINDOW, WINDOWS, Window, parse_window, window_end_change
 from tests.support.builders import NOW
 

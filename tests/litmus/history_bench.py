@@ -5,15 +5,15 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sidecar.litmus.client import LitmusClient, open_litmus_client
-from sidecar.litmus.history import LitmusHistory
-from sidecar.litmus.source import LitmusSource
-from sidecar.litmus.token import LitmusToken
-from sidecar.model import HistoryState, Lane, ProjectRef, Run, Snapshot
-from sidecar.ports import Job, RunQuery
+from sidecar.domain.model import HistoryState, Lane, ProjectRef, Run, Snapshot
+from sidecar.domain.ports import Job, RunQuery
+from sidecar.litmus.reading.history import LitmusHistory
+from sidecar.litmus.reading.source import LitmusSource
+from sidecar.litmus.transport.client import LitmusClient, open_litmus_client
+from sidecar.litmus.wire.token import LitmusToken
 from sidecar.simulator import Simulator, World, open_simulator
 from sidecar.simulator.documents import Experiment
-from sidecar.store.memory import MemoryHistory, MemoryLeases, MemorySnapshots
+from sidecar.store.memory.data import MemoryHistory, MemoryLeases, MemorySnapshots
 
 START = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import jwt
 import pytest
 
-from sidecar.errors import (
+from sidecar.domain.errors import (
     CredentialsRejectedError,
     InitialPasswordError,
     TokenRejectedError,
@@ -17,9 +17,9 @@ from sidecar.errors import (
     UpstreamProtocolError,
     UpstreamUnavailableError,
 )
-from sidecar.litmus.auth import LitmusAuth
-from sidecar.litmus.client import open_litmus_client
-from sidecar.litmus.token import LitmusToken
+from sidecar.litmus.tokens.auth import LitmusAuth
+from sidecar.litmus.transport.client import open_litmus_client
+from sidecar.litmus.wire.token import LitmusToken
 from sidecar.simulator import ScriptedFault, Simulator, World, open_simulator
 from sidecar.simulator.documents import User
 

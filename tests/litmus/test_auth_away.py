@@ -9,19 +9,19 @@ from typing import Any, Final
 
 import pytest
 
-from sidecar.errors import (
+from sidecar.domain.errors import (
     UpstreamAuthAwayError,
     UpstreamError,
     UpstreamPausedError,
     UpstreamTimeoutError,
     UpstreamUnavailableError,
 )
-from sidecar.litmus.actor import LitmusActor
-from sidecar.litmus.client import LitmusClient, open_litmus_client
-from sidecar.litmus.documents import HUBS, RUN_STATS, SERVER_VERSION
-from sidecar.litmus.doubt import MOST_IN_DOUBT
-from sidecar.litmus.pace import BreakerState
-from sidecar.litmus.token import LitmusToken
+from sidecar.litmus.acting import LitmusActor
+from sidecar.litmus.transport.client import LitmusClient, open_litmus_client
+from sidecar.litmus.transport.hanging import MOST_IN_DOUBT
+from sidecar.litmus.transport.pace import BreakerState
+from sidecar.litmus.wire.documents import HUBS, RUN_STATS, SERVER_VERSION
+from sidecar.litmus.wire.token import LitmusToken
 from sidecar.simulator import ScriptedFault, Simulator, World, open_simulator
 from sidecar.simulator.documents import EXECUTOR, Experiment
 from tests.litmus.support import Observed

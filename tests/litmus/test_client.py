@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from sidecar.errors import (
+from sidecar.domain.errors import (
     BadRequestError,
     ConfigError,
     TokenRejectedError,
@@ -21,11 +21,11 @@ from sidecar.errors import (
     UpstreamUnavailableError,
     UpstreamUnsupportedError,
 )
-from sidecar.litmus.client import LitmusClient, open_litmus_client
-from sidecar.litmus.documents import ENVIRONMENTS, GITOPS, RUN_STATS, SERVER_VERSION
-from sidecar.litmus.pace import BreakerState
-from sidecar.litmus.token import LitmusToken
-from sidecar.model import RunStats
+from sidecar.domain.model import RunStats
+from sidecar.litmus.transport.client import LitmusClient, open_litmus_client
+from sidecar.litmus.transport.pace import BreakerState
+from sidecar.litmus.wire.documents import ENVIRONMENTS, GITOPS, RUN_STATS, SERVER_VERSION
+from sidecar.litmus.wire.token import LitmusToken
 from tests.litmus.support import STATS, TOKEN, Observed, environments
 from tests.support.scripted_litmus import (
     Asked,

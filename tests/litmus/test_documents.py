@@ -3,7 +3,7 @@
 import pytest
 from graphql import FieldNode, GraphQLSchema, Visitor, build_client_schema, parse, validate, visit
 
-from sidecar.litmus.documents import MANIFESTS, MUTATIONS, READ_QUERIES, RUN_EXPERIMENT, Query, document
+from sidecar.litmus.wire.documents import MANIFESTS, MUTATIONS, READ_QUERIES, RUN_EXPERIMENT, Query, document
 from tests.litmus.support import shared_json
 
 FORBIDDEN = {

@@ -12,14 +12,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidecar.errors import UpstreamError
-from sidecar.foreign import UNREADABLE
-from sidecar.litmus import documents
-from sidecar.litmus.accounts import LitmusAccounts
-from sidecar.litmus.actor import LitmusActor
-from sidecar.litmus.answers import Reply
-from sidecar.litmus.auth import LitmusAuth
-from sidecar.litmus.auth_wire import (
+from sidecar.domain.errors import UpstreamError
+from sidecar.domain.unreadable import UNREADABLE
+from sidecar.litmus.acting import LitmusActor
+from sidecar.litmus.tokens.accounts import LitmusAccounts
+from sidecar.litmus.tokens.auth import LitmusAuth
+from sidecar.litmus.transport.client import LitmusClient, open_litmus_client
+from sidecar.litmus.wire import documents
+from sidecar.litmus.wire.auth import (
     LoginAnswer,
     TokenRows,
     UserAnswer,
@@ -29,9 +29,9 @@ from sidecar.litmus.auth_wire import (
     read_role,
     reader,
 )
-from sidecar.litmus.client import LitmusClient, open_litmus_client
-from sidecar.litmus.documents import Query, document, pagination
-from sidecar.litmus.token import LitmusToken
+from sidecar.litmus.wire.documents import Query, document, pagination
+from sidecar.litmus.wire.responses import Reply
+from sidecar.litmus.wire.token import LitmusToken
 from sidecar.simulator import World, open_simulator
 from sidecar.simulator.documents import OWNER
 from tests.support.malformed import (

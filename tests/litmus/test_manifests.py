@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidecar.litmus.manifests import LARGEST_JSON, LARGEST_YAML, ScheduleSpec, parse_manifest
-from sidecar.model import Concurrency
+from sidecar.domain.model import Concurrency
+from sidecar.litmus.wire.manifests import LARGEST_JSON, LARGEST_YAML, ScheduleSpec, parse_manifest
 
 YAML = """
 apiVersion: argoproj.io/v1alpha1

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from sidecar.errors import (
+from sidecar.domain.errors import (
     AccessDeniedError,
     UpstreamAuthAwayError,
     UpstreamBusyError,
@@ -13,7 +13,7 @@ from sidecar.errors import (
     UpstreamTimeoutError,
     UpstreamUnavailableError,
 )
-from sidecar.litmus.pace import Breaker, BreakerState, Gate, Kind
+from sidecar.litmus.transport.pace import Breaker, BreakerState, Gate, Kind
 from tests.litmus.support import Observed
 
 

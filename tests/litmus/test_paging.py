@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidecar.errors import UpstreamError, UpstreamProtocolError
-from sidecar.litmus.paging import PageSize, read_rows
-from sidecar.litmus.wire import Page
+from sidecar.domain.errors import UpstreamError, UpstreamProtocolError
+from sidecar.litmus.reading.paging import PageSize, read_rows
+from sidecar.litmus.wire.values import Page
 
 
 class Row(msgspec.Struct, frozen=True):

@@ -6,12 +6,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from sidecar.litmus.client import LitmusClient, open_litmus_client
-from sidecar.litmus.roles import RoleBook
-from sidecar.litmus.source import LitmusSource
-from sidecar.litmus.token import LitmusToken
-from sidecar.model import GitOps, Lane, ProjectRef, Section, SectionResult
-from sidecar.policy import LitmusRole
+from sidecar.domain.model import GitOps, Lane, ProjectRef, Section, SectionResult
+from sidecar.domain.roles import LitmusRole
+from sidecar.litmus.reading.roles import RoleBook
+from sidecar.litmus.reading.source import LitmusSource
+from sidecar.litmus.transport.client import LitmusClient, open_litmus_client
+from sidecar.litmus.wire.token import LitmusToken
 from sidecar.simulator import Simulator, World, open_simulator
 from sidecar.simulator.documents import EXECUTOR, OWNER, VIEWER, Member, Project, User
 

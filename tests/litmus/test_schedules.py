@@ -5,7 +5,7 @@ from datetime import timedelta
 import msgspec
 import pytest
 
-from sidecar.model import Concurrency, Lane, Schedule, Section, Snapshot
+from sidecar.domain.model import Concurrency, Lane, Schedule, Section, Snapshot
 from sidecar.simulator.faults import ScriptedFault
 from sidecar.simulator.manifests import set_suspended
 from tests.litmus.history_bench import MINUTE, START, HistoryBench

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from sidecar.errors import TokenRejectedError
-from sidecar.litmus.client import open_litmus_client
-from sidecar.litmus.source import LitmusSource
-from sidecar.litmus.token import LitmusToken
-from sidecar.model import GitOps, Lane, ProjectRef, RunStats, Section, SectionResult
+from sidecar.domain.errors import TokenRejectedError
+from sidecar.domain.model import GitOps, Lane, ProjectRef, RunStats, Section, SectionResult
+from sidecar.litmus.reading.source import LitmusSource
+from sidecar.litmus.transport.client import open_litmus_client
+from sidecar.litmus.wire.token import LitmusToken
 from tests.litmus.support import STATS, TOKEN, environments, experiments, infras
 from tests.support.scripted_litmus import (
     Asked,

@@ -10,11 +10,11 @@ from datetime import UTC, datetime, timedelta
 import jwt
 import pytest
 
-from sidecar.errors import TokenRejectedError, TokenRevokedError
-from sidecar.litmus.held_token import HeldToken
-from sidecar.litmus.token import LitmusToken
-from sidecar.logs import configure_logging
-from sidecar.ports import TokenState
+from sidecar.domain.errors import TokenRejectedError, TokenRevokedError
+from sidecar.domain.ports import TokenState
+from sidecar.litmus.tokens.holder import HeldToken
+from sidecar.litmus.wire.token import LitmusToken
+from sidecar.telemetry.logs import configure_logging
 from tests.litmus.tokens import Clock
 
 NOW = datetime.fromtimestamp(Clock().seconds, UTC)

@@ -8,11 +8,11 @@ from datetime import timedelta
 
 import pytest
 
-from sidecar.errors import TokenRevokedError
-from sidecar.litmus.token import LitmusToken
-from sidecar.logs import configure_logging
-from sidecar.ports import TokenState
+from sidecar.domain.errors import TokenRevokedError
+from sidecar.domain.ports import TokenState
+from sidecar.litmus.wire.token import LitmusToken
 from sidecar.simulator import ScriptedFault
+from sidecar.telemetry.logs import configure_logging
 from tests.litmus.tokens import DAYS, NAME, Setting, open_setting
 
 CREATE = "/auth/create_token"

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from sidecar.errors import TokenRejectedError
-from sidecar.litmus.auth import LitmusAuth
-from sidecar.litmus.held_token import HeldToken
-from sidecar.litmus.token import LitmusToken
-from sidecar.litmus.token_file import TokenFile
-from sidecar.ports import TokenState
+from sidecar.domain.errors import TokenRejectedError
+from sidecar.domain.ports import TokenState
+from sidecar.litmus.tokens.auth import LitmusAuth
+from sidecar.litmus.tokens.file import TokenFile
+from sidecar.litmus.tokens.holder import HeldToken
+from sidecar.litmus.wire.token import LitmusToken
 from sidecar.simulator import ScriptedFault
 from tests.litmus.tokens import Setting, open_setting
 

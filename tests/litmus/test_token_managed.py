@@ -5,10 +5,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from sidecar.errors import TokenRevokedError
-from sidecar.identity.own_sessions import LEFT_AFTER
-from sidecar.litmus.token import LitmusToken
-from sidecar.ports import Session, TokenState, TokenUse
+from sidecar.domain.errors import TokenRevokedError
+from sidecar.domain.ports import Session, TokenState, TokenUse
+from sidecar.identity.noted_sessions import LEFT_AFTER
+from sidecar.litmus.wire.token import LitmusToken
 from sidecar.simulator import ScriptedFault
 from tests.litmus.tokens import DAYS, NAME, Manager, Setting, open_setting
 

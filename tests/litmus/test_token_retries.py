@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from sidecar.errors import (
+from sidecar.domain.errors import (
     CredentialsRejectedError,
     InitialPasswordError,
     SidecarError,
@@ -14,8 +14,8 @@ from sidecar.errors import (
     UpstreamError,
     UpstreamUnavailableError,
 )
-from sidecar.litmus.token_making import CreationTurns
-from sidecar.litmus.token_retries import Retries, pause_after
+from sidecar.litmus.tokens.creation_turns import CreationTurns
+from sidecar.litmus.tokens.retries import Retries, pause_after
 from tests.litmus.tokens import FallibleLocks, Setting, open_setting
 from tests.support.service import CEILING_SECONDS, eventually
 

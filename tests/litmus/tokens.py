@@ -6,20 +6,20 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from sidecar.errors import StoreError
-from sidecar.identity.own_sessions import NotedSessions
+from sidecar.domain.errors import StoreError
+from sidecar.domain.ports import TokenUse
+from sidecar.identity.noted_sessions import NotedSessions
 from sidecar.identity.signing import SigningKeys
-from sidecar.litmus.auth import LitmusAuth
-from sidecar.litmus.client import LitmusClient, open_litmus_client
-from sidecar.litmus.documents import ENVIRONMENTS, pagination
-from sidecar.litmus.held_token import HeldToken
-from sidecar.litmus.managed import ManagedSettings, ManagedToken
-from sidecar.litmus.token import LitmusToken
-from sidecar.litmus.token_making import CreationTurns
-from sidecar.ports import TokenUse
+from sidecar.litmus.tokens.auth import LitmusAuth
+from sidecar.litmus.tokens.creation_turns import CreationTurns
+from sidecar.litmus.tokens.holder import HeldToken
+from sidecar.litmus.tokens.managed import ManagedSettings, ManagedToken
+from sidecar.litmus.transport.client import LitmusClient, open_litmus_client
+from sidecar.litmus.wire.documents import ENVIRONMENTS, pagination
+from sidecar.litmus.wire.token import LitmusToken
 from sidecar.simulator import Simulator, World, open_simulator
 from sidecar.simulator.documents import ApiToken, User
-from sidecar.store.memory_accounts import MemoryLocks, MemorySecrets, MemorySessions, MemoryTokenUses
+from sidecar.store.memory.accounts import MemoryLocks, MemorySecrets, MemorySessions, MemoryTokenUses
 
 NAME = "backstage-litmus-sidecar"
 PASSWORD = "Litmus-1"

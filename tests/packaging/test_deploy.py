@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from sidecar.errors import SidecarError
+from sidecar.domain.errors import SidecarError
 from tests.packaging.test_docs import all_errors
 from tests.support.deployed import DEPLOY, RULES, alerts, dashboard, filled, load, queries, recordings, rules
 from tests.support.markdown import anchors, section

@@ -1,5 +1,6 @@
 """What the pages say exists, exists; what exists, the pages say."""
 
+import ast
 import re
 import subprocess
 import tomllib
@@ -11,14 +12,14 @@ import pytest
 from aiohttp import web
 from ruamel.yaml import YAML
 
-import sidecar.cli  # noqa: F401 - brings every module that may define an error
+import sidecar.cli.main  # noqa: F401 - brings every module that may define an error
 from sidecar import __version__
+from sidecar.cli.demo import demo_config
 from sidecar.config import Config, findings, load_config
-from sidecar.demo import demo_config
-from sidecar.errors import SidecarError
+from sidecar.domain.errors import SidecarError
+from sidecar.http.metrics.families import FAMILIES
+from sidecar.http.routes import add_routes
 from sidecar.simulator import demo_catalog, open_demo
-from sidecar.web.domain_families import FAMILIES
-from sidecar.web.routes import add_routes
 from tests.support.explained import explained_metrics
 from tests.support.markdown import code_blocks, first_cells, repository_pages, section
 from tests.support.service import open_service
@@ -104,12 +105,32 @@ def test_make_test_holds_the_layers(program: Callable[[str, str], str]) -> None:
     assert "lint-imports" in planned.stdout
 
 
-def test_every_module_of_the_layers_is_explained_and_no_other() -> None:
-    contract = PYPROJECT["tool"]["importlinter"]["contracts"][0]
-    modules = {name.strip() for layer in contract["layers"] for name in layer.split("|")} - {"__main__"}
-    page = (DOCS / "development.md").read_text()
-    cells = first_cells(section(page, "Layers"))
-    assert {name.strip() for cell in cells for name in cell.split(",")} == modules
+def test_the_picture_of_the_layers_is_the_contract_that_holds_them() -> None:
+    text = (ROOT / "pyproject.toml").read_text()
+    contract = text[text.index('name = "Rooms depend downwards"') :]
+    rows = re.findall(r'^  "([^"]+)", +# (\w+)$', contract[: contract.index("\n]\n")], re.MULTILINE)
+    held = [(word, set(rooms.split(" | "))) for rooms, word in rows]
+
+    page = section((DOCS / "development.md").read_text(), "Layers")
+    picture = page[page.index("```mermaid") :]
+    drawn = re.findall(r"subgraph (\w+)\n +direction LR\n +(.+)\n +end", picture)
+
+    assert [(word, set(rooms.split(" ~~~ "))) for word, rooms in drawn] == held
+    assert " --> ".join(word for word, _ in held) in picture
+    assert [rooms for rooms, _ in rows] == PYPROJECT["tool"]["importlinter"]["contracts"][0]["layers"]
+    assert len(held) <= 9
+
+
+def test_every_room_says_what_belongs_there() -> None:
+    rooms = [path.parent for path in (ROOT / "sidecar").glob("*/__init__.py")]
+    assert {path.name for path in (ROOT / "sidecar").glob("*") if path.is_file()} == {
+        "__init__.py",
+        "__main__.py",
+        "py.typed",
+    }
+    for room in rooms:
+        said = ast.get_docstring(ast.parse((room / "__init__.py").read_text())) or ""
+        assert re.match(r"[A-Z].{30,}?[.:]", said), f"{room.name} does not say what it holds"
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from graphql import (
     parse,
 )
 
-from sidecar.model import Snapshot
+from sidecar.domain.model import Snapshot
 from sidecar.replica.projection import FIELDS, ROOT_FIELDS
 from sidecar.replica.schema import load_sdl
 

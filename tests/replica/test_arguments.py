@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from sidecar.errors import QueryRefusedError
+from sidecar.domain.errors import QueryRefusedError
 from sidecar.replica.arguments import select_environments, select_experiments, select_hubs
 from tests.support.builders import environment, experiment, hub, infra
 

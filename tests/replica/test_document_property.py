@@ -14,7 +14,7 @@ from graphql import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sidecar.model import Snapshot
+from sidecar.domain.model import Snapshot
 from sidecar.replica import Limits, Replica
 from sidecar.replica.schema import served_schema
 from tests.replica.documents import prepare_query

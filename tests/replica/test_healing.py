@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from sidecar.model import GitOps, Schedule, Section
+from sidecar.domain.model import GitOps, Schedule, Section
 from sidecar.replica import Replica
 from tests.replica.documents import BASIC_STATS, ENVIRONMENTS, EXPERIMENTS, HUBS, RUN_STATS, prepare_query
 from tests.support.builders import (

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from sidecar.errors import BadRequestError, NoDataError, QueryRefusedError, TooLargeError
-from sidecar.model import Section
+from sidecar.domain.errors import BadRequestError, NoDataError, QueryRefusedError, TooLargeError
+from sidecar.domain.model import Section
 from sidecar.replica import Limits, Replica
 from tests.replica.documents import BASIC_STATS, EXPERIMENTS, RUN, RUN_STATS, body, prepare_query
 from tests.support.builders import content, experiment, failed, recent_run, snapshot

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from sidecar.model import Section
+from sidecar.domain.model import Section
 from sidecar.replica import Limits, Replica
 from tests.replica.documents import (
     BASIC_STATS,

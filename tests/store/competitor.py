@@ -3,7 +3,7 @@
 import asyncio
 import sys
 
-from sidecar.model import Lane
+from sidecar.domain.model import Lane
 from sidecar.store.store import open_store
 from tests.store.material import FAR, clock
 

@@ -6,8 +6,8 @@ from contextlib import suppress
 from datetime import timedelta
 from typing import Final
 
-from sidecar.errors import LeaseLostError
-from sidecar.model import Lane
+from sidecar.domain.errors import LeaseLostError
+from sidecar.domain.model import Lane
 from sidecar.store.store import open_store
 from tests.store.material import FAR, change, clock, run
 

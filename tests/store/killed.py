@@ -15,7 +15,7 @@ from typing import Any, Final
 from sqlalchemy import Engine, event
 from sqlalchemy.pool import Pool
 
-from sidecar.model import HistoryState, Lane
+from sidecar.domain.model import HistoryState, Lane
 from sidecar.store.store import Store, open_store
 from tests.store.material import FAR, change, clock, experiments_result, plan_and_take, run, take_job
 

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
-from sidecar.model import (
+from sidecar.domain.model import (
     HistoryState,
     Hub,
     KnownExperiment,
@@ -20,8 +20,8 @@ from sidecar.model import (
     SectionError,
     SectionResult,
 )
-from sidecar.ports import HistoryChange, Job, Lease
-from sidecar.store.database import Observe
+from sidecar.domain.ports import HistoryChange, Job, Lease
+from sidecar.store.engine.database import Observe
 from sidecar.store.store import Store, open_store
 from tests.support.builders import experiment, hub
 

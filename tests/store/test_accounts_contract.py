@@ -9,8 +9,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from sidecar.errors import StoreError
-from sidecar.ports import Session, SharedPicture, TokenUse
+from sidecar.domain.errors import StoreError
+from sidecar.domain.ports import Session, SharedPicture, TokenUse
 from sidecar.store.pruning import TOKEN_USE_AGE, prune_all
 from sidecar.store.store import Store, open_store
 from tests.store.material import FAR, clock, followed_store

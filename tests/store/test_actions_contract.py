@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from sidecar.action_model import (
+from sidecar.domain.action import (
     Action,
     ActionKind,
     ActionOutcome,
@@ -17,8 +17,8 @@ from sidecar.action_model import (
     RunStop,
     entry_of,
 )
-from sidecar.errors import StoreError
-from sidecar.ports import AuditQuery, Claim
+from sidecar.domain.errors import StoreError
+from sidecar.domain.ports import AuditQuery, Claim
 from sidecar.store.store import Store, open_store
 from tests.store.material import BANK, FAR, SHOP, clock
 from tests.store.postgres import PostgresServer

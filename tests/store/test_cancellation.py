@@ -11,9 +11,9 @@ from contextlib import contextmanager
 import pytest
 from sqlalchemy import func, select, text
 
-from sidecar.store.database import POOL_SIZE, Database
+from sidecar.config.store_url import parse_url
+from sidecar.store.engine.database import POOL_SIZE, Database
 from sidecar.store.schema import meta
-from sidecar.store_url import parse_url
 from tests.store.pausing import AtPause
 from tests.store.postgres import PostgresServer
 from tests.support.service import CEILING_SECONDS, eventually

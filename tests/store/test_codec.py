@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidecar.errors import StoreError
-from sidecar.model import Content, Freshness, RunStats, Section, Snapshot
+from sidecar.domain.errors import StoreError
+from sidecar.domain.model import Content, Freshness, RunStats, Section, Snapshot
 from sidecar.store.codec import FORMAT, dump_content, dump_freshness, parse_content, parse_freshness
-from sidecar.store.keys import from_ms
-from sidecar.store.view import SnapshotView, StoredSnapshot
+from sidecar.store.loaded_snapshots import SnapshotView, StoredSnapshot
+from sidecar.store.statements import from_ms
 from tests.store.material import SHOP
 from tests.support.builders import content, failed, fresh, run_stats
 from tests.support.strategies import snapshots

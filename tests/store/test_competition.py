@@ -6,8 +6,8 @@ from collections import defaultdict
 from pathlib import Path
 from subprocess import PIPE
 
-from sidecar.model import Lane, Outcome, ProjectRef
-from sidecar.ports import RunQuery
+from sidecar.domain.model import Lane, Outcome, ProjectRef
+from sidecar.domain.ports import RunQuery
 from sidecar.store.store import open_store
 from tests.store import counter
 from tests.store.material import SHOP, clock, job

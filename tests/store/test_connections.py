@@ -14,9 +14,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from sidecar.store.database import Database
+from sidecar.config.store_url import parse_url
+from sidecar.store.engine.database import Database
 from sidecar.store.store import open_store
-from sidecar.store_url import parse_url
 from tests.store.material import SHOP, change, clock, plan_and_take, run
 from tests.store.postgres import CEILING_SECONDS, PostgresServer, unprivileged
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from sidecar.model import Content, Lane, Snapshot
-from sidecar.ports import Lease
-from sidecar.store.failures import StoreUnavailableError
+from sidecar.domain.model import Content, Lane, Snapshot
+from sidecar.domain.ports import Lease
+from sidecar.store.engine.failures import StoreUnavailableError
 from sidecar.store.store import Store, open_store
 from tests.store.material import (
     BANK,

@@ -7,9 +7,9 @@ from datetime import timedelta
 import msgspec
 import pytest
 
-from sidecar.errors import StoreRefusedError
-from sidecar.model import Faults, HistoryState, Lane, Run
-from sidecar.ports import HistoryChange, Lease, RunQuery
+from sidecar.domain.errors import StoreRefusedError
+from sidecar.domain.model import Faults, HistoryState, Lane, Run
+from sidecar.domain.ports import HistoryChange, Lease, RunQuery
 from sidecar.store.store import Store, open_store
 from tests.store.material import (
     BANK,

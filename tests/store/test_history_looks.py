@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from sidecar.model import HistoryState, Lane, ProjectRef
-from sidecar.store.database import Database
+from sidecar.config.store_url import parse_url
+from sidecar.domain.model import HistoryState, Lane, ProjectRef
 from sidecar.store.durable_history import DurableHistory
-from sidecar.store.health import StoreHealth
+from sidecar.store.engine.database import Database
+from sidecar.store.engine.health import StoreHealth
 from sidecar.store.history import SqlHistory, StoredState
 from sidecar.store.store import open_store
-from sidecar.store_url import parse_url
 from tests.store.material import SHOP, change, clock, plan_and_take, run
 
 Look = Callable[[DurableHistory], Awaitable[None]]

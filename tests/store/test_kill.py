@@ -8,8 +8,8 @@ from subprocess import PIPE
 
 import pytest
 
-from sidecar.model import Lane, Outcome, Section
-from sidecar.ports import RunQuery
+from sidecar.domain.model import Lane, Outcome, Section
+from sidecar.domain.ports import RunQuery
 from sidecar.store.store import open_store
 from tests.store.killed import EXPERIMENTS, POINTS, RUNS
 from tests.store.material import SHOP, clock, take_job

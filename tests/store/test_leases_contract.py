@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from sidecar.errors import LeaseLostError
-from sidecar.model import Lane
+from sidecar.domain.errors import LeaseLostError
+from sidecar.domain.model import Lane
 from sidecar.store.store import Store, open_store
 from tests.store.material import (
     BANK,

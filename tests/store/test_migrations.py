@@ -11,11 +11,11 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.pool import NullPool
 
-from sidecar.model import Lane, Outcome
-from sidecar.store.migrating import migrate
+from sidecar.config.store_url import parse_url
+from sidecar.domain.model import Lane, Outcome
+from sidecar.store.engine.migrating import migrate
 from sidecar.store.schema import metadata
 from sidecar.store.store import open_store
-from sidecar.store_url import parse_url
 from tests.store.material import SHOP, change, clock, plan_and_take, run
 
 ROOT = Path(__file__).parents[2]

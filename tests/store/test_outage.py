@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy.engine import make_url
 
-from sidecar.errors import ConfigError, LeaseLostError, StoreError
-from sidecar.model import HistoryState, Lane, Outcome, Section
-from sidecar.ports import AuditQuery, RunQuery
+from sidecar.domain.errors import ConfigError, LeaseLostError, StoreError
+from sidecar.domain.model import HistoryState, Lane, Outcome, Section
+from sidecar.domain.ports import AuditQuery, RunQuery
 from sidecar.store.store import Store, open_store
 from tests.store.disks import fill, pages_limited, small_disk
 from tests.store.material import (

@@ -5,9 +5,9 @@ from collections.abc import Callable
 
 import pytest
 
-from sidecar.model import Lane, Section, SectionResult
-from sidecar.ports import Lease
-from sidecar.store.failures import StoreUnavailableError
+from sidecar.domain.model import Lane, Section, SectionResult
+from sidecar.domain.ports import Lease
+from sidecar.store.engine.failures import StoreUnavailableError
 from sidecar.store.store import Store, open_store
 from tests.store.material import (
     BANK,

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 import pytest
 
-from sidecar.model import HistoryState, Lane, Outcome, Run
-from sidecar.ports import HistoryChange, Lease, RunQuery
+from sidecar.domain.model import HistoryState, Lane, Outcome, Run
+from sidecar.domain.ports import HistoryChange, Lease, RunQuery
 from sidecar.store.store import Store
 from tests.store.material import BANK, FAR, SHOP, change, clock, known, plan_and_take, run
 

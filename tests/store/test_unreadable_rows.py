@@ -4,12 +4,12 @@ import pytest
 import structlog
 from sqlalchemy import Update, update
 
-from sidecar.errors import StoreError
-from sidecar.ports import AuditQuery, Claim
-from sidecar.store.database import Database
+from sidecar.config.store_url import parse_url
+from sidecar.domain.errors import StoreError
+from sidecar.domain.ports import AuditQuery, Claim
+from sidecar.store.engine.database import Database
 from sidecar.store.schema import actions, audit
 from sidecar.store.store import open_store
-from sidecar.store_url import parse_url
 from tests.store.material import FAR, SHOP, clock
 from tests.store.test_actions_contract import WINDOW, action, entry
 

@@ -7,20 +7,20 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
-from sidecar.action_model import Action, ActionKind, AuditEntry
 from sidecar.actions import ActionService, Settings, open_actions, recent_starts
+from sidecar.actions.policy import Asked, Caller, CallerKind
 from sidecar.catalog import FixedCatalog
-from sidecar.claiming import Claims, NamingMemory
-from sidecar.litmus.actor import LitmusActor
-from sidecar.litmus.client import open_litmus_client
-from sidecar.litmus.source import LitmusSource
-from sidecar.litmus.token import LitmusToken
-from sidecar.model import Entity, Lane, ProjectRef, Section, Snapshot
-from sidecar.policy import Asked, Caller, CallerKind
-from sidecar.ports import AuditQuery
+from sidecar.catalog.claims import Claims, NamingMemory
+from sidecar.domain.action import Action, ActionKind, AuditEntry
+from sidecar.domain.freshness import merge
+from sidecar.domain.model import Entity, Lane, ProjectRef, Section, Snapshot
+from sidecar.domain.ports import AuditQuery
+from sidecar.litmus.acting import LitmusActor
+from sidecar.litmus.reading.source import LitmusSource
+from sidecar.litmus.transport.client import open_litmus_client
+from sidecar.litmus.wire.token import LitmusToken
 from sidecar.simulator import Simulator, World, open_simulator
 from sidecar.simulator.documents import Experiment, Infra, Project
-from sidecar.snapshots import merge
 from sidecar.store.store import Store, open_store
 
 TEAM = "group:default/team-a"

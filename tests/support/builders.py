@@ -8,7 +8,7 @@ and ``NOW_MS`` are the same instant.
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 
-from sidecar.model import (
+from sidecar.domain.model import (
     Catalog,
     Content,
     Entity,

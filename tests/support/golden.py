@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-from sidecar.model import (
+from sidecar.domain.model import (
     Content,
     Environment,
     Experiment,

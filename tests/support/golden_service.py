@@ -8,18 +8,12 @@ import msgspec
 from aiohttp import web
 
 from sidecar.actions import ActionService, Settings
-from sidecar.app import create_app
+from sidecar.app.lifecycle import create_app
 from sidecar.catalog import FixedCatalog
-from sidecar.claiming import Claims, NamingMemory
+from sidecar.catalog.claims import Claims, NamingMemory
 from sidecar.config import Config
-from sidecar.digests import Digests
-from sidecar.identity.keys import KeyRing
-from sidecar.identity.pace import REFUSAL_PACE, CallerPlaces, RequestPace, SignInPace, WorkPace
-from sidecar.identity.proxy import ProxySettings
-from sidecar.identity.signing import SigningKeys
-from sidecar.insight.links import LitmusLinks
-from sidecar.metrics import Metrics
-from sidecar.model import (
+from sidecar.domain.freshness import FIELD_OF_SECTION
+from sidecar.domain.model import (
     Content,
     Entity,
     Lane,
@@ -30,18 +24,24 @@ from sidecar.model import (
     SectionResult,
     Snapshot,
 )
-from sidecar.ports import HistoryChange, Job
+from sidecar.domain.ports import HistoryChange, Job
+from sidecar.http.services import Phase, Services
+from sidecar.identity.keys import KeyRing
+from sidecar.identity.proxy import ProxySettings
+from sidecar.identity.rates import REFUSAL_PACE, CallerPlaces, RequestPace, SignInPace, WorkPace
+from sidecar.identity.signing import SigningKeys
+from sidecar.insight.digest_cache import Digests
+from sidecar.insight.links import LitmusLinks
 from sidecar.replica import Replica
-from sidecar.services import Phase, Services
-from sidecar.slices import Turns
-from sidecar.snapshots import FIELD_OF_SECTION
-from sidecar.store.health import StoreHealth
-from sidecar.store.memory import MemoryHistory, MemoryLeases, MemorySnapshots
-from sidecar.store.memory_accounts import MemorySecrets, MemoryShares
-from sidecar.store.memory_actions import MemoryActions, MemoryAudit
+from sidecar.runtime.supervision import Supervisor
+from sidecar.runtime.turns import Turns
+from sidecar.store.engine.health import StoreHealth
+from sidecar.store.memory.accounts import MemorySecrets, MemoryShares
+from sidecar.store.memory.actions import MemoryActions, MemoryAudit
+from sidecar.store.memory.data import MemoryHistory, MemoryLeases, MemorySnapshots
 from sidecar.store.namings import MemoryNamings
-from sidecar.supervision import Supervisor
-from sidecar.tracing import NO_TRACER
+from sidecar.telemetry.metrics import Metrics
+from sidecar.telemetry.tracing import NO_TRACER
 from tests.support.golden import golden
 
 PROJECT = ProjectRef(instance="default", project_id="golden")

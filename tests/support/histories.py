@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from sidecar.model import Concurrency, HistoryState, KnownExperiment, Run, Schedule
+from sidecar.domain.model import Concurrency, HistoryState, KnownExperiment, Run, Schedule
 from tests.support.builders import NOW, NOW_MS
 
 COMPLETE = HistoryState(

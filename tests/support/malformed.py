@@ -18,7 +18,7 @@ from typing import Any, Final
 
 import aiohttp
 
-from sidecar.supervision import end_all
+from sidecar.runtime.supervision import end_all
 
 DEEP: Final = 100_000
 MARK: Final = "Secret-Of-The-Neighbour"

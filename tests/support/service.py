@@ -13,19 +13,19 @@ import aiohttp
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from sidecar.app import create_app, make_runner
-from sidecar.assembly import open_services, utc_now
+from sidecar.app.compose import open_services, utc_now
+from sidecar.app.lifecycle import create_app, make_runner
+from sidecar.app.tokens import DEFAULT_PACE, TokenPace
 from sidecar.config import Config, parse_config
-from sidecar.identity.pace import RefusalPace
-from sidecar.litmus.history_notes import load_notes
-from sidecar.model import HistoryState, Section, Snapshot
-from sidecar.ports import Clock
-from sidecar.services import Services
+from sidecar.domain.model import HistoryState, Section, Snapshot
+from sidecar.domain.ports import Clock
+from sidecar.http.gate.connections import Bounds
+from sidecar.http.keys import SERVICES
+from sidecar.http.services import Services
+from sidecar.identity.rates import RefusalPace
+from sidecar.litmus.reading.history_notes import load_notes
 from sidecar.simulator import Simulator
-from sidecar.stewardship import DEFAULT_PACE, TokenPace
 from sidecar.sync.pace import BETWEEN_STEPS
-from sidecar.web.connections import Bounds
-from sidecar.web.keys import SERVICES
 
 CEILING_SECONDS: Final = 60.0
 """How long a condition may take to come true; only a failing test ever waits so long."""

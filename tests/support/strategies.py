@@ -2,7 +2,7 @@
 
 from hypothesis import strategies as st
 
-from sidecar.model import (
+from sidecar.domain.model import (
     Content,
     Environment,
     Experiment,

@@ -9,9 +9,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import structlog
 
-from sidecar.errors import DrainingError, NotReadyError, StoreError
-from sidecar.metrics import Metrics
-from sidecar.model import (
+from sidecar.domain.errors import DrainingError, NotReadyError, StoreError
+from sidecar.domain.model import (
     SECTIONS_OF_LANE,
     Lane,
     ProjectRef,
@@ -21,11 +20,12 @@ from sidecar.model import (
     SectionResult,
     Snapshot,
 )
-from sidecar.ports import Job, Lease
-from sidecar.store.memory import MemoryLeases, MemorySnapshots
+from sidecar.domain.ports import Job, Lease
+from sidecar.store.memory.data import MemoryLeases, MemorySnapshots
 from sidecar.sync.engine import SyncEngine
 from sidecar.sync.pace import Intervals
 from sidecar.sync.working import Bell
+from sidecar.telemetry.metrics import Metrics
 from tests.support.service import eventually
 
 SHOP = ProjectRef(instance="default", project_id="shop")

@@ -8,9 +8,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from sidecar.errors import StoreError, StoreRefusedError, UpstreamUnavailableError
-from sidecar.metrics import Metrics
-from sidecar.model import (
+from sidecar.domain.errors import StoreError, StoreRefusedError, UpstreamUnavailableError
+from sidecar.domain.model import (
     Freshness,
     HistoryState,
     Lane,
@@ -21,10 +20,11 @@ from sidecar.model import (
     SectionResult,
     Snapshot,
 )
-from sidecar.ports import HistoryChange, Job, Lease, RunQuery
-from sidecar.store.memory import MemoryHistory, MemoryLeases, MemorySnapshots
+from sidecar.domain.ports import HistoryChange, Job, Lease, RunQuery
+from sidecar.store.memory.data import MemoryHistory, MemoryLeases, MemorySnapshots
 from sidecar.sync.history import PRUNED_AT_ONCE, HistoryWorker, history_may_differ, retain
 from sidecar.sync.pace import Intervals
+from sidecar.telemetry.metrics import Metrics
 from tests.support.builders import NOW, content, experiment, project, recent_run, run_stats
 from tests.support.histories import ms, run
 from tests.support.service import eventually

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from sidecar.model import Content, Lane
+from sidecar.domain.model import Content, Lane
 from sidecar.sync.pace import JITTER, Intervals, pause_after
 from tests.support.builders import experiment, recent_run, snapshot
 

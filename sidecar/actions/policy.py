@@ -1,0 +1,434 @@
+"""Who may act, and what makes sense to do: pure rules, each refusal one sentence.
+
+Rights (``refuse_caller``, ``refuse_rights``) come before state
+(``refuse_state``), so that nobody learns more than they may. Nothing here asks
+Litmus or waits; what is not known does not refuse, except where guessing wrong
+could do harm (see ``is_production``).
+"""
+
+from collections.abc import Collection
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Final, assert_never
+
+import msgspec
+
+from sidecar.catalog.claims import ClaimSource, ProjectClaim, claim_sentence
+from sidecar.domain.action import ActionKind
+from sidecar.domain.errors import (
+    ActionsDisabledError,
+    AlreadyRunningError,
+    BadRequestError,
+    ExperimentNotCoveredError,
+    ExperimentNotScheduledError,
+    ExperimentScheduledError,
+    ForbiddenError,
+    InfrastructureInactiveError,
+    InfrastructureMissingError,
+    ProjectUnclaimedError,
+    RunFinishedError,
+    RunUnknownError,
+    ScheduleStartedError,
+    SidecarError,
+    TokenRoleError,
+)
+from sidecar.domain.freshness import STUCK_AFTER
+from sidecar.domain.model import (
+    UNFINISHED,
+    Content,
+    Entity,
+    Experiment,
+    Outcome,
+    Principal,
+    ProjectRef,
+    RecentRun,
+)
+from sidecar.domain.roles import LitmusRole
+from sidecar.insight.narrowing import narrowing_of
+
+_LONGEST_ID: Final = 256
+
+
+class PolicyLevel(StrEnum):
+    """Who of the verified people may act, strictest first."""
+
+    DISABLED = "disabled"
+    """Nobody, keys included."""
+    OWNERS = "owners"
+    """Whose the project is (see ``claims``), on what an entity of it covers."""
+    USERS = "users"
+    """Everybody who is verified."""
+
+
+class CallerKind(StrEnum):
+    """What vouches for a caller."""
+
+    LOCAL = "local"
+    """This machine, while nobody is configured."""
+    KEY = "key"
+    PERSON = "person"
+    """Verified by Backstage or by an authenticating proxy, with or without a key beside."""
+    LITMUS = "litmus"
+    """Signed in with Litmus, on the pages."""
+
+
+class Caller(msgspec.Struct, frozen=True, kw_only=True):
+    """Who asks for an action, and what their rights follow from."""
+
+    name: str
+    kind: CallerKind
+    scopes: frozenset[str] = frozenset()
+    """A key's ``run`` counts for the key alone, never for a person beside it; ``admin`` for people."""
+    owns: frozenset[str] = frozenset()
+    """References that a person acts as: their own and their groups', full and lower-case."""
+    role: LitmusRole | None = None
+    """The role Litmus gives a person who signed in with it, in the project in question."""
+    hidden: frozenset[str] = frozenset()
+    """References of the project's entities that the caller may not see: they give no right, nor are named."""
+
+
+def caller_of(
+    principal: Principal,
+    *,
+    owns: Collection[str] = (),
+    role: LitmusRole | None = None,
+    hidden: frozenset[str] = frozenset(),
+) -> Caller:
+    """Return the caller that a principal is, by the form of its name."""
+    kind = CallerKind.PERSON
+    if principal.name == "local":
+        kind = CallerKind.LOCAL
+    elif principal.name.startswith("key:"):
+        kind = CallerKind.KEY
+    elif principal.name.startswith("litmus:"):
+        kind = CallerKind.LITMUS
+    return Caller(
+        name=principal.name,
+        kind=kind,
+        scopes=principal.scopes,
+        owns=frozenset(owns),
+        role=role,
+        hidden=hidden,
+    )
+
+
+class Rules(msgspec.Struct, frozen=True, kw_only=True):
+    """What is configured under ``actions``."""
+
+    policy: PolicyLevel = PolicyLevel.OWNERS
+    groups: frozenset[str] = frozenset()
+    """Groups whose members count as owners everywhere; full references, lower-case."""
+    production: PolicyLevel = PolicyLevel.OWNERS
+    """In environments of type ``PROD``; only ever makes ``policy`` stricter."""
+
+
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """The action that is asked for."""
+
+    kind: ActionKind
+    project: ProjectRef
+    experiment_id: str
+    run_id: str | None = None
+    """The run to stop; ``None``: all unfinished ones."""
+    notify_id: str | None = None
+    force: bool = False
+    suspended: bool | None = None
+    entity: Entity | None = None
+    """The entity it is asked for; ``None``: the project alone is known."""
+
+
+def refuse_form(asked: Asked) -> SidecarError | None:
+    """Refuse what no state of the world would make sensible."""
+    if not asked.experiment_id:
+        return BadRequestError("Experiment id is empty.", parameter="experimentID")
+    if not _is_id(asked.experiment_id):
+        return BadRequestError("Experiment id is none Litmus could have given.", parameter="experimentID")
+    if asked.kind is ActionKind.STOP:
+        return _refuse_run_id(asked)
+    if asked.kind is ActionKind.SCHEDULE and asked.suspended is None:
+        return BadRequestError("Give suspended as true or false.", parameter="suspended")
+    return None
+
+
+def _refuse_run_id(asked: Asked) -> SidecarError | None:
+    if asked.run_id == "":
+        return BadRequestError(
+            "Run id is empty: this run has none yet and cannot be stopped alone.", parameter="runID"
+        )
+    if asked.run_id is not None and not _is_id(asked.run_id):
+        return BadRequestError("Run id is none Litmus could have given.", parameter="runID")
+    if asked.notify_id is not None and asked.run_id is None:
+        return BadRequestError(
+            "Run id is missing: a notifyID alone would stop every run before Litmus 3.31.",
+            parameter="notifyID",
+        )
+    return None
+
+
+class Case(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that a caller's rights follow from."""
+
+    caller: Caller
+    asked: Asked
+    entities: tuple[Entity, ...]
+    """Those that name the project; just the one asked for, if one was."""
+    claim: ProjectClaim
+    """Whose the project is."""
+    rules: Rules
+
+
+def refuse_caller(case: Case) -> SidecarError | None:
+    """Refuse who may not act in this project at all."""
+    caller, asked = case.caller, case.asked
+    if case.rules.policy is PolicyLevel.DISABLED:
+        return ActionsDisabledError("Actions are disabled: this sidecar does not run or stop experiments.")
+    if asked.entity is not None and asked.entity.project != asked.project:
+        return ForbiddenError(f"Entity {asked.entity.ref} does not name this project.")
+    match caller.kind:
+        case CallerKind.LOCAL:
+            refusal = None
+        case CallerKind.KEY:
+            refusal = _refuse_key(caller)
+        case CallerKind.LITMUS:
+            refusal = _refuse_litmus_role(caller, asked.kind)
+        case CallerKind.PERSON:
+            refusal = None if _acts_as_owner(case, case.rules.policy) else _not_owner(case)
+        case _:
+            assert_never(caller.kind)
+    return refusal
+
+
+def refuse_rights(case: Case, experiment: Experiment, content: Content) -> SidecarError | None:
+    """Refuse who may not act on this experiment, though in the project."""
+    level = case.rules.policy
+    if is_production(experiment, content):
+        if case.rules.production is PolicyLevel.DISABLED:
+            return ActionsDisabledError("Actions are disabled in production environments.")
+        if case.rules.production is PolicyLevel.OWNERS:
+            level = PolicyLevel.OWNERS
+    if case.caller.kind is not CallerKind.PERSON or _acts_everywhere(case, level):
+        return None
+    entrusted = _entrusted(case)
+    if not entrusted:
+        return _not_owner(case)
+    if not case.claim.is_certain:
+        return ProjectUnclaimedError(
+            "Whose this project is, is not known yet: tags of its environments in Litmus, or who named it "
+            "first, were not read so far."
+        )
+    if any(covers(entity, experiment) for entity in entrusted):
+        return None
+    names = ", ".join(sorted(entity.ref for entity in entrusted))
+    return ExperimentNotCoveredError(f"Experiment {experiment.name} is not part of {names}.")
+
+
+def refuse_state(
+    asked: Asked,
+    experiment: Experiment,
+    content: Content,
+    token_role: LitmusRole | None,
+    now: datetime,
+) -> SidecarError | None:
+    """Refuse what makes no sense now; ``token_role`` is our own token's, ``None`` where it is not known."""
+    match asked.kind:
+        case ActionKind.RUN:
+            refusal = _refuse_run(asked, experiment, now)
+        case ActionKind.STOP:
+            refusal = _refuse_stop(asked, experiment)
+        case ActionKind.SCHEDULE:
+            refusal = _refuse_schedule(experiment)
+        case ActionKind.START_SCHEDULE:
+            refusal = _refuse_start(experiment, content)
+        case _:
+            assert_never(asked.kind)
+    return refusal or _refuse_token(asked.kind, content, token_role)
+
+
+def covers(entity: Entity, experiment: Experiment) -> bool:
+    """Tell whether the experiment belongs to the part of its project that the entity is."""
+    narrowing = narrowing_of(entity)
+    infra_id = experiment.infra.infra_id if experiment.infra else None
+    return narrowing is None or narrowing.covers(experiment.tags, infra_id)
+
+
+def is_production(experiment: Experiment, content: Content) -> bool:
+    """Tell whether the experiment runs in production; where its environment is not known, it counts so."""
+    if experiment.infra is None or content.environments is None:
+        return True
+    wanted = experiment.infra.environment_id
+    types = [one.type for one in content.environments if one.environment_id == wanted]
+    return not types or any(type_ != "NON_PROD" for type_ in types)
+
+
+def _is_id(text: str) -> bool:
+    """Tell whether it can be an id; what is stored and logged is bounded by it."""
+    return len(text) <= _LONGEST_ID and text.isprintable()
+
+
+def _acts_everywhere(case: Case, level: PolicyLevel) -> bool:
+    return (
+        level is PolicyLevel.USERS
+        or "admin" in case.caller.scopes
+        or not case.rules.groups.isdisjoint(case.caller.owns)
+    )
+
+
+def _acts_as_owner(case: Case, level: PolicyLevel) -> bool:
+    return _acts_everywhere(case, level) or bool(_entrusted(case))
+
+
+def _entrusted(case: Case) -> list[Entity]:
+    """Return the seen entities through which the caller may act; the one asked for alone, if one was.
+
+    Whoever has a claim acts through each of the project's; without one, through
+    their own, and only who owns as all of them.
+    """
+    asked, claim, owns, hidden = case.asked, case.claim, case.caller.owns, case.caller.hidden
+    candidates = case.entities if asked.entity is None else (asked.entity,)
+    named = [one for one in candidates if one.project == asked.project and one.ref not in hidden]
+    if claim.is_explicit:
+        return [] if claim.owners.isdisjoint(owns) else named
+    return [entity for entity in named if entity.owner in owns] if claim.owners <= owns else []
+
+
+def _not_owner(case: Case) -> SidecarError:
+    """Say why somebody may not act, without naming an entity or owner that they did not name."""
+    if (unclaimed := claim_sentence(case.claim)) is not None:
+        return ProjectUnclaimedError(unclaimed)
+    if case.claim.is_explicit:
+        where = (
+            "litmusSidecar.projects"
+            if case.claim.source is ClaimSource.CONFIGURED
+            else "a tag of it in Litmus"
+        )
+        return ForbiddenError(
+            f"Only the owners of this project that {where} names may do this, and {case.caller.name} is none."
+        )
+    entity = case.asked.entity
+    what = entity.ref if entity is not None else "an entity of this project"
+    return ForbiddenError(f"Only owners of {what} may do this, and {case.caller.name} is none.")
+
+
+def _refuse_key(caller: Caller) -> SidecarError | None:
+    if "run" in caller.scopes:
+        return None
+    return ForbiddenError(f"Scope 'run' is needed to act, and {caller.name} does not have it.")
+
+
+def _refuse_litmus_role(caller: Caller, kind: ActionKind) -> SidecarError | None:
+    enough = _enough(kind)
+    if caller.role in enough:
+        return None
+    return ForbiddenError(
+        f"Litmus role {_either(enough)} is needed in this project, and {caller.name} does not have it."
+    )
+
+
+def _refuse_run(asked: Asked, experiment: Experiment, now: datetime) -> SidecarError | None:
+    if experiment.cron_syntax:
+        return ExperimentScheduledError(
+            f"Experiment {experiment.name} runs on a schedule and cannot be run by hand: "
+            "Litmus would start its schedule instead."
+        )
+    refusal = _refuse_infra(experiment)
+    if refusal is not None or asked.force:
+        return refusal
+    unfinished = _unfinished(experiment)
+    if not unfinished:
+        return None
+    run = unfinished[0]
+    state = "waiting" if run.outcome is Outcome.WAITING else "running"
+    since = _stuck_since(run, now)
+    if since is None:
+        return AlreadyRunningError(f"Experiment {experiment.name} is already {state}.")
+    return AlreadyRunningError(
+        f"Experiment {experiment.name} is already {state}, without any change since "
+        f"{since:%Y-%m-%d %H:%M} UTC: stop that run, or force another one."
+    )
+
+
+def _refuse_stop(asked: Asked, experiment: Experiment) -> SidecarError | None:
+    if asked.run_id is None:
+        targets = _unfinished(experiment)
+        if not targets:
+            return RunFinishedError(f"No run of experiment {experiment.name} is running or waiting.")
+    else:
+        targets = [run for run in experiment.recent_runs if run.experiment_run_id == asked.run_id]
+        if not targets:
+            return RunUnknownError(f"Experiment {experiment.name} has no such run.")
+        if targets[0].outcome not in UNFINISHED:
+            return RunFinishedError("Run is finished: stopping it would overwrite its result.")
+    # What waits with an id can be cleared away without an agent; only an agent gives an id.
+    if all(run.outcome is Outcome.WAITING and run.experiment_run_id for run in targets):
+        return None
+    return _refuse_infra(experiment)
+
+
+def _refuse_schedule(experiment: Experiment) -> SidecarError | None:
+    if not experiment.cron_syntax:
+        return ExperimentNotScheduledError(
+            f"Experiment {experiment.name} has no schedule to switch; Litmus would damage it."
+        )
+    return _refuse_infra(experiment)
+
+
+def _refuse_start(experiment: Experiment, content: Content) -> SidecarError | None:
+    if not experiment.cron_syntax:
+        return ExperimentNotScheduledError(
+            f"Experiment {experiment.name} has no schedule to start; Litmus would run it instead."
+        )
+    known = [one for one in content.schedules or () if one.experiment_id == experiment.experiment_id]
+    if experiment.recent_runs or any(one.started for one in known):
+        return ScheduleStartedError(f"Schedule of experiment {experiment.name} was started already.")
+    return _refuse_infra(experiment)
+
+
+def _refuse_infra(experiment: Experiment) -> SidecarError | None:
+    if experiment.infra is None:
+        return InfrastructureMissingError(
+            f"Infrastructure of experiment {experiment.name} is gone from Litmus."
+        )
+    if not experiment.infra.is_active:
+        return InfrastructureInactiveError(
+            f"Infrastructure {experiment.infra.name} is not connected; its agent has to be first."
+        )
+    return None
+
+
+def _refuse_token(kind: ActionKind, content: Content, role: LitmusRole | None) -> SidecarError | None:
+    enough = _enough(kind)
+    if role is not None:
+        is_enough = role in enough
+    else:
+        # Only an Owner may read the GitOps flag: where it was denied, the token is none.
+        denied = content.gitops is not None and content.gitops.enabled is None
+        is_enough = not (denied and enough == {LitmusRole.OWNER})
+    if is_enough:
+        return None
+    has = f"is {role}" if role is not None else "is not"
+    return TokenRoleError(
+        f"Action is off: the sidecar's token must be {_either(enough)} in this Litmus project, and {has}."
+    )
+
+
+def _enough(kind: ActionKind) -> frozenset[LitmusRole]:
+    """Return the roles to which Litmus grants it."""
+    if kind in {ActionKind.SCHEDULE, ActionKind.START_SCHEDULE}:
+        return frozenset({LitmusRole.OWNER})
+    return frozenset({LitmusRole.OWNER, LitmusRole.EXECUTOR})
+
+
+def _either(roles: Collection[LitmusRole]) -> str:
+    return " or ".join(sorted(role.value for role in roles))
+
+
+def _unfinished(experiment: Experiment) -> list[RecentRun]:
+    return [run for run in experiment.recent_runs if run.outcome in UNFINISHED]
+
+
+def _stuck_since(run: RecentRun, now: datetime) -> datetime | None:
+    changed_at_ms = run.updated_at_ms or run.created_at_ms
+    if changed_at_ms is None:
+        return None
+    changed_at = datetime.fromtimestamp(changed_at_ms / 1000, UTC)
+    return changed_at if now - changed_at > STUCK_AFTER else None

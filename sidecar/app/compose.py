@@ -1,0 +1,417 @@
+"""The composition root: the one module that names concrete classes and ties them together."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Final
+
+import structlog
+
+from sidecar import __version__
+from sidecar.actions import ActionService, Settings, open_actions, recent_starts
+from sidecar.actions.policy import PolicyLevel, Rules
+from sidecar.app.catalog import catalog_signer, configured_claims, open_catalogue
+from sidecar.app.gauges import configured_readings, readings, renewal_leads
+from sidecar.app.people import litmus_sessions, open_people, sign_in_pace
+from sidecar.app.tokens import DEFAULT_PACE, Steward, TokenPace, instances_health, new_replica, open_steward
+from sidecar.catalog.claims import Claims, NamingMemory
+from sidecar.config import Config, Instance, display_uid
+from sidecar.config.proxies import require_proxies
+from sidecar.domain.errors import ConfigError, StoreError, UpstreamError
+from sidecar.domain.model import ProjectRef
+from sidecar.domain.ports import Clock, Tokens
+from sidecar.http.services import Phase, Services
+from sidecar.identity.keys import KeyRing
+from sidecar.identity.noted_sessions import NotedSessions
+from sidecar.identity.proxy import ProxySettings
+from sidecar.identity.rates import REFUSAL_PACE, CallerPlaces, RefusalPace, RequestPace, WorkPace
+from sidecar.identity.signing import SigningKeys
+from sidecar.insight.digest_cache import Digests
+from sidecar.insight.links import LitmusLinks
+from sidecar.litmus.acting import LitmusActor
+from sidecar.litmus.reading.history import LitmusHistory
+from sidecar.litmus.reading.history_notes import HistoryPace
+from sidecar.litmus.reading.roles import RoleBook
+from sidecar.litmus.reading.source import LitmusSource
+from sidecar.litmus.transport.client import LitmusClient
+from sidecar.litmus.wire.documents import SERVER_VERSION
+from sidecar.replica import Replica
+from sidecar.runtime.supervision import Mishaps, Supervisor, measure_loop_lag
+from sidecar.runtime.turns import Turns
+from sidecar.store.pruning import keep_pruning
+from sidecar.store.store import Store, open_store
+from sidecar.sync.engine import SyncEngine
+from sidecar.sync.history import HistoryWorker, retain
+from sidecar.sync.pace import Intervals
+from sidecar.sync.working import Bell
+from sidecar.telemetry.metrics import Metrics
+from sidecar.telemetry.tracing import NO_TRACER, Tracer, open_tracer, record, tracing_problems
+
+WAIT_SECONDS: Final = 15.0
+"""Longest a reader waits for a first synchronisation."""
+VERSION_TIMEOUT_SECONDS: Final = 15.0
+VERSION_INTERVAL_SECONDS: Final = 3_600.0
+VERSION_RETRY_SECONDS: Final = 60.0
+ACTIONS_PRUNE_SECONDS: Final = 86_400.0
+
+_log = structlog.get_logger(__name__)
+
+
+def utc_now() -> datetime:
+    """Return the time; the only clock of the product."""
+    return datetime.now(UTC)
+
+
+def require_usable(config: Config) -> None:
+    """Refuse a valid configuration that no service can be opened with, before anything is opened.
+
+    Raises:
+        ConfigError: With every problem: a library, a key or a proxy that is needed and cannot be used.
+    """
+    problems = list(tracing_problems(config.tracing))
+    settings = config.catalog.backstage
+    if settings is not None and settings.token is None:
+        try:
+            catalog_signer(settings, utc_now)
+        except ConfigError as error:
+            problems += error.problems
+    try:
+        require_proxies(config)
+    except ConfigError as error:
+        problems += error.problems
+    if problems:
+        raise ConfigError(tuple(problems))
+
+
+@asynccontextmanager
+async def open_services(
+    config: Config,
+    *,
+    clock: Clock = utc_now,
+    wait_seconds: float = WAIT_SECONDS,
+    token_pace: TokenPace = DEFAULT_PACE,
+    refusal_pace: RefusalPace = REFUSAL_PACE,
+) -> AsyncIterator[Services]:
+    """Make the parts, set the root tasks going, and undo it all in reverse at the end.
+
+    Raises:
+        ConfigError: If something that the configuration names cannot be used.
+    """
+    require_usable(config)
+    async with AsyncExitStack() as stack:
+        assembly = _Assembly(config, clock, stack, token_pace=token_pace, refusal_pace=refusal_pace)
+        yield await assembly.services(wait_seconds)
+
+
+class _Assembly:
+    """Opens one part after the other; each is closed by the stack, the last one first."""
+
+    def __init__(
+        self,
+        config: Config,
+        clock: Clock,
+        stack: AsyncExitStack,
+        *,
+        token_pace: TokenPace,
+        refusal_pace: RefusalPace,
+    ) -> None:
+        self._config = config
+        self._token_pace = token_pace
+        self._refusal_pace = refusal_pace
+        self._clock = clock
+        self._stack = stack
+        self._metrics = Metrics(__version__)
+        self._tracer: Tracer = NO_TRACER
+        self._replica_name = new_replica()
+        self._supervisor = Supervisor(lambda task: self._metrics.task_failures.labels(task).inc())
+
+    async def services(self, wait_seconds: float) -> Services:
+        """Open everything, in the order of who needs whom."""
+        config, clock = self._config, self._clock
+        self._tracer = await self._stack.enter_async_context(open_tracer(config.tracing, __version__))
+        await self._supervise("event loop", partial(measure_loop_lag, self._metrics.loop_lag_seconds.observe))
+        waiting = _Waiting()
+        store = await self._stack.enter_async_context(
+            open_store(
+                config.store.url.get_secret_value(),
+                clock=clock,
+                on_change=waiting.announce,
+                observe=partial(_observe_store, self._metrics),
+            )
+        )
+        await self._supervise("store", store.follow)
+        await self._supervise("store pruning", partial(keep_pruning, store, clock))
+        signing = SigningKeys([key.get_secret_value() for key in config.auth.signing_keys], store.secrets)
+        stewards = {
+            instance.name: await self._open_steward(instance, store, signing, waiting)
+            for instance in config.instances
+        }
+        clients = {name: steward.client for name, steward in stewards.items()}
+        await asyncio.gather(*(steward.begin() for steward in stewards.values()))
+        engine, roles = await self._open_sync(store, clients, wait_seconds)
+        waiting.engine = engine
+        people = await self._stack.enter_async_context(open_people(config, clock))
+        memory = NamingMemory(store.namings, clock)
+        # Backstage may be away for long, and what files name is acted on meanwhile.
+        await memory.load()
+        cataloguing = await self._stack.enter_async_context(
+            open_catalogue(config, engine.plan, clock, memory.learn)
+        )
+        for task, follow in cataloguing.tasks.items():
+            await self._supervise(task, follow)
+        catalogue = cataloguing.catalogue
+        claims = Claims(
+            configured=configured_claims(config),
+            memory=memory,
+            catalogue=catalogue,
+            snapshot_of=store.snapshots.get,
+            clock=clock,
+        )
+        actions = await self._open_actions(store, stewards, claims, engine, roles)
+        digests = Digests(store.history, retention=timedelta(days=config.history.retention_days))
+        self._stack.push_async_callback(digests.close)
+        await self._supervise("digests", partial(digests.keep_warm, lambda: engine.projects))
+        versions: dict[str, str] = {}
+        for name, steward in stewards.items():
+            follow_version = partial(_follow_version, name, steward.client, versions)
+            await self._supervise(f"version of {name}", follow_version)
+            for task, follow in steward.tasks.items():
+                await self._supervise(task, follow)
+        tokens = {name: steward.tokens for name, steward in stewards.items()}
+        sessions = litmus_sessions(config, store, signing, clients, clock)
+        # What is left of sessions, our own included, is revoked even if nobody can sign in.
+        await self._supervise("sessions", sessions.follow)
+        replica, turns = Replica(), Turns()
+        self._stack.push_async_callback(turns.close)
+        self._metrics.observe_with(
+            partial(
+                readings,
+                catalogue=catalogue,
+                replica=replica,
+                clients=clients,
+                store=store.health,
+                tokens=tokens,
+                token_role=actions.token_role,
+                renewal_leads=renewal_leads(config),
+            )
+        )
+        self._metrics.observe_with(partial(configured_readings, config))
+        self._metrics.begin(instance.name for instance in config.instances)
+        proxy, limits = config.auth.proxy, config.limits
+        return Services(
+            config=config,
+            clock=clock,
+            catalogue=catalogue,
+            claims=claims,
+            snapshots=store.snapshots,
+            history=store.history,
+            digests=digests,
+            sync=engine,
+            replica=replica,
+            turns=turns,
+            keys=KeyRing((key.name, key.secret.get_secret_value(), key.scopes) for key in config.auth.keys),
+            users=people.users,
+            visibility=people.visibility,
+            proxy=ProxySettings(
+                trusted=proxy.trusted_proxies,
+                user_header=proxy.user_header,
+                groups_header=proxy.groups_header,
+            ),
+            catalog_keys=cataloguing.public_keys,
+            actions=actions,
+            audit=store.audit,
+            signing=signing,
+            shares=store.shares,
+            sessions=sessions if config.auth.sign_in.enabled else None,
+            sign_in_pace=sign_in_pace(config),
+            refusal_pace=self._refusal_pace,
+            tokens=tokens,
+            pace=RequestPace(
+                person_per_minute=limits.person_per_minute,
+                actions_per_minute=limits.actions_per_minute,
+                key_per_minute=limits.key_per_minute,
+            ),
+            places=caller_places(config),
+            work_pace=WorkPace(
+                person_ms_per_minute=limits.person_work_ms_per_minute,
+                key_ms_per_minute=limits.key_work_ms_per_minute,
+            ),
+            metrics=self._metrics,
+            tracer=self._tracer,
+            supervisor=self._supervisor,
+            phase=Phase(started_at=clock()),
+            store_health=store.health,
+            instances=partial(instances_health, stewards),
+            links=partial(_links, {instance.name: instance for instance in config.instances}, tokens, config),
+            litmus_version=versions.get,
+        )
+
+    async def _open_steward(
+        self, instance: Instance, store: Store, signing: SigningKeys, waiting: "_Waiting"
+    ) -> Steward:
+        return await self._stack.enter_async_context(
+            open_steward(
+                self._config,
+                instance,
+                self._metrics,
+                locks=store.locks,
+                uses=store.token_uses,
+                sessions=NotedSessions(store.sessions, signing, self._clock),
+                replica=self._replica_name,
+                clock=self._clock,
+                on_new_token=partial(waiting.retry, instance.name),
+                pace=self._token_pace,
+            )
+        )
+
+    async def _supervise(self, name: str, task: Callable[[], Coroutine[None, None, None]]) -> None:
+        # From 0 on: what is first told when it is 1 never increases.
+        self._metrics.task_failures.labels(name)
+        await self._stack.enter_async_context(self._supervisor.running(name, task))
+
+    async def _open_sync(
+        self, store: Store, clients: Mapping[str, LitmusClient], wait_seconds: float
+    ) -> tuple[SyncEngine, RoleBook]:
+        """Open the engine and the history's workers, which share a bell and the pace, and the roles."""
+        sync, bell = self._config.sync, Bell()
+        intervals = Intervals(fast=sync.interval, slow=sync.slow_interval, active=sync.active_interval)
+        retention = timedelta(days=self._config.history.retention_days)
+        pace = HistoryPace(increment_every=sync.slow_interval)
+        roles = RoleBook(clients, lambda: engine.projects, sync.slow_interval)
+        starts = partial(recent_starts, store.audit, self._clock)
+        engine = SyncEngine(
+            sources={
+                name: LitmusSource(client, self._clock, role=roles.current, starts=starts)
+                for name, client in clients.items()
+            },
+            snapshots=store.snapshots,
+            leases=store.leases,
+            intervals=intervals,
+            history_bell=bell,
+            workers=sync.max_in_flight,
+            wait_seconds=wait_seconds,
+            metrics=self._metrics,
+            clock=self._clock,
+            tracer=self._tracer,
+        )
+        past = HistoryWorker(
+            sources={
+                name: LitmusHistory(client, store.history, self._clock, retention=retention, pace=pace)
+                for name, client in clients.items()
+            },
+            history=store.history,
+            snapshots=store.snapshots,
+            leases=store.leases,
+            intervals=intervals,
+            metrics=self._metrics,
+            clock=self._clock,
+            tracer=self._tracer,
+            bell=bell,
+        )
+        for name in clients:
+            await self._supervise(f"synchronisation of {name}", partial(engine.work, name))
+            await self._supervise(f"history of {name}", partial(past.work, name))
+        await self._supervise("retention", partial(retain, store.history, retention, self._clock))
+        await self._supervise("roles of the tokens", roles.follow)
+        return engine, roles
+
+    async def _open_actions(
+        self,
+        store: Store,
+        stewards: Mapping[str, Steward],
+        claims: Claims,
+        engine: SyncEngine,
+        roles: RoleBook,
+    ) -> ActionService:
+        settings = self._config.actions
+        clients = {name: steward.client for name, steward in stewards.items()}
+        acting = await self._stack.enter_async_context(
+            open_actions(
+                actions=store.actions,
+                audit=store.audit,
+                actors={name: LitmusActor(client) for name, client in clients.items()},
+                claims=claims,
+                snapshot_of=store.snapshots.get,
+                history=store.history,
+                sync=engine,
+                clock=self._clock,
+                settings=Settings(
+                    rules=Rules(
+                        policy=PolicyLevel(settings.policy),
+                        groups=settings.groups,
+                        production=PolicyLevel(settings.production),
+                    ),
+                    window=settings.window,
+                    token_role=roles.role,
+                    token_user=lambda instance: stewards[instance].held.status.username,
+                    observe=lambda kind, outcome: self._metrics.actions.labels(kind.value, outcome).inc(),
+                ),
+            )
+        )
+        await self._supervise("actions", acting.follow)
+        retention = timedelta(days=self._config.history.retention_days)
+        await self._supervise("audit retention", partial(_retain_actions, acting, retention, self._clock))
+        return acting
+
+
+class _Waiting:
+    """Passes on what other replicas wrote to those who wait for it; the store opens before the engine."""
+
+    engine: SyncEngine | None = None
+
+    def announce(self, project: ProjectRef) -> None:
+        if self.engine is not None:
+            self.engine.announce(project)
+
+    async def retry(self, instance: str) -> None:
+        """Ask again for what failed with the token before; that is nothing before the engine runs."""
+        if self.engine is None:
+            return
+        with suppress(StoreError):  # Then it is asked again when it falls due.
+            await self.engine.retry_failed(instance)
+
+
+def _observe_store(metrics: Metrics, operation: str, failure: str | None, seconds: float) -> None:
+    metrics.store_seconds.labels(operation).observe(seconds)
+    record(f"store {operation}", seconds, {"db.operation.name": operation}, failure=failure)
+
+
+async def _follow_version(name: str, client: LitmusClient, versions: dict[str, str]) -> None:
+    """Ask an instance for its version now and then; only links depend on it, so failures are not told."""
+    mishaps = Mishaps("version")
+    while True:
+        with suppress(UpstreamError), mishaps.contained(name):
+            versions[name] = await client.run(SERVER_VERSION, {}, VERSION_TIMEOUT_SECONDS)
+        await asyncio.sleep(VERSION_INTERVAL_SECONDS if name in versions else VERSION_RETRY_SECONDS)
+
+
+def _links(
+    instances: Mapping[str, Instance], tokens: Mapping[str, Tokens], config: Config, project: ProjectRef
+) -> LitmusLinks:
+    """Return the links of a project; the account in them is the token's, or that of the display token."""
+    instance = instances[project.instance]
+    account = tokens[project.instance].status.user_id
+    if account is None and config.display_token is not None:
+        account = display_uid(config.display_token.get_secret_value())
+    return LitmusLinks(base_url=instance.external_base_url, account_id=account, project_id=project.project_id)
+
+
+async def _retain_actions(acting: ActionService, retention: timedelta, clock: Clock) -> None:
+    """Forget actions and audit entries as old as the runs that are forgotten, once a day."""
+    while True:
+        # While the store is away nothing is forgotten; its health tells.
+        with suppress(StoreError):
+            await acting.prune(clock() - retention)
+        await asyncio.sleep(ACTIONS_PRUNE_SECONDS)
+
+
+def caller_places(config: Config) -> CallerPlaces:
+    """Return the places of each caller; none can take those of all."""
+    limits = config.limits
+    half = max(1, limits.concurrent_requests // 2)
+    return CallerPlaces(
+        person_at_once=min(limits.person_concurrent_requests, half),
+        key_at_once=min(limits.key_concurrent_requests, half),
+    )

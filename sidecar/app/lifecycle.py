@@ -1,0 +1,173 @@
+"""The application and its life: HTTP around the services, from the first request to the last."""
+
+import asyncio
+import errno
+import gc
+import signal
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from functools import partial
+from typing import Final
+
+import structlog
+from aiohttp import web
+
+from sidecar.app.compose import open_services
+from sidecar.app.gauges import answer_readings
+from sidecar.config import Config
+from sidecar.http.answers.sending import Sending, return_freed_memory
+from sidecar.http.gate.connections import Bounds, Runner, bounds_within, raise_descriptor_limit
+from sidecar.http.gate.middleware import add_headers, around
+from sidecar.http.keys import ANSWERS, DOMAIN_METRICS, SENDING, SERVICES
+from sidecar.http.metrics.domain import DomainMetrics
+from sidecar.http.routes import add_routes
+from sidecar.http.services import Services
+
+BACKLOG: Final = 1_024
+"""Connections that the system holds ready for us; one more waits for a second before it tries again."""
+DRAIN_SECONDS: Final = 5.0
+"""Between saying "not ready" and not accepting any more: load balancers need to notice."""
+HANDLERS_SECONDS: Final = 10.0
+"""Longest that requests in progress may take to finish at the end."""
+ANY_V6: Final = "::"
+ANY_V4: Final = "0.0.0.0"  # noqa: S104 - where it is asked for
+_NO_IPV6: Final = frozenset({errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL})
+ServicesContext = Callable[[Config], AbstractAsyncContextManager[Services]]
+
+_log = structlog.get_logger(__name__)
+
+
+def create_app(config: Config, *, open_services: ServicesContext = open_services) -> web.Application:
+    """Return the application; its services open and close with it."""
+
+    async def services(app: web.Application) -> AsyncIterator[None]:
+        async with open_services(config) as parts:
+            app[SERVICES] = parts
+            parts.metrics.observe_with(partial(answer_readings, app[ANSWERS]))
+            domain = app[DOMAIN_METRICS] = _domain_metrics(parts)
+            async with parts.supervisor.running("metrics of the domain", domain.follow):
+                yield
+
+    app = web.Application(middlewares=[around])
+    app[SENDING] = Sending()
+    app.on_response_prepare.append(add_headers)
+    app.cleanup_ctx.append(services)
+    add_routes(app)
+    return app
+
+
+async def serve(
+    config: Config,
+    *,
+    announce: Callable[[str], None],
+    drain_seconds: float = DRAIN_SECONDS,
+    open_services: ServicesContext = open_services,
+) -> int:
+    """Serve until told to end; return the exit code.
+
+    ``announce`` gets the address once it answers. The order at the end:
+    not ready, drain, stop accepting, end waits, let handlers finish, stop
+    synchronising.
+    """
+    return_freed_memory()
+    app = create_app(config, open_services=open_services)
+    runner = make_runner(app, config, bounds_within(raise_descriptor_limit()))
+    await runner.setup()
+    services = app[SERVICES]
+    # What is there now stays: a full collection need not walk it while everybody waits.
+    gc.collect()
+    gc.freeze()
+    ending = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, ending.set)
+    try:
+        sites = await listen(runner, config.listen.host, config.listen.port)
+        announce(_address(runner))
+        if await _first_of(ending, services.supervisor.gave_up) is not ending:
+            _log.error("service ends because a task failed too often", task=services.supervisor.dead)
+            return 1
+        _log.info("draining", seconds=drain_seconds)
+        services.phase.draining.set()
+        ending.clear()
+        try:
+            # A second signal ends the patience.
+            async with asyncio.timeout(drain_seconds):
+                await ending.wait()
+        except TimeoutError:
+            pass
+        for site in sites:
+            await site.stop()
+        return 0
+    finally:
+        services.phase.draining.set()
+        services.sync.drain()
+        await runner.cleanup()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)
+        _log.info("ended")
+
+
+async def listen(runner: web.BaseRunner, host: str, port: int) -> Sequence[web.BaseSite]:
+    """Accept connections on a host; on ``::`` from both families, as people expect of it.
+
+    Each family has a socket of its own: on one socket for both, IPv4 clients would seem to come from
+    ``::ffff:…``, which no network of trusted proxies has. Without IPv6 on this machine, IPv4 is served alone.
+
+    Raises:
+        OSError: If the host or the port cannot be had.
+    """
+    sites: list[web.BaseSite] = []
+    for one in (ANY_V6, ANY_V4) if host == ANY_V6 else (host,):
+        # Of port 0 the first family takes any free one, and the other has the same.
+        known = runner.addresses[0][1] if sites else port
+        site = web.TCPSite(runner, one, known, backlog=BACKLOG)
+        try:
+            await site.start()
+        except OSError as exc:
+            if one != ANY_V6 or exc.errno not in _NO_IPV6:
+                raise
+            _log.warning("this machine has no IPv6; only IPv4 is served", host=host)
+            await site.stop()
+        else:
+            sites.append(site)
+    return sites
+
+
+def make_runner(app: web.Application, config: Config, bounds: Bounds) -> Runner:
+    """Return what runs the application, with these bounds for its connections."""
+    return Runner(
+        app,
+        bounds=bounds,
+        proxies=config.listen.trusted_proxies,
+        count=lambda reason: app[SERVICES].metrics.connections_refused.labels(reason).inc(),
+        shutdown_timeout=HANDLERS_SECONDS,
+    )
+
+
+def _domain_metrics(parts: Services) -> DomainMetrics:
+    return DomainMetrics(
+        catalogue=parts.catalogue,
+        snapshots=parts.snapshots,
+        history=parts.history,
+        digests=parts.digests,
+        clock=parts.clock,
+        max_experiments=parts.config.metrics.max_experiments,
+        observe=parts.metrics.domain_render_seconds.observe,
+    )
+
+
+def _address(runner: web.AppRunner) -> str:
+    host, port = runner.addresses[0][:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+async def _first_of(*events: asyncio.Event) -> asyncio.Event:
+    """Wait for the first of the events and return it."""
+    waits = {asyncio.create_task(event.wait()): event for event in events}
+    try:
+        done, _ = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for wait in waits:
+            wait.cancel()
+    return waits[done.pop()]

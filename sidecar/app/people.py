@@ -1,0 +1,86 @@
+"""The part of the composition root for people: who they are, what they may see, their sessions at Litmus."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from sidecar.backstage.transport import open_backstage_http
+from sidecar.backstage.users import BackstageUsers, open_backstage_users
+from sidecar.backstage.visibility import CatalogVisibility
+from sidecar.config import Config
+from sidecar.config.proxies import configured_proxy
+from sidecar.domain.ports import Clock
+from sidecar.identity.rates import SIGN_IN_SHARE, SIGN_INS_PER_SECOND, SignInPace
+from sidecar.identity.sessions import LitmusSessions
+from sidecar.identity.signing import SigningKeys
+from sidecar.litmus.tokens.accounts import LitmusAccounts
+from sidecar.litmus.tokens.auth import LitmusAuth
+from sidecar.litmus.tokens.creation_turns import CreationTurns
+from sidecar.litmus.transport.client import LitmusClient
+from sidecar.store.store import Store
+
+
+@dataclass(frozen=True, kw_only=True)
+class People:
+    """How the people of Backstage are known."""
+
+    users: BackstageUsers | None = None
+    """Verifies their tokens; ``None``: not configured."""
+    visibility: CatalogVisibility | None = None
+    """Asks what they see of the catalog; ``None``: all."""
+
+
+@asynccontextmanager
+async def open_people(config: Config, clock: Clock) -> AsyncIterator[People]:
+    """Open the verification of Backstage's people; nothing is asked yet."""
+    settings = config.auth.backstage
+    if settings is None:
+        yield People()
+        return
+    # One of the two is there: the configuration is refused else.
+    issuer = settings.issuer or f"{config.backend_base_url}/api/auth"
+    async with (
+        open_backstage_http(
+            settings.base_url,
+            ca_file=settings.ca_file,
+            proxy=configured_proxy(config, settings.base_url),
+        ) as http,
+        open_backstage_users(http, issuer=issuer, algorithms=settings.algorithms, clock=clock) as users,
+    ):
+        enforced = config.auth.catalog_visibility == "enforce"
+        yield People(users=users, visibility=CatalogVisibility(http, clock=clock) if enforced else None)
+
+
+def litmus_sessions(
+    config: Config, store: Store, signing: SigningKeys, clients: Mapping[str, LitmusClient], clock: Clock
+) -> LitmusSessions:
+    """Return the sessions of those who sign in with an account of Litmus.
+
+    Args:
+        config: The whole, for their bounds.
+        store: Where they are kept.
+        signing: Encrypts their tokens.
+        clients: Each instance's, by name.
+        clock: The time.
+    """
+    accounts = {
+        instance.name: LitmusAccounts(
+            LitmusAuth(clients[instance.name]), CreationTurns(store.locks, instance.address)
+        )
+        for instance in config.instances
+    }
+    return LitmusSessions(
+        sessions=store.sessions,
+        locks=store.locks,
+        signing=signing,
+        accounts=accounts,
+        clock=clock,
+        idle=config.auth.sign_in.idle,
+        longest=config.auth.sign_in.longest,
+    )
+
+
+def sign_in_pace(config: Config) -> SignInPace:
+    """Return how often Litmus may be asked for people: for a part of the requests that it gets at most."""
+    share = SIGN_IN_SHARE * config.sync.max_requests_per_second
+    return SignInPace(per_second=min(SIGN_INS_PER_SECOND, share))

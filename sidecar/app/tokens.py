@@ -1,0 +1,352 @@
+"""Ties each instance's client to its token and to whoever looks after that: fixed, in a file, or managed.
+
+The part of the composition root that is about tokens; also the way in for
+commands that ask Litmus without a running service.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+from typing import Final
+from uuid import uuid4
+
+from sidecar.config import Config, Credentials, Instance, bare_token
+from sidecar.config.proxies import configured_proxy
+from sidecar.domain.errors import CredentialsRejectedError, StoreError, TokenRejectedError, UpstreamError
+from sidecar.domain.ports import Clock, Locks, OwnSessions, TokenUses
+from sidecar.http.services import InstanceHealth
+from sidecar.litmus.tokens.auth import LitmusAuth
+from sidecar.litmus.tokens.creation_turns import APART, CreationTurns
+from sidecar.litmus.tokens.file import POLL_INTERVAL, TokenFile
+from sidecar.litmus.tokens.holder import HeldToken
+from sidecar.litmus.tokens.managed import GRACE, LOOK_INTERVAL, ManagedSettings, ManagedToken
+from sidecar.litmus.tokens.probe import PROOF_INTERVAL, watch
+from sidecar.litmus.tokens.retries import LASTING_PAUSE
+from sidecar.litmus.tokens.service import InstanceTokens, TokenUseTeller
+from sidecar.litmus.transport.client import LitmusClient, TokenWatch, open_litmus_client
+from sidecar.litmus.transport.pace import LONGEST_PAUSE_SECONDS, OK
+from sidecar.litmus.wire.token import LitmusToken
+from sidecar.runtime.supervision import end_all
+from sidecar.telemetry.metrics import Metrics
+from sidecar.telemetry.tracing import record
+
+START_PATIENCE: Final = timedelta(seconds=5)
+"""Longest that a start waits for a managed token; a sign-in that is slower than that goes on meanwhile."""
+REJECTED_PAUSE_INTERVALS: Final = 5
+"""Longest pause between two trials of a rejected token, in intervals of synchronising."""
+TAKEN: Final = frozenset({"adopted", "created", "read"})
+"""Outcomes that mean a new token; all others are codes of errors."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TokenPace:
+    """How often tokens are looked after; shorter in tests."""
+
+    file: timedelta = POLL_INTERVAL
+    """Between two looks at a token file."""
+    managed: timedelta = LOOK_INTERVAL
+    """Between two looks at a managed token, and at what other replicas made."""
+    grace: timedelta = GRACE
+    """A predecessor is kept at least so long."""
+    proof: timedelta = PROOF_INTERVAL
+    """Between two proofs of a token that nothing else proves."""
+    lasting_pause: timedelta = LASTING_PAUSE
+    """First wait after a failure that somebody has to end; doubled each time."""
+    apart: timedelta = APART
+    """Between two managed tokens that nobody asked for."""
+    start_patience: timedelta = START_PATIENCE
+    """Longest wait of a start."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Steward:
+    """One instance: how it is asked, and with which token."""
+
+    client: LitmusClient
+    held: HeldToken
+    tokens: InstanceTokens
+    tasks: Mapping[str, Callable[[], Coroutine[None, None, None]]]
+    """What has to run as long as the service, by name."""
+    look: Callable[[], Awaitable[float | None]]
+    """Look after the token once; tell after how many seconds to look again, ``None``: there is one."""
+    patience: timedelta = START_PATIENCE
+    looking: set[asyncio.Task[float | None]] = field(default_factory=set)
+    """What began at the start and outlived its patience."""
+
+    async def begin(self) -> None:
+        """Have a token from the start if there can be one; a Litmus that is away does not hold up the start.
+
+        One failure is not the last word: another replica may be making the
+        token, or, while the store is away, have ended the session that is ours
+        too. What somebody has to end is not tried again here. A look under way
+        goes on when the start does: given up, its session would stay at Litmus,
+        and the next look would sign in once more.
+        """
+        patience_seconds = self.patience.total_seconds()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(patience_seconds):
+                pause = await asyncio.shield(self._look())
+                while pause is not None and pause < patience_seconds:
+                    await asyncio.sleep(pause)
+                    pause = await asyncio.shield(self._look())
+
+    async def close(self) -> None:
+        """Give up what is still under way."""
+        await end_all(self.looking)
+
+    def _look(self) -> "asyncio.Task[float | None]":
+        async def once() -> float | None:
+            return await self.look()
+
+        task = asyncio.create_task(once())
+        self.looking.add(task)
+        task.add_done_callback(self.looking.discard)
+        return task
+
+
+DEFAULT_PACE: Final = TokenPace()
+
+
+def new_replica() -> str:
+    """Return a name for this process among the replicas."""
+    return uuid4().hex
+
+
+@asynccontextmanager
+async def open_steward(
+    config: Config,
+    instance: Instance,
+    metrics: Metrics,
+    *,
+    locks: Locks,
+    uses: TokenUses,
+    sessions: OwnSessions,
+    replica: str,
+    clock: Clock,
+    on_new_token: Callable[[], Awaitable[None]],
+    pace: TokenPace = DEFAULT_PACE,
+) -> AsyncIterator[Steward]:
+    """Open one instance; nothing is asked yet, and nothing followed.
+
+    Args:
+        config: The whole, for the pace.
+        instance: The instance.
+        metrics: Counted into.
+        locks: Keep replicas from making tokens at the same time.
+        uses: Tell replicas of each other's tokens.
+        sessions: Remember the session in which a managed token is made.
+        replica: Name of this process.
+        clock: The time.
+        on_new_token: Called when another token was taken into use.
+        pace: How often it is looked after.
+
+    Raises:
+        ConfigError: If a file that the configuration names cannot be used.
+    """
+    held = HeldToken(
+        instance.name,
+        source_of(instance),
+        clock,
+        configured_token(instance),
+        longest_pause_seconds=min(
+            LONGEST_PAUSE_SECONDS, REJECTED_PAUSE_INTERVALS * config.sync.interval.total_seconds()
+        ),
+    )
+
+    teller = TokenUseTeller(held, uses, replica)
+
+    async def switched(outcome: str) -> None:
+        metrics.token_rotations.labels(instance.name, outcome).inc()
+        if outcome in TAKEN:
+            await teller.tell()
+            await on_new_token()
+
+    async with _open(config, instance, metrics, held.current, held) as client:
+        auth = LitmusAuth(client)
+        turns = CreationTurns(locks, instance.address)
+        tasks: dict[str, Callable[[], Coroutine[None, None, None]]] = {
+            f"token of {instance.name}": partial(watch, auth, held, pace.proof),
+            f"use of the token of {instance.name}": teller.follow,
+        }
+        look: Callable[[], Awaitable[float | None]] = _nothing_to_do
+        rotate = None
+        has_initial_password: Callable[[], bool] = bool
+        if instance.credentials is not None:
+            managed = ManagedToken(
+                held,
+                auth,
+                turns,
+                uses,
+                sessions,
+                replica=replica,
+                settings=_managed_settings(instance.credentials, pace),
+                password=partial(read_password, instance.credentials),
+                on_switch=switched,
+                clock=clock,
+            )
+            look, rotate = managed.begin, managed.rotate
+            has_initial_password = managed.has_initial_password
+            tasks[f"managed token of {instance.name}"] = managed.follow
+        elif instance.token_file is not None:
+            file = TokenFile(
+                Path(instance.token_file), held, auth, on_switch=switched, poll_interval=pace.file
+            )
+            look = file.look
+            tasks[f"token file of {instance.name}"] = file.follow
+        tokens = InstanceTokens(
+            held,
+            auth,
+            turns,
+            uses,
+            clock=clock,
+            rotate=rotate,
+            managed_name=managed_name(instance),
+            shown=shown_token(config),
+            has_initial_password=has_initial_password,
+        )
+        steward = Steward(
+            client=client, held=held, tokens=tokens, tasks=tasks, look=look, patience=pace.start_patience
+        )
+        try:
+            yield steward
+        finally:
+            await steward.close()
+            await tokens.close()
+            # While the store is away the others wait for us a few minutes, no more.
+            with suppress(StoreError):
+                await uses.forget(replica)
+
+
+def instances_health(stewards: Mapping[str, Steward]) -> Mapping[str, InstanceHealth]:
+    """Return how it stands with each instance, by name; nothing is asked."""
+    return {
+        name: InstanceHealth(
+            breaker=steward.client.breaker.state.value,
+            opened_at=steward.client.breaker.opened_at,
+            token=steward.held.status,
+        )
+        for name, steward in stewards.items()
+    }
+
+
+@asynccontextmanager
+async def open_client(config: Config, instance: Instance, metrics: Metrics) -> AsyncIterator[LitmusClient]:
+    """Open the client of one instance for a short while; with credentials, signed in for that time alone.
+
+    If signing in fails, every request with a token raises what it failed with.
+    """
+    token = configured_token(instance)
+    failure: UpstreamError = TokenRejectedError("There is no token for this Litmus.")
+
+    def current() -> LitmusToken:
+        if token is None:
+            raise failure
+        return token
+
+    async with _open(config, instance, metrics, current, None) as client:
+        if instance.credentials is None:
+            yield client
+            return
+        auth = LitmusAuth(client)
+        try:
+            signed_in = await auth.login(
+                instance.credentials.username, await read_password(instance.credentials)
+            )
+        except UpstreamError as exc:
+            failure = exc
+            yield client
+            return
+        token = signed_in.token
+        try:
+            yield client
+        finally:
+            with suppress(UpstreamError):
+                await auth.logout(signed_in.token)
+
+
+async def read_password(credentials: Credentials) -> str:
+    """Return the password of now; a file of it is read again, for it may have been changed.
+
+    Raises:
+        CredentialsRejectedError: If the file cannot be read.
+    """
+    if credentials.password_file is None:
+        return credentials.password.get_secret_value()
+    try:
+        text = await asyncio.to_thread(Path(credentials.password_file).read_text, "utf-8-sig")
+    except (OSError, UnicodeDecodeError):
+        # Not chained: a decoder's words can hold what it could not decode.
+        raise CredentialsRejectedError("passwordFile cannot be read; nobody was signed in.") from None
+    return text.rstrip("\r\n")
+
+
+def _open(
+    config: Config,
+    instance: Instance,
+    metrics: Metrics,
+    token: Callable[[], LitmusToken],
+    token_watch: TokenWatch | None,
+) -> AbstractAsyncContextManager[LitmusClient]:
+    def observe(operation: str, code: str, seconds: float) -> None:
+        metrics.upstream_requests.labels(instance.name, operation, code).inc()
+        metrics.upstream_seconds.labels(instance.name, operation).observe(seconds)
+        described = {"litmus.instance": instance.name, "litmus.operation": operation, "sidecar.outcome": code}
+        record("ask Litmus", seconds, described, failure=None if code == OK else code)
+
+    return open_litmus_client(
+        base_url=instance.base_url,
+        token=token,
+        watch=token_watch,
+        host_header=instance.host_header,
+        ca_file=instance.ca_file,
+        proxy=configured_proxy(config, instance.base_url),
+        max_in_flight=config.sync.max_in_flight,
+        max_requests_per_second=config.sync.max_requests_per_second,
+        patience_seconds=config.sync.request_timeout.total_seconds(),
+        # When Litmus is back, everything is to be fresh within an interval.
+        longest_pause_seconds=config.sync.interval.total_seconds() / 2,
+        observe=observe,
+    )
+
+
+def source_of(instance: Instance) -> str:
+    """Return where the token of an instance comes from, as its status words it."""
+    if instance.credentials is not None:
+        return "credentials"
+    return "token" if instance.token_file is None else "tokenFile"
+
+
+def configured_token(instance: Instance) -> LitmusToken | None:
+    """Return the token in the configuration; ``None``: it is managed."""
+    return LitmusToken(instance.token.get_secret_value()) if instance.token is not None else None
+
+
+def managed_name(instance: Instance) -> str | None:
+    """Return the name of the tokens that the sidecar makes itself; ``None``: it makes none."""
+    return instance.credentials.token_name if instance.credentials is not None else None
+
+
+def shown_token(config: Config) -> LitmusToken | None:
+    """Return what Backstage shows to every visitor as the token of Litmus; ``None``: nothing."""
+    shown = config.display_token
+    return LitmusToken(bare_token(shown.get_secret_value())) if shown is not None else None
+
+
+def _managed_settings(credentials: Credentials, pace: TokenPace) -> ManagedSettings:
+    return ManagedSettings(
+        username=credentials.username,
+        token_name=credentials.token_name,
+        token_days=credentials.token_days,
+        look_interval=pace.managed,
+        grace=pace.grace,
+        lasting_pause=pace.lasting_pause,
+        apart=pace.apart,
+    )
+
+
+async def _nothing_to_do() -> None:
+    """Leave the token as it is."""

@@ -1,0 +1,173 @@
+"""The one HTTP primitive under everything we ask of a Backstage backend.
+
+Bounds time and size, follows no redirect, keeps no cookie, retries nothing.
+Tokens go to the configured address only and into no error: failures are
+raised with no cause attached, because aiohttp's carry the request's headers.
+"""
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, ClassVar, Final
+from urllib.parse import urlsplit
+
+import aiohttp
+import msgspec
+
+from sidecar.config.proxies import Proxy, through
+from sidecar.domain.errors import ConfigError, SidecarError
+from sidecar.domain.unreadable import UNREADABLE
+
+TIMEOUT_SECONDS: Final = 10.0
+CONNECT_TIMEOUT_SECONDS: Final = 5.0
+MAX_ANSWER_BYTES: Final = 16 * 1024 * 1024
+MAX_CONNECTIONS: Final = 8
+_CHUNK_BYTES: Final = 64 * 1024
+_OK: Final = 200
+
+
+class BackstageError(SidecarError):
+    """Backstage did not give what was asked; the sentence never repeats its words."""
+
+    code: ClassVar[str] = "backstage_unavailable"
+    status: ClassVar[int] = 503
+
+    def __init__(self, sentence: str, *, answered_status: int | None = None) -> None:
+        super().__init__(sentence)
+        self.answered_status = answered_status
+        """What it answered, if that was not 200; ``None`` if nothing usable arrived."""
+
+
+class BackstageHttp:
+    """Asks one Backstage backend; made by :func:`open_backstage_http`."""
+
+    def __init__(
+        self,
+        session: aiohttp.ClientSession,
+        base_url: str,
+        *,
+        timeout_seconds: float = TIMEOUT_SECONDS,
+        max_answer_bytes: int = MAX_ANSWER_BYTES,
+    ) -> None:
+        self._session = session
+        self._base_url = base_url.rstrip("/")
+        self._max_answer_bytes = max_answer_bytes
+        self._timeout = aiohttp.ClientTimeout(
+            total=timeout_seconds, sock_connect=min(CONNECT_TIMEOUT_SECONDS, timeout_seconds)
+        )
+        self._server = urlsplit(self._base_url).netloc
+
+    async def get(
+        self, path: str, *, token: str | None = None, params: Sequence[tuple[str, str]] = ()
+    ) -> Any:
+        """Return the JSON of a 200 answer.
+
+        Raises:
+            BackstageError: For everything else.
+        """
+        return await self._json("GET", path, token, params=list(params))
+
+    async def post(self, path: str, body: object, *, token: str | None = None) -> Any:
+        """Send JSON and return the JSON of a 200 answer; for questions that do not fit a URL.
+
+        Raises:
+            BackstageError: For everything else.
+        """
+        return await self._json("POST", path, token, data=msgspec.json.encode(body))
+
+    async def _json(self, method: str, path: str, token: str | None, **content: Any) -> Any:
+        headers = {"Accept": "application/json"}
+        if token is not None:
+            headers["Authorization"] = f"Bearer {token}"
+        if method == "POST":
+            headers["Content-Type"] = "application/json"
+        status, answer = await self._exchange(method, path, headers, content)
+        if status != _OK:
+            raise BackstageError(
+                f"Backstage at {self._server} answered {path} with status {status}.", answered_status=status
+            )
+        failed = False
+        value: Any = None
+        try:
+            value = msgspec.json.decode(answer)
+        except UNREADABLE:
+            failed = True
+        if failed:
+            raise BackstageError(f"Backstage at {self._server} answered {path} with something but JSON.")
+        return value
+
+    async def _exchange(
+        self, method: str, path: str, headers: Mapping[str, str], content: Mapping[str, Any]
+    ) -> tuple[int, bytes]:
+        """Return status and body; errors are raised outside ``except``, so that none is chained."""
+        try:
+            async with self._session.request(
+                method,
+                self._base_url + path,
+                headers=headers,
+                timeout=self._timeout,
+                allow_redirects=False,
+                **content,
+            ) as response:
+                answer = await self._read(response)
+                status = response.status
+        except TimeoutError:
+            failure = f"Backstage at {self._server} did not answer in time."
+        except aiohttp.ClientSSLError:
+            failure = f"No trusted TLS connection to Backstage at {self._server}."
+        except (aiohttp.ClientError, OSError) as exc:
+            failure = f"No usable answer from Backstage at {self._server} ({type(exc).__name__})."
+        except UNREADABLE:
+            # aiohttp reads heads and compressed bodies with what may raise these.
+            failure = f"Backstage at {self._server} answered with no HTTP that can be read."
+        else:
+            if answer is not None:
+                return status, answer
+            failure = (
+                f"An answer of Backstage at {self._server} is larger than {self._max_answer_bytes} bytes."
+            )
+        raise BackstageError(failure)
+
+    async def _read(self, response: aiohttp.ClientResponse) -> bytes | None:
+        """Return the body; ``None`` if it is larger than we read."""
+        answer = bytearray()
+        async for chunk in response.content.iter_chunked(_CHUNK_BYTES):
+            answer += chunk
+            if len(answer) > self._max_answer_bytes:
+                return None
+        return bytes(answer)
+
+
+@asynccontextmanager
+async def open_backstage_http(
+    base_url: str,
+    *,
+    ca_file: Path | None = None,
+    proxy: Proxy | None = None,
+    timeout_seconds: float = TIMEOUT_SECONDS,
+    max_answer_bytes: int = MAX_ANSWER_BYTES,
+) -> AsyncIterator[BackstageHttp]:
+    """Open the connections to one Backstage backend; ``base_url`` is its root (``/api/…`` is added).
+
+    With a ``ca_file`` only its authorities are trusted; with a ``proxy`` all is asked through it.
+
+    Raises:
+        ConfigError: If the CA file cannot be used.
+    """
+    trust: ssl.SSLContext | bool = True
+    if ca_file is not None:
+        try:
+            trust = await asyncio.to_thread(ssl.create_default_context, cafile=str(ca_file))
+        except OSError as exc:
+            raise ConfigError((f"caFile {ca_file} cannot be read as PEM certificates.",)) from exc
+    async with aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=MAX_CONNECTIONS, ssl=trust),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        trust_env=False,
+        **through(proxy),
+    ) as session:
+        yield BackstageHttp(
+            session, base_url, timeout_seconds=timeout_seconds, max_answer_bytes=max_answer_bytes
+        )

@@ -1,0 +1,284 @@
+"""``litmus-sidecar check``: what an operator should know before people find out.
+
+Looks at the configuration and, unless offline, asks every Litmus once: its
+version, what its token is worth, and each project of the catalog. Changes
+nothing anywhere; with ``credentials`` it signs in for that time.
+"""
+
+import asyncio
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import cast
+
+import click
+import msgspec
+
+from sidecar.app.catalog import catalog_signer, configured_claims, open_backstage_catalog
+from sidecar.app.compose import require_usable, utc_now
+from sidecar.app.tokens import configured_token, managed_name, open_client, shown_token, source_of
+from sidecar.catalog import FileCatalog, FixedCatalog
+from sidecar.catalog.claims import Claims, NamingMemory
+from sidecar.cli.options import FINDINGS, FINE, config_option, json_option, run
+from sidecar.config import CatalogBackstage, Config, Instance, describe, findings, load_config, masked
+from sidecar.domain.errors import UpstreamError, UpstreamProtocolError
+from sidecar.domain.model import (
+    PROJECT_ANNOTATION,
+    Catalog,
+    Content,
+    Entity,
+    Environment,
+    Lane,
+    ProjectRef,
+    Section,
+    SectionResult,
+    Snapshot,
+)
+from sidecar.domain.ports import TokenFacts
+from sidecar.insight.token_findings import Finding, config_findings, ordered, token_findings
+from sidecar.litmus.reading.source import LitmusSource
+from sidecar.litmus.tokens.auth import LitmusAuth
+from sidecar.litmus.tokens.facts import asked_facts, claimed_facts
+from sidecar.litmus.tokens.holder import HeldToken
+from sidecar.litmus.transport.client import LitmusClient
+from sidecar.litmus.wire.documents import SERVER_VERSION
+from sidecar.litmus.wire.token import LitmusToken
+from sidecar.store.namings import MemoryNamings
+from sidecar.telemetry.logs import configure_logging
+from sidecar.telemetry.metrics import Metrics
+
+_TIMEOUT_SECONDS = 15.0
+_NOTHING = (
+    f"No entity of the catalog names a Litmus project (annotation {PROJECT_ANNOTATION}), "
+    "so no project is synchronised or served"
+)
+Environments = tuple[Environment, ...] | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """What the catalog holds for us."""
+
+    entities: int
+    """How many name a project of Litmus."""
+    projects: int
+    """How many projects they name."""
+    is_whole: bool
+    """Whether every source of the catalog was read; Backstage is not asked offline."""
+
+
+def _ignore(_found: Found) -> None:
+    pass
+
+
+async def check(config: Config, *, offline: bool, tell: Callable[[Found], None] = _ignore) -> tuple[str, ...]:
+    """Return one sentence per thing that is wrong or probably not meant; empty when all is fine.
+
+    What is unwise about tokens comes first, the gravest at the top. ``tell``
+    gets what was found in the catalog.
+
+    Raises:
+        ConfigError: For what ``serve`` would end with, in the same words.
+    """
+    require_usable(config)
+    catalogue = FileCatalog(config.catalog.files, [instance.name for instance in config.instances])
+    await catalogue.refresh()
+    found = [*findings(config), *catalogue.current.problems]
+    unwise: list[Finding] = []
+    accepted_by: list[str] = []
+    entities = {entity.ref: entity for entity in catalogue.current.entities}
+    tagged: dict[ProjectRef, Content] = {}
+    is_whole = config.catalog.backstage is None
+    if offline:
+        for instance in config.instances:
+            claimed = claimed_facts(_held(instance, configured_token(instance)))
+            unwise += _judged(config, claimed)
+    elif config.catalog.backstage is not None:
+        read = await _read_backstage(config, config.catalog.backstage)
+        found += read.problems
+        is_whole = not read.problems
+        entities |= {entity.ref: entity for entity in read.entities}
+    projects = sorted({entity.project for entity in entities.values()})
+    if not offline:
+        for answer in await _ask(config, projects, is_whole=is_whole):
+            accepted_by += [answer.instance] if answer.takes_display_token else []
+            unwise += answer.unwise
+            found += answer.sentences
+            tagged |= answer.tagged
+    tell(Found(entities=len(entities), projects=len(projects), is_whole=is_whole))
+    if not entities and is_whole and (config.catalog.files or config.catalog.backstage is not None):
+        found.append(_NOTHING)
+    found += await _unclaimed(config, tuple(entities.values()), tagged)
+    judged = ordered([*config_findings(config, accepted_by=accepted_by), *unwise])
+    return (*(finding.sentence for finding in judged), *found)
+
+
+async def _read_backstage(config: Config, settings: CatalogBackstage) -> Catalog:
+    """Read Backstage's catalog once; what keeps it from being read is among the problems."""
+    names = [instance.name for instance in config.instances]
+    signer = None if settings.token is not None else catalog_signer(settings, utc_now)
+    async with open_backstage_catalog(config, settings, names, utc_now, signer) as catalogue:
+        await catalogue.refresh()
+        return catalogue.current
+
+
+@dataclass(kw_only=True)
+class _Answer:
+    """What one instance had to say."""
+
+    instance: str
+    takes_display_token: bool = False
+    unwise: list[Finding] = field(default_factory=list)
+    sentences: list[str] = field(default_factory=list)
+    tagged: dict[ProjectRef, Content] = field(default_factory=dict)
+    """Of each project the environments, whose tags may say whose it is."""
+
+
+async def _ask(config: Config, projects: Sequence[ProjectRef], *, is_whole: bool) -> Sequence[_Answer]:
+    """Ask all instances; each is limited by its own pace, so all may be asked at once.
+
+    Only if ``is_whole``, ``projects`` are all that entities name.
+    """
+    async with AsyncExitStack() as stack:
+        checks = []
+        for instance in config.instances:
+            client = await stack.enter_async_context(open_client(config, instance, Metrics("check")))
+            own = [project for project in projects if project.instance == instance.name]
+            checks.append(_check_instance(config, instance, client, own, is_whole=is_whole))
+        return await asyncio.gather(*checks)
+
+
+async def _check_instance(
+    config: Config,
+    instance: Instance,
+    client: LitmusClient,
+    projects: Sequence[ProjectRef],
+    *,
+    is_whole: bool,
+) -> _Answer:
+    named = frozenset(project.project_id for project in projects) if is_whole else frozenset()
+    auth = LitmusAuth(client, timeout_seconds=_TIMEOUT_SECONDS)
+    answer = _Answer(instance=instance.name)
+    token: LitmusToken | None = None
+    try:
+        token = client.token()
+    except UpstreamError as error:
+        if instance.token_file is None:  # Else the configuration's findings tell why.
+            answer.sentences.append(f"Instance {instance.name}: {error}")
+    facts = await asked_facts(
+        auth, _held(instance, token), managed_name=managed_name(instance), shown=shown_token(config)
+    )
+    answer.takes_display_token = bool(facts.takes_display_token)
+    if token is None:
+        return answer
+    answer.unwise += _judged(config, msgspec.structs.replace(facts, named_projects=named))
+    try:
+        await client.run(SERVER_VERSION, {}, _TIMEOUT_SECONDS)
+    except UpstreamError as error:
+        answer.sentences.append(f"Instance {instance.name}: {error}")
+        return answer
+    source = LitmusSource(client, utc_now)
+    for project in projects:
+        results = [
+            result for lane in (Lane.FAST, Lane.SLOW) for result in await source.collect(project, lane, None)
+        ]
+        answer.sentences += _failures(project, results)
+        read = {result.section: result.value for result in results if result.error is None}
+        answer.tagged[project] = Content(environments=cast("Environments", read.get(Section.ENVIRONMENTS)))
+    return answer
+
+
+async def _unclaimed(
+    config: Config, entities: Sequence[Entity], tagged: Mapping[ProjectRef, Content]
+) -> Sequence[str]:
+    """Say which projects need a claim; who named one first, only the store of a running service knows."""
+
+    def snapshot_of(project: ProjectRef) -> Snapshot | None:
+        if project not in tagged:
+            return None
+        return Snapshot(project=project, version=0, content=tagged[project], freshness={})
+
+    memory = NamingMemory(MemoryNamings(), utc_now)
+    await memory.load()
+    claims = Claims(
+        configured=configured_claims(config),
+        memory=memory,
+        catalogue=FixedCatalog(entities),
+        snapshot_of=snapshot_of,
+        clock=utc_now,
+    )
+    return claims.findings()
+
+
+def _failures(project: ProjectRef, results: Sequence[SectionResult]) -> Iterator[str]:
+    """Say once per cause what it keeps from being read; the sections of a project mostly fail for one."""
+    by_cause: dict[str, list[Section]] = {}
+    sentences: dict[str, str] = {}
+    for result in results:
+        if (error := result.error) is None:
+            continue
+        # Sentences name what was asked, which differs; answers that we do not know are no two alike.
+        cause = error.message if error.code == UpstreamProtocolError.code else error.code
+        sentences.setdefault(cause, error.message)
+        by_cause.setdefault(cause, []).append(result.section)
+    for cause, sections in by_cause.items():
+        yield f"Project {project} ({', '.join(sections)}): {sentences[cause]}"
+
+
+def _held(instance: Instance, token: LitmusToken | None) -> HeldToken:
+    return HeldToken(instance.name, source_of(instance), utc_now, token)
+
+
+def _judged(config: Config, facts: TokenFacts) -> Iterator[Finding]:
+    enabled = config.actions.policy != "disabled"
+    return token_findings(facts, actions_enabled=enabled, now=utc_now())
+
+
+@click.command("check", help="Look for mistakes. 0: fine, 1: findings, 2: bad configuration.")
+@config_option
+@click.option("--offline", is_flag=True, help="Ask no Litmus.")
+@json_option
+@click.pass_obj
+def check_command(
+    environ: Mapping[str, str],
+    config_paths: tuple[Path, ...],
+    offline: bool,  # noqa: FBT001 - click passes options by name
+    as_json: bool,  # noqa: FBT001 - click passes options by name
+) -> int:
+    """Print what would be used, secrets masked, and everything that looks wrong."""
+    configure_logging(level="error")
+    config: Config = load_config(config_paths, environ)
+    catalogs: list[Found] = []
+    found = run(check(config, offline=offline, tell=catalogs.append))
+    (catalog,) = catalogs
+    if as_json:
+        counts = {"entities": catalog.entities, "projects": catalog.projects, "complete": catalog.is_whole}
+        told = {"configuration": masked(config), "catalog": counts, "findings": found}
+        click.echo(json.dumps(told, indent=2))
+    else:
+        click.echo(describe(config).rstrip())
+        click.echo()
+        click.echo(_counted(catalog))
+        for finding in found:
+            click.echo(f"finding: {finding}")
+        click.echo(_number_of(found))
+    return FINDINGS if found else FINE
+
+
+def _number_of(found: Sequence[str]) -> str:
+    match len(found):
+        case 0:
+            return "No findings."
+        case 1:
+            return "1 finding"
+        case number:
+            return f"{number} findings"
+
+
+def _counted(catalog: Found) -> str:
+    entities = "1 entity names" if catalog.entities == 1 else f"{catalog.entities} entities name"
+    projects = "1 project" if catalog.projects == 1 else f"{catalog.projects} projects"
+    missing = "" if catalog.is_whole else "; Backstage's catalog was not read, or not in whole"
+    return f"In the catalog {entities} {projects}{missing}."

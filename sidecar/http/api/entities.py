@@ -1,0 +1,151 @@
+"""JSON of entities: the list, and overview, content and runs of one."""
+
+from collections.abc import Collection
+from datetime import datetime
+
+from aiohttp import web
+
+from sidecar.domain.errors import BadRequestError
+from sidecar.domain.freshness import as_of
+from sidecar.domain.model import Content, Entity, Section
+from sidecar.http.answers.cache import Answer, made, respond
+from sidecar.http.gate.visible_entities import visible_entities
+from sidecar.http.keys import ANSWERS, CALLER, SERVICES
+from sidecar.http.reading.entity import EntityReading, read_entity, read_window
+from sidecar.http.reading.paging import page, single
+from sidecar.http.services import Services
+from sidecar.http.shapes.content import CONTENT_SECTIONS, ContentShape, content_shape
+from sidecar.http.shapes.entities import EntityListShape, entity_shape
+from sidecar.http.shapes.overview import OVERVIEW_SECTIONS, OverviewShape, overview_shape
+from sidecar.insight.narrowing import covered_ids
+from sidecar.insight.next_change import earliest, next_window_change
+from sidecar.insight.running import running_runs
+from sidecar.insight.schedules import next_schedule_change
+from sidecar.insight.windows import Window
+
+LATEST_RUNS = 10
+
+
+async def entities(request: web.Request) -> web.Response:
+    """List the entities that name a Litmus project."""
+    services = request.app[SERVICES]
+    now = services.clock()
+    wanted = await read_entities(request, services)
+    chosen, following = page(request, wanted, lambda entity: entity.ref)
+    snapshots = [services.snapshots.get(entity.project) for entity in chosen]
+    rows = [
+        entity_shape(entity, snapshot, services.intervals, now)
+        for entity, snapshot in zip(chosen, snapshots, strict=True)
+    ]
+    ages = [
+        age
+        for snapshot in snapshots
+        if snapshot and (age := as_of(snapshot, tuple(Section), services.intervals, now))
+    ]
+    shape = EntityListShape(entities=rows, next_cursor=following)
+    return respond(request, Answer(shape, as_of=min(ages, default=None)))
+
+
+async def overview(request: web.Request) -> web.Response:
+    """Give an entity's overview of a window."""
+    services = request.app[SERVICES]
+    window = read_window(request, services.clock())
+    reading = await read_entity(request, services, OVERVIEW_SECTIONS)
+    window = read_window(request, reading.now)
+    fixed = () if window.name or window.ends_now else (window.since, window.until)
+    key = ("overview", window.name, window.zone, *fixed, single(request, "since"), reading.version)
+
+    async def make() -> Answer:
+        shape = await read_overview(services, reading, window)
+        until = next_window_change(window, reading.digest.runs, reading.now)
+        return await made(services.turns, shape, as_of=reading.age.as_of, until=until)
+
+    return respond(request, await request.app[ANSWERS].of(key, reading.now, make))
+
+
+async def content(request: web.Request) -> web.Response:
+    """Give an entity's page: the plugin's lists, infrastructures, schedules, what runs."""
+    services = request.app[SERVICES]
+    reading = await read_entity(request, services, CONTENT_SECTIONS)
+    version = services.litmus_version(reading.entity.project.instance)
+
+    async def make() -> Answer:
+        shape = await read_content(services, reading)
+        until = await services.turns.aside(content_changes, reading)
+        return await made(services.turns, shape, as_of=reading.age.as_of, until=until)
+
+    key = ("content", version, reading.version)
+    return respond(request, await request.app[ANSWERS].of(key, reading.now, make))
+
+
+async def read_overview(services: Services, reading: EntityReading, window: Window) -> OverviewShape:
+    """Return the overview of an entity, for every answer that shows it."""
+    latest = await services.digests.latest(
+        reading.entity.project,
+        reading.digest,
+        experiment_ids=covered_experiments(reading),
+        at_most=LATEST_RUNS,
+    )
+    return await services.turns.aside(
+        overview_shape,
+        entity=reading.entity,
+        snapshot=reading.snapshot,
+        digest=reading.digest,
+        latest=list(latest),
+        window=window,
+        links=reading.links,
+        claim=reading.claim,
+        age=reading.age,
+    )
+
+
+async def read_content(services: Services, reading: EntityReading) -> ContentShape:
+    """Return the content of an entity, for every answer that shows it."""
+    return await services.turns.aside(
+        content_shape,
+        entity=reading.entity,
+        snapshot=reading.snapshot,
+        digest=reading.digest,
+        links=reading.links,
+        litmus_version=services.litmus_version(reading.entity.project.instance),
+        age=reading.age,
+        now=reading.now,
+    )
+
+
+def covered_experiments(reading: EntityReading) -> Collection[str] | None:
+    """Return the experiments that an entity is narrowed to; ``None``: its whole project."""
+    return covered_ids([reading.entity], reading.digest.runs.experiments)
+
+
+async def read_entities(request: web.Request, services: Services) -> list[Entity]:
+    """Return the entities that the caller sees, of the owner that the query names, by reference.
+
+    Raises:
+        BadRequestError: If it asks for the caller's own, and the caller is no person.
+    """
+    caller = request[CALLER]
+    owner = single(request, "owner")
+    owners: frozenset[str] | None = None if owner is None else frozenset({owner.lower()})
+    if owner == "me":
+        if not caller.is_person:
+            raise BadRequestError(
+                "Parameter 'owner' can be 'me' only for a signed-in person.", parameter="owner"
+            )
+        owners = await caller.owns(services)
+    # All are asked about, so that an owner of hidden entities alone takes no longer than one of none.
+    seen = await visible_entities(request, services)
+    return [one for one in seen if owners is None or one.owner in owners]
+
+
+def content_changes(reading: EntityReading) -> datetime | None:
+    """Return when a schedule falls due or a run becomes stuck."""
+    known = reading.snapshot.content if reading.snapshot else Content()
+    running = running_runs(known, reading.digest.runs, reading.now)
+    return earliest(
+        reading.now,
+        [
+            *(next_schedule_change(schedule, reading.now) for schedule in known.schedules or ()),
+            *(run.stuck_at for run in running),
+        ],
+    )

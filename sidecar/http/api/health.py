@@ -1,0 +1,142 @@
+"""Liveness and readiness."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import msgspec
+from aiohttp import web
+
+from sidecar.domain.freshness import FIELD_OF_SECTION, was_attempted
+from sidecar.domain.model import ProjectRef, Snapshot
+from sidecar.domain.ports import TokenState, TokenStatus
+from sidecar.http.answers.times import rfc3339
+from sidecar.http.gate.authentication import reader_of
+from sidecar.http.keys import SERVICES
+from sidecar.http.services import Services
+
+READY_AFTER: Final = timedelta(seconds=30)
+"""So long after the start we are ready whatever was reached: an old answer beats none."""
+
+
+async def healthz(request: web.Request) -> web.Response:
+    """Tell whether the process should go on living; answering at all shows that the event loop does."""
+    dead = request.app[SERVICES].supervisor.dead
+    status = "ok" if dead is None else "failed"
+    return web.json_response({"status": status}, status=200 if dead is None else 503, headers=_NO_STORE)
+
+
+async def readyz(request: web.Request) -> web.Response:
+    """Tell whether requests should come here, and to readers, what is degraded."""
+    services = request.app[SERVICES]
+    now = services.clock()
+    projects = {
+        entity.project: services.snapshots.get(entity.project)
+        for entity in services.catalogue.current.entities
+    }
+    status = _status(services, projects, now)
+    document: dict[str, Any] = {"status": status}
+    reader = await reader_of(request)
+    if reader is not None:
+        entities = services.catalogue.current.entities
+        seen = await reader.sees(services, entities)
+        shown = {entity.project for entity in entities if entity.ref in seen}
+        document |= _detail(
+            services, {project: projects[project] for project in projects if project in shown}
+        )
+        if not reader.sees_all(services):
+            # They name documents, projects and owners; that there are none would tell something, too.
+            document["catalog"] = {"entities": len(seen)}
+            del document["claims"]
+    code = 503 if status in {"starting", "draining"} else 200
+    return web.Response(
+        body=msgspec.json.encode(document), status=code, content_type="application/json", headers=_NO_STORE
+    )
+
+
+async def jwks(request: web.Request) -> web.Response:
+    """Give the public keys with which Backstage verifies the tokens we sign for its catalog."""
+    return web.json_response(request.app[SERVICES].catalog_keys, headers={"Cache-Control": "max-age=300"})
+
+
+_NO_TOKEN: Final = frozenset({TokenState.REJECTED, TokenState.MISSING})
+_NO_STORE: Final = {"Cache-Control": "no-store"}
+
+
+def _status(services: Services, projects: Mapping[ProjectRef, Snapshot | None], now: datetime) -> str:
+    """Decide between ``starting``, ``ok``, ``degraded`` and ``draining``; readiness once reached stays."""
+    phase = services.phase
+    if phase.draining.is_set():
+        return "draining"
+    if not phase.was_ready:
+        attempted = all(was_attempted(snapshot, FIELD_OF_SECTION) for snapshot in projects.values())
+        phase.was_ready = attempted or now - phase.started_at > READY_AFTER
+        if not phase.was_ready:
+            return "starting"
+    is_degraded = (
+        any(_errors(snapshot) for snapshot in projects.values())
+        or any(
+            health.breaker != "closed" or health.token.state in _NO_TOKEN or health.token.problem is not None
+            for health in services.instances().values()
+        )
+        or services.catalogue.current.problems
+        or services.store_health.state != "ok"
+    )
+    return "degraded" if is_degraded else "ok"
+
+
+def _detail(services: Services, projects: Mapping[ProjectRef, Snapshot | None]) -> dict[str, Any]:
+    return {
+        "startedAt": rfc3339(services.phase.started_at),
+        "instances": {
+            name: {
+                "breaker": health.breaker,
+                "openedAt": rfc3339(health.opened_at),
+                "token": _token(health.token),
+            }
+            for name, health in services.instances().items()
+        },
+        "store": {
+            "state": services.store_health.state,
+            "reason": services.store_health.reason,
+            "since": rfc3339(services.store_health.since),
+        },
+        "catalog": {
+            "entities": len(services.catalogue.current.entities),
+            "problems": services.catalogue.current.problems,
+        },
+        "claims": services.claims.findings(),
+        "projects": {
+            str(project): {
+                "claim": services.claims.of(project).source,
+                "tokenRole": services.actions.token_role(project),
+                "lastSuccess": {
+                    section: rfc3339(freshness.succeeded_at)
+                    for section, freshness in (snapshot.freshness.items() if snapshot else ())
+                },
+                "errors": _errors(snapshot),
+            }
+            for project, snapshot in projects.items()
+        },
+    }
+
+
+def _token(status: TokenStatus) -> dict[str, Any]:
+    return {
+        "source": status.source,
+        "state": status.state.value,
+        "id": status.token_id,
+        "username": status.username,
+        "accountRole": status.account_role,
+        "expiresAt": rfc3339(status.expires_at),
+        "changedAt": rfc3339(status.changed_at),
+        "problem": status.problem,
+    }
+
+
+def _errors(snapshot: Snapshot | None) -> dict[str, dict[str, str]]:
+    return {
+        section: {"code": freshness.error.code, "message": freshness.error.message}
+        for section, freshness in (snapshot.freshness.items() if snapshot else ())
+        if freshness.error is not None
+    }

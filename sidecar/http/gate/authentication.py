@@ -1,0 +1,145 @@
+"""Who is calling, and whether the route lets them: one rule for all routes.
+
+A route is private unless the table of routes says that it needs no scope; what
+is not in the table needs ``admin``. The rule itself is in contract words in
+``docs/explanation/people.md``: a key, a person of Backstage, both (then the person
+decides), a person behind an authenticating proxy, on the pages a person signed
+in with Litmus, or, while nothing of this is configured, this machine.
+"""
+
+from typing import Final
+
+from aiohttp import web
+
+from sidecar.domain.errors import ForbiddenError, UnauthenticatedError
+from sidecar.domain.model import Principal
+from sidecar.http.gate.caller import Caller, caller_signed_in
+from sidecar.http.gate.origins import is_own_machine
+from sidecar.http.gate.session_cookie import is_under_pages, session_secret
+from sidecar.http.keys import CALLER, ROUTES, SERVICES
+from sidecar.http.pictures.views import caller_by_share, has_share
+from sidecar.http.services import Services
+from sidecar.identity.people import Person
+from sidecar.identity.proxy import person_behind_proxy
+
+KEY_HEADER: Final = "X-Litmus-Sidecar-Key"
+ALL_SCOPES: Final = frozenset({"read", "run", "metrics", "admin"})
+ANY_SCOPE: Final = "any"
+"""Scope of routes that need somebody known; what they may do is decided further in."""
+
+
+async def identify(request: web.Request, services: Services) -> Caller:
+    """Return who is calling.
+
+    Raises:
+        UnauthenticatedError: Without a credential that holds.
+        StoreError: If nobody can tell whether a session holds.
+        RightsUnknownError: If Litmus cannot be asked what somebody who signed in with it may do.
+    """
+    proxied = person_behind_proxy(request.remote, request.headers, services.proxy)
+    if proxied is not None:
+        return _person(services, proxied, groups=proxied.groups | {proxied.ref}, ambient=True)
+    given_key = request.headers.get(KEY_HEADER)
+    key = None if given_key is None else _key(services, given_key)
+    token = _bearer(request)
+    if key is not None and (token is None or services.users is None):
+        # Without Backstage configured, Authorization is somebody's token that nothing here verifies.
+        return Caller(key)
+    if token is not None:
+        return await _by_token(services, token, beside_key=key is not None)
+    # A credential that was sent on purpose decides; a cookie comes along by itself.
+    if (signed_in := await _signed_in(request, services)) is not None:
+        return signed_in
+    if _is_open(services):
+        if is_own_machine(request):
+            return Caller(Principal(name="local", scopes=ALL_SCOPES), ambient=True)
+        raise UnauthenticatedError("Access is limited to this machine until a key is configured (auth.keys).")
+    raise UnauthenticatedError(f"Credential missing: send a key in {KEY_HEADER} or a Bearer token.")
+
+
+async def authorize(request: web.Request) -> None:
+    """Let the request through to its route, or say why not; leaves the caller with the request.
+
+    Raises:
+        UnauthenticatedError: Without a credential that holds.
+        ForbiddenError: If the caller's scopes do not include the route's.
+    """
+    services = request.app[SERVICES]
+    name = request.match_info.route.name or ""
+    route = request.app[ROUTES].get(name)
+    scope = route.scope if route is not None else "admin"
+    if scope is None or (name == "metrics" and services.config.metrics.public):
+        return
+    if has_share(request):
+        request[CALLER] = await caller_by_share(request, services)
+        return
+    caller = await identify(request, services)
+    request[CALLER] = caller
+    if scope == "admin":
+        await caller.claim_admin(services)
+    if scope not in caller.principal.scopes and scope != ANY_SCOPE:
+        raise ForbiddenError(f"Scope '{scope}' is needed here, and {caller.principal.name} does not have it.")
+
+
+async def reader_of(request: web.Request) -> Caller | None:
+    """Return who calls a public route if they may see more than its public part, else ``None``."""
+    try:
+        caller = await identify(request, request.app[SERVICES])
+    except UnauthenticatedError:
+        return None
+    return caller if "read" in caller.principal.scopes else None
+
+
+def _is_open(services: Services) -> bool:
+    """Tell whether nobody is configured, so that the own machine is served."""
+    return (
+        not services.keys
+        and services.users is None
+        and not services.proxy.trusted
+        and services.sessions is None
+    )
+
+
+async def _signed_in(request: web.Request, services: Services) -> Caller | None:
+    """Return who signed in with Litmus; cookies count on the pages alone, never under ``/api``."""
+    if services.sessions is None or not is_under_pages(request):
+        return None
+    secret = session_secret(request, services)
+    person = None if secret is None else await services.sessions.person(secret)
+    return None if person is None else caller_signed_in(person)
+
+
+def _bearer(request: web.Request) -> str | None:
+    """Return what stands in ``Authorization``; what is no Bearer token is one that holds for nobody."""
+    if "Authorization" not in request.headers:
+        return None
+    scheme, _, token = request.headers["Authorization"].partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""
+
+
+async def _by_token(services: Services, token: str, *, beside_key: bool) -> Caller:
+    if not beside_key and (principal := services.keys.match(token)) is not None:
+        return Caller(principal)
+    if services.users is None:
+        raise UnauthenticatedError("Key not accepted: it is none of those in auth.keys.")
+    return _person(services, await services.users.verify(token), token=token)
+
+
+def _person(
+    services: Services,
+    person: Person,
+    *,
+    token: str | None = None,
+    groups: frozenset[str] | None = None,
+    ambient: bool = False,
+) -> Caller:
+    is_admin = not services.config.auth.admins.isdisjoint({person.ref} | (groups or frozenset()))
+    scopes = frozenset({"read", "admin"}) if is_admin else frozenset({"read"})
+    return Caller(Principal(name=person.ref, scopes=scopes), token=token, groups=groups, ambient=ambient)
+
+
+def _key(services: Services, secret: str) -> Principal:
+    principal = services.keys.match(secret)
+    if principal is None:
+        raise UnauthenticatedError("Key not accepted: it is none of those in auth.keys.")
+    return principal

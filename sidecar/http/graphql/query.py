@@ -1,0 +1,147 @@
+"""``POST /api/query``: the plugin's endpoint, answered from snapshots.
+
+No text of the client travels upstream: the replica validates the document,
+and the data is what was synchronised. Rules: a bare project id must name one
+project of the catalog; the first answer may wait for the first
+synchronisation; data past ``sync.maxStale`` is refused with its age.
+"""
+
+from collections.abc import Collection
+from datetime import datetime, timedelta
+from typing import Final
+
+import msgspec
+from aiohttp import web
+
+from sidecar.catalog.claims import HOW_TO_CLAIM
+from sidecar.domain.errors import (
+    NoDataError,
+    ProjectAmbiguousError,
+    ProjectUnknownError,
+    TooStaleError,
+)
+from sidecar.domain.freshness import as_of, has_data, is_stale
+from sidecar.domain.model import ProjectRef, Section, Snapshot
+from sidecar.http.answers.sending import joined
+from sidecar.http.answers.times import http_date, rfc3339
+from sidecar.http.api.action_requests import asked_by_mutation, mutation_result
+from sidecar.http.api.actions import act
+from sidecar.http.gate.body import read_json_body
+from sidecar.http.keys import CALLER, SERVICES
+from sidecar.http.services import Services
+from sidecar.replica import MutationRequest, Prepared, answer_key
+from sidecar.telemetry.tracing import span
+
+_UNKNOWN_SERVED_AS_FALSE: Final = frozenset({Section.GITOPS})
+"""What only an Owner's token may read; the plugin needs a boolean, so no data is no reason to refuse."""
+
+
+async def query(request: web.Request) -> web.Response:
+    """Answer one GraphQL request.
+
+    Raises:
+        SidecarError: Whatever keeps it from an answer; ``web.errors`` gives it its form.
+    """
+    if request.method != "POST":
+        raise web.HTTPMethodNotAllowed(request.method, ["POST"])
+    services = request.app[SERVICES]
+    body = await read_json_body(request, services.replica.limits.body_bytes)
+    prepared = await _prepared(body, services)
+    project = await find_project(request, services, prepared.project_id)
+    if isinstance(prepared, MutationRequest):
+        done = await act(request, services, asked_by_mutation(prepared, project))
+        return _mutated(prepared.data(mutation_result(done)))
+    snapshot = await services.sync.ensure(project, prepared.sections)
+    now = services.clock()
+    check_servable(snapshot, prepared.sections, services.config.sync.max_stale, now)
+    with span("answer query", {"graphql.field": prepared.label}):
+        data = await services.turns.run(
+            answer_key(prepared, snapshot), services.replica.answering(prepared, snapshot)
+        )
+    return _response(data, snapshot, prepared.sections, services, now)
+
+
+async def _prepared(body: bytes, services: Services) -> Prepared:
+    """Return what a body asks for; one that is new takes its turn."""
+    known = services.replica.prepared(body)
+    if known is not None:
+        return known
+    async with services.turns.turn():
+        with span("prepare query"):
+            return services.replica.prepare(body)
+
+
+async def find_project(request: web.Request, services: Services, project_id: str) -> ProjectRef:
+    """Return the project of this id that has a claim or was named first, for who sees an entity of it.
+
+    Raises:
+        ProjectUnknownError: If no such entity names it.
+        ProjectAmbiguousError: If they name it in several instances, and none has a claim or was first.
+    """
+    meant = services.claims.project_with_id(project_id)
+    candidates = services.catalogue.projects_with_id(project_id) if meant is None else (meant,)
+    naming = [one for project in candidates for one in services.claims.entities(project)]
+    seen = await request[CALLER].sees(services, naming)
+    shown = {one.project for one in naming if one.ref in seen}
+    projects = [project for project in candidates if project in shown]
+    if not projects:
+        raise ProjectUnknownError("Project not in the catalog: no entity names this project id.")
+    # One alone without being meant: who named it first has left the catalog, and may be back.
+    if len(projects) > 1 or (meant is None and len(candidates) == 1):
+        names = ", ".join(project.instance for project in projects)
+        raise ProjectAmbiguousError(
+            f"Project id is not that of one instance alone (entities name it in {names}), and a query cannot "
+            f"tell which is meant: {HOW_TO_CLAIM}."
+        )
+    return projects[0]
+
+
+def check_servable(
+    snapshot: Snapshot, sections: Collection[Section], max_stale: timedelta, now: datetime
+) -> None:
+    """Refuse what cannot be served truthfully.
+
+    Raises:
+        NoDataError: If a section was never fetched.
+        TooStaleError: If one is older than ``max_stale``.
+    """
+    for section in sections:
+        freshness = snapshot.freshness[section]
+        reason = freshness.error.message if freshness.error else "Litmus was not asked since."
+        if not has_data(snapshot, section):
+            if section in _UNKNOWN_SERVED_AS_FALSE:
+                continue
+            raise NoDataError(f"No data yet: {reason}")
+        if freshness.succeeded_at is not None and now - freshness.succeeded_at > max_stale:
+            hours = (now - freshness.succeeded_at) / timedelta(hours=1)
+            raise TooStaleError(f"Data too old: last read {hours:.0f} h ago. {reason}")
+
+
+def _mutated(data: bytes) -> web.Response:
+    return web.Response(
+        body=b'{"data":' + data + b"}",
+        content_type="application/json",
+        headers={"Cache-Control": "private, no-store"},
+    )
+
+
+def _response(
+    data: bytes, snapshot: Snapshot, sections: Collection[Section], services: Services, now: datetime
+) -> web.Response:
+    """Join the cached ``data`` and the short tail that tells how fresh it is."""
+    served_as_of = as_of(snapshot, sections, services.intervals, now)
+    tail = {
+        "litmusSidecar": {
+            "asOf": rfc3339(served_as_of),
+            "stale": is_stale(snapshot, sections, services.intervals, now),
+        }
+    }
+    headers = {"Cache-Control": "private, no-store"}
+    if served_as_of is not None:
+        headers["Last-Modified"] = http_date(served_as_of)
+    return web.Response(
+        # Whoever asks for the same shares the bytes of it.
+        body=joined(b'{"data":', data, b',"extensions":' + msgspec.json.encode(tail) + b"}"),
+        content_type="application/json",
+        headers=headers,
+    )

@@ -1,0 +1,54 @@
+"""The API's documentation: the OpenAPI document, and a page made from it."""
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, Final
+
+from aiohttp import web
+
+from sidecar.http.answers.cache import Answer, made, respond
+from sidecar.http.answers.templates import filled
+from sidecar.http.keys import ANSWERS, ROUTES, SERVICES
+from sidecar.http.openapi.document import openapi_document
+
+
+async def openapi(request: web.Request) -> web.Response:
+    """Give the OpenAPI document."""
+
+    async def make() -> Answer:
+        return Answer(_document(request), as_of=None)
+
+    return respond(request, await _kept(request, make))
+
+
+async def page(request: web.Request) -> web.Response:
+    """Give the documentation as a page; no script, no other host."""
+
+    async def make() -> Answer:
+        body = await filled(request, "api_docs.html", {"document": _document(request)})
+        return await made(request.app[SERVICES].turns, body, as_of=None)
+
+    response = respond(request, await _kept(request, make), "text/html", charset="utf-8")
+    response.headers["Content-Security-Policy"] = _POLICY
+    return response
+
+
+async def style(_request: web.Request) -> web.FileResponse:
+    """Give the page's style sheet."""
+    return web.FileResponse(_STYLE, headers={"Cache-Control": "private, no-cache"})
+
+
+_STYLE: Final = Path(__file__).parents[1] / "static" / "docs.css"
+_POLICY: Final = (
+    "default-src 'none'; style-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+)
+
+
+async def _kept(request: web.Request, make: Callable[[], Awaitable[Answer]]) -> Answer:
+    """Return what the table of routes alone makes, from what was made before or now."""
+    now = request.app[SERVICES].clock()
+    return await request.app[ANSWERS].of(("docs", request.path), now, make)
+
+
+def _document(request: web.Request) -> dict[str, Any]:
+    return openapi_document(list(request.app[ROUTES].values()))

@@ -1,0 +1,47 @@
+"""Addresses that keep what the address at hand asks for, so that no link or form loses it; pure."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+from urllib.parse import urlencode
+
+from aiohttp import web
+
+from sidecar.http.reading.paging import single
+from sidecar.insight.windows import WINDOWS, Window
+
+WINDOW_PARAMETERS: Final = ("window", "since", "until", "tz")
+_WINDOW_WORDS: Final = {
+    "24h": "24 hours",
+    "7d": "7 days",
+    "30d": "30 days",
+    "90d": "90 days",
+    "12mo": "12 months",
+}
+
+
+def kept(request: web.Request, names: Sequence[str] = WINDOW_PARAMETERS) -> dict[str, str]:
+    """Return these parameters of the address, as far as it gives them."""
+    return {name: value for name in names if (value := single(request, name))}
+
+
+def query(parameters: Mapping[str, str]) -> str:
+    """Return the parameters as the end of an address, with its question mark; ``""`` without any."""
+    return f"?{urlencode(parameters, errors='replace')}" if parameters else ""
+
+
+def window_links(
+    request: web.Request, window: Window, beside: Sequence[str] = ()
+) -> list[tuple[str, str, bool]]:
+    """Return each window's word, its address, and whether it is the one shown.
+
+    ``beside`` are the parameters to keep with the zone.
+    """
+    others = kept(request, ("tz", *beside))
+    return [
+        (
+            _WINDOW_WORDS.get(name, name),
+            request.path + query({"window": name} | others),
+            name == window.name,
+        )
+        for name in WINDOWS
+    ]

@@ -1,0 +1,48 @@
+"""Forms of the entity page that run, stop and switch: through the one door, then back to the page."""
+
+from urllib.parse import urlencode
+
+from aiohttp import web
+
+from sidecar.domain.action import ActionKind
+from sidecar.http.api.action_requests import asked_by_form
+from sidecar.http.api.actions import act
+from sidecar.http.gate.visible_entities import find_entity
+from sidecar.http.keys import SERVICES
+from sidecar.http.pages.forms import read_form
+from sidecar.http.pages.words import entity_path
+
+
+async def run_form(request: web.Request) -> web.Response:
+    """Run an experiment."""
+    return await _act(request, ActionKind.RUN)
+
+
+async def stop_form(request: web.Request) -> web.Response:
+    """Stop the unfinished runs of an experiment."""
+    return await _act(request, ActionKind.STOP)
+
+
+async def schedule_form(request: web.Request) -> web.Response:
+    """Suspend or resume a schedule."""
+    return await _act(request, ActionKind.SCHEDULE)
+
+
+async def start_schedule_form(request: web.Request) -> web.Response:
+    """Start a schedule that Litmus only saved."""
+    return await _act(request, ActionKind.START_SCHEDULE)
+
+
+async def _act(request: web.Request, kind: ActionKind) -> web.Response:
+    """Do it, and lead to the page that says what became of it.
+
+    A reload repeats the page and not the action, and a second click within the
+    window of actions gets the first answer; a key of the form's own would also
+    keep people from running the same experiment again on purpose.
+    """
+    services = request.app[SERVICES]
+    fields = await read_form(request)
+    entity = await find_entity(request, services)
+    action = await act(request, services, asked_by_form(kind, entity, request.match_info["id"], fields))
+    location = f"{entity_path(entity.ref)}?{urlencode({'action': action.id})}"
+    return web.Response(status=303, headers={"Location": location, "Cache-Control": "private, no-store"})

@@ -1,0 +1,282 @@
+"""``/litmus``: how resilient we are, what needs somebody, what runs, and every entity.
+
+Figures come from the same functions and shapes as ``/api/v1/portfolio``,
+``/attention``, ``/now`` and the overview of each entity.
+"""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from functools import partial
+from typing import Final
+
+import msgspec
+from aiohttp import web
+
+from sidecar.domain.errors import BadRequestError
+from sidecar.domain.model import Entity, ProjectRef, Section
+from sidecar.http.answers.cache import SHORTEST
+from sidecar.http.api.entities import read_entities
+from sidecar.http.api.groups import (
+    GROUP_SECTIONS,
+    age_of_parts,
+    attention_shapes,
+    group_shapes,
+    now_shapes,
+    read_grouping,
+    read_parts,
+    thresholds,
+)
+from sidecar.http.gate.visible_entities import visible_entities
+from sidecar.http.keys import CALLER, SERVICES
+from sidecar.http.pages.addresses import WINDOW_PARAMETERS, kept, query, window_links
+from sidecar.http.pages.frame import PAGES, Page, kept_page, viewer_of
+from sidecar.http.pictures.charts import SparkChart, spark_chart
+from sidecar.http.reading.entity import read_window
+from sidecar.http.reading.paging import single
+from sidecar.http.services import Services
+from sidecar.http.shapes.common import Age, age_of, window_shape
+from sidecar.http.shapes.groups import GroupShape, group_shape
+from sidecar.insight.portfolio import Attention, Group, Part, Running, needs_attention, portfolio, runs_now
+from sidecar.insight.rollup import Grouping, ProjectFigures, group_figures, project_figures
+from sidecar.insight.windows import Window
+from sidecar.runtime.turns import Work
+
+REFRESH_SECONDS: Final = 15
+GROUPS: Final = 50
+"""Groups shown, unless all are asked for."""
+LISTED: Final = 100
+"""Entities on one page."""
+FOUND: Final = 12
+"""Rows of what needs attention, and of what runs, unless all are asked for."""
+ALL: Final = "all"
+"""What the parameter ``show`` asks for."""
+MOST: Final = 1000
+"""Rows of each of them at most; the API has more."""
+LONGEST_SEARCH: Final = 300
+MOST_WORDS: Final = 20
+"""Of a search; each is looked for in every entity."""
+_KEPT: Final = (*WINDOW_PARAMETERS, "group", "owner", "q", "show")
+
+
+class EntityRow(msgspec.Struct, frozen=True, kw_only=True):
+    """What the list says of an entity."""
+
+    entity: Entity
+    figures: GroupShape
+    """Of the entity as a group of its own."""
+    age: Age
+    history_complete: bool
+    """Whether all its runs were read; before, none known is not none."""
+    mine: bool
+    text: str
+    """What it is searched by."""
+
+
+class _Figures(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that takes a moment to count."""
+
+    groups: Sequence[Group]
+    attention: Sequence[Attention]
+    running: Sequence[Running]
+    rows: Sequence[EntityRow]
+    ages: Sequence[Age]
+    """Of each project's data."""
+
+
+async def portfolio_page(request: web.Request) -> web.Response:
+    """Give the portfolio."""
+    services = request.app[SERVICES]
+    now = services.clock()
+    window, by, offset = read_window(request, now), read_grouping(request), _offset(request)
+    shows_all = _shows_all(request)
+    wanted = _wanted(request)
+    entities = await read_entities(request, services)
+    viewer = await viewer_of(request)
+    caller = request[CALLER]
+    sees_all = caller.sees_all(services)
+    any_entity = bool(entities or await visible_entities(request, services))
+    mine = await caller.owns(services) if caller.is_person else frozenset[str]()
+
+    async def make() -> Page:
+        parts = await read_parts(services, entities)
+        listed = await services.turns.aside(_matching, entities, wanted, mine)
+        shown = listed[offset : offset + LISTED]
+        figures = await services.turns.aside(
+            _count, services, parts, by=by, window=window, shown=shown, mine=mine, now=now
+        )
+        own, ranked = await services.turns.aside(_ranked, figures.groups, entities, mine)
+        most_groups, most_found = (MOST, MOST) if shows_all else (GROUPS, FOUND)
+        age = await services.turns.aside(age_of_parts, services, parts, now)
+        incomplete = [part for part in parts if not part.digest.state.is_complete]
+        context = {
+            "title": "Portfolio",
+            "here": "portfolio",
+            "refresh_seconds": REFRESH_SECONDS,
+            "window": window_shape(window),
+            "windows": window_links(
+                request, window, [name for name in _KEPT if name not in WINDOW_PARAMETERS]
+            ),
+            "given": kept(request, _KEPT),
+            "query": query,
+            "shows_all": shows_all,
+            "by": by.value,
+            "groupings": list(Grouping),
+            "owner": single(request, "owner") or "",
+            "groups": ranked[:most_groups],
+            "sparks": await services.turns.aside(_sparks, ranked[:most_groups]),
+            "own_groups": own,
+            "more_groups": max(0, len(ranked) - most_groups),
+            "attention": await services.turns.aside(
+                attention_shapes, services, figures.attention[:most_found]
+            ),
+            "more_attention": max(0, len(figures.attention) - most_found),
+            "running": await services.turns.aside(now_shapes, services, figures.running[:most_found]),
+            "more_running": max(0, len(figures.running) - most_found),
+            "stale": age.stale,
+            "unread": sum(one.as_of is None for one in figures.ages),
+            "old_as_of": min((one.as_of for one in figures.ages if one.stale and one.as_of), default=None),
+            "problems": services.catalogue.current.problems if viewer.is_admin and sees_all else (),
+            "unclaimed": await services.turns.run(object(), _unclaimed(services, parts)),
+            "claims": services.claims.findings() if viewer.is_admin and sees_all else (),
+            "history_unreadable": sum(_fails(part, Section.RUN_HISTORY) for part in incomplete),
+            "history_under_way": sum(
+                not any(_fails(part, one) for one in GROUP_SECTIONS) for part in incomplete
+            ),
+            "any_entity": any_entity,
+            "sees_all": sees_all,
+            "wanted": wanted,
+            "rows": figures.rows,
+            "total": len(listed),
+            "offset": offset,
+            "step": LISTED,
+            "is_person": caller.is_person,
+        }
+        return Page(template="pages/portfolio.html", context=context, as_of=age.as_of, until=now + SHORTEST)
+
+    return await kept_page(request, viewer, (frozenset(entity.ref for entity in entities), any_entity), make)
+
+
+async def to_portfolio(request: web.Request) -> web.Response:
+    """Lead from the address with a slash at its end to the one without."""
+    there = str(request.rel_url.with_path(PAGES, keep_query=True))
+    return web.Response(status=308, headers={"Location": there}, text=f"This is at {PAGES}.\n")
+
+
+def _count(
+    services: Services,
+    parts: Sequence[Part],
+    *,
+    by: Grouping,
+    window: Window,
+    shown: Sequence[Entity],
+    mine: Collection[str],
+    now: datetime,
+) -> _Figures:
+    """Return the figures of the page; for a thread."""
+    by_project = {part.project: part for part in parts}
+    rows = []
+    for entity in shown:
+        part = by_project[entity.project]
+        of_entity = project_figures(part.digest.runs, [entity], window)
+        one = group_figures(entity.ref, [entity], partial(_given, of_entity))
+        rows.append(
+            EntityRow(
+                entity=entity,
+                figures=group_shape(one, ()),
+                age=age_of(part.snapshot, GROUP_SECTIONS, services.intervals, now),
+                history_complete=part.digest.state.is_complete,
+                mine=entity.owner in mine,
+                text=entity.search_text,
+            )
+        )
+    return _Figures(
+        groups=portfolio(parts, by, window),
+        attention=needs_attention(parts, thresholds(services), now),
+        running=runs_now(parts, now),
+        rows=rows,
+        ages=[age_of(part.snapshot, GROUP_SECTIONS, services.intervals, now) for part in parts],
+    )
+
+
+def _unclaimed(services: Services, parts: Sequence[Part]) -> Work[int]:
+    """Return of how many projects somebody has to settle whose they are."""
+    number = 0
+    for part in parts:
+        number += services.claims.problem(part.project) is not None
+        yield
+    return number
+
+
+def _ranked(
+    groups: Sequence[Group], entities: Sequence[Entity], mine: Collection[str]
+) -> tuple[int, list[GroupShape]]:
+    """Return how many groups have entities of one's own, and all groups, those first."""
+    refs = frozenset(entity.ref for entity in entities if entity.owner in mine)
+    own: list[GroupShape] = []
+    others: list[GroupShape] = []
+    for group in group_shapes(groups):
+        (others if refs.isdisjoint(group.entities) else own).append(group)
+    return len(own), own + others
+
+
+def _sparks(groups: Sequence[GroupShape]) -> list[SparkChart | None]:
+    return [
+        spark_chart(group.trend, prefix=f"group-{place}", title="Mean score over the window")
+        for place, group in enumerate(groups)
+    ]
+
+
+def _given(figures: ProjectFigures, _project: ProjectRef, _entities: Sequence[Entity]) -> ProjectFigures:
+    return figures
+
+
+def _fails(part: Part, section: Section) -> bool:
+    """Tell whether the last reading failed; without experiments the history is not being read either."""
+    freshness = part.snapshot.freshness.get(section) if part.snapshot else None
+    return freshness is not None and freshness.error is not None
+
+
+def _matching(entities: Sequence[Entity], wanted: str, mine: Collection[str]) -> list[Entity]:
+    """Return the entities in which every wanted word occurs, own ones first."""
+    words = frozenset(wanted.casefold().split())
+    found = [one for one in entities if all(word in one.search_text for word in words)]
+    return sorted(found, key=lambda entity: (entity.owner not in mine, entity.ref))
+
+
+def _wanted(request: web.Request) -> str:
+    """Return what is searched for.
+
+    Raises:
+        BadRequestError: If it is too long, or of too many words.
+    """
+    wanted = (single(request, "q") or "").strip()
+    if len(wanted) > LONGEST_SEARCH or len(wanted.split()) > MOST_WORDS:
+        raise BadRequestError(
+            f"Parameter 'q' must have at most {LONGEST_SEARCH} characters and {MOST_WORDS} words.",
+            parameter="q",
+        )
+    return wanted
+
+
+def _shows_all(request: web.Request) -> bool:
+    """Tell whether the query asks for whole lists.
+
+    Raises:
+        BadRequestError: If it asks for something else.
+    """
+    text = single(request, "show") or ""
+    if text not in {"", ALL}:
+        raise BadRequestError(f"Parameter 'show' must be {ALL}, or left out.", parameter="show")
+    return text == ALL
+
+
+def _offset(request: web.Request) -> int:
+    """Return the number of entities before the first that is shown.
+
+    Raises:
+        BadRequestError: If the query names no such number.
+    """
+    text = single(request, "from") or "0"
+    if not text.isascii() or not text.isdecimal() or len(text) > len("1000000"):
+        raise BadRequestError("Parameter 'from' must be a whole number.", parameter="from")
+    return int(text)

@@ -1,0 +1,1 @@
+"""What requests ask: entity, window, page, parameters. Reads snapshots and history, computes no figure."""

@@ -1,0 +1,362 @@
+"""The table of routes: the application, the gate and the documentation are made from it."""
+
+from collections.abc import AsyncIterator
+from typing import Final
+
+from aiohttp import web
+
+from sidecar.domain.action import ActionKind, ActionOutcome
+from sidecar.domain.model import Outcome
+from sidecar.http import keys
+from sidecar.http.answers.cache import Answers
+from sidecar.http.answers.templates import add_templates
+from sidecar.http.api import actions, entities, groups, health, runs, tokens
+from sidecar.http.api.action_requests import RunBody, ScheduleBody, StartScheduleBody, StopBody
+from sidecar.http.gate.authentication import ANY_SCOPE
+from sidecar.http.gate.errors import QUERY_PATH
+from sidecar.http.graphql import query
+from sidecar.http.metrics import scrape
+from sidecar.http.openapi import page
+from sidecar.http.pages.routes import PAGE_ROUTES
+from sidecar.http.pictures.routes import PICTURE_ROUTES
+from sidecar.http.reading.parameters import CURSOR, GROUP, LIMIT, OWNER, TEXT, TIME, WINDOW
+from sidecar.http.route import Parameter, Route
+from sidecar.http.shapes.actions import ActionShape, AuditShape, BegunShape
+from sidecar.http.shapes.content import ContentShape
+from sidecar.http.shapes.entities import EntityListShape
+from sidecar.http.shapes.groups import AttentionListShape, NowShape, PortfolioShape
+from sidecar.http.shapes.overview import OverviewShape
+from sidecar.http.shapes.runs import RunListShape
+from sidecar.http.shapes.tokens import (
+    CreatedTokenShape,
+    DisplayTokenShape,
+    TokenBody,
+    TokenListShape,
+    TokenStatusShape,
+)
+
+_ENTITY: Final = "/api/v1/entities/{kind}/{namespace}/{name}"
+_INSTANCE: Final = "/api/v1/instances/{instance}"
+
+ROUTES: Final = (
+    Route(
+        method="GET",
+        path="/healthz",
+        name="healthz",
+        handler=health.healthz,
+        scope=None,
+        summary="Whether the process should go on living.",
+    ),
+    Route(
+        method="GET",
+        path="/readyz",
+        name="readyz",
+        handler=health.readyz,
+        scope=None,
+        summary="Whether requests should come here; with scope `read`, what is degraded and why.",
+    ),
+    Route(
+        method="GET",
+        path="/.well-known/jwks.json",
+        name="jwks",
+        handler=health.jwks,
+        scope=None,
+        summary="Public keys of the tokens that the sidecar signs for Backstage's catalog.",
+    ),
+    Route(
+        method="GET",
+        path="/metrics",
+        name="metrics",
+        handler=scrape.metrics,
+        scope="metrics",
+        summary="Prometheus metrics; OpenMetrics when asked for.",
+        content_types=("text/plain", "application/openmetrics-text"),
+    ),
+    Route(
+        method="*",
+        path=QUERY_PATH,
+        name="query",
+        handler=query.query,
+        scope="read",
+        summary="GraphQL for backstage-plugin-litmus.",
+    ),
+    Route(
+        method="GET",
+        path="/api/v1/entities",
+        name="entities",
+        handler=entities.entities,
+        scope="read",
+        summary="Entities that name a Litmus project.",
+        parameters=(OWNER, LIMIT, CURSOR),
+        answer=EntityListShape,
+        errors=(400,),
+    ),
+    Route(
+        method="GET",
+        path=f"{_ENTITY}/overview",
+        name="overview",
+        handler=entities.overview,
+        scope="read",
+        summary="Scores and results of a window, score now, latest runs, the card's figures.",
+        parameters=WINDOW,
+        answer=OverviewShape,
+        errors=(400, 404),
+    ),
+    Route(
+        method="GET",
+        path=f"{_ENTITY}/content",
+        name="content",
+        handler=entities.content,
+        scope="read",
+        summary="Hubs, environments, experiments as the plugin shows them; infrastructures, schedules, now.",
+        answer=ContentShape,
+        errors=(404,),
+    ),
+    Route(
+        method="GET",
+        path=f"{_ENTITY}/runs",
+        name="runs",
+        handler=runs.runs,
+        scope="read",
+        summary="Run history, newest first; CSV gives all that match.",
+        parameters=(
+            Parameter(
+                name="outcome",
+                description=f"Only these outcomes, separated by commas: {', '.join(Outcome)}.",
+                schema=TEXT,
+            ),
+            Parameter(name="phase", description="Only this phase, as Litmus writes it.", schema=TEXT),
+            Parameter(name="experiment", description="Only the experiment of this id.", schema=TEXT),
+            Parameter(name="since", description="Created at or after.", schema=TIME),
+            Parameter(name="until", description="Created before.", schema=TIME),
+            Parameter(
+                name="format",
+                description="JSON in pages, or CSV whole.",
+                schema={"type": "string", "enum": ["json", "csv"], "default": "json"},
+            ),
+            LIMIT,
+            CURSOR,
+        ),
+        answer=RunListShape,
+        content_types=("application/json", "text/csv"),
+        errors=(400, 404),
+    ),
+    Route(
+        method="GET",
+        path="/api/v1/portfolio",
+        name="portfolio",
+        handler=groups.portfolio_view,
+        scope="read",
+        summary="Scores, results and trends by owner, system or domain, worst first.",
+        parameters=(
+            GROUP,
+            *WINDOW,
+            OWNER,
+            LIMIT,
+            CURSOR,
+        ),
+        answer=PortfolioShape,
+        errors=(400,),
+    ),
+    Route(
+        method="GET",
+        path="/api/v1/attention",
+        name="attention",
+        handler=groups.attention_view,
+        scope="read",
+        summary="What somebody should look at, most urgent first.",
+        parameters=(OWNER, LIMIT, CURSOR),
+        answer=AttentionListShape,
+        errors=(400,),
+    ),
+    Route(
+        method="GET",
+        path="/api/v1/now",
+        name="now",
+        handler=groups.now_view,
+        scope="read",
+        summary="What runs or waits now, longest first.",
+        parameters=(OWNER, LIMIT, CURSOR),
+        answer=NowShape,
+        errors=(400,),
+    ),
+    *(
+        Route(
+            method="POST",
+            path=f"{_ENTITY}/experiments/{{id}}/{kind}",
+            name=f"action_{kind.replace('/', '_')}",
+            handler=handler,
+            scope=ANY_SCOPE,
+            summary=summary,
+            body=body,
+            body_required=kind == "schedule",
+            answer=BegunShape,
+            status=202,
+            errors=(400, 404, 409, 410, 413, 415, 429, 502),
+        )
+        for kind, handler, body, summary in (
+            (
+                "run",
+                actions.run,
+                RunBody,
+                "Run an experiment; needs scope `run`, or policy. Sent as `application/json`, body or not.",
+            ),
+            (
+                "stop",
+                actions.stop,
+                StopBody,
+                "Stop a run, or all unfinished ones, body or not. Sent as `application/json`.",
+            ),
+            ("schedule", actions.schedule, ScheduleBody, "Suspend or resume a schedule."),
+            (
+                "schedule/start",
+                actions.start_schedule,
+                StartScheduleBody,
+                "Start a schedule that was only saved in Litmus.",
+            ),
+        )
+    ),
+    Route(
+        method="GET",
+        path="/api/v1/actions/{id}",
+        name="action",
+        handler=actions.action,
+        scope=ANY_SCOPE,
+        summary="What became of an action: your own, or of a project you may act in.",
+        answer=ActionShape,
+        errors=(404,),
+    ),
+    Route(
+        method="GET",
+        path="/api/v1/audit",
+        name="audit",
+        handler=actions.audit,
+        scope="admin",
+        summary="Who asked for what, and what came of it; newest first.",
+        parameters=(
+            Parameter(name="who", description="Only this caller, by name.", schema=TEXT),
+            Parameter(name="projectID", description="Only this project.", schema=TEXT),
+            Parameter(
+                name="instance", description="Instance of that project; the first if absent.", schema=TEXT
+            ),
+            Parameter(
+                name="kind",
+                description="Only actions of this kind.",
+                schema={"type": "string", "enum": list(ActionKind)},
+            ),
+            Parameter(
+                name="outcome",
+                description="Only this outcome.",
+                schema={"type": "string", "enum": list(ActionOutcome)},
+            ),
+            Parameter(name="since", description="At or after.", schema=TIME),
+            Parameter(name="until", description="Before.", schema=TIME),
+            LIMIT,
+            CURSOR,
+        ),
+        answer=AuditShape,
+        errors=(400,),
+    ),
+    Route(
+        method="GET",
+        path=f"{_INSTANCE}/tokens",
+        name="tokens",
+        handler=tokens.tokens,
+        scope="admin",
+        summary="API tokens of the Litmus user in whose name the sidecar asks, without values.",
+        answer=TokenListShape,
+        errors=(404, 502),
+    ),
+    Route(
+        method="POST",
+        path=f"{_INSTANCE}/tokens",
+        name="token_create",
+        handler=tokens.create,
+        scope="admin",
+        summary="Make an API token of that user. Only this answer has its value.",
+        body=TokenBody,
+        status=201,
+        answer=CreatedTokenShape,
+        errors=(400, 404, 409, 413, 415, 502),
+    ),
+    Route(
+        method="DELETE",
+        path=f"{_INSTANCE}/tokens/{{id}}",
+        name="token_revoke",
+        handler=tokens.revoke,
+        scope="admin",
+        summary="Revoke a token for good; sent as `application/json`, without a body.",
+        status=204,
+        content_types=(),
+        errors=(404, 409, 415, 502),
+    ),
+    Route(
+        method="POST",
+        path=f"{_INSTANCE}/tokens/rotate",
+        name="token_rotate",
+        handler=tokens.rotate,
+        scope="admin",
+        summary="Replace the managed token now; sent as `application/json`, without a body. The one before "
+        "is revoked after 2 to 10 minutes, once no replica uses it.",
+        answer=TokenStatusShape,
+        errors=(404, 409, 415, 502),
+    ),
+    Route(
+        method="GET",
+        path=f"{_INSTANCE}/display-token",
+        name="display_token",
+        handler=tokens.display,
+        scope="admin",
+        summary="What to put into `litmus.apiToken`: links lead to that user, Litmus refuses it.",
+        answer=DisplayTokenShape,
+        errors=(404,),
+    ),
+    Route(
+        method="GET",
+        path="/api/v1/openapi.json",
+        name="openapi",
+        handler=page.openapi,
+        scope="read",
+        summary="This API as an OpenAPI 3.1 document.",
+    ),
+    Route(
+        method="GET",
+        path="/api/v1/docs",
+        name="docs",
+        handler=page.page,
+        scope="read",
+        summary="This API, to read.",
+        content_types=("text/html",),
+    ),
+    Route(
+        method="GET",
+        path="/api/v1/docs.css",
+        name="docs_style",
+        handler=page.style,
+        scope="read",
+        summary="The look of the page above.",
+        content_types=("text/css",),
+    ),
+    *PAGE_ROUTES,
+    *PICTURE_ROUTES,
+)
+
+
+async def _ending_answers(app: web.Application) -> AsyncIterator[None]:
+    """Outlive no service: what is still being made reads the store."""
+    yield
+    await app[keys.ANSWERS].close()
+
+
+def add_routes(app: web.Application) -> None:
+    """Add every route of the service, and what their handlers find in the application."""
+    app[keys.ROUTES] = {route.name: route for route in ROUTES}
+    app[keys.ANSWERS] = Answers()
+    app.cleanup_ctx.append(_ending_answers)
+    add_templates(app)
+    for route in ROUTES:
+        if route.method == "GET":
+            # With HEAD (RFC 9110, 9.1); link checkers ask so.
+            app.router.add_get(route.path, route.handler, name=route.name)
+        else:
+            app.router.add_route(route.method, route.path, route.handler, name=route.name)

@@ -1,0 +1,122 @@
+"""The parts of a running service, as one frozen value that views read from."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from sidecar.actions import ActionService
+from sidecar.backstage.users import BackstageUsers
+from sidecar.backstage.visibility import CatalogVisibility
+from sidecar.catalog.claims import Claims
+from sidecar.config import Config
+from sidecar.domain.model import Lane, ProjectRef
+from sidecar.domain.ports import (
+    Audit,
+    Catalogue,
+    Clock,
+    History,
+    Keys,
+    Shares,
+    Snapshots,
+    StoreHealth,
+    Sync,
+    Tokens,
+    TokenStatus,
+)
+from sidecar.identity.proxy import ProxySettings
+from sidecar.identity.rates import CallerPlaces, RefusalPace, RequestPace, SignInPace, WorkPace
+from sidecar.identity.sessions import LitmusSessions
+from sidecar.identity.signing import SigningKeys
+from sidecar.insight.digest_cache import Digests
+from sidecar.insight.links import LitmusLinks
+from sidecar.replica import Replica
+from sidecar.runtime.supervision import Supervisor
+from sidecar.runtime.turns import Turns
+from sidecar.telemetry.metrics import Metrics
+from sidecar.telemetry.tracing import Tracer
+
+
+@dataclass(slots=True)
+class Phase:
+    """Where the process is between start and end; the mutable part."""
+
+    started_at: datetime
+    was_ready: bool = False
+    """Whether readiness was reached once; it then stays, until draining."""
+    in_progress: Counter[str] = field(default_factory=Counter)
+    """Requests that are being worked on, by public route; ``""``: those of callers who are known."""
+    draining: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class InstanceHealth:
+    """What readiness tells of one Litmus instance."""
+
+    breaker: str
+    """``closed``, ``open`` or ``half_open``."""
+    opened_at: datetime | None
+    token: TokenStatus
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Services:
+    """Everything a view may need; made once by the composition root."""
+
+    config: Config
+    clock: Clock
+    catalogue: Catalogue
+    claims: Claims
+    """Whose projects are, and which one a bare id means."""
+    snapshots: Snapshots
+    history: History
+    digests: Digests
+    sync: Sync
+    replica: Replica
+    turns: Turns
+    """In which long work is done."""
+    keys: Keys
+    users: BackstageUsers | None
+    """People of Backstage; ``None``: not configured."""
+    visibility: CatalogVisibility | None
+    """Which entities a person sees in Backstage; ``None``: every verified caller reads every project."""
+    proxy: ProxySettings
+    catalog_keys: Mapping[str, Any]
+    """JWKS with which Backstage verifies the tokens we sign for its catalog; empty without a signing key."""
+    actions: ActionService
+    audit: Audit
+    signing: SigningKeys
+    """Signs shared pictures and forms, and encrypts what sessions hold."""
+    shares: Shares
+    sessions: LitmusSessions | None
+    """Who is signed in with a Litmus account, for the pages alone; ``None``: nobody can sign in."""
+    sign_in_pace: SignInPace
+    refusal_pace: RefusalPace
+    """When a refused sign-in is answered."""
+    tokens: Mapping[str, Tokens]
+    """The API tokens of each instance's user, by instance."""
+    pace: RequestPace
+    places: CallerPlaces
+    work_pace: WorkPace
+    metrics: Metrics
+    tracer: Tracer
+    supervisor: Supervisor
+    phase: Phase
+    store_health: StoreHealth
+    instances: Callable[[], Mapping[str, InstanceHealth]]
+    links: Callable[[ProjectRef], LitmusLinks]
+    """Deep links into a project's Litmus."""
+    litmus_version: Callable[[str], str | None]
+    """What an instance says its version is; ``None`` until it said so."""
+
+    @property
+    def intervals(self) -> Mapping[Lane, timedelta]:
+        """The configured interval of each lane."""
+        sync = self.config.sync
+        return {
+            Lane.FAST: sync.interval,
+            Lane.SLOW: sync.slow_interval,
+            Lane.HISTORY: sync.slow_interval,
+        }

@@ -1,0 +1,44 @@
+"""The sessions that the sidecar opened at Litmus for itself, written down so that a crash leaves none.
+
+They lie beside those of people, encrypted alike, as sessions that no cookie
+leads to: the sweep there revokes what was not forgotten in time.
+"""
+
+import secrets
+from datetime import timedelta
+from typing import Final
+
+import msgspec
+
+from sidecar.domain.ports import Clock, OpenedAccount, Sessions
+from sidecar.identity.sessions import sealed_session
+from sidecar.identity.signing import SigningKeys
+
+LEFT_AFTER: Final = timedelta(minutes=10)
+"""Nobody needs a session of ours so long; one that is still noted then was left by a crash."""
+_OWN: Final = ".own"
+"""Marks a session of ours; no cookie leads to it."""
+
+
+class NotedSessions:
+    """Implements :class:`ports.OwnSessions`."""
+
+    def __init__(self, sessions: Sessions, signing: SigningKeys, clock: Clock) -> None:
+        self._sessions = sessions
+        self._signing = signing
+        self._clock = clock
+
+    async def note(self, instance: str, opened: OpenedAccount) -> str:
+        """See :class:`ports.OwnSessions`."""
+        session_id = f"{secrets.token_hex(32)}{_OWN}"
+        now = self._clock()
+        session = await sealed_session(
+            self._signing, session_id, instance, opened, created_at=now, expires_at=now + LEFT_AFTER
+        )
+        # Not idle before it is over, however short people's sessions may be.
+        await self._sessions.add(msgspec.structs.replace(session, seen_at=session.expires_at))
+        return session_id
+
+    async def forget(self, note: str) -> None:
+        """See :class:`ports.OwnSessions`."""
+        await self._sessions.end(note)

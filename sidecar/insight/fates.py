@@ -1,0 +1,58 @@
+"""Runs of a schedule against its fire times: which had one, which fell into one, which were missed."""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from enum import Enum, auto
+from itertools import accumulate
+from typing import Final
+
+from sidecar.insight.civil_time import ceil_ms, from_ms
+
+TOLERANCE: Final = timedelta(minutes=10)
+"""How far a run may be from its fire time, and how late it must be to be missed."""
+LONGEST_RUN: Final = timedelta(days=1)
+"""A run created longer before the first fire time that is looked at is not looked for."""
+_CLOSE: Final = timedelta(seconds=30)
+"""A run created so near is of this very fire time: they are minutes apart, clocks are not."""
+
+
+class Fate(Enum):
+    """What became of a fire time."""
+
+    RAN = auto()
+    SKIPPED = auto()
+    """A run of before went on, and the scheduler starts no second one."""
+    MISSED = auto()
+
+
+class KnownRuns:
+    """The runs of one experiment, as far as they matter to its fire times."""
+
+    def __init__(self, spans: Sequence[tuple[int, int]]) -> None:
+        """Take creation and end of each, milliseconds, ascending; an empty span overlaps nothing."""
+        self._created = [created for created, _ in spans]
+        self._ended = [ended for _, ended in spans]
+        self._busy_until = list(accumulate(self._ended, max))
+
+    def at(self, fire: datetime) -> Fate:
+        """Return what became of the fire time."""
+        if self._has_created(fire - _CLOSE, fire + _CLOSE):
+            return Fate.RAN
+        before = bisect_right(self._created, ceil_ms(fire - _CLOSE))
+        if before and self._busy_until[before - 1] > ceil_ms(fire):
+            return Fate.SKIPPED
+        # Before: clocks differ. After: its agent told late.
+        return Fate.RAN if self._has_created(fire - TOLERANCE, fire + TOLERANCE) else Fate.MISSED
+
+    def _has_created(self, first: datetime, last: datetime) -> bool:
+        position = bisect_left(self._created, ceil_ms(first))
+        return position < len(self._created) and self._created[position] <= ceil_ms(last)
+
+    def stretches(self, since: datetime, until: datetime) -> Iterator[tuple[datetime, datetime, datetime]]:
+        """Yield of ``since`` and of each run from then on: start, end, and when the next one started."""
+        first = bisect_left(self._created, ceil_ms(since))
+        busy_ms = self._busy_until[first - 1] if first else 0
+        starts = [since, *map(from_ms, self._created[first:])]
+        ends = [max(since, from_ms(busy_ms)), *map(from_ms, self._ended[first:])]
+        yield from zip(starts, ends, [*starts[1:], until], strict=True)

@@ -1,0 +1,147 @@
+"""Acts in one Litmus instance: each call sends at most one mutation, and tells whether it may have been done.
+
+After an error the question is only this: did Litmus take it or not? Refusals
+and requests that never left say no; everything else may have been committed.
+"""
+
+from collections.abc import Awaitable, Iterable
+from typing import Any, Final, TypeVar
+
+import msgspec
+
+from sidecar.domain.errors import (
+    AccessDeniedError,
+    TokenRejectedError,
+    UpstreamAnswerLostError,
+    UpstreamAuthAwayError,
+    UpstreamBusyError,
+    UpstreamError,
+    UpstreamHostRefusedError,
+    UpstreamPausedError,
+    UpstreamProtocolError,
+    UpstreamRefusedError,
+    UpstreamUncheckedError,
+    UpstreamUnsupportedError,
+)
+from sidecar.domain.model import OUTCOME_OF_PHASE, UNFINISHED, Experiment, RecentRun, Run
+from sidecar.litmus.transport.client import LitmusClient
+from sidecar.litmus.transport.hanging import NOT_SENT
+from sidecar.litmus.wire.documents import EXPERIMENTS, RUNS, Query, pagination
+
+T = TypeVar("T")
+
+LOOK_UP_TIMEOUT_SECONDS: Final = 6.0
+"""Before an action somebody waits; Litmus hangs while its auth server is away."""
+ROWS: Final = 10
+"""An id finds one experiment; a few more in case Litmus ever matches loosely."""
+RUN_ROWS: Final = 100
+"""More unfinished runs of one experiment than anybody has."""
+_UNFINISHED_PHASES: Final = sorted(
+    phase for phase, outcome in OUTCOME_OF_PHASE.items() if outcome in UNFINISHED
+)
+
+NOT_DONE: Final = (
+    AccessDeniedError,
+    TokenRejectedError,
+    UpstreamAuthAwayError,
+    UpstreamBusyError,
+    UpstreamHostRefusedError,
+    UpstreamPausedError,
+    UpstreamUncheckedError,
+    UpstreamUnsupportedError,
+)
+"""Answers, or reasons not to ask, after which Litmus certainly did nothing."""
+
+
+class LitmusActor:
+    """Implements :class:`~sidecar.domain.ports.Actor` over the client of one instance."""
+
+    def __init__(self, client: LitmusClient) -> None:
+        self._client = client
+
+    async def find_experiment(
+        self, project_id: str, experiment_id: str, run_id: str | None = None
+    ) -> Experiment | None:
+        """See :meth:`ports.Actor.find_experiment`; one small request."""
+        variables = {
+            "projectID": project_id,
+            "experiments": {"experimentIDs": [experiment_id], **pagination(0, ROWS)},
+            "runs": _runs_wanted(experiment_id, run_id),
+        }
+        queries: tuple[Query[Any], ...] = (EXPERIMENTS, RUNS)
+        answer = await self._client.ask(queries, variables, LOOK_UP_TIMEOUT_SECONDS, is_urgent=True)
+        for error in answer.failed.values():
+            raise error  # Either failure takes the other's answer with it.
+        experiments, runs = answer.value(EXPERIMENTS).items, answer.value(RUNS).items
+        found = next((one for one in experiments if one.experiment_id == experiment_id), None)
+        return None if found is None else _with_runs(found, runs)
+
+    async def recent_runs(self, project_id: str, experiment_id: str) -> tuple[RecentRun, ...]:
+        """See :meth:`ports.Actor.recent_runs`."""
+        wanted = {"experimentIDs": [experiment_id], **pagination(0, RUN_ROWS)}
+        variables = {"projectID": project_id, "runs": wanted}
+        answer = await self._client.ask([RUNS], variables, LOOK_UP_TIMEOUT_SECONDS, is_urgent=True)
+        return tuple(_recent(run) for run in answer.value(RUNS).items if run.experiment_id == experiment_id)
+
+    async def run_experiment(self, project_id: str, experiment_id: str) -> str:
+        """See :meth:`ports.Actor.run_experiment`."""
+        return await _once(self._client.run_experiment(project_id, experiment_id))
+
+    async def stop_run(self, project_id: str, experiment_id: str, run_id: str) -> None:
+        """See :meth:`ports.Actor.stop_run`."""
+        if not await _once(self._client.stop_run(project_id, experiment_id, run_id)):
+            raise UpstreamProtocolError("Litmus answered that it did not stop the run.")
+
+    async def switch_schedule(self, project_id: str, experiment_id: str, *, suspended: bool) -> None:
+        """See :meth:`ports.Actor.switch_schedule`."""
+        await _once(self._client.switch_schedule(project_id, experiment_id, suspended=suspended))
+
+
+async def _once(call: Awaitable[T]) -> T:
+    try:
+        return await call
+    except UpstreamRefusedError as exc:
+        raise exc.refusal from None
+    except UpstreamError as exc:
+        # A plain UpstreamError is Litmus's own answer: its resolver failed.
+        if type(exc) is UpstreamError or isinstance(exc, NOT_DONE) or isinstance(exc.__cause__, NOT_SENT):
+            raise
+        raise UpstreamAnswerLostError(
+            f"Answer lost: Litmus may have done it, the next synchronisation will tell. {exc}"
+        ) from exc
+
+
+def _runs_wanted(experiment_id: str, run_id: str | None) -> dict[str, object]:
+    """Return the request for the one run, or with ``None`` for the unfinished ones, however old."""
+    if run_id is not None:
+        which: dict[str, object] = {"experimentRunIDs": [run_id]}
+    else:
+        which = {"filter": {"experimentRunStatus": _UNFINISHED_PHASES}}
+    return {"experimentIDs": [experiment_id], **which, **pagination(0, RUN_ROWS)}
+
+
+def _with_runs(experiment: Experiment, runs: Iterable[Run]) -> Experiment:
+    """Return the experiment with what its list of runs says of these, before what its recent list says.
+
+    The recent list is a copy which Litmus keeps badly: only what it calls finished is taken from it.
+    """
+    told = tuple(_recent(run) for run in runs if run.experiment_id == experiment.experiment_id)
+    known = {(run.experiment_run_id, run.created_at_ms) for run in told}
+    rest = tuple(
+        run
+        for run in experiment.recent_runs
+        if run.outcome not in UNFINISHED and (run.experiment_run_id, run.created_at_ms) not in known
+    )
+    return msgspec.structs.replace(experiment, recent_runs=told + rest)
+
+
+def _recent(run: Run) -> RecentRun:
+    return RecentRun(
+        experiment_run_id=run.experiment_run_id,
+        phase=run.phase,
+        resiliency_score=run.resiliency_score,
+        updated_at_ms=run.updated_at_ms,
+        created_at_ms=run.created_at_ms,
+        run_sequence=run.run_sequence,
+        updated_by=run.updated_by,
+    )

@@ -1,0 +1,1 @@
+"""From documents to sections and runs: what is asked of a project, page by page, and remembered of it."""

@@ -1,0 +1,59 @@
+"""The people of one Litmus, asked with their own passwords and tokens, never with the sidecar's."""
+
+from contextlib import AsyncExitStack
+from datetime import timedelta
+from typing import Final
+
+from sidecar.domain.errors import CredentialsRejectedError, TokenRejectedError, UpstreamBusyError
+from sidecar.domain.ports import OpenedAccount, Standing
+from sidecar.litmus.tokens.auth import LitmusAuth
+from sidecar.litmus.tokens.creation_turns import SPACING, CreationTurns
+from sidecar.litmus.wire.token import LitmusToken
+
+PATIENCE: Final = 1.25 * SPACING
+"""Enough for who signed in just now; who waited for Litmus to compare a password would learn that it did."""
+
+
+class LitmusAccounts:
+    """Implements :class:`ports.Accounts`."""
+
+    def __init__(self, auth: LitmusAuth, turns: CreationTurns, *, patience: timedelta = PATIENCE) -> None:
+        """Take whom to ask; ``turns`` keep two sign-ins of one account apart, the second waits so long."""
+        self._auth = auth
+        self._turns = turns
+        self._patience = patience
+
+    async def sign_in(self, username: str, password: str) -> OpenedAccount:
+        """See :class:`ports.Accounts`; also raises :class:`errors.StoreError` while the store is away."""
+        async with AsyncExitStack() as stack:
+            try:
+                await stack.enter_async_context(self._turns.of_account(username, patience=self._patience))
+            except UpstreamBusyError as exc:
+                raise CredentialsRejectedError("Not asked: another sign-in to this account goes on.") from exc
+            opened = await self._auth.login(username, password)
+        return OpenedAccount(
+            token=opened.token.reveal(),
+            user_id=opened.user_id,
+            username=opened.username or username,
+            is_admin=opened.is_admin,
+            expires_at=opened.expires_at,
+        )
+
+    async def sign_out(self, token: str) -> None:
+        """See :class:`ports.Accounts`."""
+        await self._auth.logout(LitmusToken(token))
+
+    async def standing(self, token: str) -> Standing:
+        """See :class:`ports.Accounts`; costs two requests, and one more per fifty projects."""
+        held = LitmusToken(token)
+        if held.claims is None or held.claims.uid is None:
+            raise TokenRejectedError("The token of the session is none of a Litmus user.")
+        # The claims are as old as the session; the account may have changed since.
+        account = await self._auth.get_user(held, held.claims.uid)
+        if account.is_deactivated:
+            raise TokenRejectedError("The account is deactivated in Litmus.")
+        projects = await self._auth.list_projects(held)
+        return Standing(
+            is_admin=account.role == "admin",
+            roles={project.project_id: project.role for project in projects if project.role is not None},
+        )

@@ -1,0 +1,94 @@
+"""Whose turn it is to make a token or a session: two of one second would be the same string.
+
+Litmus puts nothing random into a token, so two made for one user within a
+second, with one lifetime, are equal, and removing one kills both.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from datetime import timedelta
+from typing import Final
+from uuid import uuid4
+
+from sidecar.domain.errors import StoreError, UpstreamBusyError, UpstreamTimeoutError
+from sidecar.domain.ports import Locks
+
+SPACING: Final = timedelta(seconds=2)
+"""Between two creations for one user."""
+APART: Final = timedelta(hours=1)
+"""So long it is remembered that a token was made."""
+_HOLD: Final = timedelta(seconds=30)
+_WORK_SECONDS: Final = 25.0
+"""Longest that the holder of the turn may take; the right to it outlives that."""
+_LOOK_SECONDS: Final = 0.25
+
+
+class CreationTurns:
+    """Gives the turns of one Litmus: to all replicas on one store, and to all instances of one address."""
+
+    def __init__(self, locks: Locks, address: str, *, spacing: timedelta = SPACING) -> None:
+        """Take the store's locks, and the address of the Litmus (:attr:`config.Instance.address`)."""
+        self._locks = locks
+        self._address = address
+        self._spacing = spacing
+
+    def of_account(self, username: str, *, patience: timedelta) -> AbstractAsyncContextManager[None]:
+        """Hold the right to sign this account in; as :meth:`turn`.
+
+        Sessions of one second are one string as well, and the end of one would end both.
+        """
+        return self.turn(f"account {username}", patience=patience)
+
+    @asynccontextmanager
+    async def turn(self, user_id: str, *, patience: timedelta) -> AsyncIterator[None]:
+        """Hold the right to make a token for this user, waiting for it so long at most.
+
+        Raises:
+            StoreError: If the store is away: then nobody can tell who else is at it.
+            UpstreamError: If the turn did not come, or took too long.
+        """
+        right, holder = f"token of {user_id} at {self._address}", uuid4().hex
+        await self._take(right, holder, patience)
+        try:
+            async with asyncio.timeout(_WORK_SECONDS):
+                yield
+        except TimeoutError as exc:
+            raise UpstreamTimeoutError("Litmus took too long to make a token.") from exc
+        finally:
+            # Not given back: it ends by itself when the next token cannot be equal any more.
+            with suppress(StoreError):
+                await self._locks.take(right, holder, self._spacing)
+
+    async def note_made(self, user_id: str, apart: timedelta = APART) -> None:
+        """Remember for so long that a token of this user was made; not while the store is away."""
+        with suppress(StoreError):
+            await self._locks.take(self._made(user_id), "made", apart)
+
+    async def was_made_lately(self, user_id: str) -> bool:
+        """Tell whether one was made lately, by whichever replica.
+
+        Raises:
+            StoreError: If the store is away.
+        """
+        # What is held for no time is free again at once.
+        return not await self._locks.take(self._made(user_id), uuid4().hex, timedelta(0))
+
+    async def are_given(self) -> bool:
+        """Tell whether turns are given at all: not while the store is away."""
+        try:
+            await self._locks.take(f"look at {self._address}", uuid4().hex, timedelta(0))
+        except StoreError:
+            return False
+        return True
+
+    def _made(self, user_id: str) -> str:
+        return f"token of {user_id} at {self._address} was made"
+
+    async def _take(self, right: str, holder: str, patience: timedelta) -> None:
+        loop = asyncio.get_running_loop()
+        until = loop.time() + patience.total_seconds()
+        while not await self._locks.take(right, holder, _HOLD):
+            if loop.time() >= until:
+                raise UpstreamBusyError("Another token of this user is being made; try again in a moment.")
+            await asyncio.sleep(_LOOK_SECONDS)

@@ -1,0 +1,118 @@
+"""A token in a file that somebody else renews: noticed when it changes, used when it is proven.
+
+The file is read again and again rather than watched: a replaced file, an
+edited one and the swapped symlinks of Kubernetes are all just another content.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Final
+
+from sidecar.domain.errors import TokenRejectedError, UpstreamError
+from sidecar.litmus.tokens.auth import LitmusAuth
+from sidecar.litmus.tokens.holder import HeldToken
+from sidecar.litmus.tokens.probe import prove
+from sidecar.litmus.wire.token import LitmusToken
+from sidecar.runtime.supervision import Mishaps
+
+POLL_INTERVAL: Final = timedelta(seconds=2)
+LONGEST_PAUSE: Final = timedelta(seconds=60)
+_MAX_BYTES: Final = 16 * 1024
+
+
+class TokenFile:
+    """Follows the file of one instance."""
+
+    def __init__(
+        self,
+        path: Path,
+        held: HeldToken,
+        auth: LitmusAuth,
+        *,
+        on_switch: Callable[[str], Awaitable[None]],
+        poll_interval: timedelta = POLL_INTERVAL,
+        longest_pause: timedelta = LONGEST_PAUSE,
+    ) -> None:
+        """Take the file and what holds its token.
+
+        Args:
+            path: The file; read whole at every look.
+            held: Where the token in use stands.
+            auth: With which new tokens are proven.
+            on_switch: Told how it went (``read``, or the code of an error) when a new token was tried.
+            poll_interval: Time between two looks.
+            longest_pause: Longest time until a token that could not be proven is tried again.
+        """
+        self._path = path
+        self._held = held
+        self._auth = auth
+        self._on_switch = on_switch
+        self._poll_interval = poll_interval
+        self._longest_pause = longest_pause
+        self._tried: LitmusToken | None = None
+        self._pause = poll_interval
+        self._wait = timedelta(0)
+
+    async def follow(self) -> None:
+        """Look at the file until cancelled."""
+        mishaps = Mishaps("token file")
+        while True:
+            with mishaps.contained(self._held.instance):
+                await self.look()
+            await asyncio.sleep(self._poll_interval.total_seconds())
+
+    async def look(self) -> None:
+        """Read the file; try what is new in it, and what failed before when it is time to."""
+        try:
+            value = await asyncio.to_thread(_read, self._path)
+        except OSError as exc:
+            why = exc.strerror or type(exc).__name__
+            self._held.report(f"tokenFile cannot be read ({why}); {self._instead()}.")
+            return
+        except ValueError:
+            self._held.report(f"tokenFile holds no token; {self._instead()}.")
+            return
+        token = LitmusToken(value)
+        self._wait -= self._poll_interval
+        if token == self._held.token:
+            self._held.report(None)
+            self._tried = None
+        elif token != self._tried or self._wait <= timedelta(0):
+            await self._try(token)
+
+    async def _try(self, token: LitmusToken) -> None:
+        if token != self._tried:
+            self._tried, self._pause = token, self._poll_interval
+        self._wait, self._pause = self._pause, min(2 * self._pause, self._longest_pause)
+        try:
+            await prove(self._auth, token)
+        except TokenRejectedError as exc:
+            self._held.report(f"The new token in tokenFile is not used; {self._instead()}: {exc}")
+            await self._on_switch(exc.code)
+        except UpstreamError as exc:
+            self._held.report(f"The new token in tokenFile could not be proven yet: {exc}")
+            await self._on_switch(exc.code)
+        else:
+            self._held.use(token)
+            self._tried = None
+            await self._on_switch("read")
+
+    def _instead(self) -> str:
+        """Say what Litmus is asked with as long as the file is of no use."""
+        return "there is none" if self._held.token is None else "the one before is kept"
+
+
+def _read(path: Path) -> str:
+    """Return the token in the file.
+
+    Raises:
+        OSError: If the file cannot be read.
+        ValueError: If it holds none.
+    """
+    with path.open("rb") as file:
+        value = file.read(_MAX_BYTES + 1).decode("utf-8-sig").strip()
+    if not value or len(value) > _MAX_BYTES:
+        raise ValueError
+    return value

@@ -1,0 +1,537 @@
+"""The one HTTP primitive under everything we ask of ChaosCenter's GraphQL server.
+
+It sends our documents with the token, bounds time and size, and translates
+every way to fail into our errors (``responses``). It retries nothing, keeps
+nothing, and decides nothing about what to ask.
+"""
+
+import math
+import ssl
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, nullcontext
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any, Final, Protocol, TypeVar
+from urllib.parse import quote
+
+import aiohttp
+import msgspec
+from yarl import URL
+
+from sidecar.config.proxies import Proxy, through
+from sidecar.domain.errors import (
+    BadRequestError,
+    ConfigError,
+    TokenRejectedError,
+    UpstreamError,
+    UpstreamOverloadedError,
+    UpstreamProtocolError,
+    UpstreamTimeoutError,
+    UpstreamUnavailableError,
+)
+from sidecar.domain.unreadable import UNREADABLE
+from sidecar.litmus.transport.exchange import (
+    Answer,
+    gravest,
+    proves_token,
+    read_answer,
+    request_body,
+    shows_auth,
+)
+from sidecar.litmus.transport.hanging import AuthDoubt, auth_away
+from sidecar.litmus.transport.pace import LONGEST_PAUSE_SECONDS, Breaker, Breakers, Gate, Kind, Observe
+from sidecar.litmus.transport.token_verdict import (
+    Opinion,
+    believed,
+    contradicted,
+    database_is_up,
+    is_worth_asking,
+    read_opinion,
+)
+from sidecar.litmus.wire import documents
+from sidecar.litmus.wire.auth import PROJECT_UNKNOWN, failure_code, read_role
+from sidecar.litmus.wire.documents import Query
+from sidecar.litmus.wire.responses import Asked, Reply, read_reply, status_error
+from sidecar.litmus.wire.token import LitmusToken
+
+T = TypeVar("T")
+
+MAX_ANSWER_BYTES: Final = 32 * 1024 * 1024
+CONNECT_TIMEOUT_SECONDS: Final = 5.0
+ACTION_TIMEOUT_SECONDS: Final = 30.0
+AUTH_TIMEOUT_SECONDS: Final = 3.0
+"""How long the auth server may take to show that it lives."""
+OPINION_TIMEOUT_SECONDS: Final = 10.0
+_QUERY_PATH: Final = "/api/query"
+_READINESS_PATH: Final = "/auth/readiness"
+"""Asked without a token, looks at the database once, is in every 3.x; ``/auth/status`` loads all users."""
+_CHUNK_BYTES: Final = 64 * 1024
+
+
+class TokenWatch(Protocol):
+    """Told what Litmus thought of the token of a request."""
+
+    def admit(self, token: LitmusToken) -> None:
+        """Do nothing if a request may be sent with the token; its end must be told by one of the others.
+
+        Raises:
+            TokenRejectedError: If Litmus refused the token, and it is not time to try it again.
+        """
+
+    def untold(self, token: LitmusToken) -> None:
+        """Note that a request ended without a word on the token."""
+
+    def accepted(self, token: LitmusToken) -> None:
+        """Note that a field that needs a token was answered."""
+
+    def rejected(self, token: LitmusToken, error: TokenRejectedError) -> None:
+        """Note that Litmus refused the token, whichever way it said so."""
+
+
+class LitmusClient:
+    """Asks one Litmus instance, at its pace."""
+
+    def __init__(
+        self,
+        session: aiohttp.ClientSession,
+        *,
+        base_url: str,
+        token: Callable[[], LitmusToken],
+        gate: Gate,
+        watch: TokenWatch | None = None,
+        host_header: str | None = None,
+        max_answer_bytes: int = MAX_ANSWER_BYTES,
+        patience_seconds: float = math.inf,
+    ) -> None:
+        # A user and password in the URL would want the header that carries the token, and show in sentences.
+        base = URL(base_url.rstrip("/")).with_user(None)
+        self._session = session
+        self._base_url = str(base).rstrip("/")
+        self._server = f"{base.scheme}://{base.host_port_subcomponent}"
+        self._host_header = host_header
+        self._host = host_header or base.host_port_subcomponent or ""
+        self._token = token
+        self._gate = gate
+        self._watch = watch
+        self._max_answer_bytes = max_answer_bytes
+        self._patience_seconds = patience_seconds
+        self._doubt = AuthDoubt()
+
+    def __repr__(self) -> str:
+        return f"LitmusClient({self._server})"
+
+    @property
+    def breaker(self) -> Breakers:
+        """The circuit breakers, for metrics and readiness: read ``state`` and ``opened_at``."""
+        return self._gate.breakers
+
+    def token(self) -> LitmusToken:
+        """Return the token that requests are sent with at present.
+
+        Raises:
+            UpstreamError: If there is none.
+        """
+        return self._token()
+
+    def token_id(self) -> str:
+        """Return the fingerprint of the present token, to notice that it changed.
+
+        Raises:
+            TokenRejectedError: If there is no token.
+        """
+        return self._token().id
+
+    async def run(self, query: Query[T], variables: Mapping[str, object], timeout_seconds: float) -> T:
+        """Ask for one root field and return its value.
+
+        Raises:
+            UpstreamError: Whatever went wrong, by class.
+        """
+        return (await self.ask([query], variables, timeout_seconds)).value(query)
+
+    async def ask(
+        self,
+        queries: Sequence[Query[Any]],
+        variables: Mapping[str, object],
+        timeout_seconds: float,
+        *,
+        is_urgent: bool = False,
+    ) -> Answer:
+        """Ask for several root fields in one request; a field's own failure is in the answer.
+
+        What ``is_urgent``, like every mutation, is sent only after the auth server was heard, so that nobody
+        waits for what would hang.
+
+        Raises:
+            UpstreamError: If the request failed as a whole.
+        """
+        token = self._token()  # Without any, nobody waits for a turn.
+        if self._watch is not None:
+            self._watch.admit(token)
+        verdict: UpstreamError | None = None
+        is_proven = False
+        try:
+            answer, token = await self._send(queries, variables, timeout_seconds, is_urgent=is_urgent)
+            is_proven = proves_token(queries, answer)
+            rejection = next((e for e in answer.failed.values() if isinstance(e, TokenRejectedError)), None)
+            if rejection is not None:
+                verdict = await self._judge(token, rejection)
+                failed = {
+                    field: verdict if isinstance(error, TokenRejectedError) else error
+                    for field, error in answer.failed.items()
+                }
+                answer = Answer(values=answer.values, failed=failed)
+        except TokenRejectedError as exc:
+            verdict = await self._judge(token, exc)
+            raise verdict from exc
+        finally:
+            self._tell(token, verdict, is_proven=is_proven)
+        return answer
+
+    async def _send(
+        self,
+        queries: Sequence[Query[Any]],
+        variables: Mapping[str, object],
+        timeout_seconds: float,
+        token: LitmusToken | None = None,
+        *,
+        is_urgent: bool = False,
+    ) -> tuple[Answer, LitmusToken]:
+        """Send one document in its turn, with this token or the one of then; return that too."""
+        counts = not any(query.waits_on_others for query in queries)
+        asks_auth = any(query.asks_auth for query in queries)
+        is_urgent = is_urgent or any(query.kind == "mutation" for query in queries)
+        operation = "+".join(query.field for query in queries)
+        kind = Kind.CHECKED if asks_auth else Kind.UNCHECKED
+        async with self._gate.turn(operation, kind, timeout_counts=counts) as turn:
+            token = token or self._token()  # The wait may have been long, and the token renewed.
+            body, asked = request_body(queries, variables), self._asked(queries, variables)
+            self._headers(token)  # What cannot be sent needs nobody to be asked.
+            if asks_auth:
+                await self._doubt.settle(self.ask_auth, always=is_urgent or turn.is_trial)
+            with self._doubt.sending() if asks_auth else nullcontext():
+                reply = await self._exchange("POST", _QUERY_PATH, body, timeout_seconds, token=token)
+            answer = read_answer(queries, read_reply(reply, asked))
+            if shows_auth(queries, answer):
+                self._doubt.answers()
+            turn.error = gravest(answer.failed)
+        return answer, token
+
+    async def ask_auth(self) -> None:
+        """Make sure that the auth server lives, by a short question within a turn that is held already.
+
+        Raises:
+            UpstreamAuthAwayError: If it does not answer.
+        """
+        with self._gate.aside("authReadiness"):
+            try:
+                reply = await self._exchange("GET", _READINESS_PATH, None, AUTH_TIMEOUT_SECONDS, token=None)
+            except UpstreamUnavailableError as exc:
+                raise auth_away() from exc
+            # A proxy's words for a server that is away, unlike the server's own for its database.
+            if reply.status >= HTTPStatus.INTERNAL_SERVER_ERROR and failure_code(reply) is None:
+                raise auth_away()
+        self._doubt.answers()
+
+    async def _judge(self, token: LitmusToken, rejection: TokenRejectedError) -> UpstreamError:
+        """Return what a rejection is worth, which the GraphQL server told: itself, or trouble of Litmus.
+
+        The auth server has the last word.
+        """
+        uid = token.claims.uid if token.claims is not None else None
+        if uid is None or not is_worth_asking(rejection, token):
+            return rejection
+        path = f"/auth/get_user/{quote(uid, safe='')}"
+        try:
+            opinion = await self.rest(
+                "getUser", "GET", path, read_opinion, token=token, timeout_seconds=OPINION_TIMEOUT_SECONDS
+            )
+        except UpstreamUnavailableError as exc:
+            return contradicted(exc)
+        except UpstreamError:
+            return rejection  # No word of the auth server on the token.
+        if opinion is None:
+            return await self.judge_rest(token, rejection)
+        if opinion is Opinion.GONE:
+            return await self.judge_gone(rejection)
+        return believed(rejection, opinion)
+
+    async def judge_gone(self, rejection: TokenRejectedError) -> UpstreamError:
+        """Return what it is worth that the auth server does not find the token's user.
+
+        It says so as well when its database fails, which it tells when asked for that.
+        """
+        try:
+            is_up = await self.rest(
+                "authReadiness",
+                "GET",
+                _READINESS_PATH,
+                database_is_up,
+                token=None,
+                timeout_seconds=OPINION_TIMEOUT_SECONDS,
+            )
+        except UpstreamError as exc:
+            return contradicted(exc)
+        return rejection if is_up else contradicted(None)
+
+    async def judge_rest(self, token: LitmusToken, rejection: TokenRejectedError) -> UpstreamError:
+        """Return what a rejection is worth, which the auth server told.
+
+        It says the same of any token while the signing key cannot be read; the GraphQL server then tells of
+        the key.
+        """
+        if not is_worth_asking(rejection, token):
+            return rejection
+        try:
+            answer, _ = await self._send(
+                [documents.TOKEN_TRIAL], {"projectID": "-"}, OPINION_TIMEOUT_SECONDS, token
+            )
+            answer.value(documents.TOKEN_TRIAL)
+        except TokenRejectedError:
+            return rejection
+        except UpstreamUnavailableError as exc:
+            return contradicted(exc)
+        except UpstreamError:
+            return rejection
+        return contradicted(None)
+
+    def _tell(self, token: LitmusToken, verdict: UpstreamError | None, *, is_proven: bool) -> None:
+        """Tell the watch what a request showed of the token."""
+        if self._watch is None:
+            return
+        if isinstance(verdict, TokenRejectedError):
+            self._watch.rejected(token, verdict)
+        elif verdict is None and is_proven:
+            self._watch.accepted(token)
+        else:
+            self._watch.untold(token)
+
+    async def run_experiment(self, project_id: str, experiment_id: str) -> str:
+        """Start a run and return its notify id; ``""`` for a cron experiment, whose schedule starts instead.
+
+        Never retried: every call starts another run, and after an error other
+        than a refusal the run may exist. Litmus does not check that the
+        experiment belongs to the project: the caller must have.
+        """
+        variables = {"projectID": project_id, "experimentID": experiment_id}
+        return await self.run(documents.RUN_EXPERIMENT, variables, ACTION_TIMEOUT_SECONDS)
+
+    async def stop_run(self, project_id: str, experiment_id: str, run_id: str) -> bool:
+        """Stop one run. Never retried, and never sent without an id.
+
+        Without one Litmus marks what it finds as stopped and tells no agent, so
+        chaos goes on that it no longer shows. With one it overwrites even a
+        finished run and accepts an unknown one: the caller must have checked.
+
+        Raises:
+            BadRequestError: If ``run_id`` is empty, which Litmus could take for all runs.
+        """
+        if not run_id:
+            raise BadRequestError("A run that has no id yet cannot be stopped.", parameter="runID")
+        variables = {"projectID": project_id, "experimentID": experiment_id, "experimentRunID": run_id}
+        return await self.run(documents.STOP_RUN, variables, ACTION_TIMEOUT_SECONDS)
+
+    async def switch_schedule(self, project_id: str, experiment_id: str, *, suspended: bool) -> bool:
+        """Suspend or resume the schedule of a cron experiment. Never retried.
+
+        On any other experiment Litmus damages the manifest: the caller must have checked ``cron_syntax``.
+        """
+        variables = {"projectID": project_id, "experimentID": experiment_id, "disable": suspended}
+        return await self.run(documents.SWITCH_SCHEDULE, variables, ACTION_TIMEOUT_SECONDS)
+
+    def _asked(self, queries: Sequence[Query[Any]], variables: Mapping[str, object]) -> Asked:
+        project_id = variables.get("projectID")
+        return Asked(
+            fields=tuple(query.field for query in queries),
+            server=self._server,
+            path=URL(self._base_url).path.rstrip("/") + _QUERY_PATH,
+            host=self._host,
+            project_id=project_id if isinstance(project_id, str) else None,
+            since=next((query.since for query in queries if query.since), None),
+        )
+
+    def asked(self, operation: str) -> Asked:
+        """Return what sentences about an operation besides GraphQL need to know."""
+        return Asked(fields=(operation,), server=self._server, host=self._host)
+
+    async def rest(
+        self,
+        operation: str,
+        method: str,
+        path: str,
+        read: Callable[[Reply], T],
+        *,
+        body: Mapping[str, object] | None = None,
+        token: LitmusToken | None,
+        timeout_seconds: float,
+    ) -> T:
+        """Send a request to any path, with this token or none, and return what ``read`` makes of the answer.
+
+        Raises:
+            UpstreamError: If no answer came, or ``read`` says so.
+        """
+        sent = msgspec.json.encode(body) if body is not None else None
+        async with self._gate.turn(operation, Kind.REST):
+            reply = await self._exchange(method, path, sent, timeout_seconds, token=token)
+            try:
+                return read(reply)
+            except UNREADABLE:
+                # Not chained: a decoder's words can hold what it could not decode.
+                raise UpstreamProtocolError(
+                    f"Litmus at {self._server} answered {operation} in a form we do not know."
+                ) from None
+
+    def _headers(self, token: LitmusToken | None) -> dict[str, str]:
+        headers = {"Content-Type": "application/json"}
+        if token is not None:
+            if not token.is_sendable:
+                raise TokenRejectedError(
+                    "The configured token is empty or not a token at all; Litmus was not asked."
+                )
+            headers["Authorization"] = f"Bearer {token.reveal()}"
+        if self._host_header is not None:
+            headers["Host"] = self._host_header
+        return headers
+
+    async def project_role(self, project_id: str, timeout_seconds: float) -> str | None:
+        """Return the role of the token's user in a project as Litmus words it; ``None``: none, or no project.
+
+        Raises:
+            UpstreamError: If Litmus could not be asked, or did not tell.
+        """
+
+        def read(reply: Reply) -> str | None:
+            if reply.status != HTTPStatus.OK and failure_code(reply) != PROJECT_UNKNOWN:
+                raise status_error(reply, self.asked("getProjectRole"))
+            return read_role(reply)
+
+        token = self._token()
+        if self._watch is not None:
+            self._watch.admit(token)
+        path = f"/auth/get_project_role/{quote(project_id, safe='')}"
+        verdict: UpstreamError | None = None
+        try:
+            role = await self.rest(
+                "getProjectRole", "GET", path, read, token=token, timeout_seconds=timeout_seconds
+            )
+        except TokenRejectedError as exc:
+            verdict = await self.judge_rest(token, exc)
+            raise verdict from exc
+        finally:
+            # The auth server accepts tokens of deactivated users, so this accepts none.
+            self._tell(token, verdict, is_proven=False)
+        return role
+
+    async def _exchange(
+        self, method: str, path: str, body: bytes | None, timeout_seconds: float, *, token: LitmusToken | None
+    ) -> Reply:
+        """Send one request and return what came; the one HTTP primitive."""
+        timeout_seconds = min(timeout_seconds, self._patience_seconds)
+        timeout = aiohttp.ClientTimeout(
+            total=timeout_seconds, sock_connect=min(CONNECT_TIMEOUT_SECONDS, timeout_seconds)
+        )
+        headers = self._headers(token)
+        try:
+            async with self._session.request(
+                method,
+                URL(f"{self._base_url}{path}", encoded=True),
+                data=body,
+                headers=headers,
+                timeout=timeout,
+                allow_redirects=False,
+            ) as response:
+                answer = await self._read(response)
+                return Reply(
+                    status=response.status,
+                    content_type=response.content_type if "Content-Type" in response.headers else "",
+                    body=answer,
+                )
+        except TimeoutError as exc:
+            raise UpstreamTimeoutError(
+                f"Litmus at {self._server} did not answer within {timeout_seconds:g} s; "
+                "its auth server or its database may be down."
+            ) from exc
+        except aiohttp.ClientSSLError as exc:
+            raise UpstreamUnavailableError(
+                f"No trusted TLS connection to {self._server}; set caFile if its certificate is private."
+            ) from exc
+        except (aiohttp.ClientError, OSError) as exc:
+            raise UpstreamUnavailableError(
+                f"No connection to Litmus at {self._server} ({type(exc).__name__})."
+            ) from exc
+        except UNREADABLE:
+            # aiohttp reads heads and compressed bodies with what may raise these; their words quote both.
+            raise UpstreamProtocolError(f"{self._server} answered with no HTTP that can be read.") from None
+
+    async def _read(self, response: aiohttp.ClientResponse) -> bytes:
+        answer = bytearray()
+        async for chunk in response.content.iter_chunked(_CHUNK_BYTES):
+            answer += chunk
+            if len(answer) > self._max_answer_bytes:
+                raise UpstreamOverloadedError(
+                    f"An answer of Litmus at {self._server} is larger than {self._max_answer_bytes} bytes."
+                )
+        return bytes(answer)
+
+
+@asynccontextmanager
+async def open_litmus_client(  # noqa: PLR0913 - each by its name, most with a default
+    *,
+    base_url: str,
+    token: Callable[[], LitmusToken],
+    watch: TokenWatch | None = None,
+    host_header: str | None = None,
+    ca_file: Path | None = None,
+    proxy: Proxy | None = None,
+    max_in_flight: int = 4,
+    max_requests_per_second: float = 5.0,
+    longest_pause_seconds: float = LONGEST_PAUSE_SECONDS,
+    observe: Observe | None = None,
+    max_answer_bytes: int = MAX_ANSWER_BYTES,
+    patience_seconds: float = math.inf,
+) -> AsyncIterator[LitmusClient]:
+    """Open the client of one instance.
+
+    ``base_url`` is ChaosCenter's root (``/api/query`` is added); ``token`` is
+    called for every request, so that a rotated token takes effect at once, and
+    raises where there is none; ``watch`` is told what Litmus thinks of it;
+    ``longest_pause_seconds`` bounds how long the circuit breaker stays open,
+    ``patience_seconds`` how long any answer is waited for, whoever asks.
+    With a ``ca_file`` only its authorities are trusted; with a ``proxy`` all is asked through it.
+
+    Raises:
+        ConfigError: If the CA file cannot be used.
+    """
+    gate = Gate(
+        max_in_flight=max_in_flight,
+        max_requests_per_second=max_requests_per_second,
+        breaker=Breaker(longest_pause_seconds=longest_pause_seconds),
+        observe=observe,
+    )
+    connector = aiohttp.TCPConnector(limit=max_in_flight, ssl=_trust(ca_file))
+    async with aiohttp.ClientSession(
+        connector=connector,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        trust_env=False,
+        auto_decompress=True,
+        **through(proxy),
+    ) as session:
+        yield LitmusClient(
+            session,
+            base_url=base_url,
+            token=token,
+            gate=gate,
+            watch=watch,
+            host_header=host_header,
+            max_answer_bytes=max_answer_bytes,
+            patience_seconds=patience_seconds,
+        )
+
+
+def _trust(ca_file: Path | None) -> ssl.SSLContext | bool:
+    if ca_file is None:
+        return True
+    try:
+        return ssl.create_default_context(cafile=str(ca_file))
+    except OSError as exc:
+        raise ConfigError((f"caFile {ca_file} cannot be read as PEM certificates.",)) from exc

@@ -1,0 +1,1 @@
+"""What travels: GraphQL texts, shapes of answers, tokens, and how each is read. Pure."""

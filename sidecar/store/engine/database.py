@@ -1,0 +1,222 @@
+"""One database: its engines and transactions, its errors in our words.
+
+SQLite in a file or PostgreSQL; what differs between them is here and in
+``migrating``, so that the statements elsewhere are the same. No exception of a
+driver leaves this module (see ``failures``).
+
+SQLite runs in WAL mode with ``synchronous=NORMAL``: a killed process loses
+nothing that was committed; a power cut may lose the last commits, never the
+database's consistency.
+"""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+from time import perf_counter
+from typing import Any, Final, Protocol
+
+from sqlalchemy import BigInteger, ColumnElement, Table, cast, event, extract, func, literal
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import URL, Connection
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from sidecar.config.store_url import StoreAddress
+from sidecar.domain.errors import StoreError
+from sidecar.store.engine.failures import StoreUnavailableError, in_our_words
+from sidecar.store.engine.migrating import migrate
+from sidecar.store.engine.pools import PATIENCE_SECONDS, Pool
+from sidecar.store.engine.postgresql import arguments, use_transactions
+
+OPERATION_TIMEOUT_SECONDS: Final = 20.0
+"""Longest a transaction may take before the database counts as gone."""
+BUSY_TIMEOUT_SECONDS: Final = 5.0
+"""How long SQLite waits for another process that writes."""
+STATEMENT_TIMEOUT_MS: Final = 15_000
+POOL_SIZE: Final = 5
+READERS: Final = 2
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND: Final = timedelta(milliseconds=1)
+
+
+class Observe(Protocol):
+    """Told of every transaction."""
+
+    def __call__(self, operation: str, failure: str | None, seconds: float) -> None:
+        """Count a transaction: ``read`` or ``write``, an error's code or ``None``, its time.
+
+        The time includes waiting for a turn.
+        """
+
+
+class Database:
+    """Connections to one database; nothing is opened before it is used."""
+
+    def __init__(
+        self,
+        address: StoreAddress,
+        observe: Observe | None = None,
+        *,
+        patience_seconds: float = PATIENCE_SECONDS,
+    ) -> None:
+        self.is_sqlite: Final = address.file is not None
+        self.description: Final = address.description
+        self._address = address
+        self._observe = observe or _ignore
+        self._inode: int | None = None
+        """Of the SQLite file we opened; a file put in its place is another database."""
+        new_pool = partial(Pool, patience_seconds=patience_seconds)
+        if self.is_sqlite:
+            new_pool = partial(new_pool, interruptions=0)
+            self._writer = new_pool(partial(_sqlite_engine, address, size=1, begin="BEGIN IMMEDIATE"), 1)
+            self._reader = new_pool(partial(_sqlite_engine, address, size=READERS, begin="BEGIN"), READERS)
+        else:
+            self._writer = self._reader = new_pool(partial(_postgresql_engine, address), POOL_SIZE)
+
+    async def open(self) -> None:
+        """Bring the schema up to date (again, after an outage).
+
+        Raises:
+            StoreUnavailableError: If that is not possible now.
+        """
+        await self.close()
+        async with in_our_words():
+            if self.is_sqlite:
+                self._inode = _create_private(Path(self._address.file or ""))
+            await asyncio.to_thread(migrate, self._address)
+
+    async def close(self) -> None:
+        """Close all connections, those in use after they are given back; later use opens new ones."""
+        await self._reader.close()
+        if self._writer is not self._reader:
+            await self._writer.close()
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[AsyncConnection]:
+        """A transaction that only reads.
+
+        Raises:
+            StoreUnavailableError: If the database cannot be used.
+        """
+        async with self._transaction("read", self._reader) as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def writing(self) -> AsyncIterator[AsyncConnection]:
+        """A transaction that writes; committed at the end, rolled back on any exception.
+
+        Raises:
+            StoreUnavailableError: If the database cannot be used.
+            StoreError: If it refused a value.
+        """
+        async with self._transaction("write", self._writer) as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def _transaction(self, operation: str, pool: Pool) -> AsyncIterator[AsyncConnection]:
+        started = perf_counter()
+        failure: str | None = None
+        try:
+            async with in_our_words(), asyncio.timeout(OPERATION_TIMEOUT_SECONDS), pool.turns:
+                if self.is_sqlite:
+                    self._check_file()
+                async with pool.transaction() as connection:
+                    yield connection
+        except StoreUnavailableError as exc:
+            failure = exc.code
+            if operation == "read" and exc.is_readable:
+                # What is said of writing elsewhere kept us from reading here.
+                raise StoreUnavailableError(exc.reason, while_reading=True) from exc
+            raise
+        except StoreError as exc:
+            failure = exc.code
+            raise
+        finally:
+            self._observe(operation, failure, perf_counter() - started)
+
+    def _check_file(self) -> None:
+        """Refuse a file that was deleted or replaced under us: what we wrote would be lost unseen."""
+        if _inode_of(Path(self._address.file or "")) != self._inode:
+            raise StoreUnavailableError("missing")
+
+    def now_ms(self, ours: datetime) -> ColumnElement[int]:
+        """Return the time: the database's on PostgreSQL, which replicas share; ours on SQLite."""
+        if self.is_sqlite:
+            return literal(to_ms(ours), BigInteger)
+        return cast(extract("epoch", func.clock_timestamp()) * 1000, BigInteger)
+
+    def insert(self, table: Table) -> Any:
+        """Return an INSERT that knows ``on_conflict_…``, the same on both engines."""
+        return sqlite.insert(table) if self.is_sqlite else postgresql.insert(table)
+
+    async def lock(self, connection: AsyncConnection, number: int) -> None:
+        """Keep others with this number out until the transaction ends (SQLite has one writer anyway)."""
+        if not self.is_sqlite:
+            await connection.execute(func.pg_advisory_xact_lock(number).select())
+
+
+def _ignore(operation: str, failure: str | None, seconds: float) -> None:
+    """Take no notice."""
+
+
+def to_ms(moment: datetime) -> int:
+    """Return whole Unix milliseconds, exactly; a float of seconds loses the last one now and then."""
+    return (moment - _EPOCH) // _MILLISECOND
+
+
+def _create_private(path: Path) -> int:
+    """Make sure that the file exists, readable by us alone if we make it; return its inode.
+
+    SQLite gives the files beside it (``-wal``, ``-shm``) the same mode.
+    """
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+    return path.stat().st_ino
+
+
+def _inode_of(path: Path) -> int | None:
+    try:
+        return path.stat().st_ino
+    except FileNotFoundError:
+        return None
+
+
+def _sqlite_engine(address: StoreAddress, *, size: int, begin: str) -> AsyncEngine:
+    engine = create_async_engine(
+        URL.create("sqlite+aiosqlite", database=address.file),
+        pool_size=size,
+        max_overflow=0,
+        hide_parameters=True,
+        # The driver begins no transactions by itself; we say when and how.
+        connect_args={"timeout": BUSY_TIMEOUT_SECONDS, "isolation_level": None},
+    )
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def prepare(connection: Any, _record: Any) -> None:
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA synchronous=NORMAL")
+        cursor.execute("PRAGMA foreign_keys=ON")
+        cursor.close()
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def begin_so(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+    return engine
+
+
+def _postgresql_engine(address: StoreAddress) -> AsyncEngine:
+    engine = create_async_engine(
+        "postgresql+psycopg://",
+        pool_size=POOL_SIZE,
+        max_overflow=0,
+        pool_pre_ping=True,
+        hide_parameters=True,
+        connect_args=arguments(address, tcp_user_timeout=STATEMENT_TIMEOUT_MS),
+    )
+    use_transactions(engine.sync_engine, address, statement_timeout_ms=STATEMENT_TIMEOUT_MS)
+    return engine

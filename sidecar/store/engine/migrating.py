@@ -1,0 +1,129 @@
+"""Brings a database's schema up to date, once, whoever starts at the same time.
+
+Alembic without its files of configuration: the scripts ship in the package.
+It runs in a thread of its own connection, because Alembic is synchronous and
+keeps its state in module globals.
+"""
+
+import sqlite3
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from alembic.config import Config
+from alembic.runtime.environment import EnvironmentContext
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Engine, create_engine, event, func
+from sqlalchemy.engine import URL, Connection
+from sqlalchemy.pool import NullPool
+
+from sidecar.config.store_url import StoreAddress
+from sidecar.store.engine.postgresql import arguments, use_transactions
+from sidecar.store.schema import metadata
+
+T = TypeVar("T")
+
+SCRIPTS: Final = Path(__file__).parents[1] / "migrations"
+LOCK: Final = 0x6C69746D7573
+"""Number of PostgreSQL's advisory lock around migrations."""
+WAIT_SECONDS: Final = 60.0
+"""Longest to wait for another process that migrates."""
+
+_one_at_a_time: Final = threading.Lock()
+
+
+def migrate(address: StoreAddress) -> None:
+    """Run what is missing, in one transaction under a lock.
+
+    A database whose revision we do not know was migrated by a newer release;
+    it is left as it is, since newer releases only add.
+
+    Raises:
+        sqlalchemy.exc.SQLAlchemyError: If the database cannot be used.
+    """
+    with _one_at_a_time:
+        # Looked at without the lock first: a restart, a further replica or a database that is back
+        # mostly finds nothing to do, and must not wait for whoever writes.
+        if _with_connection(address, "BEGIN", _is_current):
+            return
+        _with_connection(address, "BEGIN EXCLUSIVE", _upgrade)
+
+
+def _with_connection(address: StoreAddress, begin: str, use: Callable[[Connection], T]) -> T:
+    engine = _engine(address, begin)
+    try:
+        with engine.begin() as connection:
+            return use(connection)
+    finally:
+        engine.dispose()
+
+
+def _scripts() -> tuple[Config, ScriptDirectory]:
+    config = Config()
+    config.set_main_option("script_location", str(SCRIPTS).replace("%", "%%"))
+    return config, ScriptDirectory.from_config(config)
+
+
+def _is_current(connection: Connection) -> bool:
+    """Tell whether nothing is missing; a revision we do not know is a newer release's."""
+    _, scripts = _scripts()
+    current = MigrationContext.configure(connection).get_current_revision()
+    known = {script.revision for script in scripts.walk_revisions()}
+    return current is not None and (current not in known or current == scripts.get_current_head())
+
+
+def _upgrade(connection: Connection) -> None:
+    if connection.dialect.name == "postgresql":
+        connection.execute(func.pg_advisory_xact_lock(LOCK).select())
+    if _is_current(connection):
+        return
+    config, scripts = _scripts()
+
+    def steps(revision: Any, _context: Any) -> Any:
+        return scripts._upgrade_revs("head", revision)  # noqa: SLF001 - as alembic.command does; there is no public name
+
+    with EnvironmentContext(config, scripts, fn=steps, destination_rev="head") as environment:
+        environment.configure(connection=connection, target_metadata=metadata, transactional_ddl=True)
+        environment.run_migrations()
+
+
+def _engine(address: StoreAddress, begin: str) -> Engine:
+    if address.file is None:
+        engine = create_engine(
+            "postgresql+psycopg://", poolclass=NullPool, hide_parameters=True, connect_args=arguments(address)
+        )
+        use_transactions(engine, address, statement_timeout_ms=int(WAIT_SECONDS * 1000))
+        return engine
+    engine = create_engine(
+        URL.create("sqlite", database=address.file),
+        poolclass=NullPool,
+        hide_parameters=True,
+        connect_args={"timeout": WAIT_SECONDS, "isolation_level": None},
+    )
+
+    @event.listens_for(engine, "connect")
+    def use_wal(connection: Any, _record: Any) -> None:
+        _use_wal(connection)
+
+    @event.listens_for(engine, "begin")
+    def begin_so(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+    return engine
+
+
+def _use_wal(connection: Any) -> None:
+    """Switch the file to WAL, which it then stays in; SQLite does not wait for its lock by itself here."""
+    deadline = time.monotonic() + WAIT_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL").close()
+        except sqlite3.OperationalError as exc:
+            if exc.sqlite_errorname != "SQLITE_BUSY" or time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
+        else:
+            return

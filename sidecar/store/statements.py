@@ -1,0 +1,91 @@
+"""Statements that several tables share: a project's short key, whether a lease still holds, safe values."""
+
+from collections.abc import Collection
+from datetime import UTC, datetime
+from typing import Final
+
+from sqlalchemy import ScalarSelect, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from sidecar.domain.errors import LeaseLostError
+from sidecar.domain.model import ProjectRef
+from sidecar.domain.ports import Lease
+from sidecar.store.engine.database import Database
+from sidecar.store.schema import jobs, projects
+
+CHUNK: Final = 500
+"""Rows or values given to one statement."""
+
+_INT64: Final = 2**63 - 1
+_FIRST_MS: Final = -62_135_596_800_000
+"""The year 1, in Unix milliseconds."""
+_LAST_MS: Final = 253_402_300_799_000
+"""The end of the year 9999."""
+
+
+def project_key(project: ProjectRef) -> ScalarSelect[int]:
+    """Return the project's short key as part of a statement; no value if it was never planned."""
+    return (
+        select(projects.c.id)
+        .where(projects.c.instance == project.instance, projects.c.project_id == project.project_id)
+        .scalar_subquery()
+    )
+
+
+async def save_projects(
+    database: Database, connection: AsyncConnection, wanted: Collection[ProjectRef]
+) -> dict[ProjectRef, int]:
+    """Return the short keys of all projects ever planned, the wanted ones among them."""
+    keys = await load_projects(connection)
+    missing = sorted(ref for ref in wanted if ref not in keys)
+    if missing:
+        await connection.execute(
+            database.insert(projects).on_conflict_do_nothing(),
+            [{"instance": ref.instance, "project_id": ref.project_id} for ref in missing],
+        )
+        keys = await load_projects(connection)
+    return keys
+
+
+async def load_projects(connection: AsyncConnection) -> dict[ProjectRef, int]:
+    """Return the short keys of all projects ever planned."""
+    rows = await connection.execute(select(projects))
+    return {ProjectRef(instance=row.instance, project_id=row.project_id): row.id for row in rows}
+
+
+async def require_lease(connection: AsyncConnection, lease: Lease) -> int:
+    """Return the project's short key if the lease is the job's latest; it then stays so in this transaction.
+
+    Raises:
+        LeaseLostError: If the lease has moved on.
+    """
+    held: int | None = await connection.scalar(
+        select(jobs.c.project)
+        .where(
+            jobs.c.project == project_key(lease.job.project),
+            jobs.c.lane == lease.job.lane.value,
+            jobs.c.fence == lease.fence,
+            jobs.c.planned,
+        )
+        .with_for_update(read=True)
+    )
+    if held is None:
+        raise LeaseLostError(f"The lease of {lease.job.project} moved on while it was synchronised.")
+    return held
+
+
+def safe_text(text: str) -> str:
+    """Return the text as both engines can keep it: PostgreSQL has no NUL."""
+    return text.replace("\x00", "\ufffd")
+
+
+def safe_int(number: int) -> int:
+    """Return the number as both engines can keep it: 64 bits."""
+    return min(max(number, -_INT64), _INT64)
+
+
+def from_ms(moment_ms: int | None) -> datetime | None:
+    """Return aware UTC; of what another release wrote beyond every calendar, the nearest that has a date."""
+    if moment_ms is None:
+        return None
+    return datetime.fromtimestamp(min(max(moment_ms, _FIRST_MS), _LAST_MS) / 1000, UTC)

@@ -1,1 +1,0 @@
-"""HTTP: routes, who may use them, and how answers and errors look. Decides no figure by itself."""

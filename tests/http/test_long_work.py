@@ -1,0 +1,76 @@
+"""However large the world, no route holds the event loop for longer than a few slices."""
+
+from collections.abc import AsyncIterator
+
+import msgspec
+import pytest
+import pytest_asyncio
+from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer
+
+from sidecar.http.answers.cache import ROWS_AT_ONCE, Answer, made
+from sidecar.http.routes import ROUTES
+from sidecar.runtime.turns import SLICE_SECONDS, Turns
+from tests.support.big_world import Passes, big_app, without_old_garbage
+
+Client = TestClient[web.Request, web.Application]
+
+MOST_SECONDS = 15 * SLICE_SECONDS
+"""Of the thread's own time, on a machine however slow; in one piece, these answers take seconds."""
+NAMES = {
+    "kind": "component",
+    "namespace": "default",
+    "name": "shop",
+    "id": "none",
+    "instance": "default",
+    "file": "style.css",
+}
+PATHS = [route.path.format(**NAMES) for route in ROUTES if route.method == "GET"]
+LARGER = (
+    "/litmus?show=all",
+    "/litmus?q=a+e+i+o+s+t+r",
+    "/api/v1/portfolio?limit=200",
+    "/api/v1/attention?limit=200",
+    "/api/v1/now?limit=200",
+    "/api/v1/entities?limit=200",
+    "/api/v1/entities/component/default/shop/runs?limit=200",
+    "/api/v1/entities/component/default/shop/runs?format=csv",
+    "/litmus/entities/component/default/shop?q=e+1",
+    # A part of the project.
+    "/litmus/entities/component/default/pay",
+    "/api/v1/entities/component/default/pay/content",
+    "/api/v1/entities/component/default/pay/overview",
+)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def client() -> AsyncIterator[Client]:
+    async with TestClient(TestServer(big_app()), auto_decompress=False) as client:
+        async with client.get("/api/v1/portfolio") as response:
+            assert response.status == 200
+        with without_old_garbage():
+            yield client
+
+
+@pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.parametrize("path", [*PATHS, *LARGER])
+async def test_no_route_holds_the_event_loop(client: Client, path: str) -> None:
+    passes = Passes()
+    async with passes.watched(), client.get(path) as response:
+        await response.read()
+    assert response.status in {200, 404}
+    assert passes.longest_seconds < MOST_SECONDS
+
+
+@pytest.mark.parametrize("rows", [0, 1, ROWS_AT_ONCE, ROWS_AT_ONCE + 1, 5 * ROWS_AT_ONCE])
+async def test_an_answer_made_in_slices_has_the_very_bytes_of_one_made_at_once(rows: int) -> None:
+    class Shape(msgspec.Struct, kw_only=True, rename="camel"):
+        entity_ref: str = 'with "quotes"'
+        all_rows: list[dict[str, int]]
+        project_id: str | None = msgspec.field(name="projectID", default=None)
+
+    shape = Shape(all_rows=[{"row": number} for number in range(rows)])
+    turns = Turns()
+    in_slices = await made(turns, shape, as_of=None)
+    at_once = Answer(shape, as_of=None)
+    assert (in_slices.body, in_slices.tag) == (at_once.body, at_once.tag)
