@@ -1,4 +1,4 @@
-# Two commands are the whole set-up: `make demo` and `make test`.
+# `make help` lists the targets: whatever has a sentence behind ##.
 
 PYTHON ?= python3
 VENV := .venv
@@ -16,12 +16,16 @@ COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gene
 	--no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock'
 AUDIT := $(BIN)/pip-audit --strict --disable-pip --require-hashes --progress-spinner off
 
-.PHONY: demo test soak bench screenshots format lock audit sbom clean
+.DEFAULT_GOAL := help
+.PHONY: help demo test format hooks reference screenshots soak bench lock audit sbom clean
 
-demo: $(VENV)/.runtime
+help: ## List these targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(VENV)/.runtime ## Serve the sidecar on a simulated Litmus, on http://127.0.0.1:8080 (PORT=8123 for another)
 	@exec $(BIN)/litmus-sidecar demo --port $(PORT)
 
-test: $(VENV)/.dev tests/node/node_modules/.package-lock.json
+test: $(VENV)/.dev tests/node/node_modules/.package-lock.json ## Lint, types, layers and all tests, as CI does
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
@@ -29,22 +33,29 @@ test: $(VENV)/.dev tests/node/node_modules/.package-lock.json
 	$(BIN)/pytest -n auto --dist worksteal
 
 # The long, random forms of the loops that `make test` runs short.
-soak: $(VENV)/.dev
+soak: $(VENV)/.dev ## The random loops of the tests, long
 	LITMUS_SIDECAR_SOAK=1 $(BIN)/pytest -n auto
 
-bench: $(VENV)/.dev
+bench: $(VENV)/.dev ## Measure on this machine
 	for script in benchmarks/[!_]*.py; do echo "== $$script"; $(BIN)/python -m benchmarks.$$(basename $$script .py) || exit 1; done
 
-# The pictures of the README, from the demo; needs chromium.
-screenshots: $(VENV)/.dev
+# What stands in docs/ and is made from the code.
+reference: $(VENV)/.dev ## Write the generated pages of docs/reference
+	$(BIN)/python docs/make_configuration_reference.py
+	$(BIN)/python docs/make_command_reference.py
+
+screenshots: $(VENV)/.dev ## Take the pictures of the README from the demo (needs chromium)
 	$(BIN)/python docs/make_screenshots.py
 
-format: $(VENV)/.dev
+format: $(VENV)/.dev ## Correct what ruff can correct
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
+hooks: $(VENV)/.dev ## Install the hooks of git that lint before a commit
+	$(BIN)/pre-commit install
+
 # The lock files of what pyproject.toml names, at the newest versions that fit it.
-lock: $(VENV)/.dev
+lock: $(VENV)/.dev ## Renew requirements/ (UPGRADE= keeps the versions that still fit)
 	$(COMPILE) $(UPGRADE) --extra dev --group build --group sbom pyproject.toml --output-file requirements/dev.txt
 	$(COMPILE) --constraint requirements/dev.txt --extra otel pyproject.toml --output-file requirements/runtime.txt
 	$(COMPILE) --constraint requirements/dev.txt --group build --output-file requirements/build.txt
@@ -52,14 +63,14 @@ lock: $(VENV)/.dev
 
 # Known advisories of everything locked, and of the oldest versions that pyproject.toml allows. What cannot be
 # looked up fails.
-audit: $(VENV)/.dev
+audit: $(VENV)/.dev ## Look up known advisories of all that is locked
 	for lock in $(LOCKS); do echo "== $$lock"; $(AUDIT) --requirement $$lock || exit 1; done
 	mkdir -p build
 	$(COMPILE) --upgrade --resolution lowest-direct --extra otel pyproject.toml --output-file build/lowest.txt
 	$(AUDIT) --requirement build/lowest.txt
 
 # The bill of materials of the image's environment: build/sbom.cdx.json.
-sbom: $(VENV)/.dev
+sbom: $(VENV)/.dev ## Write the bill of materials of the image, build/sbom.cdx.json
 	rm -rf build
 	$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir build/wheels .
 	$(BIN)/python -m venv --without-pip build/image
@@ -69,7 +80,7 @@ sbom: $(VENV)/.dev
 	$(BIN)/cyclonedx-py environment --output-reproducible --pyproject pyproject.toml \
 		--output-file build/sbom.cdx.json build/image/bin/python
 
-clean:
+clean: ## Remove the environment and what tools left
 	rm -rf $(VENV) tests/node/node_modules build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 $(VENV)/bin/python:

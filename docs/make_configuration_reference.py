@@ -1,7 +1,6 @@
-"""Write docs/configuration.md from the classes in ``sidecar.config``.
+"""Write docs/reference/configuration.md from the classes in ``sidecar.config``.
 
-``python docs/make_configuration_reference.py`` rewrites the page beside this
-file; a test compares, so the page cannot fall behind.
+``make reference`` rewrites the page; a test compares, so it cannot fall behind.
 """
 
 import json
@@ -11,9 +10,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from pydantic import SecretStr
+from pydantic.json_schema import GenerateJsonSchema
+
 from sidecar.config import SidecarSection
 
-PAGE: Final = Path(__file__).with_name("configuration.md")
+PAGE: Final = Path(__file__).with_name("reference") / "configuration.md"
 
 INTRODUCTION: Final = """\
 # Configuration
@@ -23,7 +25,7 @@ INTRODUCTION: Final = """\
 The sidecar is configured in Backstage's own `app-config.yaml`, in the section `litmusSidecar`. `--config`
 names the files, as often as needed: later files win, mappings merge deeply, lists are replaced, `null` for a
 key takes away what earlier files say, and a file or a section with nothing in it says nothing. A whole
-example is [`app-config.example.yaml`](../app-config.example.yaml).
+example is [`app-config.example.yaml`](../../app-config.example.yaml).
 
 - Outside `litmusSidecar` only `litmus.baseUrl` (what browsers open), `litmus.apiToken` (a display token, see
   `litmus-sidecar display-token`) and `backend.baseUrl` are read, and nothing else is evaluated.
@@ -39,9 +41,17 @@ example is [`app-config.example.yaml`](../app-config.example.yaml).
 """
 
 
+class OpenDefaults(GenerateJsonSchema):
+    """Shows every default as it is: what stands in the source is nobody's secret."""
+
+    def encode_default(self, dft: object) -> object:
+        """Return a default as JSON has it."""
+        return super().encode_default(dft.get_secret_value() if isinstance(dft, SecretStr) else dft)
+
+
 def page() -> str:
     """Return the text of the page."""
-    schema = SidecarSection.model_json_schema(by_alias=True)
+    schema = SidecarSection.model_json_schema(by_alias=True, schema_generator=OpenDefaults)
     return "\n".join([INTRODUCTION, *_section(schema, schema["$defs"], "litmusSidecar")])
 
 

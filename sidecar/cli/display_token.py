@@ -7,7 +7,7 @@ from sidecar.config import display_token
 
 
 @click.command(
-    "display-token", help="Print a display token for litmus.apiToken: links work, Rejected by Litmus."
+    "display-token", help="Print a display token for litmus.apiToken: links work, Litmus rejects it."
 )
 @click.option("--uid", required=True, help="Id of a Litmus user; links contain it.")
 def display_token_command(uid: str) -> int:

@@ -1,7 +1,7 @@
 """What can be configured: one class per section, one documented attribute per key.
 
 Strict and frozen; a key is its attribute in camelCase, and a new section is a
-new class. The docstrings and the JSON schema make ``docs/configuration.md``.
+new class. The docstrings and the JSON schema make ``docs/reference/configuration.md``.
 """
 
 from datetime import timedelta

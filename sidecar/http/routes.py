@@ -307,7 +307,7 @@ ROUTES: Final = (
         name="display_token",
         handler=tokens.display,
         scope="admin",
-        summary="What to put into `litmus.apiToken`: links lead to that user, Rejected by Litmus.",
+        summary="What to put into `litmus.apiToken`: links lead to that user, Litmus rejects it.",
         answer=DisplayTokenShape,
         errors=(404,),
     ),

@@ -88,7 +88,10 @@ async def is_too_old(service: Service, project: str) -> bool:
 
 
 async def test_a_steady_project_costs_one_request_per_interval_and_warm_reads_cost_none(small: Small) -> None:
-    """The figures of the README: 1 POST for the fast lane, none for a read or for an unchanged history."""
+    """As docs/explanation/synchronisation.md says: 1 POST for the fast lane.
+
+    None for a read or for an unchanged history.
+    """
     for run in list(small.world.runs):
         small.world.finish_run(run)
     config = config_for({"default": (small.simulator, small.token)}, small.catalog)

@@ -234,7 +234,8 @@ async def answers(service: Service, prometheus: Prometheus, expr: str) -> bool:
 
 @SHARED
 @pytest.mark.parametrize(
-    ("prefix", "heading"), [("litmus_sidecar_", "Metrics"), ("backstage_litmus_", "Metrics of the domain")]
+    ("prefix", "heading"),
+    [("litmus_sidecar_", "Metrics of the service"), ("backstage_litmus_", "Metrics of the domain")],
 )
 async def test_what_is_told_has_the_names_and_labels_that_the_page_explains(
     used: Service, prefix: str, heading: str

@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 
 from sidecar.domain.errors import SidecarError
-from tests.packaging.test_docs import OPERATIONS, all_errors, anchors
+from tests.packaging.test_docs import all_errors
 from tests.support.deployed import DEPLOY, RULES, alerts, dashboard, filled, load, queries, recordings, rules
+from tests.support.markdown import anchors, section
 
 Program = Callable[[str, str], str]
 TO_OWNERS = re.compile(r"group_right \(\) (?:project|entity)_owner:backstage_litmus_entity_info:max")
-OPERATIONS_PAGE = DEPLOY.parent / "docs/operations.md"
+RUNBOOK = DEPLOY.parent / "docs/how-to/alerts.md"
 
 
 def run(*command: str) -> str:
@@ -77,13 +78,13 @@ def test_every_alert_says_what_where_and_what_to_do(rule: dict[str, Any]) -> Non
     of_teams = {"entities"} if TO_OWNERS.search(rule["expr"]) else set()
     assert rule["annotations"].keys() == {"summary", "description", "runbook_url", *of_teams}
     page, _, anchor = rule["annotations"]["runbook_url"].partition("#")
-    assert page == "{{ $externalLabels.runbook_prefix }}docs/operations.md"
+    assert page == "{{ $externalLabels.runbook_prefix }}docs/how-to/alerts.md"
     assert anchor == rule["alert"].lower()
-    assert anchor in anchors(OPERATIONS_PAGE)
+    assert anchor in anchors(RUNBOOK)
 
 
 def test_the_runbook_has_no_alert_that_there_is_not() -> None:
-    part = re.split(r"^## ", OPERATIONS.partition("\n## Alerts\n")[2], maxsplit=1, flags=re.MULTILINE)[0]
+    part = section(RUNBOOK.read_text(), "Runbook")
     assert re.findall(r"^### (.+)$", part, re.MULTILINE) == [rule["alert"] for rule in alerts()]
 
 

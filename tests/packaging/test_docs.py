@@ -10,68 +10,82 @@ from typing import Any, Final
 
 import pytest
 from aiohttp import web
-from pydantic.alias_generators import to_camel
+from ruamel.yaml import YAML
 
+import sidecar.cli.main  # noqa: F401 - brings every module that may define an error
 from sidecar import __version__
 from sidecar.cli.demo import demo_config
-from sidecar.cli.main import commands
-from sidecar.config import SidecarSection, findings, load_config
+from sidecar.config import Config, findings, load_config
 from sidecar.domain.errors import SidecarError
 from sidecar.http.metrics.families import FAMILIES
 from sidecar.http.routes import add_routes
 from sidecar.simulator import demo_catalog, open_demo
 from tests.support.explained import explained_metrics
+from tests.support.markdown import code_blocks, first_cells, repository_pages, section
 from tests.support.service import open_service
 
 ROOT = Path(__file__).parents[2]
-README = (ROOT / "README.md").read_text()
-OPERATIONS = (ROOT / "docs/operations.md").read_text()
-DEPENDENCIES = (ROOT / "docs/dependencies.md").read_text()
+DOCS: Final = ROOT / "docs"
+TUTORIAL = (DOCS / "tutorial.md").read_text()
+DEPENDENCIES = (DOCS / "dependencies.md").read_text()
 CHANGELOG = (ROOT / "CHANGELOG.md").read_text()
 PYPROJECT: Final[dict[str, Any]] = tomllib.loads((ROOT / "pyproject.toml").read_text())
 PROJECT: Final[dict[str, Any]] = PYPROJECT["project"]
-PAGES: Final = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").glob("*.md")])
+PAGES: Final = repository_pages()
 
 
-def section(page: str, heading: str) -> str:
-    """Return the text between a heading of a page and the next."""
-    return re.split(r"^##? ", page.partition(f"\n## {heading}\n")[2], maxsplit=1, flags=re.MULTILINE)[0]
-
-
-def first_cells(text: str) -> list[str]:
-    """Return the first cell of every row of a table, headings left out."""
-    cells = [line.split("|")[1].strip() for line in text.splitlines() if line.startswith("|")]
-    return [cell.strip("`") for cell in cells[2:]]
-
-
-def test_the_readme_lists_exactly_the_routes_that_there_are() -> None:
+def routes() -> set[str]:
     app = web.Application()
     add_routes(app)
-    routes = {
+    return {
         f"{'POST' if route.method == '*' else route.method} {route.resource.canonical}"
         for route in app.router.routes()
         if route.resource is not None and route.method != "HEAD"
     }
-    assert set(first_cells(section(README, "Routes"))) == routes
 
 
-def test_the_readme_lists_exactly_the_commands_that_there_are() -> None:
-    names = {f"litmus-sidecar {name}" for name in commands.commands}
-    assert set(first_cells(section(README, "Commands"))) == names
+def test_the_reference_lists_exactly_the_routes_that_there_are() -> None:
+    assert sorted(first_cells((DOCS / "reference/routes.md").read_text())) == sorted(routes())
 
 
-def test_the_readme_names_every_section_of_the_configuration() -> None:
-    listed = set(first_cells(section(README, "Configuration")))
-    fields = SidecarSection.model_fields.items()
-    assert listed == {to_camel(name) for name, _ in fields} - {"publicUrl"}
+def loaded(configuration: str, directory: Path, environ: dict[str, str]) -> Config:
+    path = directory / "app-config.yaml"
+    path.write_text(configuration)
+    return load_config([path], environ)
 
 
-def test_the_shortest_configuration_of_the_readme_works(tmp_path: Path) -> None:
-    (block,) = re.findall(r"```yaml\n(.+?)```", section(README, "Configuration"), re.DOTALL)
-    path = tmp_path / "app-config.yaml"
-    path.write_text(block)
+def test_the_shortest_configuration_works(tmp_path: Path) -> None:
+    (block,) = code_blocks(section((DOCS / "how-to/install.md").read_text(), "Configure"), "yaml")
     environ = {"LITMUS_AUTH_TOKEN": "a-litmus-token", "SIDECAR_KEY": "0123456789abcdef"}
-    assert findings(load_config([path], environ)) == ()
+    assert findings(loaded(block, tmp_path, environ)) == ()
+
+
+def test_the_manifest_for_kubernetes_holds_together(tmp_path: Path) -> None:
+    (block,) = code_blocks((DOCS / "how-to/kubernetes.md").read_text(), "yaml")
+    configuration, deployment, service = YAML(typ="safe").load_all(block)
+    pod = deployment["spec"]["template"]
+    (container,) = pod["spec"]["containers"]
+    mounts = {mount["name"]: mount["mountPath"] for mount in container["volumeMounts"]}
+    volumes = {volume["name"] for volume in pod["spec"]["volumes"]}
+
+    secrets = tmp_path / "secrets"
+    secrets.mkdir()
+    created = re.findall(r"--from-literal=([\w-]+)=", (DOCS / "how-to/kubernetes.md").read_text())
+    for name in created:
+        value = "postgresql://sidecar:secret@postgres:5432/sidecar" if name == "store-url" else name * 4
+        (secrets / name).write_text(value)
+    text = configuration["data"]["app-config.yaml"].replace(mounts["secrets"], str(secrets))
+    config = loaded(text, tmp_path, {})
+
+    assert config.instances
+    assert {name for name in created if f"{secrets}/{name}" in text} == set(created)
+    assert volumes == set(mounts)
+    assert mounts["configuration"] == "/etc/litmus-sidecar"
+    assert container["ports"] == [{"name": "http", "containerPort": config.listen.port}]
+    probed = {f"GET {container[f'{kind}Probe']['httpGet']['path']}" for kind in ("liveness", "readiness")}
+    assert probed <= routes()
+    assert pod["metadata"]["labels"] == deployment["spec"]["selector"]["matchLabels"]
+    assert pod["metadata"]["labels"] == service["spec"]["selector"]
 
 
 def test_every_make_target_that_a_page_mentions_exists() -> None:
@@ -97,7 +111,7 @@ def test_the_picture_of_the_layers_is_the_contract_that_holds_them() -> None:
     rows = re.findall(r'^  "([^"]+)", +# (\w+)$', contract[: contract.index("\n]\n")], re.MULTILINE)
     held = [(word, set(rooms.split(" | "))) for rooms, word in rows]
 
-    page = section((ROOT / "docs/development.md").read_text(), "Layers")
+    page = section((DOCS / "development.md").read_text(), "Layers")
     picture = page[page.index("```mermaid") :]
     drawn = re.findall(r"subgraph (\w+)\n +direction LR\n +(.+)\n +end", picture)
 
@@ -144,9 +158,8 @@ def all_errors(error: type[SidecarError] = SidecarError) -> Iterator[type[Sideca
 
 
 def test_every_error_code_is_explained_and_no_other() -> None:
-    # The import of the command line has imported every module that may define one.
     codes = {error.code for error in all_errors() if error.__module__.startswith("sidecar.")}
-    explained = first_cells(section(OPERATIONS, "Error codes"))
+    explained = first_cells((DOCS / "reference/error-codes.md").read_text())
     assert sorted(explained) == sorted(codes)
 
 
@@ -158,7 +171,7 @@ def test_every_metric_of_ours_is_explained_and_no_other() -> None:
         for name in re.findall(r'"(litmus_sidecar_\w+)"', path.read_text())
     }
     assert made
-    assert sorted(explained_metrics("Metrics")) == sorted(made)
+    assert sorted(explained_metrics("Metrics of the service")) == sorted(made)
 
 
 def test_every_metric_of_the_domain_is_explained_and_no_other() -> None:
@@ -171,24 +184,10 @@ def test_every_version_is_the_same() -> None:
     assert newest[1] == PROJECT["version"] == __version__
 
 
-def anchors(page: Path) -> set[str]:
-    headings = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
-    return {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}
-
-
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_every_link_to_a_file_of_ours_leads_somewhere(page: Path) -> None:
-    for target in re.findall(r"\]\((?!https?:)([^)\s]+)\)", page.read_text()):
-        path, _, anchor = target.partition("#")
-        file = (page.parent / path).resolve() if path else page
-        assert file.is_file(), target
-        assert not anchor or anchor in anchors(file), target
-
-
-async def test_what_the_readme_asks_the_demo_is_answered(tmp_path: Path) -> None:
-    project = re.search(r'"projectID": "([0-9a-f-]{36})"', README)
+async def test_what_the_tutorial_asks_the_demo_is_answered(tmp_path: Path) -> None:
+    project = re.search(r'"projectID": "([0-9a-f-]{36})"', TUTORIAL)
     assert project is not None
-    questions = re.findall(r"^ask '(.+)'$", README, re.MULTILINE)
+    questions = re.findall(r"^ask '(.+)'$", TUTORIAL, re.MULTILINE)
     assert len(questions) == 5
     catalog = tmp_path / "catalog-info.yaml"
     catalog.write_text(demo_catalog())
@@ -199,4 +198,4 @@ async def test_what_the_readme_asks_the_demo_is_answered(tmp_path: Path) -> None
             project[1],
         )
     assert [list(answer) for answer in answers] == [["data", "extensions"]] * 5
-    assert f"`{refused['errors'][0]['message']}`" in README
+    assert f"`{refused['errors'][0]['message']}`" in TUTORIAL

@@ -3,6 +3,8 @@
 import runpy
 from pathlib import Path
 
+import pytest
+
 from sidecar.catalog import FileCatalog
 from sidecar.config import SyncSettings, display_uid, findings, load_config
 from sidecar.config.yaml_text import parse_yaml
@@ -54,7 +56,15 @@ async def test_the_example_catalog_is_read_without_problems() -> None:
     )
 
 
-def test_the_configuration_reference_is_current() -> None:
-    """If not: python docs/make_configuration_reference.py."""
-    made = runpy.run_path(str(ROOT / "docs" / "make_configuration_reference.py"))
-    assert (ROOT / "docs" / "configuration.md").read_text() == made["page"]()
+@pytest.mark.parametrize("name", ["configuration", "command"])
+def test_a_generated_reference_is_current(name: str) -> None:
+    """If not: make reference."""
+    made = runpy.run_path(str(ROOT / "docs" / f"make_{name}_reference.py"))
+    assert made["PAGE"].read_text() == made["page"]()
+
+
+def test_the_reference_shows_every_default_that_is_no_secret() -> None:
+    """The address of the store is masked only where it is somebody's own."""
+    page = (ROOT / "docs/reference/configuration.md").read_text()
+    assert "`sqlite:///litmus-sidecar.db`" in page
+    assert "***" not in page

@@ -1,11 +1,11 @@
-"""What docs/operations.md says of metrics."""
+"""What docs/reference/metrics.md says of metrics."""
 
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-PAGE: Final = Path(__file__).parents[2] / "docs/operations.md"
+PAGE: Final = Path(__file__).parents[2] / "docs/reference/metrics.md"
 _OF_PROJECTS: Final = frozenset({"instance", "project"})
 _OF_EXPERIMENTS: Final = frozenset({"experiment_id", "experiment"})
 

@@ -2,7 +2,7 @@
 
 A route is private unless the table of routes says that it needs no scope; what
 is not in the table needs ``admin``. The rule itself is in contract words in
-``docs/security.md``: a key, a person of Backstage, both (then the person
+``docs/explanation/people.md``: a key, a person of Backstage, both (then the person
 decides), a person behind an authenticating proxy, on the pages a person signed
 in with Litmus, or, while nothing of this is configured, this machine.
 """

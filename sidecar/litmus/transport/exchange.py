@@ -64,7 +64,7 @@ def shows_auth(queries: Sequence[Query[Any]], answer: Answer) -> bool:
 
 
 def request_body(queries: Sequence[Query[Any]], variables: Mapping[str, object]) -> bytes:
-    """Return a document of these queries with its variables as Accepted by Litmus.
+    """Return a document of these queries with its variables as Litmus takes it.
 
     Raises:
         UpstreamProtocolError: If a variable is no valid Unicode text.
