@@ -45,6 +45,7 @@ from sidecar.litmus.tokens.holder import HeldToken
 from sidecar.litmus.transport.client import LitmusClient
 from sidecar.litmus.wire.documents import SERVER_VERSION
 from sidecar.litmus.wire.token import LitmusToken
+from sidecar.runtime.turns import run_whole
 from sidecar.store.namings import MemoryNamings
 from sidecar.telemetry.logs import configure_logging
 from sidecar.telemetry.metrics import Metrics
@@ -209,7 +210,7 @@ async def _unclaimed(
         snapshot_of=snapshot_of,
         clock=utc_now,
     )
-    return claims.findings()
+    return run_whole(claims.findings())
 
 
 def _failures(project: ProjectRef, results: Sequence[SectionResult]) -> Iterator[str]:

@@ -1,12 +1,14 @@
 """The replica's front: bodies to requests, requests and snapshots to bytes, each remembered.
 
-Three caches, all bounded in bytes: body → request, text → document, and
-(request, project, content version) → answer. Keys are digests, so what a
+Four caches, all bounded in bytes: body → request, text → document, (request,
+project, content version) → answer, and what of bodies and answers was refused,
+so that asking again for what is refused costs nothing. Keys are digests, so what a
 client sends never sits in memory as a key. Not thread-safe; one per event
 loop.
 """
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
+from copy import copy
 from hashlib import sha256
 from typing import Any, Final, Generic, TypeVar
 
@@ -22,6 +24,8 @@ from sidecar.replica.projection import CONTENT_OF_SECTION, ROOT_FIELDS, Source
 from sidecar.runtime.turns import Work, run_whole
 
 _MEBIBYTE: Final = 1024 * 1024
+_REFUSAL_BYTES: Final = 1_024
+"""Rough memory of a refusal with its key."""
 _BYTES_PER_CHARACTER: Final = 128
 """Rough memory of a document's tree and plan, per character of its text (measured: about 100)."""
 _ENTRY_BYTES: Final = 2_048
@@ -130,17 +134,22 @@ class Replica:
         self._requests: _ByteCache[Prepared] = _ByteCache(plan_cache_bytes // 2)
         self._documents: _ByteCache[_CompiledDocument] = _ByteCache(plan_cache_bytes // 2)
         self._answers: _ByteCache[bytes] = _ByteCache(answer_cache_bytes)
+        # On their own, so that no crowd of them takes the place of what is asked for rightly.
+        self._refusals: _ByteCache[BadRequestError | QueryRefusedError] = _ByteCache(_MEBIBYTE)
 
     @property
     def cached_bytes(self) -> int:
         """Bytes all caches hold now, as far as they are counted."""
-        return self._requests.size + self._documents.size + self._answers.size
+        return sum(cache.size for cache in (self._requests, self._documents, self._answers, self._refusals))
 
     def prepared(self, body: bytes) -> Prepared | None:
-        """Return what a body is known to ask for, at little cost; ``None``: only :meth:`prepare` can tell."""
-        known = self._requests.get(sha256(body).digest())
-        self.stats.request_hits += known is not None
-        return known
+        """Return what a body is known to ask for, at little cost; ``None``: only :meth:`prepare` can tell.
+
+        Raises:
+            BadRequestError: It was refused before; see :meth:`prepare`.
+            QueryRefusedError: It was refused before; see :meth:`prepare`.
+        """
+        return self._known(sha256(body).digest())
 
     def prepare(self, body: bytes) -> Prepared:
         """Return what the body of a request asks for.
@@ -150,15 +159,18 @@ class Replica:
             BadRequestError: It is not a JSON object with the text of a query.
             QueryRefusedError: GraphQL says no: grammar, schema, limits, variables, projects.
         """
-        try:
-            _check_size(body, self.limits.body_bytes)
-            if (known := self.prepared(body)) is not None:
-                return known
-            prepared = self._prepare(_parse_body(body, self.limits))
-        except (BadRequestError, QueryRefusedError, TooLargeError):
+        if len(body) > self.limits.body_bytes:
             self.stats.refusals += 1
+            raise TooLargeError(f"Body too large: at most {self.limits.body_bytes} bytes")
+        digest = sha256(body).digest()
+        if (known := self._known(digest)) is not None:
+            return known
+        try:
+            prepared = self._prepare(_parse_body(body, self.limits))
+        except (BadRequestError, QueryRefusedError) as refusal:
+            self._refused(digest, refusal)
             raise
-        self._requests.put(sha256(body).digest(), prepared, _ENTRY_BYTES + _BYTES_PER_CHARACTER * len(body))
+        self._requests.put(digest, prepared, _ENTRY_BYTES + _BYTES_PER_CHARACTER * len(body))
         return prepared
 
     def answer(self, request: QueryRequest, snapshot: Snapshot) -> bytes:
@@ -178,16 +190,35 @@ class Replica:
             self.stats.answer_hits += 1
             return known
         _require_data(request, snapshot)
+        self._refuse_again(key)
         # Chosen one by one: each of many selections goes through all rows.
         values = (None if source is None else source(snapshot.content) for source in request.sources)
         try:
             data = yield from request.plan.encode(values, Budget(self.limits))
-        except QueryRefusedError:
-            self.stats.refusals += 1
+        except QueryRefusedError as refusal:
+            self._refused(key, refusal)
             raise
         self.stats.answers_built += 1
         self._answers.put(key, data, _ENTRY_BYTES // 8 + len(data))
         return data
+
+    def _known(self, digest: bytes) -> Prepared | None:
+        self._refuse_again(digest)
+        known = self._requests.get(digest)
+        self.stats.request_hits += known is not None
+        return known
+
+    def _refuse_again(self, key: Hashable) -> None:
+        refusal = self._refusals.get(key)
+        if refusal is not None:
+            self.stats.refusals += 1
+            # Each raise adds its frames to what is raised.
+            raise copy(refusal)
+
+    def _refused(self, key: Hashable, refusal: BadRequestError | QueryRefusedError) -> None:
+        self.stats.refusals += 1
+        # A copy holds no frames, and with them no document.
+        self._refusals.put(key, copy(refusal), _REFUSAL_BYTES)
 
     def _prepare(self, body: _Body) -> Prepared:
         compiled = self._document(body.query)
@@ -254,11 +285,6 @@ class _CompiledDocument:
         self.digest = digest
         self.document = document
         self.last_plan: tuple[tuple[tuple[str, bool], ...], Plan] | None = None
-
-
-def _check_size(body: bytes, at_most: int) -> None:
-    if len(body) > at_most:
-        raise TooLargeError(f"Body too large: at most {at_most} bytes")
 
 
 def _parse_body(body: bytes, limits: Limits) -> _Body:

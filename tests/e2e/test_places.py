@@ -5,7 +5,7 @@ from contextlib import AsyncExitStack
 
 from tests.e2e.conftest import Small
 from tests.e2e.door import config_of
-from tests.support.service import eventually, open_service
+from tests.support.service import open_service
 
 KEYS = {
     "keys": [
@@ -15,24 +15,41 @@ KEYS = {
 }
 
 
-async def test_half_sent_bodies_of_one_key_leave_places_for_another_and_health(small: Small) -> None:
-    config = config_of(small, auth=KEYS, limits={"concurrentRequests": 6})
+async def test_half_sent_bodies_take_no_place_of_whoever_has_the_same_key(small: Small) -> None:
+    config = config_of(small, auth=KEYS, limits={"concurrentRequests": 6, "keyConcurrentRequests": 2})
     async with open_service(config) as service, AsyncExitStack() as stack:
         await service.ready()
         host, _, port = service.url("").removeprefix("http://").rstrip("/").partition(":")
-        for _ in range(20):
-            _, writer = await asyncio.open_connection(host, int(port))
+        connections = []
+        for _ in range(40):
+            reader, writer = await asyncio.open_connection(host, int(port))
             stack.callback(writer.close)
             head = (
                 "POST /api/query HTTP/1.1",
                 f"Host: {host}:{port}",
                 "X-Litmus-Sidecar-Key: first-key-of-a-test",
                 "Content-Type: application/json",
-                "Content-Length: 100",
+                "Content-Length: 2",
             )
             writer.write("\r\n".join([*head, "", "{"]).encode())
-        in_progress = service.services.phase.in_progress
-        await eventually(lambda: in_progress[""] == 3)
+            connections.append((reader, writer))
+        for key in ("first", "second"):
+            headers = {"X-Litmus-Sidecar-Key": f"{key}-key-of-a-test"}
+            answers = [await service.get("/api/v1/entities", headers=headers) for _ in range(10)]
+            assert [answer.status for answer in answers] == [200] * 10
+        assert (await service.get("/healthz")).status == 200
+        # They were read all the same: each is answered once it is complete.
+        for reader, writer in connections:
+            writer.write(b"}")
+            assert (await reader.readline()).split()[1] == b"400"
+
+
+async def test_more_than_the_places_of_one_key_wait_and_another_key_does_not(small: Small) -> None:
+    config = config_of(small, auth=KEYS, limits={"concurrentRequests": 6})
+    async with open_service(config) as service, AsyncExitStack() as stack:
+        await service.ready()
+        for _ in range(3):
+            await stack.enter_async_context(service.services.places.place("key:first", is_person=False))
         other = {"X-Litmus-Sidecar-Key": "second-key-of-a-test"}
         assert (await service.get("/api/v1/entities", headers=other)).status == 200
         assert (await service.get("/healthz")).status == 200

@@ -11,12 +11,12 @@ from aiohttp.test_utils import TestClient, TestServer
 from sidecar.http.answers.cache import ROWS_AT_ONCE, Answer, made
 from sidecar.http.routes import ROUTES
 from sidecar.runtime.turns import SLICE_SECONDS, Turns
-from tests.support.big_world import Passes, big_app, without_old_garbage
+from tests.support.big_world import Passes, big_app, slowness, without_old_garbage
 
 Client = TestClient[web.Request, web.Application]
 
-MOST_SECONDS = 15 * SLICE_SECONDS
-"""Of the thread's own time, on a machine however slow; in one piece, these answers take seconds."""
+MOST_SECONDS = 3 * SLICE_SECONDS * slowness()
+"""Of the thread's own time: a slice, what it ends with, and the client's part here."""
 NAMES = {
     "kind": "component",
     "namespace": "default",

@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 
+from sidecar.domain.errors import BadRequestError, QueryRefusedError
 from sidecar.domain.model import Section
 from sidecar.replica import Limits, Replica
+from sidecar.runtime.turns import run_whole
 from tests.replica.documents import (
     BASIC_STATS,
     EXPERIMENTS,
@@ -96,6 +98,46 @@ def test_same_body_is_recognised(query: str) -> None:
     first = replica.prepare(body(query))
     assert replica.prepare(body(query)) is first
     assert replica.stats.request_hits == 1
+
+
+@pytest.mark.parametrize("query", ["{ a }", "query($p: ID!) { listExperiment(projectID: $p) { x } }", ""])
+def test_what_a_body_was_refused_for_is_known_without_reading_it_again(query: str) -> None:
+    replica, sent = Replica(), body(query)
+    assert replica.prepared(sent) is None
+    with pytest.raises((BadRequestError, QueryRefusedError)) as first:
+        replica.prepare(sent)
+    for ask in (replica.prepared, replica.prepare):
+        with pytest.raises(type(first.value)) as again:
+            ask(sent)
+        assert vars(again.value) == vars(first.value)
+        assert again.value.args == first.value.args
+        # Each is raised on its own, and what was raised holds nothing of the others.
+        assert again.value is not first.value
+    assert replica.stats.refusals == 3
+
+
+def test_an_answer_that_was_too_large_is_refused_again_before_any_of_it_is_made() -> None:
+    replica = Replica(limits=Limits(answer_bytes=20_000))
+    rows = tuple(experiment(str(number)) for number in range(1_000))
+    whole = snapshot(content(experiments=rows))
+    request = prepare_query(replica, EXPERIMENTS)
+
+    first, again = replica.answering(request, whole), replica.answering(request, whole)
+    next(first)
+    with pytest.raises(QueryRefusedError, match="Answer too large"):
+        run_whole(first)
+    with pytest.raises(QueryRefusedError, match="Answer too large"):
+        next(again)
+    # Another content may have room.
+    assert replica.answer(request, snapshot(content(experiments=rows[:2]), version=2))
+
+
+def test_refusals_stay_within_their_bytes() -> None:
+    replica = Replica()
+    for number in range(2_000):
+        with pytest.raises(QueryRefusedError):
+            replica.prepare(body(f"{{ a{number} }}"))
+    assert replica.cached_bytes <= 1024 * 1024
 
 
 def test_same_document_with_another_project_is_compiled_once() -> None:

@@ -21,6 +21,7 @@ EXPERIMENTS: Final = 5_000
 RUNS_OF_EACH: Final = 3
 ENTITIES: Final = 800
 """Of a project each."""
+_REFERENCE_SECONDS: Final = 0.003
 _PHASES: Final = ("Completed", "Completed_With_Probe_Failure", "Error", "Running", "Stopped")
 
 
@@ -53,10 +54,25 @@ def without_old_garbage() -> Iterator[None]:
     """Keep the collector away from what is there already: walking the world is no work of a request."""
     gc.collect()
     gc.freeze()
+    gc.disable()
     try:
         yield
     finally:
+        gc.enable()
         gc.unfreeze()
+
+
+def slowness() -> float:
+    """Return how many times longer this machine takes for the same work than the one that bounds are of."""
+    return max(1.0, min(_reference_seconds() for _ in range(5)) / _REFERENCE_SECONDS)
+
+
+def _reference_seconds() -> float:
+    begun = thread_time()
+    rows: dict[str, list[int]] = {}
+    for number in range(20_000):
+        rows.setdefault(f"row-{number % 1_000}", []).append(number)
+    return thread_time() - begun
 
 
 def big_app() -> web.Application:

@@ -1,7 +1,7 @@
 """Whose every project is, as a running service knows it; answers without waiting."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
@@ -16,6 +16,7 @@ from sidecar.catalog.claims.rules import (
 )
 from sidecar.domain.model import Content, Entity, ProjectRef, Snapshot
 from sidecar.domain.ports import Catalogue, Clock
+from sidecar.runtime.turns import Work
 
 _KEPT_FOR: Final = timedelta(minutes=1)
 """How late it may show that an owner who left counts no more."""
@@ -140,31 +141,40 @@ class Claims:
             f"named first. {_CLAIM_ONE}"
         )
 
-    def findings(self) -> Sequence[str]:
+    def findings(self) -> Work[Sequence[str]]:
         """Say what an operator should settle, a sentence each: projects without a claim that need one."""
-        return [*sorted(self._unclaimed()), *self._in_several_instances()]
-
-    def _unclaimed(self) -> Iterator[str]:
+        found = []
         for project in {entity.project for entity in self._catalogue.current.entities}:
-            claim = self.of(project)
-            sentence = claim_sentence(claim)
-            # Before tags were read there may be a claim.
-            if sentence is not None and claim.is_certain:
-                owners = {entity.owner or "nobody" for entity in self.entities(project)}
-                names = ", ".join(sorted(owners))
-                yield f"Project {project}, named by entities of {names}: {sentence}"
-
-    def _in_several_instances(self) -> Iterator[str]:
+            if (sentence := self._unclaimed(project)) is not None:
+                found.append(sentence)
+            yield
+        found.sort()
         for project_id in sorted(self._memory.ids_of_several | self._ids_of_several):
-            named = self._catalogue.projects_with_id(project_id)
-            meant = self.project_with_id(project_id)
-            if named and (meant is None or len(named) > 1):
-                instances = ", ".join(sorted(project.instance for project in named))
-                gets = f"that of {meant.instance}" if meant else "an error"
-                yield (
-                    f"The project id {project_id} is named in the instances {instances}: the plugin, which "
-                    f"asks by id alone, gets {gets}. {_CLAIM_ONE}"
-                )
+            if (sentence := self._in_several_instances(project_id)) is not None:
+                found.append(sentence)
+            yield
+        return found
+
+    def _unclaimed(self, project: ProjectRef) -> str | None:
+        claim = self.of(project)
+        sentence = claim_sentence(claim)
+        # Before tags were read there may be a claim.
+        if sentence is None or not claim.is_certain:
+            return None
+        names = ", ".join(sorted({entity.owner or "nobody" for entity in self.entities(project)}))
+        return f"Project {project}, named by entities of {names}: {sentence}"
+
+    def _in_several_instances(self, project_id: str) -> str | None:
+        named = self._catalogue.projects_with_id(project_id)
+        meant = self.project_with_id(project_id)
+        if not named or (meant is not None and len(named) == 1):
+            return None
+        instances = ", ".join(sorted(project.instance for project in named))
+        gets = f"that of {meant.instance}" if meant else "an error"
+        return (
+            f"The project id {project_id} is named in the instances {instances}: the plugin, which "
+            f"asks by id alone, gets {gets}. {_CLAIM_ONE}"
+        )
 
 
 _CLAIM_ONE: Final = (

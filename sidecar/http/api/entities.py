@@ -1,6 +1,6 @@
 """JSON of entities: the list, and overview, content and runs of one."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from aiohttp import web
@@ -15,13 +15,14 @@ from sidecar.http.reading.entity import EntityReading, read_entity, read_window
 from sidecar.http.reading.paging import page, single
 from sidecar.http.services import Services
 from sidecar.http.shapes.content import CONTENT_SECTIONS, ContentShape, content_shape
-from sidecar.http.shapes.entities import EntityListShape, entity_shape
+from sidecar.http.shapes.entities import EntityListShape, EntityShape, entity_shape
 from sidecar.http.shapes.overview import OVERVIEW_SECTIONS, OverviewShape, overview_shape
 from sidecar.insight.narrowing import covered_ids
 from sidecar.insight.next_change import earliest, next_window_change
 from sidecar.insight.running import running_runs
 from sidecar.insight.schedules import next_schedule_change
 from sidecar.insight.windows import Window
+from sidecar.runtime.turns import Work
 
 LATEST_RUNS = 10
 
@@ -32,18 +33,23 @@ async def entities(request: web.Request) -> web.Response:
     now = services.clock()
     wanted = await read_entities(request, services)
     chosen, following = page(request, wanted, lambda entity: entity.ref)
-    snapshots = [services.snapshots.get(entity.project) for entity in chosen]
-    rows = [
-        entity_shape(entity, snapshot, services.intervals, now)
-        for entity, snapshot in zip(chosen, snapshots, strict=True)
-    ]
-    ages = [
-        age
-        for snapshot in snapshots
-        if snapshot and (age := as_of(snapshot, tuple(Section), services.intervals, now))
-    ]
+    rows, age = await services.turns.run(object(), _entity_rows(services, chosen, now))
     shape = EntityListShape(entities=rows, next_cursor=following)
-    return respond(request, Answer(shape, as_of=min(ages, default=None)))
+    return respond(request, await made(services.turns, shape, as_of=age))
+
+
+def _entity_rows(
+    services: Services, entities: Sequence[Entity], now: datetime
+) -> Work[tuple[list[EntityShape], datetime | None]]:
+    """Return what the list says of the entities, and the oldest last success among their data."""
+    rows, ages = [], []
+    for entity in entities:
+        snapshot = services.snapshots.get(entity.project)
+        rows.append(entity_shape(entity, snapshot, services.intervals, now))
+        if snapshot and (age := as_of(snapshot, tuple(Section), services.intervals, now)):
+            ages.append(age)
+        yield
+    return rows, min(ages, default=None)
 
 
 async def overview(request: web.Request) -> web.Response:

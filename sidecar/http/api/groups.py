@@ -1,5 +1,6 @@
 """JSON that spans entities: portfolio, attention, now."""
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Hashable, Sequence
 from datetime import datetime
@@ -31,6 +32,8 @@ from sidecar.insight.attention import Thresholds
 from sidecar.insight.portfolio import Attention, Group, Part, Running, needs_attention, portfolio, runs_now
 from sidecar.insight.rollup import Grouping
 
+PARTS_AT_ONCE: Final = 100
+"""Projects looked up in one pass of the event loop."""
 GROUP_SECTIONS: Final = (Section.EXPERIMENTS, Section.RUN_HISTORY)
 """What these answers use."""
 
@@ -114,15 +117,21 @@ async def read_parts(services: Services, entities: Sequence[Entity]) -> list[Par
     by_project: defaultdict[ProjectRef, list[Entity]] = defaultdict(list)
     for entity in entities:
         by_project[entity.project].append(entity)
-    return [
-        Part(
-            project=project,
-            entities=tuple(of_project),
-            snapshot=services.snapshots.get(project),
-            digest=await services.digests.of(project),
+    parts = []
+    for number, (project, of_project) in enumerate(by_project.items()):
+        if number % PARTS_AT_ONCE == 0:
+            # What is known already makes nobody wait.
+            await asyncio.sleep(0)
+        digest = await services.digests.of(project)
+        parts.append(
+            Part(
+                project=project,
+                entities=tuple(of_project),
+                snapshot=services.snapshots.get(project),
+                digest=digest,
+            )
         )
-        for project, of_project in by_project.items()
-    ]
+    return parts
 
 
 async def _kept(

@@ -14,6 +14,7 @@ from sidecar.http.answers.times import rfc3339
 from sidecar.http.gate.authentication import reader_of
 from sidecar.http.keys import SERVICES
 from sidecar.http.services import Services
+from sidecar.runtime.turns import Work
 
 READY_AFTER: Final = timedelta(seconds=30)
 """So long after the start we are ready whatever was reached: an old answer beats none."""
@@ -41,13 +42,15 @@ async def readyz(request: web.Request) -> web.Response:
         entities = services.catalogue.current.entities
         seen = await reader.sees(services, entities)
         shown = {entity.project for entity in entities if entity.ref in seen}
-        document |= _detail(
-            services, {project: projects[project] for project in projects if project in shown}
-        )
-        if not reader.sees_all(services):
+        detail = _detail(
+            services,
+            {project: projects[project] for project in projects if project in shown},
+            entities=len(seen),
             # They name documents, projects and owners; that there are none would tell something, too.
-            document["catalog"] = {"entities": len(seen)}
-            del document["claims"]
+            tells_findings=reader.sees_all(services),
+        )
+        # Whoever sees the same shares it.
+        document |= await services.turns.run((readyz, seen), detail)
     code = 503 if status in {"starting", "draining"} else 200
     return web.Response(
         body=msgspec.json.encode(document), status=code, content_type="application/json", headers=_NO_STORE
@@ -85,8 +88,14 @@ def _status(services: Services, projects: Mapping[ProjectRef, Snapshot | None], 
     return "degraded" if is_degraded else "ok"
 
 
-def _detail(services: Services, projects: Mapping[ProjectRef, Snapshot | None]) -> dict[str, Any]:
-    return {
+def _detail(
+    services: Services,
+    projects: Mapping[ProjectRef, Snapshot | None],
+    *,
+    entities: int,
+    tells_findings: bool,
+) -> Work[dict[str, Any]]:
+    detail: dict[str, Any] = {
         "startedAt": rfc3339(services.phase.started_at),
         "instances": {
             name: {
@@ -101,23 +110,27 @@ def _detail(services: Services, projects: Mapping[ProjectRef, Snapshot | None]) 
             "reason": services.store_health.reason,
             "since": rfc3339(services.store_health.since),
         },
-        "catalog": {
-            "entities": len(services.catalogue.current.entities),
-            "problems": services.catalogue.current.problems,
+        "catalog": {"entities": entities},
+    }
+    if tells_findings:
+        detail["catalog"]["problems"] = services.catalogue.current.problems
+        detail["claims"] = yield from services.claims.findings()
+    detail["projects"] = rows = {}
+    for project, snapshot in projects.items():
+        rows[str(project)] = _project(services, project, snapshot)
+        yield
+    return detail
+
+
+def _project(services: Services, project: ProjectRef, snapshot: Snapshot | None) -> dict[str, Any]:
+    return {
+        "claim": services.claims.of(project).source,
+        "tokenRole": services.actions.token_role(project),
+        "lastSuccess": {
+            section: rfc3339(freshness.succeeded_at)
+            for section, freshness in (snapshot.freshness.items() if snapshot else ())
         },
-        "claims": services.claims.findings(),
-        "projects": {
-            str(project): {
-                "claim": services.claims.of(project).source,
-                "tokenRole": services.actions.token_role(project),
-                "lastSuccess": {
-                    section: rfc3339(freshness.succeeded_at)
-                    for section, freshness in (snapshot.freshness.items() if snapshot else ())
-                },
-                "errors": _errors(snapshot),
-            }
-            for project, snapshot in projects.items()
-        },
+        "errors": _errors(snapshot),
     }
 
 

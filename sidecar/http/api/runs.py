@@ -1,6 +1,5 @@
 """The run history of an entity: JSON in pages, CSV whole."""
 
-import asyncio
 import csv
 import io
 import re
@@ -159,7 +158,7 @@ async def stream_csv(request: web.Request, reading: EntityReading, wanted: RunQu
 
 async def _write_csv(request: web.Request, reading: EntityReading, wanted: RunQuery) -> web.StreamResponse:
     wanted = _narrowed(wanted, covered_experiments(reading))
-    history = request.app[SERVICES].history
+    history, turns = request.app[SERVICES].history, request.app[SERVICES].turns
     name = reading.entity.ref.rpartition("/")[2]
     response = web.StreamResponse(
         headers={
@@ -187,12 +186,11 @@ async def _write_csv(request: web.Request, reading: EntityReading, wanted: RunQu
             await response.prepare(request)
             if request.method == "HEAD":
                 break
-        await response.write(csv_text(part, header=after is None).encode())
+        text = await turns.aside(csv_text, part, header=after is None)
+        await response.write(text.encode())
         if len(part) < RUNS_AT_ONCE:
             break
         after = _position(part[-1])
-        # Neither a history in memory nor a reader who keeps up makes it wait.
-        await asyncio.sleep(0)
     await response.write_eof()
     return response
 

@@ -9,6 +9,10 @@ from sidecar.domain.errors import BadRequestError, TooLargeError, UnsupportedMed
 
 BODY_SECONDS: Final = 15.0
 """A client that sends slower than this is not waited for."""
+AHEAD_BYTES: Final = 32 * 1024
+"""More than any route reads."""
+_AHEAD: Final = web.RequestKey("ahead", bytes)
+"""What was read of the body already."""
 
 
 async def read_json_body(request: web.Request, max_bytes: int) -> bytes:
@@ -24,6 +28,18 @@ async def read_json_body(request: web.Request, max_bytes: int) -> bytes:
     return await read_bounded(request, max_bytes)
 
 
+async def read_ahead(request: web.Request) -> None:
+    """Read the body before anybody works on the request: a client that sends slowly holds no place meanwhile.
+
+    Of one longer than any route reads, the rest is left to the route, which refuses it.
+
+    Raises:
+        BadRequestError: If it is too slow.
+    """
+    if request.can_read_body and (request.content_length or 0) <= AHEAD_BYTES:
+        request[_AHEAD] = await _read(request, AHEAD_BYTES, BODY_SECONDS)
+
+
 async def read_bounded(request: web.Request, max_bytes: int, seconds: float = BODY_SECONDS) -> bytes:
     """Return the body of a request, whatever it is, if it is here within these seconds.
 
@@ -33,13 +49,20 @@ async def read_bounded(request: web.Request, max_bytes: int, seconds: float = BO
     """
     if (request.content_length or 0) > max_bytes:
         raise TooLargeError(f"Body too large: at most {max_bytes} bytes are read.")
+    body: bytes = request.get(_AHEAD, b"")
+    body += await _read(request, max_bytes - len(body), seconds)
+    if len(body) > max_bytes:
+        raise TooLargeError(f"Body too large: at most {max_bytes} bytes are read.")
+    return body
+
+
+async def _read(request: web.Request, at_most: int, seconds: float) -> bytes:
+    """Return what is left of the body; of a longer one, some more than ``at_most`` bytes."""
     body = bytearray()
     try:
         async with asyncio.timeout(seconds):
-            async for chunk in request.content.iter_any():
+            while len(body) <= at_most and (chunk := await request.content.readany()):
                 body += chunk
-                if len(body) > max_bytes:
-                    raise TooLargeError(f"Body too large: at most {max_bytes} bytes are read.")
     except TimeoutError as exc:
         raise BadRequestError("Body too slow: it did not arrive in time.") from exc
     return bytes(body)

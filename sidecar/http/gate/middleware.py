@@ -12,6 +12,7 @@ from aiohttp import web
 
 from sidecar.domain.errors import BadRequestError, TooManyRequestsError, UnsupportedMediaTypeError
 from sidecar.http.gate.authentication import KEY_HEADER, authorize
+from sidecar.http.gate.body import read_ahead
 from sidecar.http.gate.caller import Caller
 from sidecar.http.gate.connections import SOFTWARE, Connection
 from sidecar.http.gate.errors import QUERY_PATH, answer_for
@@ -30,6 +31,8 @@ _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _QUIET_ROUTES: Final = frozenset({"healthz", "readyz", "metrics"})
 STRANGERS_AT_ONCE: Final = 20
 """Requests to one public route, or to one picture's by signed addresses, that are worked on at once."""
+_WITHOUT_BODY: Final = frozenset({"GET", "HEAD"})
+"""No route reads one with these."""
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "DELETE"})
 _SECURITY_HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",
@@ -152,7 +155,8 @@ async def _limited(request: web.Request, handler: Handler) -> web.StreamResponse
 
     Who has shown no credential, or just a signed address, shares a few places
     with others at the same route, and never takes one of those who have. Who has,
-    takes a few of the places at once, and a bounded time of the event loop.
+    takes a few of the places at once, each once the body is here, and a bounded
+    time of the event loop.
     """
     services = request.app[SERVICES]
     route = request.match_info.route.name
@@ -163,14 +167,16 @@ async def _limited(request: web.Request, handler: Handler) -> web.StreamResponse
     at_once = services.config.limits.concurrent_requests
     name, is_person = request[CALLER].principal.name, _is_person(request[CALLER])
     services.work_pace.check(name, is_person=is_person)
-    async with services.places.place(name, is_person=is_person):
-        # Of several that waited, the first may have used up what was left.
-        services.work_pace.check(name, is_person=is_person)
-        meter = Meter()
-        try:
+    meter = Meter()
+    try:
+        if request.method not in _WITHOUT_BODY:
+            await metered(read_ahead(request), meter)
+        async with services.places.place(name, is_person=is_person):
+            # Of several that waited, the first may have used up what was left.
+            services.work_pace.check(name, is_person=is_person)
             return await metered(_in_place(request, handler, "", at_once), meter)
-        finally:
-            services.work_pace.spend(name, meter.seconds, is_person=is_person)
+    finally:
+        services.work_pace.spend(name, meter.seconds, is_person=is_person)
 
 
 async def _in_place(request: web.Request, handler: Handler, pool: str, at_once: int) -> web.StreamResponse:

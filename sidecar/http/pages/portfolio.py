@@ -79,8 +79,14 @@ class _Figures(msgspec.Struct, frozen=True, kw_only=True):
     attention: Sequence[Attention]
     running: Sequence[Running]
     rows: Sequence[EntityRow]
-    ages: Sequence[Age]
-    """Of each project's data."""
+    unread: int
+    """Projects without any data yet."""
+    old_as_of: datetime | None
+    """Oldest last success among stale projects; ``None``: no stale one has data."""
+    history_unreadable: int
+    """Projects whose history is not complete since its last reading failed."""
+    history_under_way: int
+    """Projects whose history is being read for the first time."""
 
 
 async def portfolio_page(request: web.Request) -> web.Response:
@@ -107,7 +113,6 @@ async def portfolio_page(request: web.Request) -> web.Response:
         own, ranked = await services.turns.aside(_ranked, figures.groups, entities, mine)
         most_groups, most_found = (MOST, MOST) if shows_all else (GROUPS, FOUND)
         age = await services.turns.aside(age_of_parts, services, parts, now)
-        incomplete = [part for part in parts if not part.digest.state.is_complete]
         context = {
             "title": "Portfolio",
             "here": "portfolio",
@@ -133,15 +138,17 @@ async def portfolio_page(request: web.Request) -> web.Response:
             "running": await services.turns.aside(now_shapes, services, figures.running[:most_found]),
             "more_running": max(0, len(figures.running) - most_found),
             "stale": age.stale,
-            "unread": sum(one.as_of is None for one in figures.ages),
-            "old_as_of": min((one.as_of for one in figures.ages if one.stale and one.as_of), default=None),
+            "unread": figures.unread,
+            "old_as_of": figures.old_as_of,
             "problems": services.catalogue.current.problems if viewer.is_admin and sees_all else (),
             "unclaimed": await services.turns.run(object(), _unclaimed(services, parts)),
-            "claims": services.claims.findings() if viewer.is_admin and sees_all else (),
-            "history_unreadable": sum(_fails(part, Section.RUN_HISTORY) for part in incomplete),
-            "history_under_way": sum(
-                not any(_fails(part, one) for one in GROUP_SECTIONS) for part in incomplete
+            "claims": (
+                await services.turns.run(object(), services.claims.findings())
+                if viewer.is_admin and sees_all
+                else ()
             ),
+            "history_unreadable": figures.history_unreadable,
+            "history_under_way": figures.history_under_way,
             "any_entity": any_entity,
             "sees_all": sees_all,
             "wanted": wanted,
@@ -189,12 +196,17 @@ def _count(
                 text=entity.search_text,
             )
         )
+    ages = [age_of(part.snapshot, GROUP_SECTIONS, services.intervals, now) for part in parts]
+    incomplete = [part for part in parts if not part.digest.state.is_complete]
     return _Figures(
         groups=portfolio(parts, by, window),
         attention=needs_attention(parts, thresholds(services), now),
         running=runs_now(parts, now),
         rows=rows,
-        ages=[age_of(part.snapshot, GROUP_SECTIONS, services.intervals, now) for part in parts],
+        unread=sum(age.as_of is None for age in ages),
+        old_as_of=min((age.as_of for age in ages if age.stale and age.as_of), default=None),
+        history_unreadable=sum(_fails(part, Section.RUN_HISTORY) for part in incomplete),
+        history_under_way=sum(not any(_fails(part, one) for one in GROUP_SECTIONS) for part in incomplete),
     )
 
 

@@ -3,9 +3,11 @@
 For one replica without a database, for tests, and, the leases, while the
 database is gone. Nothing here waits, so a
 method is atomic between two awaits of its caller; it is still ``async``
-because the ports are.
+because the ports are. Runs alone are looked for in a thread, among those that
+were there when it began.
 """
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -211,10 +213,8 @@ class MemoryHistory:
         if project not in self._pasts:
             return []
         past = self._pasts[project]
-        found = [run for run in past.runs.by_key().values() if _matches(run, query)]
-        return [
-            _named(run, past.experiments) for run in sorted(found, key=_order, reverse=True)[: query.limit]
-        ]
+        found = await asyncio.to_thread(_newest, list(past.runs.by_key().values()), query)
+        return [_named(run, past.experiments) for run in found]
 
     async def count(self, project: ProjectRef, experiment_ids: Collection[str]) -> int:
         """See :meth:`ports.History.count`."""
@@ -247,6 +247,11 @@ class MemoryHistory:
                 past.state = msgspec.structs.replace(past.state, version=past.state.version + 1)
             left -= len(old)
         return at_most - left
+
+
+def _newest(runs: Sequence[Run], query: RunQuery) -> Sequence[Run]:
+    matching = (run for run in runs if _matches(run, query))
+    return sorted(matching, key=_order, reverse=True)[: query.limit]
 
 
 def _order(run: Run) -> tuple[int, str, str]:
