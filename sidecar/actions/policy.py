@@ -213,8 +213,8 @@ def refuse_rights(case: Case, experiment: Experiment, content: Content) -> Sidec
         return _not_owner(case)
     if not case.claim.is_certain:
         return ProjectUnclaimedError(
-            "Whose this project is, is not known yet: tags of its environments in Litmus, or who named it "
-            "first, were not read so far."
+            "Whose this project is, is not known yet: tags of it or its environments in Litmus, or who "
+            "named it first, were not read so far."
         )
     if any(covers(entity, experiment) for entity in entrusted):
         return None

@@ -174,6 +174,7 @@ class _Composition:
             memory=memory,
             catalogue=catalogue,
             snapshot_of=store.snapshots.get,
+            project_tags=syncing.project_tags,
             clock=clock,
         )
         acting = await self._stack.enter_async_context(

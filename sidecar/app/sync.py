@@ -1,17 +1,19 @@
 """The part of the composition root for synchronisation: sections, run history, roles of our tokens."""
 
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Collection, Coroutine, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 
 from sidecar.actions import recent_starts
 from sidecar.config import Config
+from sidecar.domain.model import ProjectRef
 from sidecar.domain.ports import Clock
 from sidecar.litmus.reading.history import LitmusHistory
 from sidecar.litmus.reading.history_notes import HistoryPace
 from sidecar.litmus.reading.roles import RoleBook
 from sidecar.litmus.reading.source import LitmusSource
+from sidecar.litmus.tokens.project_tags import ProjectTags
 from sidecar.litmus.transport.client import LitmusClient
 from sidecar.store.store import Store
 from sidecar.sync.engine import SyncEngine
@@ -28,6 +30,8 @@ class Synchronisation:
 
     engine: SyncEngine
     roles: RoleBook
+    project_tags: Callable[[ProjectRef], Collection[str] | None]
+    """The tags of a project in Litmus; ``None``: not read yet."""
     tasks: Mapping[str, Callable[[], Coroutine[None, None, None]]]
     """What has to run as long as the service, by name."""
 
@@ -94,4 +98,16 @@ def open_sync(
         tasks[f"history of {name}"] = partial(past.work, name)
     tasks["retention"] = partial(retain, store.history, retention, clock)
     tasks["roles of the tokens"] = roles.follow
-    return Synchronisation(engine=engine, roles=roles, tasks=tasks)
+    tags = {
+        name: ProjectTags(name, client, lambda: engine.projects, sync.slow_interval)
+        for name, client in clients.items()
+    }
+    for name, one in tags.items():
+        tasks[f"tags of projects of {name}"] = one.follow
+
+    def tags_of(project: ProjectRef) -> Collection[str] | None:
+        # Somebody may be remembered to have named one in an instance that is configured no more.
+        known = tags.get(project.instance)
+        return known.of(project.project_id) if known is not None else None
+
+    return Synchronisation(engine=engine, roles=roles, project_tags=tags_of, tasks=tasks)

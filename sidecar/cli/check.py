@@ -8,7 +8,7 @@ nothing anywhere; with ``credentials`` it signs in for that time.
 import asyncio
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
@@ -91,6 +91,7 @@ async def check(config: Config, *, offline: bool, tell: Callable[[Found], None] 
     accepted_by: list[str] = []
     entities = {entity.ref: entity for entity in catalogue.current.entities}
     tagged: dict[ProjectRef, Content] = {}
+    project_tags: dict[ProjectRef, Sequence[str]] = {}
     is_whole = config.catalog.backstage is None
     if offline:
         for instance in config.instances:
@@ -108,10 +109,11 @@ async def check(config: Config, *, offline: bool, tell: Callable[[Found], None] 
             unwise += answer.unwise
             found += answer.sentences
             tagged |= answer.tagged
+            project_tags |= answer.project_tags
     tell(Found(entities=len(entities), projects=len(projects), is_whole=is_whole))
     if not entities and is_whole and (config.catalog.files or config.catalog.backstage is not None):
         found.append(_NOTHING)
-    found += await _unclaimed(config, tuple(entities.values()), tagged)
+    found += await _unclaimed(config, tuple(entities.values()), tagged, project_tags)
     judged = ordered([*config_findings(config, accepted_by=accepted_by), *unwise])
     return (*(finding.sentence for finding in judged), *found)
 
@@ -135,6 +137,8 @@ class _Answer:
     sentences: list[str] = field(default_factory=list)
     tagged: dict[ProjectRef, Content] = field(default_factory=dict)
     """Of each project the environments, whose tags may say whose it is."""
+    project_tags: dict[ProjectRef, Sequence[str]] = field(default_factory=dict)
+    """Of each project its own, where they were told."""
 
 
 async def _ask(config: Config, projects: Sequence[ProjectRef], *, is_whole: bool) -> Sequence[_Answer]:
@@ -180,6 +184,12 @@ async def _check_instance(
     except UpstreamError as error:
         answer.sentences.append(f"Instance {instance.name}: {error}")
         return answer
+    # Where they are not told, the service goes by the other claims too.
+    with suppress(UpstreamError):
+        answer.project_tags = {
+            ProjectRef(instance=instance.name, project_id=one.project_id): one.tags
+            for one in await auth.list_projects(token)
+        }
     source = LitmusSource(client, utc_now)
     for project in projects:
         results = [
@@ -192,7 +202,10 @@ async def _check_instance(
 
 
 async def _unclaimed(
-    config: Config, entities: Sequence[Entity], tagged: Mapping[ProjectRef, Content]
+    config: Config,
+    entities: Sequence[Entity],
+    tagged: Mapping[ProjectRef, Content],
+    project_tags: Mapping[ProjectRef, Sequence[str]],
 ) -> Sequence[str]:
     """Say which projects need a claim; who named one first, only the store of a running service knows."""
 
@@ -208,6 +221,7 @@ async def _unclaimed(
         memory=memory,
         catalogue=FixedCatalog(entities),
         snapshot_of=snapshot_of,
+        project_tags=lambda project: project_tags.get(project, ()),
         clock=utc_now,
     )
     return run_whole(claims.findings())

@@ -176,7 +176,7 @@ class SyncSettings(Strict):
         default_factory=lambda valid: max(timedelta(seconds=600), valid.get("interval", timedelta(0))),
         json_schema_extra={"default": {"seconds": 600}},
     )
-    """The same for what is costly to ask: ChaosHubs and GitOps. Never shorter than `interval`."""
+    """The same for what is costly to ask: ChaosHubs, GitOps, project tags. Never shorter than `interval`."""
     active_interval: Interval = Field(
         default_factory=lambda valid: min(
             timedelta(seconds=10), valid.get("interval", timedelta(seconds=10))
@@ -397,7 +397,7 @@ class SidecarSection(Strict):
     actions: Actions = Actions()
     projects: tuple[Project, ...] = ()
     """Whose projects are, where several teams' entities name one or nobody but its owners shall act. Without
-    an entry: the owners in tags `backstage-owner:<reference>` of the project's environments in Litmus."""
+    an entry: the owners in tags `backstage-owner:<reference>` of it and its environments in Litmus."""
     limits: Limits = Limits()
     store: Store = Store()
     history: HistorySettings = HistorySettings()

@@ -86,6 +86,7 @@ def named_by(entities: Iterable[Entity], known: Content) -> ProjectClaim:
         project(),
         configured={},
         environments=known.environments,
+        project_tags=(),
         entities=[one for one in entities if one.project == project()],
         namings=(),
         now=NOW,

@@ -1,6 +1,6 @@
 """Whose a project is: what is configured, what tags say, who names it and who did first."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import timedelta
 from typing import Any
 
@@ -45,12 +45,14 @@ def claim(
     *owners: str | None,
     configured: Iterable[str] | None = None,
     environments: Iterable[Environment] | None = (),
+    project_tags: Collection[str] | None = (),
     namings: Iterable[Naming] = (),
 ) -> ProjectClaim:
     return claim_of(
         project(),
         configured={} if configured is None else {project(): frozenset(configured)},
         environments=None if environments is None else tuple(environments),
+        project_tags=project_tags,
         entities=owned(*owners),
         namings=tuple(namings),
         now=NOW,
@@ -64,6 +66,26 @@ CLAIMS: dict[str, tuple[ProjectClaim, ClaimSource, set[str]]] = {
         {B},
     ),
     "tags before names": (claim(A, environments=[tagged(f"backstage-owner:{B}")]), ClaimSource.TAGGED, {B}),
+    "a tag of the project before names": (
+        claim(A, project_tags=("gke", f"backstage-owner:{B}")),
+        ClaimSource.TAGGED,
+        {B},
+    ),
+    "a tag of the project beside those of environments": (
+        claim(A, environments=[tagged(f"backstage-owner:{B}")], project_tags=("Backstage-Owner: team-c ",)),
+        ClaimSource.TAGGED,
+        {B, C},
+    ),
+    "the configuration before a tag of the project": (
+        claim(A, configured=[B], project_tags=(f"backstage-owner:{C}",)),
+        ClaimSource.CONFIGURED,
+        {B},
+    ),
+    "nobody's where the project's tag cannot be read": (
+        claim(A, project_tags=("backstage-owner:",)),
+        ClaimSource.TAGGED,
+        set(),
+    ),
     "all tags together": (
         claim(A, environments=[tagged("x", f"backstage-owner:{B}"), tagged("Backstage-Owner: team-c ")]),
         ClaimSource.TAGGED,
@@ -144,7 +166,18 @@ def test_whose_a_project_is(found: ProjectClaim, source: ClaimSource, owners: se
 def test_before_tags_were_read_names_alone_are_not_certain() -> None:
     assert not claim(A, environments=None).is_certain
     assert claim(A, configured=[A], environments=None).is_certain
-    assert claim(A, environments=()).is_certain
+    assert not claim(A, project_tags=None).is_certain
+    assert claim(A, configured=[A], project_tags=None).is_certain
+    assert claim(A, environments=(), project_tags=()).is_certain
+
+
+def test_what_was_not_read_adds_no_owner_to_what_was() -> None:
+    """Whoever acts by some of the tags would act by all of them: no claim grows by a missing answer."""
+    of_project, of_environment = (f"backstage-owner:{B}",), [tagged(f"backstage-owner:{C}")]
+    whole = claim(A, environments=of_environment, project_tags=of_project).owners
+    for environments, project_tags in ((None, of_project), (of_environment, None), (None, None)):
+        part = claim(A, environments=environments, project_tags=project_tags)
+        assert not part.is_certain or part.owners <= whole
 
 
 @pytest.mark.parametrize(
@@ -171,7 +204,7 @@ def test_the_sentence_says_what_to_configure_and_names_nobody(found: ProjectClai
 
 
 def test_no_tag_is_no_claim() -> None:
-    assert owners_in_tags([tagged("gke", "owner:team-a", "backstage-owner")]) is None
+    assert owners_in_tags([tagged("gke", "owner:team-a", "backstage-owner")], ["owner:team-a"]) is None
 
 
 HERE, THERE = project("p-1", "default"), project("p-1", "west")

@@ -18,7 +18,7 @@ from tests.support.builders import NOW, content, entity, environment, experiment
 ELDER, NEWCOMERS = "group:default/elders", ("group:default/newcomers", "group:default/others")
 HERE, THERE = project("p-1", "default"), project("p-1", "west")
 ELDERS_ENTITY = entity("component:default/elder", project=HERE, owner=ELDER)
-CLAIMS = ("none", "configured", "tagged")
+CLAIMS = ("none", "configured", "tagged", "project tagged")
 
 
 class FailingNamings:
@@ -57,6 +57,7 @@ class Newcomers(RuleBasedStateMachine):
         self.others: dict[str, Entity] = {}
         self.catalogue = NamedBy([])
         self.claimed = "none"
+        self.tags_are_read = True
 
     @initialize(claimed=st.sampled_from(CLAIMS))
     def the_elder_names_it(self, claimed: str) -> None:
@@ -117,7 +118,12 @@ class Newcomers(RuleBasedStateMachine):
         self.store.is_away = is_away
 
     @rule()
+    def the_list_of_projects_is_read(self) -> None:
+        self.tags_are_read = True
+
+    @rule()
     def the_process_restarts(self) -> None:
+        self.tags_are_read = False
         # What was learnt while the store was away, and not written since, is lost with the process.
         self.start()
 
@@ -132,7 +138,8 @@ class Newcomers(RuleBasedStateMachine):
     @precondition(lambda self: hasattr(self, "memory"))
     @invariant()
     def who_has_the_claim_acts(self) -> None:
-        if self.claimed != "none" and self.elder_is_there:
+        is_known = self.claimed != "project tagged" or self.tags_are_read
+        if self.claimed != "none" and is_known and self.elder_is_there:
             assert not self.refused({ELDER}, ELDERS_ENTITY)
 
     @precondition(lambda self: hasattr(self, "memory"))
@@ -149,6 +156,7 @@ class Newcomers(RuleBasedStateMachine):
             memory=self.memory,
             catalogue=self.catalogue,
             snapshot_of=self.snapshot,
+            project_tags=self.project_tags,
             clock=self.clock,
         )
 
@@ -156,6 +164,12 @@ class Newcomers(RuleBasedStateMachine):
         is_tagged = self.claimed == "tagged" and of == HERE
         tags = (f"backstage-owner:{ELDER}",) if is_tagged else ()
         return snapshot(content(environments=[environment(tags=tags)]), project=of)
+
+    def project_tags(self, of: ProjectRef) -> Sequence[str] | None:
+        is_tagged = self.claimed == "project tagged" and of == HERE
+        if is_tagged and self.tags_are_read:
+            return (f"backstage-owner:{ELDER}",)
+        return () if self.tags_are_read else None
 
     def refused(self, owns: set[str], of: Entity | None) -> bool:
         """Tell whether they may not run an experiment of the elder's project, asked for so."""

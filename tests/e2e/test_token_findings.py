@@ -93,7 +93,7 @@ async def test_the_page_tells_what_check_tells(small: Small) -> None:
 
 async def test_litmus_is_asked_once_however_many_look(small: Small) -> None:
     async with open_service(config(small)) as service:
-        await service.attempted()
+        await service.ready()
         visitor = Visitor(service)
         small.simulator.clear()
         await asyncio.gather(*(visitor.get(PAGE) for _ in range(5)))

@@ -9,6 +9,7 @@ import pytest
 
 from sidecar.cli.check import check
 from sidecar.config import Config
+from sidecar.simulator.faults import ScriptedFault
 from tests.e2e.conftest import Small
 from tests.replica.documents import RUN, RUN_STATS
 from tests.support.service import QUICK_SYNC, Service, config_for, eventually, open_service
@@ -16,8 +17,15 @@ from tests.support.service import QUICK_SYNC, Service, config_for, eventually, o
 ELDER: Final = {"X-Forwarded-User": "alice", "X-Forwarded-Groups": "elders"}
 NEWCOMER: Final = {"X-Forwarded-User": "mallory", "X-Forwarded-Groups": "newcomers"}
 BOTH: Final = {"X-Forwarded-User": "olga", "X-Forwarded-Groups": "elders,newcomers"}
+OTHER: Final = {"X-Forwarded-User": "oscar", "X-Forwarded-Groups": "others"}
 SRE: Final = {"X-Forwarded-User": "sam", "X-Forwarded-Groups": "sre"}
 KEY: Final = {"X-Litmus-Sidecar-Key": "reader-key-0123456789"}
+
+PROJECTS: Final = "/auth/list_projects"
+
+
+def asked_for_projects(small: Small) -> int:
+    return sum(request.path == PROJECTS for request in small.simulator.requests)
 
 
 def described(name: str, owner: str, small: Small, instance: str = "first") -> str:
@@ -200,6 +208,88 @@ async def test_a_tag_in_litmus_decides_over_who_names_the_project(small: Small) 
         assert status == 202
 
 
+async def test_a_tag_of_the_project_itself_decides_too_and_costs_one_request_an_interval(
+    small: Small,
+) -> None:
+    elder, newcomer = described("cart", "elders", small), described("evil", "newcomers", small)
+    write(small, newcomer)
+    small.project.tags = ["gke", "backstage-owner:elders"]
+    async with open_whose(small, sync=QUICK_SYNC | {"slowInterval": {"minutes": 10}}) as whose:
+        assert await whose.play(NEWCOMER) == "forbidden"
+        status, answer = await whose.run("evil", NEWCOMER)
+        assert (status, answer["code"]) == (403, "forbidden")
+        assert (await whose.overview("evil"))["claim"] == {"source": "tag", "problem": None}
+        await whose.named(elder, newcomer)
+        status, _ = await whose.run("evil", ELDER)
+        assert status == 202
+        assert (await whose.readiness())["claims"] == []
+        assert asked_for_projects(small) == 1, "no project of the second instance is named"
+    small.project.tags = []
+    async with open_whose(small) as whose:
+        assert await whose.play(ELDER) == "project_unclaimed", "both name it, and nobody has a claim"
+        small.project.tags = ["backstage-owner:newcomers"]
+
+        async def is_claimed() -> bool:
+            return bool((await whose.overview("evil"))["claim"]["source"] == "tag")
+
+        await eventually(is_claimed)
+        assert await whose.play(ELDER) == "forbidden"
+        for run in list(small.world.runs):
+            small.world.finish_run(run)
+        assert await whose.play(NEWCOMER) is None
+
+
+async def test_the_project_tag_and_those_of_environments_name_the_owners_together(small: Small) -> None:
+    write(small, described("cart", "others", small))
+    small.project.tags = ["backstage-owner:elders"]
+    small.world.environments[0].tags.append("backstage-owner:newcomers")
+    async with open_whose(small) as whose:
+        assert await whose.play(OTHER) == "forbidden"
+        assert await whose.play(ELDER) is None
+        for run in list(small.world.runs):
+            small.world.finish_run(run)
+
+        async def newcomers_run() -> bool:
+            return await whose.play(NEWCOMER) is None
+
+        await eventually(newcomers_run)
+
+
+async def test_after_a_restart_nobody_acts_by_a_name_before_the_projects_tags_are_told(small: Small) -> None:
+    write(small, described("evil", "newcomers", small))
+    small.project.tags = ["backstage-owner:elders"]
+    small.simulator.faults.add(ScriptedFault(path=PROJECTS, status=502, times=None))
+    async with open_service(config(small)) as service:
+        whose = Whose(service, small)
+        await eventually(lambda: asked_for_projects(small) > 2)
+        await service.attempted()
+
+        async def is_refused() -> bool:
+            status, answer = await whose.run("evil", NEWCOMER)
+            assert (status, answer["code"]) == (403, "project_unclaimed")
+            return "is not known yet" in answer["detail"]
+
+        await eventually(is_refused)
+        assert (await whose.readiness())["status"] == "ok", "it is an error of that request alone"
+        small.simulator.faults.clear()
+
+        async def is_claimed() -> bool:
+            return bool((await whose.overview("evil"))["claim"]["source"] == "tag")
+
+        await eventually(is_claimed)
+        assert await whose.play(NEWCOMER) == "forbidden"
+        assert await whose.play(ELDER) is None
+
+
+async def test_a_litmus_that_refuses_the_list_of_projects_leaves_the_other_claims(small: Small) -> None:
+    write(small, described("evil", "newcomers", small))
+    small.project.tags = ["backstage-owner:elders"]
+    small.simulator.faults.add(ScriptedFault(path=PROJECTS, status=403, body="no", times=None))
+    async with open_whose(small) as whose:
+        assert await whose.play(ELDER) == "forbidden"
+        assert await whose.play(NEWCOMER) is None
+
+
 async def test_the_configuration_decides_over_tags_and_names(small: Small) -> None:
     small.world.environments[0].tags.append("backstage-owner:newcomers")
     write(small, described("evil", "newcomers", small))
@@ -247,4 +337,7 @@ async def test_check_names_projects_of_several_owners_without_a_claim(small: Sma
     assert "litmusSidecar.projects" in found[0]
     assert not [one for one in await check(config(small), offline=True) if "Several owners" in one]
     small.world.environments[0].tags.append("backstage-owner:group:default/elders")
+    assert not [one for one in await check(config(small), offline=False) if "claim" in one]
+    small.world.environments[0].tags.clear()
+    small.project.tags = ["backstage-owner:group:default/elders"]
     assert not [one for one in await check(config(small), offline=False) if "claim" in one]

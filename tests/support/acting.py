@@ -174,6 +174,7 @@ async def open_replica(shop: Shop, url: str = "memory:", **settings: Any) -> Asy
                 memory=memory,
                 catalogue=catalogue,
                 snapshot_of=sync.get,
+                project_tags=lambda _project: (),
                 clock=shop.clock,
             ),
             snapshot_of=sync.get,

@@ -116,6 +116,7 @@ def golden_app(
             memory=memory,
             catalogue=catalogue,
             snapshot_of=snapshots.get,
+            project_tags=lambda _project: (),
             clock=lambda: known.now,
         )
         acting = ActionService(

@@ -99,7 +99,7 @@ class Service:
         return answer
 
     async def ready(self) -> None:
-        """Wait until every project was attempted, and the history of each that answers was read whole.
+        """Wait until every project was attempted, and of each that answers history and tags were read whole.
 
         From then on an answer changes with Litmus, the clock and the interval only,
         and Litmus is asked for nothing before an interval is over.
@@ -121,6 +121,14 @@ class Service:
         }
         states = await self.services.history.states()
         now = self.services.clock()
+        # Where Litmus told of environments, their tags and the project's decide who acts.
+        of = self.services.claims.of
+        if not all(
+            of(project).is_certain
+            for project, snapshot in snapshots.items()
+            if snapshot is not None and _was_read(snapshot, Section.ENVIRONMENTS)
+        ):
+            return False
         return all(
             project in states
             and _is_read_whole(states[project], snapshot, now)

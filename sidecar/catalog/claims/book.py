@@ -1,7 +1,7 @@
 """Whose every project is, as a running service knows it; answers without waiting."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
@@ -23,9 +23,10 @@ _KEPT_FOR: Final = timedelta(minutes=1)
 
 
 class _Kept(NamedTuple):
-    """A claim, and what it was made of; it holds while these are the same objects."""
+    """A claim, and what it was made of; it holds while these are the same."""
 
     environments: object
+    project_tags: object
     catalog: object
     version: int
     until: datetime
@@ -42,13 +43,15 @@ class Claims:
         memory: NamingMemory,
         catalogue: Catalogue,
         snapshot_of: Callable[[ProjectRef], Snapshot | None],
+        project_tags: Callable[[ProjectRef], Collection[str] | None],
         clock: Clock,
     ) -> None:
-        """Take ``configured``: the owners of ``litmusSidecar.projects``."""
+        """Take ``configured``, owners by ``litmusSidecar.projects``; ``project_tags`` as :func:`claim_of`."""
         self._configured = configured
         self._memory = memory
         self._catalogue = catalogue
         self._snapshot_of = snapshot_of
+        self._project_tags = project_tags
         self._clock = clock
         self._indexed: object = None
         self._naming: Mapping[ProjectRef, Sequence[Entity]] = {}
@@ -61,12 +64,13 @@ class Claims:
             snapshot = self._snapshot_of(project)
             content = snapshot.content if snapshot else Content()
         now, current, version = self._clock(), self._catalogue.current, self._memory.version
-        entities = self.entities(project)
+        entities, project_tags = self.entities(project), self._project_tags(project)
         kept = self._kept.get(project)
         # Pages ask for every experiment.
         if (
             kept is not None
             and kept.environments is content.environments
+            and kept.project_tags == project_tags
             and kept.catalog is current
             and kept.version == version
             and now < kept.until
@@ -76,11 +80,14 @@ class Claims:
             project,
             configured=self._configured,
             environments=content.environments,
+            project_tags=project_tags,
             entities=entities,
             namings=self._memory.of(project) if self._memory.is_loaded else None,
             now=now,
         )
-        self._kept[project] = _Kept(content.environments, current, version, now + _KEPT_FOR, claim)
+        self._kept[project] = _Kept(
+            content.environments, project_tags, current, version, now + _KEPT_FOR, claim
+        )
         return claim
 
     def entities(self, project: ProjectRef) -> Sequence[Entity]:

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
+from itertools import chain
 from typing import Final
 
 import msgspec
@@ -11,12 +12,12 @@ from sidecar.domain.model import Entity, Environment, Naming, ProjectRef
 from sidecar.domain.references import completed_ref
 
 OWNER_TAG: Final = "backstage-owner:"
-"""What a tag of an environment begins with that names an owner of the project."""
+"""What a tag of a project or of an environment of it begins with that names an owner of the project."""
 HELD_FOR: Final = timedelta(days=30)
 """For so long after its first owner stopped naming a project, nobody who came later takes it over."""
 HOW_TO_CLAIM: Final = (
-    "name its owners in litmusSidecar.projects of the sidecar's configuration, or tag one of its "
-    f"environments in Litmus {OWNER_TAG}group:default/<team>"
+    "name its owners in litmusSidecar.projects of the sidecar's configuration, or tag it or one of "
+    f"its environments in Litmus {OWNER_TAG}group:default/<team>"
 )
 
 
@@ -26,7 +27,7 @@ class ClaimSource(StrEnum):
     CONFIGURED = "configuration"
     """``litmusSidecar.projects``."""
     TAGGED = "tag"
-    """Tags of the project's environments in Litmus, which its owners control."""
+    """Tags of the project and its environments in Litmus, which its owners control."""
     NAMED = "catalog"
     """Nobody has a claim; the owners of the entities that name it."""
 
@@ -58,41 +59,47 @@ def claim_of(
     *,
     configured: Mapping[ProjectRef, frozenset[str]],
     environments: Iterable[Environment] | None,
+    project_tags: Collection[str] | None,
     entities: Iterable[Entity],
     namings: Collection[Naming] | None,
     now: datetime,
 ) -> ProjectClaim:
     """Return whose the project is.
 
+    Tags that were not read are not taken for none: a tag adds an owner to
+    those of other tags, but takes the right from those who name the project.
+    So what is known of tags counts at once, and names are not certain before
+    all tags were read.
+
     Args:
         project: The project.
         configured: The claims of the configuration.
         environments: As last read; ``None``: never.
+        project_tags: The project's own, as last read, or ``()`` if there are none to be had; ``None``: never.
         entities: Those that name the project now.
         namings: Who is remembered to have named the project; ``None``: not read yet.
         now: The time.
     """
     if project in configured:
         return ProjectClaim(source=ClaimSource.CONFIGURED, owners=configured[project])
-    tagged = owners_in_tags(environments or ())
+    tagged = owners_in_tags(environments or (), project_tags or ())
     if tagged is not None:
         return ProjectClaim(source=ClaimSource.TAGGED, owners=tagged)
     owners, has_left = _naming_owners({entity.owner or "" for entity in entities}, namings or (), now)
-    is_certain = environments is not None and namings is not None
+    is_certain = environments is not None and project_tags is not None and namings is not None
     return ProjectClaim(source=ClaimSource.NAMED, owners=owners, has_left=has_left, is_certain=is_certain)
 
 
-def owners_in_tags(environments: Iterable[Environment]) -> frozenset[str] | None:
-    """Return the owners that tags of environments name; ``None`` if there is no such tag.
+def owners_in_tags(environments: Iterable[Environment], project_tags: Iterable[str]) -> frozenset[str] | None:
+    """Return all owners that tags of the project and its environments name; ``None`` if there is no such tag.
 
     A tag whose owner cannot be read claims the project for nobody, rather
     than leave it to whoever names it.
     """
+    of_environments = (one.tags for one in environments if not one.is_removed)
     tags = [
         tag.strip()[len(OWNER_TAG) :].strip()
-        for environment in environments
-        if not environment.is_removed
-        for tag in environment.tags
+        for tag in chain(project_tags, *of_environments)
         if tag.strip()[: len(OWNER_TAG)].lower() == OWNER_TAG
     ]
     if not tags:
@@ -176,8 +183,8 @@ def claim_sentence(claim: ProjectClaim) -> str | None:
             None
             if claim.owners
             else (
-                f"The tags {OWNER_TAG}… of this project's environments in Litmus name no owner that can be "
-                f"read: write {OWNER_TAG}group:default/<team>."
+                f"The tags {OWNER_TAG}… of this project or its environments in Litmus name no owner that can "
+                f"be read: write {OWNER_TAG}group:default/<team>."
             )
         )
     if claim.has_left:

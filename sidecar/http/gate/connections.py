@@ -1,8 +1,9 @@
 """Connections: how many there may be, how long each may do nothing, how much each may send unasked.
 
 Below HTTP, for what happens before a request is one. Of aiohttp's own,
-:class:`Connection` uses two private attributes, ``_waiter`` (a pending future
-while a connection waits for a request) and ``_parser``, and :class:`Runner`
+:class:`Connection` uses three private attributes, ``_waiter`` (a pending future
+while a connection waits for a request), ``_messages`` (requests whose headers
+are complete and that nobody works on yet) and ``_parser``, and :class:`Runner`
 overrides ``_make_server``; tests fail if any of them changes.
 """
 
@@ -83,6 +84,7 @@ class Connection(web.RequestHandler):
         "is_known",
         "taken_at",
         "unsent",
+        "was_asked",
     )
 
     def __init__(self, server: "Server", **options: Any) -> None:
@@ -100,12 +102,15 @@ class Connection(web.RequestHandler):
         """Whether nothing of a next request is known to have come."""
         self.is_known = False
         """Whether a credential held on it."""
+        self.was_asked = False
+        """Whether the headers of a first request were complete."""
 
     @property
     def is_waiting(self) -> bool:
         """Whether no request is being worked on."""
-        # Of a crowd that is accepted at once, aiohttp has not begun to wait for the first requests.
-        return not self._received or (self._waiter is not None and not self._waiter.done())
+        # Of a crowd that is accepted at once, aiohttp has not begun to wait for the first requests,
+        # though half of their headers may have come.
+        return not self.was_asked or (self._waiter is not None and not self._waiter.done())
 
     def has_begun_headers(self) -> bool:
         """Tell whether headers have begun behind a request; if so, the connection is of no more use.
@@ -139,6 +144,7 @@ class Connection(web.RequestHandler):
             self._server.cut(self, "body")
             return
         super().data_received(data)
+        self.was_asked = self.was_asked or bool(self._messages)
         if not self.is_waiting:
             self.head_since = None
         elif data and self.head_since is None:

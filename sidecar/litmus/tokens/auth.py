@@ -90,6 +90,8 @@ class Membership(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     role: str | None
     """As Litmus words it; ``None``: no accepted member."""
+    tags: tuple[str, ...] = ()
+    """As its owners wrote them, in Litmus's order."""
 
 
 class _UserGoneError(TokenRejectedError):
@@ -345,4 +347,10 @@ def _membership(project: ProjectRow, uid: str | None) -> Membership:
         for member in project.members or ()
         if member.user_id == uid and member.invitation == ACCEPTED
     ]
-    return Membership(project_id=project.project_id, name=project.name, role=roles[0] if roles else None)
+    tags = project.tags if isinstance(project.tags, list) else ()
+    return Membership(
+        project_id=project.project_id,
+        name=project.name,
+        role=roles[0] if roles else None,
+        tags=tuple(tag for tag in tags if isinstance(tag, str)),
+    )

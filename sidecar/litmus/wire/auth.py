@@ -78,6 +78,8 @@ class ProjectRow(msgspec.Struct, frozen=True):
     project_id: str = msgspec.field(name="projectID")
     name: str = ""
     members: list[MemberRow] | None = None
+    tags: object = None
+    """A list of texts, or null; of another form it keeps nobody from their projects."""
 
 
 class ProjectPage(msgspec.Struct, frozen=True, rename="camel"):
