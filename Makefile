@@ -17,7 +17,7 @@ COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gene
 AUDIT := $(BIN)/pip-audit --strict --disable-pip --require-hashes --progress-spinner off
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test format hooks reference screenshots soak bench lock audit sbom clean
+.PHONY: help demo check test lint format hooks reference screenshots soak bench lock audit sbom clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,12 +25,23 @@ help: ## List these targets
 demo: $(VENV)/.runtime ## Serve the sidecar on a simulated Litmus, on http://127.0.0.1:8080 (PORT=8123 for another)
 	@exec $(BIN)/litmus-sidecar demo --port $(PORT)
 
-test: $(VENV)/.dev tests/node/node_modules/.package-lock.json ## Lint, types, layers and all tests, as CI does
+# Byte code is kept, whatever the environment says: every worker imports everything, and many tests start processes.
+check test: export PYTHONDONTWRITEBYTECODE :=
+
+# The quick loop: what is held without a run, and the tests that start nothing. Those with a whole service are not
+# even imported.
+check: lint ## Lint, types, layers and the fast tests: the loop of a minute
+	$(BIN)/pytest -n auto --dist worksteal -m fast --ignore tests/e2e --ignore tests/benchmarks
+
+# Everything. Tests of whole services wait more than they compute, so two share a core.
+test: lint tests/node/node_modules/.package-lock.json ## Lint, types, layers and all tests, as CI does
+	$(BIN)/pytest -n $$(( 2 * $$(nproc 2>/dev/null || echo 2) )) --dist worksteal
+
+lint: $(VENV)/.dev ## Lint, types and layers alone
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest -n auto --dist worksteal
 
 # The long, random forms of the loops that `make test` runs short.
 soak: $(VENV)/.dev ## The random loops of the tests, long

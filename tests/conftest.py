@@ -1,19 +1,23 @@
-"""What all tests share: the hypothesis profiles and the rule about missing programs."""
+"""What all tests share: hypothesis profiles, marks, a PostgreSQL server, the rule about missing programs."""
 
+import gc
 import logging
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 
 import pytest
 import structlog
 from hypothesis import HealthCheck, settings
 
 from tests.store.postgres import PostgresServer, running_server
+from tests.support import kinds
 
 settings.register_profile(
     "tests",
     derandomize=True,
+    # The same ones each time; `make soak` looks for others.
+    max_examples=50,
     deadline=None,
     database=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
@@ -25,6 +29,31 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 settings.load_profile("soak" if os.environ.get("LITMUS_SIDECAR_SOAK") else "tests")
+
+# What is made while tests are collected stays to the end: there is no garbage in it.
+gc.disable()
+kinds.watch_processes()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark each test with what it needs, so that nobody has to."""
+    kinds.mark(items)
+
+
+def pytest_collection_finish() -> None:
+    """Collect garbage again, of what the tests make."""
+    gc.freeze()
+    gc.enable()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, bool | None, bool | None]:
+    """Hold a test to its marks."""
+    kinds.begin(item)
+    try:
+        return (yield)
+    finally:
+        kinds.end()
 
 
 @pytest.fixture(scope="session")

@@ -65,6 +65,7 @@ async def is_healthy(port: int) -> bool:
     return await process.wait() == 0
 
 
+@pytest.mark.service
 @pytest.mark.skipif(not has_ipv6(), reason="this machine has no IPv6")
 async def test_two_colons_serve_both_families_each_with_its_own_addresses() -> None:
     async with listening("::") as port:
@@ -73,6 +74,7 @@ async def test_two_colons_serve_both_families_each_with_its_own_addresses() -> N
         assert await is_healthy(port)
 
 
+@pytest.mark.service
 @pytest.mark.skipif(not has_ipv6(), reason="this machine has no IPv6")
 async def test_four_zeros_serve_ipv4_alone() -> None:
     async with listening("0.0.0.0") as port:  # noqa: S104 - that is the question
@@ -82,6 +84,7 @@ async def test_four_zeros_serve_ipv4_alone() -> None:
 
 
 @pytest.mark.skipif(not has_ipv6(), reason="this machine has no IPv6")
+@pytest.mark.service
 async def test_the_health_check_finds_what_serves_ipv6_alone() -> None:
     async with listening("::1") as port:
         assert await caller("127.0.0.1", port) is None

@@ -32,6 +32,8 @@ from tests.support.malformed import (
     replaced,
 )
 
+pytestmark = pytest.mark.service
+
 ALICE = "user:default/alice"
 
 

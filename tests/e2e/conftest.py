@@ -1,7 +1,8 @@
 """Worlds, sidecars on them and a browser, for tests that look at the whole service.
 
-What costs seconds to start (the demonstration, Chromium) is shared by the tests
-of a module; such tests run in the module's event loop and leave it as it was.
+What costs seconds to start is shared: the demonstration by the tests of a
+module, Chromium and a sidecar to read from by all. Such tests run in one event
+loop, that of the session, and leave what they share as it was.
 """
 
 from collections.abc import AsyncIterator, Callable
@@ -35,6 +36,14 @@ class Small:
     @property
     def world(self) -> World:
         return self.simulator.world
+
+
+@dataclass
+class ReadOnly:
+    """The small world and a sidecar that read it, for tests that change neither."""
+
+    small: Small
+    service: Service
 
 
 @dataclass
@@ -78,16 +87,28 @@ async def open_shown(folder: Path) -> AsyncIterator[Shown]:
         yield Shown(worlds, service)
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def read_only(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[ReadOnly]:
+    """The small world and the sidecar on it, shared by all tests that only read."""
+    # Without the limits of a minute: however many of these tests there are in one.
+    limits = {"personPerMinute": 1_000_000, "personWorkMsPerMinute": 60_000, "keyWorkMsPerMinute": 60_000}
+    async with open_small(tmp_path_factory.mktemp("read-only")) as small:
+        instances = {"default": (small.simulator, small.token)}
+        async with open_service(config_for(instances, small.catalog, limits=limits)) as service:
+            await service.ready()
+            yield ReadOnly(small, service)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def shown(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Shown]:
     """The demonstration, shared by the tests of a module."""
     async with open_shown(tmp_path_factory.mktemp("demo")) as opened:
         yield opened
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def browser(program: Callable[[str, str], str]) -> AsyncIterator[Browser]:
-    """Chromium, shared by the tests of a module; each opens its own pages of a visitor of its own."""
+    """Chromium, shared by all tests; each opens its own pages of a visitor of its own."""
     async with open_browser(program("chromium", "chromium")) as opened:
         yield opened
 

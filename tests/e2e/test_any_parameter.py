@@ -10,13 +10,17 @@ from typing import Any, Final
 from urllib.parse import quote
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+import pytest_asyncio
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from yarl import URL
 
 from sidecar.http.routes import ROUTES
-from tests.e2e.conftest import Small
+from tests.e2e.conftest import open_small
+from tests.store.postgres import new_address
 from tests.support.service import Service, config_for, open_service
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 KEY: Final = "key-of-the-test-that-asks-for-anything"
 ENTITY: Final = {"kind": "component", "namespace": "default", "name": "cart", "instance": "default"}
@@ -120,19 +124,24 @@ async def operations_of(service: Service) -> list[Operation]:
     return [*described, *pages]
 
 
-@pytest.fixture
-async def asked(small: Small, shared_store: str) -> AsyncIterator[Service]:
+@pytest_asyncio.fixture(scope="module", loop_scope="module", params=["sqlite", "postgresql"])
+async def asked(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Service]:
+    """A sidecar on each kind of store; it outlives whatever it was asked."""
+    directory = tmp_path_factory.mktemp("asked")
     keys = [{"name": "test", "secret": KEY, "scopes": ["read", "run", "admin", "metrics"]}]
-    config = config_for(
-        {"default": (small.simulator, small.token)},
-        small.catalog,
-        auth={"keys": keys},
-        store={"url": shared_store},
-        limits={"actionsPerMinute": 1_000_000},
-    )
-    async with open_service(config) as service:
-        await service.ready()
-        yield service
+    async with open_small(directory) as small:
+        config = config_for(
+            {"default": (small.simulator, small.token)},
+            small.catalog,
+            auth={"keys": keys},
+            store={"url": new_address(request, directory)},
+            limits={"actionsPerMinute": 1_000_000},
+        )
+        async with open_service(config) as service:
+            await service.ready()
+            yield service
 
 
 async def status_of(service: Service, method: str, path: str, body: bytes | None = None) -> int:
@@ -210,7 +219,7 @@ async def test_a_cursor_beyond_all_rows_is_refused_by_name(asked: Service, place
     assert problem["detail"] == "Parameter 'cursor' must be a 'nextCursor' of this list."
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=10)
+@settings(max_examples=10)
 @given(st.data())
 async def test_no_combination_of_parameters_is_a_failure_of_ours(asked: Service, data: Any) -> None:
     operations = [one for one in await operations_of(asked) if one.method == "GET" and one.queries]

@@ -15,7 +15,7 @@ import structlog
 from aiohttp import web
 
 from sidecar.http.gate.connections import Bounds, bounds_within
-from tests.e2e.conftest import Small
+from tests.e2e.conftest import ReadOnly, Small
 from tests.support.service import CEILING_SECONDS, Service, config_for, eventually, open_service
 
 LONG = b"x" * 6_000_000
@@ -27,6 +27,8 @@ from sidecar.http.gate.connections import raise_descriptor_limit
 resource.setrlimit(resource.RLIMIT_NOFILE, (100, 300))
 print(raise_descriptor_limit(), *resource.getrlimit(resource.RLIMIT_NOFILE))
 """
+READING = pytest.mark.asyncio(loop_scope="session")
+"""Marks what only reads, from the sidecar that is shared for it."""
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
@@ -89,9 +91,11 @@ def refused(service: Service, reason: str) -> float:
         "Content-Encoding: unheard-of",
     ],
 )
+@READING
 async def test_a_compressed_body_is_refused_on_every_path_and_its_connection_closed(
-    service: Service, path: str, coding: str
+    read_only: ReadOnly, path: str, coding: str
 ) -> None:
+    service = read_only.service
     body = gzip.compress(b"0" * 1_000_000)
     head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\n{coding}\r\nContent-Length: {len(body)}\r\n\r\n"
     async with connected(service, first=head.encode() + body) as [(reader, _)]:
@@ -155,9 +159,11 @@ async def test_headers_that_never_end_are_cut_off_behind_a_request_too(small: Sm
 
 
 @pytest.mark.parametrize("coding", ["gzip", "gzip, chunked", "deflate", "chunked, gzip"])
+@READING
 async def test_a_request_in_a_transfer_coding_other_than_chunked_is_refused_and_its_connection_closed(
-    service: Service, coding: str
+    read_only: ReadOnly, coding: str
 ) -> None:
+    service = read_only.service
     body = gzip.compress(b"0" * 1_000_000)
     head = f"POST /api/query HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: {coding}\r\n\r\n"
     sent = head.encode() + f"{len(body):x}\r\n".encode() + body + b"\r\n0\r\n\r\n"
@@ -231,7 +237,9 @@ async def test_one_address_takes_its_share_and_a_proxy_all(small: Small) -> None
 
 
 @pytest.mark.parametrize("name", ["X-Litmus-Sidecar-Key", "Authorization"])
-async def test_a_credential_sent_twice_is_refused(service: Service, name: str) -> None:
+@READING
+async def test_a_credential_sent_twice_is_refused(read_only: ReadOnly, name: str) -> None:
+    service = read_only.service
     head = f"GET /api/v1/entities HTTP/1.0\r\nHost: localhost\r\n{name}: a\r\n{name}: b\r\n\r\n"
     async with connected(service, first=head.encode()) as [(reader, _)]:
         answer = await all_of(reader)
@@ -244,7 +252,9 @@ async def test_a_credential_sent_twice_is_refused(service: Service, name: str) -
 @pytest.mark.parametrize(
     "host", ["[::1]evil.test", "localhost:80@evil", "localhost:", "[::1", "127.0.0.1.evil"]
 )
-async def test_a_malformed_loopback_name_is_not_the_own_machine(service: Service, host: str) -> None:
+@READING
+async def test_a_malformed_loopback_name_is_not_the_own_machine(read_only: ReadOnly, host: str) -> None:
+    service = read_only.service
     head = f"GET /api/v1/entities HTTP/1.0\r\nHost: {host}\r\n\r\n"
     async with connected(service, first=head.encode()) as [(reader, _)]:
         assert (await reader.readline()).split()[1] in {b"400", b"401"}
@@ -253,7 +263,9 @@ async def test_a_malformed_loopback_name_is_not_the_own_machine(service: Service
 @pytest.mark.parametrize(
     "sent", [b"GET /healthz HTTP/1.0\r\n\r\n", b"GET /nope HTTP/1.0\r\n\r\n", b"\x16\x03nonsense\r\n\r\n"]
 )
-async def test_no_answer_tells_a_version_of_the_software(service: Service, sent: bytes) -> None:
+@READING
+async def test_no_answer_tells_a_version_of_the_software(read_only: ReadOnly, sent: bytes) -> None:
+    service = read_only.service
     async with connected(service, first=sent) as [(reader, _)]:
         answer = await all_of(reader)
     assert b"\r\nserver: litmus-sidecar\r\n" in answer.lower()

@@ -7,13 +7,18 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
 from prometheus_client.parser import text_string_to_metric_families as prometheus
 
-from tests.e2e.conftest import Small
+from tests.e2e.conftest import ReadOnly, Small
 from tests.replica.documents import RUN_STATS
 from tests.support.exposition import by_label, parsed
 from tests.support.service import Service, catalog_text, config_for, eventually, open_service
 
+READING = pytest.mark.asyncio(loop_scope="session")
+"""Marks what only reads, from the sidecar that is shared for it."""
 
-async def test_an_entity_is_listed_with_its_project_and_its_age(service: Service, small: Small) -> None:
+
+@READING
+async def test_an_entity_is_listed_with_its_project_and_its_age(read_only: ReadOnly) -> None:
+    small, service = read_only.small, read_only.service
     answer = await (await service.get("/api/v1/entities")).json()
     (row,) = answer["entities"]
     as_of = row.pop("asOf")
@@ -68,7 +73,9 @@ async def test_pages_hold_every_entity_once(small: Small) -> None:
         ("owner=me", "owner"),
     ],
 )
-async def test_a_bad_parameter_is_named(service: Service, query: str, parameter: str) -> None:
+@READING
+async def test_a_bad_parameter_is_named(read_only: ReadOnly, query: str, parameter: str) -> None:
+    service = read_only.service
     response = await service.get(f"/api/v1/entities?{query}")
     document = await response.json()
     assert response.status == 400
@@ -76,14 +83,18 @@ async def test_a_bad_parameter_is_named(service: Service, query: str, parameter:
     assert parameter in document["detail"]
 
 
-async def test_entities_are_filtered_by_owner(service: Service) -> None:
+@READING
+async def test_entities_are_filtered_by_owner(read_only: ReadOnly) -> None:
+    service = read_only.service
     own = await (await service.get("/api/v1/entities?owner=group:default/team-a")).json()
     others = await (await service.get("/api/v1/entities?owner=group:default/team-b")).json()
     assert len(own["entities"]) == 1
     assert others["entities"] == []
 
 
-async def test_an_unchanged_list_is_not_sent_again(service: Service) -> None:
+@READING
+async def test_an_unchanged_list_is_not_sent_again(read_only: ReadOnly) -> None:
+    service = read_only.service
     first = await service.get("/api/v1/entities")
     again = await service.get("/api/v1/entities", headers={"If-None-Match": first.headers["ETag"]})
     assert again.status == 304
@@ -129,7 +140,9 @@ async def test_prometheus_text_and_openmetrics_both_parse_and_tell_requests_and_
     assert "litmus_sidecar_build_info" in {family.name for family in families_asked_for}
 
 
-async def test_labels_come_from_us_not_from_the_client(service: Service) -> None:
+@READING
+async def test_labels_come_from_us_not_from_the_client(read_only: ReadOnly) -> None:
+    service = read_only.service
     await service.get("/made-up/path")
     async with service.session.request("PROPFIND", service.url("/made-up")) as response:
         assert response.status == 404

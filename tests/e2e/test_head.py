@@ -4,7 +4,10 @@ import pytest
 from aiohttp import ClientResponse
 
 from sidecar.http.routes import ROUTES
+from tests.e2e.conftest import ReadOnly
 from tests.support.service import Service
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 NAMES = {
     "{kind}": "component",
@@ -42,6 +45,12 @@ ANSWERED = [
 ]
 CHANGING = {"Date", "X-Request-ID", "Transfer-Encoding"}
 """Headers that two answers to GET do not share, and how a body travels, which none does with HEAD."""
+
+
+@pytest.fixture
+def service(read_only: ReadOnly) -> Service:
+    """The sidecar that is shared by who only reads."""
+    return read_only.service
 
 
 @pytest.mark.parametrize("packing", ["identity", "gzip"])

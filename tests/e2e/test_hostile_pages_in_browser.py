@@ -21,7 +21,7 @@ from tests.e2e.hostile import CROWD, HARMFUL, ODD, hostile_catalog, hostile_worl
 from tests.support.browser import Watched, open_page
 from tests.support.service import QUICK_SYNC, Service, config_for, eventually, open_service
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 ENTITIES: Final = "/litmus/entities/component/default"
 HOSTILE: Final = f"{ENTITIES}/hostile"
@@ -89,7 +89,7 @@ async def open_stage(
             yield Stage(litmus, service, browser)
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def stage(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage]:
     async with open_stage(tmp_path_factory.mktemp("hostile"), browser) as opened:
         await opened.service.ready()

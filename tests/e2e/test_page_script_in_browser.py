@@ -19,7 +19,7 @@ from tests.support.browser import open_page
 from tests.support.golden import golden
 from tests.support.golden_service import golden_app
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 ENTITY: Final = "/litmus/entities/component/default/shop"
 CROWD: Final = builders.entity("component:default/crowd", project=builders.project("crowd"))
@@ -27,7 +27,7 @@ LOOKED_AT: Final = "document.dispatchEvent(new Event('visibilitychange'))"
 """Makes a page refresh itself at once, as when its tab is looked at again."""
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def base_url() -> AsyncIterator[str]:
     server = TestServer(golden_app(content=content(), beside={CROWD: crowd()}), host="127.0.0.1")
     await server.start_server()

@@ -7,7 +7,7 @@ import pytest
 from sidecar.http.pages.assets import asset_url
 from tests.e2e.conftest import Shown
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 MOST_BYTES: Final = 200_000
 """Of a page with its style sheet, script and icon, uncompressed."""

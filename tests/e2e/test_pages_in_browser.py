@@ -21,7 +21,7 @@ from tests.support.golden_service import ENTITY as GOLDEN_ENTITY
 from tests.support.golden_service import golden_app
 from tests.support.service import config_for, eventually, open_service
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 ENTITY: Final = "/litmus/entities/component/default/cart"
 PAGES: Final = {

@@ -20,7 +20,7 @@ from tests.replica.documents import (
 )
 from tests.support.service import Service
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 CART = "component:default/cart"
 EXAMPLES = Path(__file__).parents[2] / "../shared/litmus/examples"

@@ -22,7 +22,7 @@ from tests.support.explained import explained_metrics
 from tests.support.prometheus import Prometheus, open_prometheus
 from tests.support.service import Service, config_for, eventually, open_service
 
-SHARED = pytest.mark.asyncio(loop_scope="module")
+SHARED = pytest.mark.asyncio(loop_scope="session")
 """Marks what runs on the demonstration that the module's tests share."""
 OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 CLASSIC = "text/plain; version=0.0.4; charset=utf-8"
@@ -43,7 +43,7 @@ PATHS = (
 )
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def used(shown: Shown) -> Service:
     """The sidecar on the demonstration, with every part of it used once."""
     await use(shown.service)

@@ -5,10 +5,24 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.conftest import Small
+from tests.e2e.conftest import ReadOnly, Small
 from tests.support.service import Service
 
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
 LISTING = "query Q($projectID: ID!) { listChaosHub(projectID: $projectID, request: {}) { %s } }"
+
+
+@pytest.fixture
+def service(read_only: ReadOnly) -> Service:
+    """The sidecar that is shared by who only reads."""
+    return read_only.service
+
+
+@pytest.fixture
+def small(read_only: ReadOnly) -> Small:
+    """Its world."""
+    return read_only.small
 
 
 def body(query: str, project_id: str, **more: Any) -> str:

@@ -20,7 +20,7 @@ from tests.support.browser import Watched, open_page
 from tests.support.service import Service, catalog_text, open_service
 from tests.support.visitor import PASSWORD, SIGN_IN
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 TOKENS: Final = "/litmus/settings/tokens"
 LOOKS: Final = {"light-desk": (False, False), "dark-phone": (True, True)}
@@ -64,7 +64,7 @@ class Front:
             yield watched
 
 
-@pytest_asyncio.fixture(loop_scope="module")
+@pytest_asyncio.fixture(loop_scope="session")
 async def front(browser: Browser, tmp_path: Path) -> AsyncIterator[Front]:
     async with open_small(tmp_path) as small, open_front(small, browser) as opened:
         yield opened

@@ -2,15 +2,19 @@
 
 import json
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
+import pytest_asyncio
 from aiohttp import web
 
 from sidecar.app.lifecycle import create_app
 from sidecar.config import Config
 from sidecar.http.routes import ROUTES
-from tests.e2e.conftest import Small
+from tests.e2e.conftest import ReadOnly, Small, open_small
 from tests.support.service import Service, config_for, open_service
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 PUBLIC_ROUTES = {"healthz", "readyz", "jwks", "asset", "sign_in_page", "sign_in", "sign_out"}
 READER = "reader-secret-0123456789"
@@ -19,7 +23,27 @@ QUERY = json.dumps({"query": "{ __typename }"})
 
 
 @pytest.fixture
-async def guarded(small: Small) -> AsyncIterator[Service]:
+def service(read_only: ReadOnly) -> Service:
+    """The sidecar that is shared by who only reads."""
+    return read_only.service
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def small(tmp_path: Path) -> AsyncIterator[Small]:
+    async with open_small(tmp_path) as opened:
+        yield opened
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def guarded_small(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Small]:
+    async with open_small(tmp_path_factory.mktemp("guarded")) as opened:
+        yield opened
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def guarded(guarded_small: Small) -> AsyncIterator[Service]:
+    """A sidecar that wants a key, for tests that only read."""
+    small = guarded_small
     config = config_for(
         {"default": (small.simulator, small.token)},
         small.catalog,
@@ -86,7 +110,7 @@ async def test_every_route_is_private_unless_listed(guarded: Service) -> None:
     assert walked >= 3
 
 
-def test_every_private_route_names_its_scope() -> None:
+async def test_every_private_route_names_its_scope() -> None:
     assert {route.name for route in ROUTES if route.scope is None} == PUBLIC_ROUTES
     assert {route.scope for route in ROUTES} <= {None, "any", "read", "run", "metrics", "admin"}
     served = create_app(Config()).router.routes()
@@ -126,11 +150,11 @@ async def test_an_unknown_path_is_a_problem_document(guarded: Service) -> None:
     assert document["requestID"] == response.headers["X-Request-ID"]
 
 
-async def test_readiness_tells_details_only_to_readers(guarded: Service, small: Small) -> None:
+async def test_readiness_tells_details_only_to_readers(guarded: Service, guarded_small: Small) -> None:
     await guarded.ready()
     assert await (await guarded.get("/readyz")).json() == {"status": "ok"}
     detail = await (await guarded.get("/readyz", headers={"X-Litmus-Sidecar-Key": READER})).json()
-    assert f"default/{small.project.project_id}" in detail["projects"]
+    assert f"default/{guarded_small.project.project_id}" in detail["projects"]
 
 
 async def test_a_crashing_handler_tells_nothing(small: Small) -> None:

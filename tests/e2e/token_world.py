@@ -122,7 +122,7 @@ class Readers:
                 assert answer.status == 200, await answer.text()
                 assert (await answer.json())["data"]["listExperiment"]["experiments"]
                 self.answers[name] += 1
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(0.2)
 
 
 @asynccontextmanager

@@ -5,8 +5,9 @@ import re
 from collections.abc import Mapping, Sequence
 
 import msgspec
+import pytest
 from aiohttp.test_utils import TestClient, TestServer
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sidecar.domain.model import Content, Entity, Hub, ProjectRef, Schedule
@@ -14,6 +15,8 @@ from tests.support import builders
 from tests.support.golden_service import golden_app
 from tests.support.markup import Element, parse_html
 from tests.support.strategies import contents, schedules
+
+pytestmark = pytest.mark.service
 
 ADDRESSES = re.compile(
     r"(/litmus|/api/v1|#[a-z]|https://litmus\.example\.com|https://[a-z.]*litmuschaos\.(io|github\.io))"
@@ -79,7 +82,6 @@ names = st.sampled_from(TRICKY) | st.text(alphabet=st.characters(), min_size=1, 
 def test_no_text_of_litmus_becomes_an_element_or_an_attribute() -> None:
     tried = ["plain", *TRICKY]
 
-    @settings(max_examples=60)
     @given(name=names)
     def collect(name: str) -> None:
         tried.append(name)
@@ -97,7 +99,6 @@ def test_no_text_of_litmus_becomes_an_element_or_an_attribute() -> None:
 def test_whatever_litmus_sends_the_pages_stay_whole() -> None:
     tried: list[Content] = []
 
-    @settings(max_examples=80)
     @given(content=contents, planned=st.lists(schedules, max_size=3).map(tuple))
     def collect(content: Content, planned: tuple[Schedule, ...]) -> None:
         tried.append(msgspec.structs.replace(content, schedules=planned))

@@ -15,6 +15,8 @@ from tests.support.big_world import Passes, big_app, slowness, without_old_garba
 
 Client = TestClient[web.Request, web.Application]
 
+pytestmark = pytest.mark.service
+
 MOST_SECONDS = 3 * SLICE_SECONDS * slowness()
 """Of the thread's own time: a slice, what it ends with, and the client's part here."""
 NAMES = {

@@ -46,6 +46,8 @@ from tests.support.malformed import (
     with_values,
 )
 
+pytestmark = pytest.mark.service
+
 Call = Callable[[], Awaitable[object]]
 FAST: Final = (documents.EXPERIMENTS, documents.RUN_STATS, documents.INFRAS, documents.ENVIRONMENTS)
 

@@ -24,6 +24,7 @@ def run(*command: str) -> str:
     return done.stdout
 
 
+@pytest.mark.service
 def test_the_dashboard_is_what_its_program_makes() -> None:
     """If not: python deploy/grafana/make_dashboard.py."""
     made = run(sys.executable, str(DEPLOY / "grafana/make_dashboard.py"), "--print")

@@ -23,6 +23,9 @@ from sidecar import __version__
 from tests.support.locks import read_lock
 
 ROOT = Path(__file__).parents[2]
+
+pytestmark = pytest.mark.service
+
 BUILD: Final = "build"
 NOBODY: Final = 65_534
 EXAMPLE_ENVIRON: Final = {
@@ -176,6 +179,8 @@ class Unprivileged:
         # The caller's own environment of Python must not leak in: it would lend its packages.
         kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
         env = {**kept, "HOME": str(self.directory), "PATH": search, **environ}
+        # Byte code is made when it is needed; that of all dependencies is most of an install.
+        env["PIP_NO_COMPILE"] = "1"
         done = run(*command, cwd=self.directory, env=env, **self._as_nobody)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout

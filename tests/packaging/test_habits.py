@@ -15,6 +15,8 @@ from tests.support.deployed import load
 from tests.support.locks import read_lock
 from tests.support.markdown import LONGEST_LINE
 
+pytestmark = pytest.mark.service
+
 Program = Callable[[str, str], str]
 HOOKS: Final[list[dict[str, Any]]] = [
     hook for repo in load(ROOT / ".pre-commit-config.yaml")["repos"] for hook in repo["hooks"]

@@ -9,6 +9,8 @@ import pytest
 
 from tests.support.markdown import ROOT, anchors, broken_links, long_paragraphs, repository_pages, targets
 
+pytestmark = pytest.mark.service
+
 PAGES: Final = repository_pages()
 PROSE: Final = [page for page in PAGES if page.name != "CHANGELOG.md"]
 """The changelog is a list to search in; the rest is read."""

@@ -113,6 +113,7 @@ def owners() -> dict[str, str]:
     }
 
 
+@pytest.mark.service
 def test_what_the_package_imports_is_declared_and_what_is_declared_is_imported() -> None:
     """A dependency of a dependency may go any day, and nobody here decided on its version."""
     owner = owners()

@@ -1,6 +1,7 @@
 """graphql-core's executor is the oracle: whatever is asked of whatever snapshot, plan and executor agree."""
 
 import msgspec
+import pytest
 from graphql import (
     GraphQLInterfaceType,
     GraphQLNonNull,
@@ -11,7 +12,7 @@ from graphql import (
     parse,
     validate,
 )
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sidecar.domain.model import Snapshot
@@ -119,7 +120,7 @@ def can_be_merged(document: str) -> bool:
     return not validate(served_schema(), parse(document), [OverlappingFieldsCanBeMergedRule])
 
 
-@settings(max_examples=150)
+@pytest.mark.service
 @given(document=documents().filter(can_be_merged), snapshot=snapshots)
 def test_plan_and_executor_give_the_same_bytes(document: str, snapshot: Snapshot) -> None:
     replica = Replica(limits=Limits(tokens=100_000, fields=100_000, depth=60))

@@ -18,7 +18,7 @@ class Opener(Protocol):
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The address of a new, empty database."""
+    """The address of a new database without rows."""
     return new_address(request, tmp_path)
 
 

@@ -1,6 +1,7 @@
 """A real PostgreSQL server of the tests' own, on a socket in a directory of its own."""
 
 import contextlib
+import functools
 import itertools
 import os
 import pwd
@@ -14,6 +15,10 @@ from pathlib import Path
 
 import psycopg
 import pytest
+
+from sidecar.config.store_url import parse_url
+from sidecar.store.engine.migrating import migrate
+from tests.support.databases import new_file
 
 CEILING_SECONDS = 60.0
 
@@ -124,6 +129,22 @@ class PostgresServer:
         """Return the URL of a new, empty database."""
         name = next(self._names)
         self.execute(f"CREATE DATABASE {name}")
+        return self._url(name)
+
+    def new_migrated_database(self) -> str:
+        """Return the URL of a new database without rows, whose schema is there already."""
+        name, template = next(self._names), self._template
+        self.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+        return self._url(name)
+
+    @functools.cached_property
+    def _template(self) -> str:
+        name = "migrated"
+        self.execute(f"CREATE DATABASE {name}")
+        migrate(parse_url(self._url(name)))
+        return name
+
+    def _url(self, name: str) -> str:
         return f"postgresql://postgres@/{name}?host={self._directory}"
 
 
@@ -141,8 +162,9 @@ def running_server() -> Iterator[PostgresServer]:
 
 
 def new_address(request: pytest.FixtureRequest, directory: Path) -> str:
-    """Return the address of a new, empty database of the kind that the fixture's parameter names."""
+    """Return the address of a new, migrated database of the kind that the fixture's parameter names."""
     if request.param == "sqlite":
+        new_file(directory / "store.db")
         return f"sqlite:///{directory}/store.db"
     server: PostgresServer = request.getfixturevalue("postgres")
-    return server.new_database()
+    return server.new_migrated_database()

@@ -18,6 +18,8 @@ from tests.store.pausing import AtPause
 from tests.store.postgres import PostgresServer
 from tests.support.service import CEILING_SECONDS, eventually
 
+pytestmark = pytest.mark.service
+
 CLOSINGS = 50
 LITTLE_PATIENCE_SECONDS = 0.05
 SLOW_STATEMENTS = {

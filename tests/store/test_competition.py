@@ -1,38 +1,35 @@
 """Several processes on one database."""
 
 import asyncio
-import sys
 from collections import defaultdict
-from pathlib import Path
-from subprocess import PIPE
+
+import pytest
 
 from sidecar.domain.model import Lane, Outcome, ProjectRef
 from sidecar.domain.ports import RunQuery
 from sidecar.store.store import open_store
 from tests.store import counter
+from tests.store.forked import start
 from tests.store.material import SHOP, clock, job
 from tests.support.service import CEILING_SECONDS
 
-ROOT = Path(__file__).parents[2]
 JOBS = 60
 PROCESSES = 3
+
+pytestmark = pytest.mark.service
 
 
 async def said_at_once(module: str, url: str) -> list[str]:
     """Let several processes of the module begin at the same moment; return the lines that they print."""
-    processes = [
-        await asyncio.create_subprocess_exec(
-            sys.executable, "-m", module, url, cwd=ROOT, stdin=PIPE, stdout=PIPE, stderr=PIPE
-        )
-        for _ in range(PROCESSES)
-    ]
+    processes = [await start(module, url) for _ in range(PROCESSES)]
     async with asyncio.timeout(CEILING_SECONDS):
         for process in processes:
-            assert process.stdout is not None
             assert await process.stdout.readline() == b"ready\n"
-        answers = await asyncio.gather(*(process.communicate(b"go\n") for process in processes))
-    assert [process.returncode for process in processes] == [0] * PROCESSES, answers
-    return [line for answer, _ in answers for line in answer.decode().splitlines()]
+        for process in processes:
+            process.say(b"go\n")
+        answers = await asyncio.gather(*(process.stdout.read() for process in processes))
+        assert [await process.wait() for process in processes] == [0] * PROCESSES
+    return [line for answer in answers for line in answer.decode().splitlines()]
 
 
 async def test_runs_that_several_processes_record_count_once(url: str) -> None:

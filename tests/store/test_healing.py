@@ -24,6 +24,8 @@ from tests.store.material import (
 )
 from tests.store.pausing import heal, without_waiting
 
+pytestmark = pytest.mark.service
+
 AWAY = StoreUnavailableError("unreachable")
 PAUSES = 5
 """A heal has more; a test that did nothing in them would show nothing."""

@@ -1,29 +1,26 @@
 """``kill -9`` during a synchronisation: whole before, whole after, nothing lost or doubled."""
 
-import asyncio
 import random
 import sys
 from pathlib import Path
-from subprocess import PIPE
 
 import pytest
 
 from sidecar.domain.model import Lane, Outcome, Section
 from sidecar.domain.ports import RunQuery
 from sidecar.store.store import open_store
+from tests.store.forked import start
 from tests.store.killed import EXPERIMENTS, POINTS, RUNS
 from tests.store.material import SHOP, clock, take_job
 
-ROOT = Path(__file__).parents[2]
 SEED = 20_260_302
+
+pytestmark = pytest.mark.service
 
 
 async def acknowledged_before_kill(url: str, point: str, times: int, lines: int | None) -> dict[str, int]:
     """Let the child work until it kills itself, or until it said so many lines; return what it said last."""
-    child = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.store.killed", url, point, str(times), cwd=ROOT, stdout=PIPE
-    )
-    assert child.stdout is not None
+    child = await start("tests.store.killed", url, point, str(times))
     said: list[str] = []
     while line := await child.stdout.readline():
         said.append(line.decode())

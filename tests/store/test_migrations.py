@@ -1,11 +1,10 @@
 """The schema: built by steps, once, and as the code describes it."""
 
 import asyncio
-import sys
 from pathlib import Path
-from subprocess import PIPE
 from typing import Any
 
+import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, create_engine, text
@@ -16,9 +15,18 @@ from sidecar.domain.model import Lane, Outcome
 from sidecar.store.engine.migrating import migrate
 from sidecar.store.schema import metadata
 from sidecar.store.store import open_store
+from tests.store.forked import start
 from tests.store.material import SHOP, change, clock, plan_and_take, run
+from tests.store.postgres import PostgresServer
 
-ROOT = Path(__file__).parents[2]
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The address of a new database without any table."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/store.db"
+    server: PostgresServer = request.getfixturevalue("postgres")
+    return server.new_database()
 
 
 def on_database(url: str, work: Any) -> Any:
@@ -101,14 +109,11 @@ async def test_database_of_a_newer_release_is_used_as_it_is(url: str) -> None:
     assert on_database(url, revision) == "9999"
 
 
+@pytest.mark.service
 async def test_processes_starting_at_once_migrate_once(url: str) -> None:
-    starters = [
-        await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "tests.store.starter", url, cwd=ROOT, stdout=PIPE, stderr=PIPE
-        )
-        for _ in range(3)
-    ]
+    starters = [await start("tests.store.starter", url) for _ in range(3)]
 
-    answers = [await starter.communicate() for starter in starters]
+    answers = await asyncio.gather(*(starter.stdout.read() for starter in starters))
 
-    assert [answer.decode() for answer, _ in answers] == ["ok\n"] * 3, answers
+    assert answers == [b"ok\n"] * 3
+    assert [await starter.wait() for starter in starters] == [0] * 3

@@ -218,6 +218,7 @@ async def record_before(store: Store) -> None:
     await store.leases.release(history, clock() - FAR, failed=False)
 
 
+@pytest.mark.service
 async def test_sqlite_on_a_full_disk_is_read_and_heals(tmp_path: Path) -> None:
     with small_disk(tmp_path, 1_024) as disk:
         url = f"sqlite:///{disk}/store.db"
@@ -246,6 +247,7 @@ async def test_sqlite_on_a_full_disk_is_read_and_heals(tmp_path: Path) -> None:
         await assert_stored(url, "during")
 
 
+@pytest.mark.service
 async def test_sqlite_that_is_found_on_a_full_disk_is_served(tmp_path: Path) -> None:
     with small_disk(tmp_path, 1_024) as disk:
         url = f"sqlite:///{disk}/store.db"

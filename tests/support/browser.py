@@ -31,10 +31,8 @@ PHONE: Final = ViewportSize(width=360, height=740)
 DESK: Final = ViewportSize(width=1280, height=900)
 AXE: Final = (files("axe_playwright_python") / "axe.min.js").read_text()
 """axe-core as that package brings it; its wrapper has no types."""
-ARTEFACTS: Final = Path(
-    os.environ.get("LITMUS_SIDECAR_ARTEFACTS", Path(__file__).parents[2] / "test-artefacts")
-)
-"""Where screenshots stay after the tests."""
+ARTEFACTS: Final = os.environ.get("LITMUS_SIDECAR_ARTEFACTS")
+"""Directory where screenshots stay after the tests; without it none are taken."""
 CEILING_MS: Final = 60_000
 """How long a condition on a page may take to come true; only a failing test waits so long."""
 WCAG: Final = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}}
@@ -77,9 +75,9 @@ class Watched:
             self.faults.append(f"request to {request.url}")
 
     async def picture(self, name: str) -> None:
-        """Keep a picture of the whole page as an artefact of the tests."""
-        ARTEFACTS.mkdir(parents=True, exist_ok=True)
-        await self.page.screenshot(path=ARTEFACTS / f"{name}.png", full_page=True)
+        """Keep a picture of the whole page as an artefact of the tests, where these are wanted."""
+        if ARTEFACTS:
+            await self.page.screenshot(path=Path(ARTEFACTS) / f"{name}.png", full_page=True)
 
     async def too_wide(self) -> int:
         """Return by how many pixels the page is wider than its window; 0 if it fits."""

@@ -17,6 +17,7 @@ from sidecar.app.compose import open_services, utc_now
 from sidecar.app.lifecycle import create_app, make_runner
 from sidecar.app.tokens import DEFAULT_PACE, TokenPace
 from sidecar.config import Config, parse_config
+from sidecar.config.store_url import MEMORY_URL, parse_url
 from sidecar.domain.model import HistoryState, Section, Snapshot
 from sidecar.domain.ports import Clock
 from sidecar.http.gate.connections import Bounds
@@ -26,6 +27,7 @@ from sidecar.identity.rates import RefusalPace
 from sidecar.litmus.reading.history_notes import load_notes
 from sidecar.simulator import Simulator
 from sidecar.sync.pace import BETWEEN_STEPS
+from tests.support.databases import spare_migration
 
 CEILING_SECONDS: Final = 60.0
 """How long a condition may take to come true; only a failing test ever waits so long."""
@@ -181,6 +183,9 @@ async def open_service(
     bounds: Bounds = Bounds(),  # noqa: B008 - frozen
 ) -> AsyncIterator[Service]:
     """Serve the configuration on a free port of the loopback interface."""
+    store = config.store.url.get_secret_value()
+    if store != MEMORY_URL:
+        spare_migration(parse_url(store))
     opened = partial(
         open_services,
         wait_seconds=wait_seconds,

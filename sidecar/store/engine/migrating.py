@@ -5,6 +5,7 @@ It runs in a thread of its own connection, because Alembic is synchronous and
 keeps its state in module globals.
 """
 
+import functools
 import sqlite3
 import threading
 import time
@@ -67,12 +68,18 @@ def _scripts() -> tuple[Config, ScriptDirectory]:
     return config, ScriptDirectory.from_config(config)
 
 
+@functools.cache
+def _revisions() -> tuple[str | None, frozenset[str]]:
+    """Return the newest revision, and all that we know: looked for once, for each is a file."""
+    _, scripts = _scripts()
+    return scripts.get_current_head(), frozenset(script.revision for script in scripts.walk_revisions())
+
+
 def _is_current(connection: Connection) -> bool:
     """Tell whether nothing is missing; a revision we do not know is a newer release's."""
-    _, scripts = _scripts()
     current = MigrationContext.configure(connection).get_current_revision()
-    known = {script.revision for script in scripts.walk_revisions()}
-    return current is not None and (current not in known or current == scripts.get_current_head())
+    head, known = _revisions()
+    return current is not None and (current not in known or current == head)
 
 
 def _upgrade(connection: Connection) -> None:

@@ -1,0 +1,65 @@
+"""The tests themselves: each says the rule that it holds, and has exactly the marks of what it needs."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from tests.support.kinds import NEEDS, TESTS, StartedByFastTestError
+
+FILES: Final = sorted(TESTS.rglob("test_*.py"))
+MARKS: Final = {"fast", *NEEDS}
+
+
+def marks_of(item: pytest.Item) -> set[str]:
+    return {one.name for one in item.iter_markers()} & MARKS
+
+
+def items_of(request: pytest.FixtureRequest) -> list[pytest.Item]:
+    """Return all tests that were collected; with a selection on the command line these are fewer."""
+    return request.session.items
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(TESTS)))
+def test_every_file_of_tests_opens_with_the_rule_it_holds(path: Path) -> None:
+    rule = ast.get_docstring(ast.parse(path.read_text()))
+    assert rule, "begin with a docstring that says what these tests hold"
+    assert rule.partition("\n")[0].endswith("."), rule
+
+
+def test_every_test_is_either_fast_or_says_what_it_needs(request: pytest.FixtureRequest) -> None:
+    for item in items_of(request):
+        marks = marks_of(item)
+        assert marks == {"fast"} or (marks and "fast" not in marks), item.nodeid
+
+
+def test_whoever_uses_a_browser_or_a_database_server_is_marked_and_nobody_else(
+    request: pytest.FixtureRequest,
+) -> None:
+    for item in items_of(request):
+        assert isinstance(item, pytest.Function)
+        values = item.callspec.params.values() if hasattr(item, "callspec") else ()
+        uses = {"browser", "postgres"} & {*item.fixturenames}
+        if "postgresql" in values:
+            uses.add("postgres")
+        assert marks_of(item) & {"browser", "postgres"} == uses, item.nodeid
+
+
+def test_whoever_tests_the_whole_service_is_marked(request: pytest.FixtureRequest) -> None:
+    for item in items_of(request):
+        if item.path.is_relative_to(TESTS / "e2e"):
+            assert "service" in marks_of(item), item.nodeid
+
+
+def test_a_fast_test_is_refused_every_process() -> None:
+    with pytest.raises(StartedByFastTestError):
+        subprocess.run([sys.executable, "--version"], check=False)
+
+
+@pytest.mark.service
+def test_a_test_of_a_service_may_start_processes() -> None:
+    done = subprocess.run([sys.executable, "--version"], check=False, capture_output=True)
+    assert done.returncode == 0

@@ -1,0 +1,72 @@
+"""What a test needs, and so which loop it belongs to, by where it lies and by the fixtures that it uses.
+
+``fast`` is what starts no process and no whole service; the others say what it
+needs: a ``service``, a ``browser``, ``postgres``. Nobody has to mark a test,
+but for one outside of ``tests/e2e`` that starts processes by itself (as
+``fast`` it would be refused its first one) or computes for seconds.
+"""
+
+import sys
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+TESTS: Final = Path(__file__).parents[1]
+WHOLE: Final = (TESTS / "e2e", TESTS / "benchmarks")
+"""Where every test starts a service."""
+NEEDS: Final = ("service", "browser", "postgres")
+
+_under_way: set[str] = set()
+
+
+class StartedByFastTestError(Exception):
+    """A test that was to be fast starts a process."""
+
+    def __init__(self) -> None:
+        super().__init__("a fast test starts no process: give it the mark 'service'")
+
+
+def needs_of(item: pytest.Item) -> set[str]:
+    """Return what a test needs beside the interpreter; none for a fast one."""
+    fixtures: set[str] = set(getattr(item, "fixturenames", ()))
+    callspec = getattr(item, "callspec", None)
+    values = callspec.params.values() if callspec is not None else ()
+    needs = {mark.name for mark in item.iter_markers("service")}
+    if "program" in fixtures or any(item.path.is_relative_to(folder) for folder in WHOLE):
+        needs.add("service")
+    if "browser" in fixtures:
+        needs.add("browser")
+    # The parameter of a fixture that takes a database only once it knows which.
+    if "postgres" in fixtures or any(value == "postgresql" for value in values):
+        needs.add("postgres")
+    return needs
+
+
+def mark(items: list[pytest.Item]) -> None:
+    """Give each test the marks of what it needs, or ``fast``."""
+    for item in items:
+        given = {one.name for one in item.iter_markers()}
+        for name in (needs_of(item) or {"fast"}) - given:
+            item.add_marker(name)
+
+
+def begin(item: pytest.Item) -> None:
+    """Note what the test that begins may start."""
+    _under_way.clear()
+    _under_way.update(one.name for one in item.iter_markers())
+
+
+def end() -> None:
+    """Note that no test is under way."""
+    _under_way.clear()
+
+
+def _watch(event: str, _arguments: object) -> None:
+    if event == "subprocess.Popen" and "fast" in _under_way:
+        raise StartedByFastTestError
+
+
+def watch_processes() -> None:
+    """Refuse processes to fast tests from now on, to the end of the interpreter."""
+    sys.addaudithook(_watch)
