@@ -14,8 +14,8 @@ from sidecar.identity.rates import SIGN_IN_SHARE, SIGN_INS_PER_SECOND, SignInPac
 from sidecar.identity.sessions import LitmusSessions
 from sidecar.identity.signing import SigningKeys
 from sidecar.litmus.tokens.accounts import LitmusAccounts
-from sidecar.litmus.tokens.auth import LitmusAuth
 from sidecar.litmus.tokens.creation_turns import CreationTurns
+from sidecar.litmus.transport.auth import LitmusAuth
 from sidecar.litmus.transport.client import LitmusClient
 from sidecar.store.store import Store
 

@@ -11,9 +11,9 @@ from sidecar.domain.model import ProjectRef
 from sidecar.domain.ports import Clock
 from sidecar.litmus.reading.history import LitmusHistory
 from sidecar.litmus.reading.history_notes import HistoryPace
+from sidecar.litmus.reading.project_tags import ProjectTags
 from sidecar.litmus.reading.roles import RoleBook
 from sidecar.litmus.reading.source import LitmusSource
-from sidecar.litmus.tokens.project_tags import ProjectTags
 from sidecar.litmus.transport.client import LitmusClient
 from sidecar.store.store import Store
 from sidecar.sync.engine import SyncEngine

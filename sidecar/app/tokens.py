@@ -19,7 +19,6 @@ from sidecar.config.proxies import configured_proxy
 from sidecar.domain.errors import CredentialsRejectedError, StoreError, TokenRejectedError, UpstreamError
 from sidecar.domain.ports import Clock, Locks, OwnSessions, TokenUses
 from sidecar.http.services import InstanceHealth
-from sidecar.litmus.tokens.auth import LitmusAuth
 from sidecar.litmus.tokens.creation_turns import APART, CreationTurns
 from sidecar.litmus.tokens.file import POLL_INTERVAL, TokenFile
 from sidecar.litmus.tokens.holder import HeldToken
@@ -27,6 +26,7 @@ from sidecar.litmus.tokens.managed import GRACE, LOOK_INTERVAL, ManagedSettings,
 from sidecar.litmus.tokens.probe import PROOF_INTERVAL, watch
 from sidecar.litmus.tokens.retries import LASTING_PAUSE
 from sidecar.litmus.tokens.service import InstanceTokens, TokenUseTeller
+from sidecar.litmus.transport.auth import LitmusAuth
 from sidecar.litmus.transport.client import LitmusClient, TokenWatch, open_litmus_client
 from sidecar.litmus.transport.pace import LONGEST_PAUSE_SECONDS, OK
 from sidecar.litmus.wire.token import LitmusToken

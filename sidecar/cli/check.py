@@ -39,9 +39,9 @@ from sidecar.domain.model import (
 from sidecar.domain.ports import TokenFacts
 from sidecar.insight.token_findings import Finding, config_findings, ordered, token_findings
 from sidecar.litmus.reading.source import LitmusSource
-from sidecar.litmus.tokens.auth import LitmusAuth
 from sidecar.litmus.tokens.facts import asked_facts, claimed_facts
 from sidecar.litmus.tokens.holder import HeldToken
+from sidecar.litmus.transport.auth import LitmusAuth
 from sidecar.litmus.transport.client import LitmusClient
 from sidecar.litmus.wire.documents import SERVER_VERSION
 from sidecar.litmus.wire.token import LitmusToken

@@ -31,10 +31,10 @@ from sidecar.domain.ports import ApiToken, CreatedToken, Tokens, TokenState, Tok
 from sidecar.http.shapes.tokens import created_token_shape, token_list_shape, token_status_shape
 from sidecar.identity.noted_sessions import NotedSessions
 from sidecar.identity.signing import SigningKeys
-from sidecar.litmus.tokens.auth import LitmusAuth
 from sidecar.litmus.tokens.creation_turns import CreationTurns
 from sidecar.litmus.tokens.holder import HeldToken
 from sidecar.litmus.tokens.service import InstanceTokens
+from sidecar.litmus.transport.auth import LitmusAuth
 from sidecar.store.store import open_store
 from sidecar.telemetry.logs import configure_logging
 from sidecar.telemetry.metrics import Metrics

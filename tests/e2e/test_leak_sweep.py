@@ -35,7 +35,7 @@ from sidecar.domain.model import Lane, ProjectRef
 from sidecar.http.keys import SERVICES
 from sidecar.http.routes import ROUTES
 from sidecar.litmus.reading.source import LitmusSource
-from sidecar.litmus.tokens.auth import LitmusAuth
+from sidecar.litmus.transport.auth import LitmusAuth
 from sidecar.litmus.transport.client import open_litmus_client
 from sidecar.litmus.wire.token import LitmusToken
 from sidecar.simulator import ScriptedFault

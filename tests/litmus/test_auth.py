@@ -17,7 +17,7 @@ from sidecar.domain.errors import (
     UpstreamProtocolError,
     UpstreamUnavailableError,
 )
-from sidecar.litmus.tokens.auth import LitmusAuth
+from sidecar.litmus.transport.auth import LitmusAuth
 from sidecar.litmus.transport.client import open_litmus_client
 from sidecar.litmus.wire.token import LitmusToken
 from sidecar.simulator import ScriptedFault, Simulator, World, open_simulator

@@ -16,7 +16,7 @@ from sidecar.domain.errors import UpstreamError
 from sidecar.domain.unreadable import UNREADABLE
 from sidecar.litmus.acting import LitmusActor
 from sidecar.litmus.tokens.accounts import LitmusAccounts
-from sidecar.litmus.tokens.auth import LitmusAuth
+from sidecar.litmus.transport.auth import LitmusAuth
 from sidecar.litmus.transport.client import LitmusClient, open_litmus_client
 from sidecar.litmus.wire import documents
 from sidecar.litmus.wire.auth import (

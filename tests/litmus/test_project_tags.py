@@ -11,7 +11,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from sidecar.domain.model import ProjectRef
-from sidecar.litmus.tokens.project_tags import ProjectTags
+from sidecar.litmus.reading.project_tags import ProjectTags
 from sidecar.litmus.transport.client import open_litmus_client
 from sidecar.litmus.wire.token import LitmusToken
 from sidecar.runtime.supervision import end_all

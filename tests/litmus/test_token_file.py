@@ -8,9 +8,9 @@ import pytest
 
 from sidecar.domain.errors import TokenRejectedError
 from sidecar.domain.ports import TokenState
-from sidecar.litmus.tokens.auth import LitmusAuth
 from sidecar.litmus.tokens.file import TokenFile
 from sidecar.litmus.tokens.holder import HeldToken
+from sidecar.litmus.transport.auth import LitmusAuth
 from sidecar.litmus.wire.token import LitmusToken
 from sidecar.simulator import ScriptedFault
 from tests.litmus.tokens import Setting, open_setting

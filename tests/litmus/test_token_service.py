@@ -16,10 +16,10 @@ from sidecar.domain.errors import (
     TokenUnknownError,
 )
 from sidecar.litmus.tokens.accounts import LitmusAccounts
-from sidecar.litmus.tokens.auth import LitmusAuth
 from sidecar.litmus.tokens.creation_turns import CreationTurns
 from sidecar.litmus.tokens.holder import HeldToken
 from sidecar.litmus.tokens.service import InstanceTokens
+from sidecar.litmus.transport.auth import LitmusAuth
 from sidecar.litmus.wire.token import LitmusToken, fingerprint
 from tests.litmus.tokens import PASSWORD, Setting, open_setting
 from tests.support.service import eventually

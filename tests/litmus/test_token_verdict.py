@@ -14,9 +14,9 @@ from sidecar.domain.errors import (
 )
 from sidecar.domain.ports import TokenState
 from sidecar.litmus.acting import LitmusActor
-from sidecar.litmus.tokens.auth import LitmusAuth
 from sidecar.litmus.tokens.holder import HeldToken
 from sidecar.litmus.tokens.probe import check
+from sidecar.litmus.transport.auth import LitmusAuth
 from sidecar.litmus.transport.client import LitmusClient, open_litmus_client
 from sidecar.litmus.wire.documents import ENVIRONMENTS, HUBS, RUN_STATS, Query, pagination
 from sidecar.litmus.wire.token import LitmusToken

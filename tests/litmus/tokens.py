@@ -10,10 +10,10 @@ from sidecar.domain.errors import StoreError
 from sidecar.domain.ports import TokenUse
 from sidecar.identity.noted_sessions import NotedSessions
 from sidecar.identity.signing import SigningKeys
-from sidecar.litmus.tokens.auth import LitmusAuth
 from sidecar.litmus.tokens.creation_turns import CreationTurns
 from sidecar.litmus.tokens.holder import HeldToken
 from sidecar.litmus.tokens.managed import ManagedSettings, ManagedToken
+from sidecar.litmus.transport.auth import LitmusAuth
 from sidecar.litmus.transport.client import LitmusClient, open_litmus_client
 from sidecar.litmus.wire.documents import ENVIRONMENTS, pagination
 from sidecar.litmus.wire.token import LitmusToken

@@ -6,8 +6,8 @@ from typing import Final
 
 from sidecar.domain.errors import CredentialsRejectedError, TokenRejectedError, UpstreamBusyError
 from sidecar.domain.ports import OpenedAccount, Standing
-from sidecar.litmus.tokens.auth import LitmusAuth
 from sidecar.litmus.tokens.creation_turns import SPACING, CreationTurns
+from sidecar.litmus.transport.auth import LitmusAuth
 from sidecar.litmus.wire.token import LitmusToken
 
 PATIENCE: Final = 1.25 * SPACING

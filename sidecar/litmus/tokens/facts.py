@@ -13,8 +13,8 @@ import msgspec
 from sidecar.domain.errors import TokenRejectedError, UpstreamError
 from sidecar.domain.ports import ApiToken, Clock, TokenFacts, TokenState
 from sidecar.litmus.tokens import probe
-from sidecar.litmus.tokens.auth import ListedToken, LitmusAuth
 from sidecar.litmus.tokens.holder import HeldToken
+from sidecar.litmus.transport.auth import ListedToken, LitmusAuth
 from sidecar.litmus.wire.token import LitmusToken
 from sidecar.runtime.supervision import end_all
 

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Final
 
 from sidecar.domain.errors import TokenRejectedError, UpstreamError
-from sidecar.litmus.tokens.auth import LitmusAuth
 from sidecar.litmus.tokens.holder import HeldToken
 from sidecar.litmus.tokens.probe import prove
+from sidecar.litmus.transport.auth import LitmusAuth
 from sidecar.litmus.wire.token import LitmusToken
 from sidecar.runtime.supervision import Mishaps
 

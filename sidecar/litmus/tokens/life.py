@@ -5,7 +5,7 @@ from typing import Final
 
 import msgspec
 
-from sidecar.litmus.tokens.auth import ListedToken
+from sidecar.litmus.transport.auth import ListedToken
 from sidecar.litmus.wire.token import LitmusToken
 
 DAY_OF_GRACE: Final = timedelta(days=1)

@@ -23,13 +23,13 @@ from sidecar.domain.errors import (
     UpstreamError,
 )
 from sidecar.domain.ports import Clock, OpenedAccount, OwnSessions, TokenState, TokenUses
-from sidecar.litmus.tokens.auth import ListedToken, LitmusAuth, SignedIn
 from sidecar.litmus.tokens.creation_turns import APART, CreationTurns
 from sidecar.litmus.tokens.holder import HeldToken
 from sidecar.litmus.tokens.life import LifeRule, age_key, expiry
 from sidecar.litmus.tokens.probe import prove
 from sidecar.litmus.tokens.retries import LASTING_PAUSE, Retries
 from sidecar.litmus.tokens.service import ALIVE, TokenUseTeller
+from sidecar.litmus.transport.auth import ListedToken, LitmusAuth, SignedIn
 from sidecar.litmus.wire.token import LitmusToken
 from sidecar.runtime.supervision import Mishaps
 

@@ -6,8 +6,8 @@ from typing import Final
 
 from sidecar.domain.errors import TokenRejectedError, UpstreamError
 from sidecar.domain.ports import TokenState
-from sidecar.litmus.tokens.auth import Account, LitmusAuth
 from sidecar.litmus.tokens.holder import HeldToken
+from sidecar.litmus.transport.auth import Account, LitmusAuth
 from sidecar.litmus.wire.token import LitmusToken
 from sidecar.runtime.supervision import Mishaps
 

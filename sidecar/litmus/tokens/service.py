@@ -16,10 +16,10 @@ from sidecar.domain.errors import (
     TokenUnknownError,
 )
 from sidecar.domain.ports import ApiToken, Clock, CreatedToken, TokenFacts, TokenStatus, TokenUses
-from sidecar.litmus.tokens.auth import ListedToken, LitmusAuth
 from sidecar.litmus.tokens.creation_turns import CreationTurns
 from sidecar.litmus.tokens.facts import KnownFacts
 from sidecar.litmus.tokens.holder import HeldToken
+from sidecar.litmus.transport.auth import ListedToken, LitmusAuth
 from sidecar.litmus.wire.token import LitmusToken
 
 _PATIENCE: Final = timedelta(seconds=30)

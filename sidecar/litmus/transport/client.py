@@ -1,12 +1,11 @@
-"""The one HTTP primitive under everything we ask of ChaosCenter's GraphQL server.
+"""Asks one ChaosCenter, at its pace: our documents and its auth server's REST, with the token of now.
 
-It sends our documents with the token, bounds time and size, and translates
-every way to fail into our errors (``responses``). It retries nothing, keeps
-nothing, and decides nothing about what to ask.
+Every way to fail becomes one of our errors (``responses``), and what Litmus says
+of a token is told to who holds it. It retries nothing, keeps nothing, and
+decides nothing about what to ask.
 """
 
 import math
-import ssl
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, nullcontext
 from http import HTTPStatus
@@ -14,19 +13,14 @@ from pathlib import Path
 from typing import Any, Final, Protocol, TypeVar
 from urllib.parse import quote
 
-import aiohttp
 import msgspec
-from yarl import URL
 
-from sidecar.config.proxies import Proxy, through
+from sidecar.config.proxies import Proxy
 from sidecar.domain.errors import (
     BadRequestError,
-    ConfigError,
     TokenRejectedError,
     UpstreamError,
-    UpstreamOverloadedError,
     UpstreamProtocolError,
-    UpstreamTimeoutError,
     UpstreamUnavailableError,
 )
 from sidecar.domain.unreadable import UNREADABLE
@@ -39,6 +33,7 @@ from sidecar.litmus.transport.exchange import (
     shows_auth,
 )
 from sidecar.litmus.transport.hanging import AuthDoubt, auth_away
+from sidecar.litmus.transport.http import MAX_ANSWER_BYTES, LitmusHttp, open_litmus_http
 from sidecar.litmus.transport.pace import LONGEST_PAUSE_SECONDS, Breaker, Breakers, Gate, Kind, Observe
 from sidecar.litmus.transport.token_verdict import (
     Opinion,
@@ -56,8 +51,6 @@ from sidecar.litmus.wire.token import LitmusToken
 
 T = TypeVar("T")
 
-MAX_ANSWER_BYTES: Final = 32 * 1024 * 1024
-CONNECT_TIMEOUT_SECONDS: Final = 5.0
 ACTION_TIMEOUT_SECONDS: Final = 30.0
 AUTH_TIMEOUT_SECONDS: Final = 3.0
 """How long the auth server may take to show that it lives."""
@@ -65,7 +58,6 @@ OPINION_TIMEOUT_SECONDS: Final = 10.0
 _QUERY_PATH: Final = "/api/query"
 _READINESS_PATH: Final = "/auth/readiness"
 """Asked without a token, looks at the database once, is in every 3.x; ``/auth/status`` loads all users."""
-_CHUNK_BYTES: Final = 64 * 1024
 
 
 class TokenWatch(Protocol):
@@ -93,28 +85,17 @@ class LitmusClient:
 
     def __init__(
         self,
-        session: aiohttp.ClientSession,
+        http: LitmusHttp,
         *,
-        base_url: str,
         token: Callable[[], LitmusToken],
         gate: Gate,
         watch: TokenWatch | None = None,
-        host_header: str | None = None,
-        max_answer_bytes: int = MAX_ANSWER_BYTES,
-        patience_seconds: float = math.inf,
     ) -> None:
-        # A user and password in the URL would want the header that carries the token, and show in sentences.
-        base = URL(base_url.rstrip("/")).with_user(None)
-        self._session = session
-        self._base_url = str(base).rstrip("/")
-        self._server = f"{base.scheme}://{base.host_port_subcomponent}"
-        self._host_header = host_header
-        self._host = host_header or base.host_port_subcomponent or ""
+        self._http = http
+        self._server = http.server
         self._token = token
         self._gate = gate
         self._watch = watch
-        self._max_answer_bytes = max_answer_bytes
-        self._patience_seconds = patience_seconds
         self._doubt = AuthDoubt()
 
     def __repr__(self) -> str:
@@ -206,11 +187,11 @@ class LitmusClient:
         async with self._gate.turn(operation, kind, timeout_counts=counts) as turn:
             token = token or self._token()  # The wait may have been long, and the token renewed.
             body, asked = request_body(queries, variables), self._asked(queries, variables)
-            self._headers(token)  # What cannot be sent needs nobody to be asked.
+            self._http.headers(token)  # What cannot be sent needs nobody to be asked.
             if asks_auth:
                 await self._doubt.settle(self.ask_auth, always=is_urgent or turn.is_trial)
             with self._doubt.sending() if asks_auth else nullcontext():
-                reply = await self._exchange("POST", _QUERY_PATH, body, timeout_seconds, token=token)
+                reply = await self._http.exchange("POST", _QUERY_PATH, body, timeout_seconds, token=token)
             answer = read_answer(queries, read_reply(reply, asked))
             if shows_auth(queries, answer):
                 self._doubt.answers()
@@ -225,7 +206,9 @@ class LitmusClient:
         """
         with self._gate.aside("authReadiness"):
             try:
-                reply = await self._exchange("GET", _READINESS_PATH, None, AUTH_TIMEOUT_SECONDS, token=None)
+                reply = await self._http.exchange(
+                    "GET", _READINESS_PATH, None, AUTH_TIMEOUT_SECONDS, token=None
+                )
             except UpstreamUnavailableError as exc:
                 raise auth_away() from exc
             # A proxy's words for a server that is away, unlike the server's own for its database.
@@ -344,15 +327,15 @@ class LitmusClient:
         return Asked(
             fields=tuple(query.field for query in queries),
             server=self._server,
-            path=URL(self._base_url).path.rstrip("/") + _QUERY_PATH,
-            host=self._host,
+            path=self._http.base_path + _QUERY_PATH,
+            host=self._http.host,
             project_id=project_id if isinstance(project_id, str) else None,
             since=next((query.since for query in queries if query.since), None),
         )
 
     def asked(self, operation: str) -> Asked:
         """Return what sentences about an operation besides GraphQL need to know."""
-        return Asked(fields=(operation,), server=self._server, host=self._host)
+        return Asked(fields=(operation,), server=self._server, host=self._http.host)
 
     async def rest(
         self,
@@ -372,7 +355,7 @@ class LitmusClient:
         """
         sent = msgspec.json.encode(body) if body is not None else None
         async with self._gate.turn(operation, Kind.REST):
-            reply = await self._exchange(method, path, sent, timeout_seconds, token=token)
+            reply = await self._http.exchange(method, path, sent, timeout_seconds, token=token)
             try:
                 return read(reply)
             except UNREADABLE:
@@ -380,18 +363,6 @@ class LitmusClient:
                 raise UpstreamProtocolError(
                     f"Litmus at {self._server} answered {operation} in a form we do not know."
                 ) from None
-
-    def _headers(self, token: LitmusToken | None) -> dict[str, str]:
-        headers = {"Content-Type": "application/json"}
-        if token is not None:
-            if not token.is_sendable:
-                raise TokenRejectedError(
-                    "The configured token is empty or not a token at all; Litmus was not asked."
-                )
-            headers["Authorization"] = f"Bearer {token.reveal()}"
-        if self._host_header is not None:
-            headers["Host"] = self._host_header
-        return headers
 
     async def project_role(self, project_id: str, timeout_seconds: float) -> str | None:
         """Return the role of the token's user in a project as Litmus words it; ``None``: none, or no project.
@@ -421,57 +392,6 @@ class LitmusClient:
             # The auth server accepts tokens of deactivated users, so this accepts none.
             self._tell(token, verdict, is_proven=False)
         return role
-
-    async def _exchange(
-        self, method: str, path: str, body: bytes | None, timeout_seconds: float, *, token: LitmusToken | None
-    ) -> Reply:
-        """Send one request and return what came; the one HTTP primitive."""
-        timeout_seconds = min(timeout_seconds, self._patience_seconds)
-        timeout = aiohttp.ClientTimeout(
-            total=timeout_seconds, sock_connect=min(CONNECT_TIMEOUT_SECONDS, timeout_seconds)
-        )
-        headers = self._headers(token)
-        try:
-            async with self._session.request(
-                method,
-                URL(f"{self._base_url}{path}", encoded=True),
-                data=body,
-                headers=headers,
-                timeout=timeout,
-                allow_redirects=False,
-            ) as response:
-                answer = await self._read(response)
-                return Reply(
-                    status=response.status,
-                    content_type=response.content_type if "Content-Type" in response.headers else "",
-                    body=answer,
-                )
-        except TimeoutError as exc:
-            raise UpstreamTimeoutError(
-                f"Litmus at {self._server} did not answer within {timeout_seconds:g} s; "
-                "its auth server or its database may be down."
-            ) from exc
-        except aiohttp.ClientSSLError as exc:
-            raise UpstreamUnavailableError(
-                f"No trusted TLS connection to {self._server}; set caFile if its certificate is private."
-            ) from exc
-        except (aiohttp.ClientError, OSError) as exc:
-            raise UpstreamUnavailableError(
-                f"No connection to Litmus at {self._server} ({type(exc).__name__})."
-            ) from exc
-        except UNREADABLE:
-            # aiohttp reads heads and compressed bodies with what may raise these; their words quote both.
-            raise UpstreamProtocolError(f"{self._server} answered with no HTTP that can be read.") from None
-
-    async def _read(self, response: aiohttp.ClientResponse) -> bytes:
-        answer = bytearray()
-        async for chunk in response.content.iter_chunked(_CHUNK_BYTES):
-            answer += chunk
-            if len(answer) > self._max_answer_bytes:
-                raise UpstreamOverloadedError(
-                    f"An answer of Litmus at {self._server} is larger than {self._max_answer_bytes} bytes."
-                )
-        return bytes(answer)
 
 
 @asynccontextmanager
@@ -508,30 +428,13 @@ async def open_litmus_client(  # noqa: PLR0913 - each by its name, most with a d
         breaker=Breaker(longest_pause_seconds=longest_pause_seconds),
         observe=observe,
     )
-    connector = aiohttp.TCPConnector(limit=max_in_flight, ssl=_trust(ca_file))
-    async with aiohttp.ClientSession(
-        connector=connector,
-        cookie_jar=aiohttp.DummyCookieJar(),
-        trust_env=False,
-        auto_decompress=True,
-        **through(proxy),
-    ) as session:
-        yield LitmusClient(
-            session,
-            base_url=base_url,
-            token=token,
-            gate=gate,
-            watch=watch,
-            host_header=host_header,
-            max_answer_bytes=max_answer_bytes,
-            patience_seconds=patience_seconds,
-        )
-
-
-def _trust(ca_file: Path | None) -> ssl.SSLContext | bool:
-    if ca_file is None:
-        return True
-    try:
-        return ssl.create_default_context(cafile=str(ca_file))
-    except OSError as exc:
-        raise ConfigError((f"caFile {ca_file} cannot be read as PEM certificates.",)) from exc
+    async with open_litmus_http(
+        base_url=base_url,
+        host_header=host_header,
+        ca_file=ca_file,
+        proxy=proxy,
+        max_in_flight=max_in_flight,
+        max_answer_bytes=max_answer_bytes,
+        patience_seconds=patience_seconds,
+    ) as http:
+        yield LitmusClient(http, token=token, gate=gate, watch=watch)

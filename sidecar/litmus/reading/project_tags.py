@@ -15,7 +15,7 @@ import structlog
 
 from sidecar.domain.errors import UpstreamError, UpstreamProtocolError
 from sidecar.domain.model import ProjectRef
-from sidecar.litmus.tokens.auth import LitmusAuth
+from sidecar.litmus.transport.auth import LitmusAuth
 from sidecar.litmus.transport.client import LitmusClient
 from sidecar.runtime.supervision import Mishaps
 
