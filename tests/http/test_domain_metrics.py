@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 
 import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -404,6 +405,7 @@ async def test_a_scrape_comes_in_chunks_and_as_of_its_beginning() -> None:
     assert max(map(len, rest)) < 2 * CHUNK_BYTES
 
 
+@pytest.mark.service
 @given(
     snapshot=strategies.snapshots,
     schedules=st.lists(strategies.schedules, max_size=3),

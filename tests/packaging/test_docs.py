@@ -185,6 +185,7 @@ def test_every_version_is_the_same() -> None:
     assert newest[1] == PROJECT["version"] == __version__
 
 
+@pytest.mark.service
 async def test_what_the_tutorial_asks_the_demo_is_answered(tmp_path: Path) -> None:
     project = re.search(r'"projectID": "([0-9a-f-]{36})"', TUTORIAL)
     assert project is not None

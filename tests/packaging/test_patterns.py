@@ -231,6 +231,7 @@ def test_no_text_costs_a_pattern_more_than_linear_time(use: Use) -> None:
     assert _worse_than_linear(pattern, use.method) is None
 
 
+@pytest.mark.service
 @pytest.mark.parametrize(
     ("text", "method"),
     [

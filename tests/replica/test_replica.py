@@ -132,6 +132,7 @@ def test_an_answer_that_was_too_large_is_refused_again_before_any_of_it_is_made(
     assert replica.answer(request, snapshot(content(experiments=rows[:2]), version=2))
 
 
+@pytest.mark.service
 def test_refusals_stay_within_their_bytes() -> None:
     replica = Replica()
     for number in range(2_000):

@@ -3,6 +3,8 @@
 import asyncio
 from time import thread_time
 
+import pytest
+
 from sidecar.runtime.turns import (
     LONG_AT_ONCE,
     SLICE_SECONDS,
@@ -44,6 +46,7 @@ async def test_others_have_their_turns_while_long_work_is_done() -> None:
     assert turns >= 10
 
 
+@pytest.mark.service
 async def test_a_crowd_that_asks_for_much_has_one_slice_in_each_pass_of_the_loop() -> None:
     longest = 0.0
     turns = Turns()
@@ -64,6 +67,7 @@ async def test_a_crowd_that_asks_for_much_has_one_slice_in_each_pass_of_the_loop
     assert longest < 10 * SLICE_SECONDS
 
 
+@pytest.mark.service
 async def test_of_many_who_ask_for_much_few_are_half_done_and_who_asks_for_less_is_not_last() -> None:
     turns, half_done, most = Turns(), 0, 0
     ended: list[str] = []
