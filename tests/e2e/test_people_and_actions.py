@@ -292,6 +292,7 @@ async def test_two_replicas_start_one_run_for_two_clicks(portal: Portal) -> None
     """The store decides, not the process: both replicas work on the same one."""
     async with open_service(portal.service.services.config) as other:
         await eventually(lambda: len(other.services.catalogue.current.entities) == 2)
+        await other.ready()
         twin = Portal(other, portal.backstage, portal.small, portal.bank)
         answers = await asyncio.gather(*(one.run() for one in (portal, twin) for _ in range(3)))
     assert {status for status, _ in answers} == {202}
