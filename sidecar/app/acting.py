@@ -16,7 +16,7 @@ from sidecar.config import Config
 from sidecar.domain.errors import StoreError
 from sidecar.domain.ports import Clock
 from sidecar.litmus.acting import LitmusActor
-from sidecar.litmus.reading.roles import RoleBook
+from sidecar.litmus.reading.roles import RoleCache
 from sidecar.store.store import Store
 from sidecar.sync.engine import SyncEngine
 from sidecar.telemetry.metrics import Metrics
@@ -41,7 +41,7 @@ async def open_acting(
     *,
     claims: Claims,
     engine: SyncEngine,
-    roles: RoleBook,
+    roles: RoleCache,
     metrics: Metrics,
     clock: Clock,
 ) -> AsyncIterator[Acting]:
@@ -75,7 +75,7 @@ async def open_acting(
             ),
             window=settings.window,
             token_role=roles.role,
-            token_user=lambda instance: instances[instance].held.status.username,
+            token_user=lambda instance: instances[instance].holder.status.username,
             observe=lambda kind, outcome: metrics.actions.labels(kind.value, outcome).inc(),
         ),
     ) as service:

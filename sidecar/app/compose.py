@@ -31,9 +31,9 @@ from sidecar.domain.model import ProjectRef
 from sidecar.domain.ports import Clock, Tokens
 from sidecar.http.services import Phase, Services
 from sidecar.identity.keys import KeyRing
-from sidecar.identity.noted_sessions import NotedSessions
 from sidecar.identity.proxy import ProxySettings
-from sidecar.identity.rates import REFUSAL_PACE, CallerPlaces, RefusalPace, RequestPace, WorkPace
+from sidecar.identity.rates import REFUSAL_DELAY, ConcurrencyLimit, RefusalDelay, RequestRateLimit, WorkBudget
+from sidecar.identity.service_sessions import ServiceSessionStore
 from sidecar.identity.signing import SigningKeys
 from sidecar.insight.digest_cache import Digests
 from sidecar.insight.links import LitmusLinks
@@ -90,7 +90,7 @@ async def open_services(
     clock: Clock = utc_now,
     wait_seconds: float = WAIT_SECONDS,
     token_pace: TokenPace = DEFAULT_PACE,
-    refusal_pace: RefusalPace = REFUSAL_PACE,
+    refusal_pace: RefusalDelay = REFUSAL_DELAY,
 ) -> AsyncIterator[Services]:
     """Make the parts, set the root tasks going, and undo it all in reverse at the end.
 
@@ -113,7 +113,7 @@ class _Composition:
         stack: AsyncExitStack,
         *,
         token_pace: TokenPace,
-        refusal_pace: RefusalPace,
+        refusal_pace: RefusalDelay,
     ) -> None:
         self._config = config
         self._token_pace = token_pace
@@ -248,13 +248,13 @@ class _Composition:
             sign_in_pace=sign_in_pace(config),
             refusal_pace=self._refusal_pace,
             tokens=tokens,
-            pace=RequestPace(
+            pace=RequestRateLimit(
                 person_per_minute=limits.person_per_minute,
                 actions_per_minute=limits.actions_per_minute,
                 key_per_minute=limits.key_per_minute,
             ),
             places=caller_places(config),
-            work_pace=WorkPace(
+            work_pace=WorkBudget(
                 person_ms_per_minute=limits.person_work_ms_per_minute,
                 key_ms_per_minute=limits.key_work_ms_per_minute,
             ),
@@ -278,7 +278,7 @@ class _Composition:
                 self._metrics,
                 locks=store.locks,
                 uses=store.token_uses,
-                sessions=NotedSessions(store.sessions, signing, self._clock),
+                sessions=ServiceSessionStore(store.sessions, signing, self._clock),
                 replica=self._replica_name,
                 clock=self._clock,
                 on_new_token=partial(announcements.retry, instance.name),
@@ -338,11 +338,11 @@ def _links(
     return LitmusLinks(base_url=instance.external_base_url, account_id=account, project_id=project.project_id)
 
 
-def caller_places(config: Config) -> CallerPlaces:
+def caller_places(config: Config) -> ConcurrencyLimit:
     """Return the places of each caller; none can take those of all."""
     limits = config.limits
     half = max(1, limits.concurrent_requests // 2)
-    return CallerPlaces(
+    return ConcurrencyLimit(
         person_at_once=min(limits.person_concurrent_requests, half),
         key_at_once=min(limits.key_concurrent_requests, half),
     )

@@ -10,11 +10,11 @@ from sidecar.backstage.visibility import CatalogVisibility
 from sidecar.config import Config
 from sidecar.config.proxies import configured_proxy
 from sidecar.domain.ports import Clock
-from sidecar.identity.rates import SIGN_IN_SHARE, SIGN_INS_PER_SECOND, SignInPace
+from sidecar.identity.rates import SIGN_IN_SHARE, SIGN_INS_PER_SECOND, SignInLimit
 from sidecar.identity.sessions import LitmusSessions
 from sidecar.identity.signing import SigningKeys
 from sidecar.litmus.tokens.accounts import LitmusAccounts
-from sidecar.litmus.tokens.creation_turns import CreationTurns
+from sidecar.litmus.tokens.creation_locks import CreationLocks
 from sidecar.litmus.transport.auth import LitmusAuth
 from sidecar.litmus.transport.client import LitmusClient
 from sidecar.store.store import Store
@@ -65,7 +65,7 @@ def litmus_sessions(
     """
     accounts = {
         instance.name: LitmusAccounts(
-            LitmusAuth(clients[instance.name]), CreationTurns(store.locks, instance.address)
+            LitmusAuth(clients[instance.name]), CreationLocks(store.locks, instance.address)
         )
         for instance in config.instances
     }
@@ -80,7 +80,7 @@ def litmus_sessions(
     )
 
 
-def sign_in_pace(config: Config) -> SignInPace:
+def sign_in_pace(config: Config) -> SignInLimit:
     """Return how often Litmus may be asked for people: for a part of the requests that it gets at most."""
     share = SIGN_IN_SHARE * config.sync.max_requests_per_second
-    return SignInPace(per_second=min(SIGN_INS_PER_SECOND, share))
+    return SignInLimit(per_second=min(SIGN_INS_PER_SECOND, share))

@@ -9,17 +9,17 @@ from sidecar.actions import recent_starts
 from sidecar.config import Config
 from sidecar.domain.model import ProjectRef
 from sidecar.domain.ports import Clock
-from sidecar.litmus.reading.history import LitmusHistory
-from sidecar.litmus.reading.history_notes import HistoryPace
+from sidecar.litmus.reading.history import LitmusHistorySource
+from sidecar.litmus.reading.history_plan import HistorySchedule
 from sidecar.litmus.reading.project_tags import ProjectTags
-from sidecar.litmus.reading.roles import RoleBook
+from sidecar.litmus.reading.roles import RoleCache
 from sidecar.litmus.reading.source import LitmusSource
 from sidecar.litmus.transport.client import LitmusClient
 from sidecar.store.store import Store
 from sidecar.sync.engine import SyncEngine
 from sidecar.sync.history import HistoryWorker, retain
-from sidecar.sync.pace import Intervals
-from sidecar.sync.working import Bell
+from sidecar.sync.schedule import Intervals
+from sidecar.sync.worker import Notifier
 from sidecar.telemetry.metrics import Metrics
 from sidecar.telemetry.tracing import Tracer
 
@@ -29,7 +29,7 @@ class Synchronisation:
     """What keeps snapshots and history fresh."""
 
     engine: SyncEngine
-    roles: RoleBook
+    roles: RoleCache
     project_tags: Callable[[ProjectRef], Collection[str] | None]
     """The tags of a project in Litmus; ``None``: not read yet."""
     tasks: Mapping[str, Callable[[], Coroutine[None, None, None]]]
@@ -46,7 +46,7 @@ def open_sync(
     tracer: Tracer,
     wait_seconds: float,
 ) -> Synchronisation:
-    """Return the engine and the workers of the history, which share a bell and the pace; nothing runs yet.
+    """Return the engine and the workers of the history, sharing notifier and pace; nothing runs yet.
 
     Args:
         config: The whole, for intervals and retention.
@@ -57,11 +57,11 @@ def open_sync(
         tracer: Of each synchronisation.
         wait_seconds: Longest a reader waits for a first one.
     """
-    sync, bell = config.sync, Bell()
+    sync, notifier = config.sync, Notifier()
     intervals = Intervals(fast=sync.interval, slow=sync.slow_interval, active=sync.active_interval)
     retention = timedelta(days=config.history.retention_days)
-    pace = HistoryPace(increment_every=sync.slow_interval)
-    roles = RoleBook(clients, lambda: engine.projects, sync.slow_interval)
+    schedule = HistorySchedule(increment_every=sync.slow_interval)
+    roles = RoleCache(clients, lambda: engine.projects, sync.slow_interval)
     starts = partial(recent_starts, store.audit, clock)
     engine = SyncEngine(
         sources={
@@ -71,7 +71,7 @@ def open_sync(
         snapshots=store.snapshots,
         leases=store.leases,
         intervals=intervals,
-        history_bell=bell,
+        history_notifier=notifier,
         workers=sync.max_in_flight,
         wait_seconds=wait_seconds,
         metrics=metrics,
@@ -80,7 +80,7 @@ def open_sync(
     )
     past = HistoryWorker(
         sources={
-            name: LitmusHistory(client, store.history, clock, retention=retention, pace=pace)
+            name: LitmusHistorySource(client, store.history, clock, retention=retention, schedule=schedule)
             for name, client in clients.items()
         },
         history=store.history,
@@ -90,7 +90,7 @@ def open_sync(
         metrics=metrics,
         clock=clock,
         tracer=tracer,
-        bell=bell,
+        notifier=notifier,
     )
     tasks: dict[str, Callable[[], Coroutine[None, None, None]]] = {}
     for name in clients:

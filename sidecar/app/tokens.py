@@ -17,18 +17,18 @@ from uuid import uuid4
 from sidecar.config import Config, Credentials, Instance, bare_token
 from sidecar.config.proxies import configured_proxy
 from sidecar.domain.errors import CredentialsRejectedError, StoreError, TokenRejectedError, UpstreamError
-from sidecar.domain.ports import Clock, Locks, OwnSessions, TokenUses
+from sidecar.domain.ports import Clock, Locks, ServiceSessions, TokenUses
 from sidecar.http.services import InstanceHealth
-from sidecar.litmus.tokens.creation_turns import APART, CreationTurns
+from sidecar.litmus.tokens.api_tokens import InstanceTokens, TokenUseReporter
+from sidecar.litmus.tokens.creation_locks import APART, CreationLocks
 from sidecar.litmus.tokens.file import POLL_INTERVAL, TokenFile
-from sidecar.litmus.tokens.holder import HeldToken
+from sidecar.litmus.tokens.holder import TokenHolder
 from sidecar.litmus.tokens.managed import GRACE, LOOK_INTERVAL, ManagedSettings, ManagedToken
 from sidecar.litmus.tokens.probe import PROOF_INTERVAL, watch
 from sidecar.litmus.tokens.retries import LASTING_PAUSE
-from sidecar.litmus.tokens.service import InstanceTokens, TokenUseTeller
 from sidecar.litmus.transport.auth import LitmusAuth
-from sidecar.litmus.transport.client import LitmusClient, TokenWatch, open_litmus_client
-from sidecar.litmus.transport.pace import LONGEST_PAUSE_SECONDS, OK
+from sidecar.litmus.transport.client import LitmusClient, TokenObserver, open_litmus_client
+from sidecar.litmus.transport.throttle import LONGEST_PAUSE_SECONDS, OK
 from sidecar.litmus.wire.token import LitmusToken
 from sidecar.runtime.supervision import end_all
 from sidecar.telemetry.metrics import Metrics
@@ -67,7 +67,7 @@ class OpenedInstance:
     """One instance: how it is asked, and with which token."""
 
     client: LitmusClient
-    held: HeldToken
+    holder: TokenHolder
     tokens: InstanceTokens
     tasks: Mapping[str, Callable[[], Coroutine[None, None, None]]]
     """What has to run as long as the service, by name."""
@@ -124,7 +124,7 @@ async def open_instance(
     *,
     locks: Locks,
     uses: TokenUses,
-    sessions: OwnSessions,
+    sessions: ServiceSessions,
     replica: str,
     clock: Clock,
     on_new_token: Callable[[], Awaitable[None]],
@@ -147,7 +147,7 @@ async def open_instance(
     Raises:
         ConfigError: If a file that the configuration names cannot be used.
     """
-    held = HeldToken(
+    holder = TokenHolder(
         instance.name,
         source_of(instance),
         clock,
@@ -157,29 +157,29 @@ async def open_instance(
         ),
     )
 
-    teller = TokenUseTeller(held, uses, replica)
+    reporter = TokenUseReporter(holder, uses, replica)
 
     async def switched(outcome: str) -> None:
         metrics.token_rotations.labels(instance.name, outcome).inc()
         if outcome in TAKEN:
-            await teller.tell()
+            await reporter.tell()
             await on_new_token()
 
-    async with _open(config, instance, metrics, held.current, held) as client:
+    async with _open(config, instance, metrics, holder.current, holder) as client:
         auth = LitmusAuth(client)
-        turns = CreationTurns(locks, instance.address)
+        creation_locks = CreationLocks(locks, instance.address)
         tasks: dict[str, Callable[[], Coroutine[None, None, None]]] = {
-            f"token of {instance.name}": partial(watch, auth, held, pace.proof),
-            f"use of the token of {instance.name}": teller.follow,
+            f"token of {instance.name}": partial(watch, auth, holder, pace.proof),
+            f"use of the token of {instance.name}": reporter.follow,
         }
         look: Callable[[], Awaitable[float | None]] = _nothing_to_do
         rotate = None
         has_initial_password: Callable[[], bool] = bool
         if instance.credentials is not None:
             managed = ManagedToken(
-                held,
+                holder,
                 auth,
-                turns,
+                creation_locks,
                 uses,
                 sessions,
                 replica=replica,
@@ -193,14 +193,14 @@ async def open_instance(
             tasks[f"managed token of {instance.name}"] = managed.follow
         elif instance.token_file is not None:
             file = TokenFile(
-                Path(instance.token_file), held, auth, on_switch=switched, poll_interval=pace.file
+                Path(instance.token_file), holder, auth, on_switch=switched, poll_interval=pace.file
             )
             look = file.look
             tasks[f"token file of {instance.name}"] = file.follow
         tokens = InstanceTokens(
-            held,
+            holder,
             auth,
-            turns,
+            creation_locks,
             uses,
             clock=clock,
             rotate=rotate,
@@ -209,7 +209,7 @@ async def open_instance(
             has_initial_password=has_initial_password,
         )
         opened = OpenedInstance(
-            client=client, held=held, tokens=tokens, tasks=tasks, look=look, patience=pace.start_patience
+            client=client, holder=holder, tokens=tokens, tasks=tasks, look=look, patience=pace.start_patience
         )
         try:
             yield opened
@@ -227,7 +227,7 @@ def instances_health(instances: Mapping[str, OpenedInstance]) -> Mapping[str, In
         name: InstanceHealth(
             breaker=opened.client.breaker.state.value,
             opened_at=opened.client.breaker.opened_at,
-            token=opened.held.status,
+            token=opened.holder.status,
         )
         for name, opened in instances.items()
     }
@@ -289,7 +289,7 @@ def _open(
     instance: Instance,
     metrics: Metrics,
     token: Callable[[], LitmusToken],
-    token_watch: TokenWatch | None,
+    token_watch: TokenObserver | None,
 ) -> AbstractAsyncContextManager[LitmusClient]:
     def observe(operation: str, code: str, seconds: float) -> None:
         metrics.upstream_requests.labels(instance.name, operation, code).inc()

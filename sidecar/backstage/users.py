@@ -23,8 +23,8 @@ from sidecar.domain.errors import ConfigError, UnauthenticatedError
 from sidecar.domain.ports import Clock
 from sidecar.domain.references import full_ref
 from sidecar.domain.unreadable import UNREADABLE
+from sidecar.identity.caching import AsyncCache, expiring_cache, token_digest
 from sidecar.identity.people import Person
-from sidecar.identity.remembered import Remembered, expiring, token_digest
 
 JWKS_PATH: Final = "/api/auth/.well-known/jwks.json"
 USERINFO_PATH: Final = "/api/auth/v1/userinfo"
@@ -92,8 +92,10 @@ class BackstageUsers:
         self._issuer = issuer
         self._algorithms = algorithms
         self._clock = clock
-        self._verified: TLRUCache[tuple[bytes, int], tuple[Person, float]] = expiring(VERIFIED_TOKENS, clock)
-        self._ownership: Remembered[bytes, frozenset[str]] = Remembered(entries=VERIFIED_TOKENS, clock=clock)
+        self._verified: TLRUCache[tuple[bytes, int], tuple[Person, float]] = expiring_cache(
+            VERIFIED_TOKENS, clock
+        )
+        self._ownership: AsyncCache[bytes, frozenset[str]] = AsyncCache(entries=VERIFIED_TOKENS, clock=clock)
 
     async def verify(self, token: str) -> Person:
         """Return whose token it is.

@@ -12,7 +12,7 @@ from cachetools import TLRUCache
 
 from sidecar.backstage.transport import BackstageError, BackstageHttp
 from sidecar.domain.ports import Clock
-from sidecar.identity.remembered import Turns, expiring, token_digest
+from sidecar.identity.caching import KeyedLocks, expiring_cache, token_digest
 
 BY_REFS_PATH: Final = "/api/catalog/entities/by-refs"
 REFS_AT_ONCE: Final = 100
@@ -32,8 +32,8 @@ class CatalogVisibility:
     def __init__(self, http: BackstageHttp, *, clock: Clock, entries: int = REMEMBERED) -> None:
         self._http = http
         self._clock = clock
-        self._kept: TLRUCache[tuple[bytes, str], tuple[bool, float]] = expiring(entries, clock)
-        self._turns: Turns[bytes] = Turns()
+        self._kept: TLRUCache[tuple[bytes, str], tuple[bool, float]] = expiring_cache(entries, clock)
+        self._locks_by_key: KeyedLocks[bytes] = KeyedLocks()
 
     async def may_see(self, token: str, refs: Collection[str]) -> bool:
         """Tell whether the person sees at least one of the entities: those that name one project.
@@ -43,7 +43,7 @@ class CatalogVisibility:
         digest = token_digest(token)
         if any(self._known(digest, ref) for ref in refs):
             return True
-        async with self._turns.of(digest):
+        async with self._locks_by_key.of(digest):
             if any(self._known(digest, ref) for ref in refs):
                 return True
             unknown = [ref for ref in refs if self._known(digest, ref) is None]
@@ -56,7 +56,7 @@ class CatalogVisibility:
         """Return those of the entities that the person sees, for lists. As :meth:`may_see` otherwise."""
         digest = token_digest(token)
         # One at a time per person: of the requests of one page, the first asks and the others find.
-        async with self._turns.of(digest):
+        async with self._locks_by_key.of(digest):
             known = {ref: self._known(digest, ref) for ref in refs}
             seen = {ref for ref, sees in known.items() if sees}
             unknown = [ref for ref, sees in known.items() if sees is None]

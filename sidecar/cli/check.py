@@ -39,8 +39,8 @@ from sidecar.domain.model import (
 from sidecar.domain.ports import TokenFacts
 from sidecar.insight.token_findings import Finding, config_findings, ordered, token_findings
 from sidecar.litmus.reading.source import LitmusSource
-from sidecar.litmus.tokens.facts import asked_facts, claimed_facts
-from sidecar.litmus.tokens.holder import HeldToken
+from sidecar.litmus.tokens.facts import facts_from_claims, fetch_facts
+from sidecar.litmus.tokens.holder import TokenHolder
 from sidecar.litmus.transport.auth import LitmusAuth
 from sidecar.litmus.transport.client import LitmusClient
 from sidecar.litmus.wire.documents import SERVER_VERSION
@@ -95,7 +95,7 @@ async def check(config: Config, *, offline: bool, tell: Callable[[Found], None] 
     is_whole = config.catalog.backstage is None
     if offline:
         for instance in config.instances:
-            claimed = claimed_facts(_held(instance, configured_token(instance)))
+            claimed = facts_from_claims(_holder(instance, configured_token(instance)))
             unwise += _judged(config, claimed)
     elif config.catalog.backstage is not None:
         read = await _read_backstage(config, config.catalog.backstage)
@@ -172,8 +172,8 @@ async def _check_instance(
     except UpstreamError as error:
         if instance.token_file is None:  # Else the configuration's findings tell why.
             answer.sentences.append(f"Instance {instance.name}: {error}")
-    facts = await asked_facts(
-        auth, _held(instance, token), managed_name=managed_name(instance), shown=shown_token(config)
+    facts = await fetch_facts(
+        auth, _holder(instance, token), managed_name=managed_name(instance), shown=shown_token(config)
     )
     answer.takes_display_token = bool(facts.takes_display_token)
     if token is None:
@@ -242,8 +242,8 @@ def _failures(project: ProjectRef, results: Sequence[SectionResult]) -> Iterator
         yield f"Project {project} ({', '.join(sections)}): {sentences[cause]}"
 
 
-def _held(instance: Instance, token: LitmusToken | None) -> HeldToken:
-    return HeldToken(instance.name, source_of(instance), utc_now, token)
+def _holder(instance: Instance, token: LitmusToken | None) -> TokenHolder:
+    return TokenHolder(instance.name, source_of(instance), utc_now, token)
 
 
 def _judged(config: Config, facts: TokenFacts) -> Iterator[Finding]:

@@ -29,11 +29,11 @@ from sidecar.config import (
 from sidecar.domain.errors import InstanceUnknownError, StoreError
 from sidecar.domain.ports import ApiToken, CreatedToken, Tokens, TokenState, TokenStatus
 from sidecar.http.shapes.tokens import created_token_shape, token_list_shape, token_status_shape
-from sidecar.identity.noted_sessions import NotedSessions
+from sidecar.identity.service_sessions import ServiceSessionStore
 from sidecar.identity.signing import SigningKeys
-from sidecar.litmus.tokens.creation_turns import CreationTurns
-from sidecar.litmus.tokens.holder import HeldToken
-from sidecar.litmus.tokens.service import InstanceTokens
+from sidecar.litmus.tokens.api_tokens import InstanceTokens
+from sidecar.litmus.tokens.creation_locks import CreationLocks
+from sidecar.litmus.tokens.holder import TokenHolder
 from sidecar.litmus.transport.auth import LitmusAuth
 from sidecar.store.store import open_store
 from sidecar.telemetry.logs import configure_logging
@@ -79,7 +79,7 @@ async def open_tokens(config: Config, instance: Instance) -> AsyncIterator[Token
             Metrics(__version__),
             locks=store.locks,
             uses=store.token_uses,
-            sessions=NotedSessions(
+            sessions=ServiceSessionStore(
                 store.sessions,
                 SigningKeys([key.get_secret_value() for key in config.auth.signing_keys], store.secrets),
                 utc_now,
@@ -113,21 +113,21 @@ async def _listed_signed_in(
         store = await stack.enter_async_context(
             open_store(config.store.url.get_secret_value(), clock=utc_now)
         )
-        turns = CreationTurns(store.locks, instance.address)
+        creation_locks = CreationLocks(store.locks, instance.address)
         signing_in = open_client(config, instance, Metrics(__version__))
         try:
-            async with turns.of_account(credentials.username, patience=_PATIENCE):
+            async with creation_locks.for_sign_in(credentials.username, patience=_PATIENCE):
                 client = await stack.enter_async_context(signing_in)
-        except StoreError:  # Nobody gives turns then, and nothing is made here that could be another's.
+        except StoreError:  # Then nobody locks, and no token is made here that could equal another.
             client = await stack.enter_async_context(signing_in)
-        held = HeldToken(instance.name, source_of(instance), utc_now, client.token())
-        tokens = InstanceTokens(held, LitmusAuth(client), turns, store.token_uses, clock=utc_now)
+        holder = TokenHolder(instance.name, source_of(instance), utc_now, client.token())
+        tokens = InstanceTokens(holder, LitmusAuth(client), creation_locks, store.token_uses, clock=utc_now)
         found, now = await tokens.listed(), utc_now()
         own = [token for token in found if token.name == credentials.token_name]
         living = [token for token in own if token.expires_at is not None and token.expires_at > now]
         ours = next((token for token in own if token.in_use), None) or next(iter(living), None)
         status = msgspec.structs.replace(
-            held.status,
+            holder.status,
             state=TokenState.MISSING if ours is None else TokenState.UNPROVEN,
             token_id=ours.id if ours is not None else None,
             expires_at=ours.expires_at if ours is not None else None,

@@ -27,7 +27,7 @@ from sidecar.domain.ports import (
     TokenStatus,
 )
 from sidecar.identity.proxy import ProxySettings
-from sidecar.identity.rates import CallerPlaces, RefusalPace, RequestPace, SignInPace, WorkPace
+from sidecar.identity.rates import ConcurrencyLimit, RefusalDelay, RequestRateLimit, SignInLimit, WorkBudget
 from sidecar.identity.sessions import LitmusSessions
 from sidecar.identity.signing import SigningKeys
 from sidecar.insight.digest_cache import Digests
@@ -92,14 +92,14 @@ class Services:
     shares: Shares
     sessions: LitmusSessions | None
     """Who is signed in with a Litmus account, for the pages alone; ``None``: nobody can sign in."""
-    sign_in_pace: SignInPace
-    refusal_pace: RefusalPace
+    sign_in_pace: SignInLimit
+    refusal_pace: RefusalDelay
     """When a refused sign-in is answered."""
     tokens: Mapping[str, Tokens]
     """The API tokens of each instance's user, by instance."""
-    pace: RequestPace
-    places: CallerPlaces
-    work_pace: WorkPace
+    pace: RequestRateLimit
+    places: ConcurrencyLimit
+    work_pace: WorkBudget
     metrics: Metrics
     tracer: Tracer
     supervisor: Supervisor

@@ -41,13 +41,13 @@ class GroupsHint:
     """Says once in the log that names of groups give no right; nobody would learn why they may not act."""
 
     def __init__(self) -> None:
-        self._told = False
+        self._is_given = False
 
     def give(self, header: str, names: Sequence[str]) -> None:
         """Take the names that could not be used, if any."""
-        if self._told or not names:
+        if self._is_given or not names:
             return
-        self._told = True
+        self._is_given = True
         nested = any("/" in name.removeprefix("/") for name in names)
         _log.warning(
             "groups from the proxy give no right",

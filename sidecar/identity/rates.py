@@ -41,7 +41,7 @@ _MINUTE_SECONDS: Final = 60.0
 _log = structlog.get_logger(__name__)
 
 
-class RequestPace:
+class RequestRateLimit:
     """Moving windows of a minute per caller."""
 
     def __init__(
@@ -78,7 +78,7 @@ class RequestPace:
         raise TooManyRequestsError(sentence, retry_after_seconds=max(1, math.ceil(reset_at - time.time())))
 
 
-class CallerPlaces:
+class ConcurrencyLimit:
     """How many requests of one caller are worked on at once; a few more wait for a moment."""
 
     def __init__(self, *, person_at_once: int, key_at_once: int, patience_seconds: float = 2.0) -> None:
@@ -125,7 +125,7 @@ def _too_many_at_once(at_once: int) -> TooManyRequestsError:
     )
 
 
-class WorkPace:
+class WorkBudget:
     """How much of the event loop's time each caller may use in a minute, in the long run.
 
     What was used is forgotten evenly; a request is refused while more than a
@@ -173,7 +173,7 @@ class WorkPace:
         return max(0.0, used - (self._clock() - at) * allowed / _MINUTE_SECONDS)
 
 
-class RefusalPace:
+class RefusalDelay:
     """When a refused sign-in is answered: a whole multiple of one time after it began, whatever it was.
 
     Litmus refuses an unknown or deactivated name at once, and takes seconds to
@@ -203,7 +203,7 @@ class RefusalPace:
         await self._sleep(steps * self._step_seconds - taken)
 
 
-REFUSAL_PACE: Final = RefusalPace()
+REFUSAL_DELAY: Final = RefusalDelay()
 
 
 class Attempt:
@@ -226,7 +226,7 @@ class _Line:
         self.limiter = AsyncLimiter(SIGN_IN_BURST, SIGN_IN_BURST / per_second)
 
 
-class SignInPace:
+class SignInLimit:
     """How often somebody may try to sign in; all counted per replica.
 
     Failures a minute from an address, attempts a minute at an account, and for

@@ -22,14 +22,14 @@ from cachetools import LRUCache
 
 from sidecar.domain.errors import RightsUnknownError, StoreError, TokenRejectedError, UpstreamError
 from sidecar.domain.model import ProjectRef
-from sidecar.domain.ports import Accounts, Clock, Locks, OpenedAccount, Session, Sessions, Standing
-from sidecar.identity.remembered import Turns
+from sidecar.domain.ports import AccountRights, Accounts, Clock, Locks, OpenedSession, Session, Sessions
+from sidecar.identity.caching import KeyedLocks
 from sidecar.identity.signing import SigningKeys
 from sidecar.runtime.supervision import Mishaps
 
-STANDING_HOLDS: Final = timedelta(minutes=1)
+RIGHTS_CACHED_FOR: Final = timedelta(minutes=1)
 """How long a right that Litmus took away may live on here."""
-STANDING_HOLDS_UNCONFIRMED: Final = timedelta(minutes=10)
+RIGHTS_CACHED_FOR_UNCONFIRMED: Final = timedelta(minutes=10)
 """How long Litmus's last word counts while it cannot be asked."""
 ASKED_AGAIN_AFTER: Final = timedelta(seconds=10)
 SEEN_EVERY: Final = timedelta(minutes=1)
@@ -57,19 +57,19 @@ class SignedIn(msgspec.Struct, frozen=True, kw_only=True):
     session_id: str
     instance: str
     username: str
-    standing: Standing
+    rights: AccountRights
 
     def role_in(self, project: ProjectRef) -> str | None:
         """Return the role in a project as Litmus words it; ``None``: none, or a project of another Litmus."""
-        return self.standing.roles.get(project.project_id) if project.instance == self.instance else None
+        return self.rights.roles.get(project.project_id) if project.instance == self.instance else None
 
 
-class _Told(msgspec.Struct, frozen=True, kw_only=True):
+class _CachedRights(msgspec.Struct, frozen=True, kw_only=True):
     """What Litmus said of somebody."""
 
-    standing: Standing | None
+    rights: AccountRights | None
     """``None``: it could not be asked yet."""
-    told_at: datetime
+    confirmed_at: datetime
     ask_at: datetime
 
 
@@ -109,8 +109,8 @@ class LitmusSessions:
         self._idle = idle
         self._longest = longest
         self._holder = secrets.token_hex(8)
-        self._told: LRUCache[str, _Told] = LRUCache(REMEMBERED)
-        self._turns: Turns[str] = Turns()
+        self._rights: LRUCache[str, _CachedRights] = LRUCache(REMEMBERED)
+        self._locks_by_key: KeyedLocks[str] = KeyedLocks()
         self._seen: LRUCache[str, Session] = LRUCache(REMEMBERED)
         """For signing out while the store is away, and for nothing else."""
         self._mishaps = Mishaps("sessions")
@@ -176,12 +176,12 @@ class LitmusSessions:
         if session is None or session.instance not in self._accounts:
             return None
         # One at a time per session: of the requests of one page, the first asks and the others find.
-        async with self._turns.of(session.id):
-            standing = await self._standing(session)
-        if standing is None:
+        async with self._locks_by_key.of(session.id):
+            rights = await self._current_rights(session)
+        if rights is None:
             return None
         return SignedIn(
-            session_id=session.id, instance=session.instance, username=session.username, standing=standing
+            session_id=session.id, instance=session.instance, username=session.username, rights=rights
         )
 
     async def end(self, session: Session) -> None:
@@ -192,7 +192,7 @@ class LitmusSessions:
         Raises:
             StoreError: If it could be ended on this replica only; its token is revoked if Litmus answered.
         """
-        self._told.pop(session.id, None)
+        self._rights.pop(session.id, None)
         try:
             over = await self._end_in_store(session)
         except StoreError:
@@ -268,15 +268,15 @@ class LitmusSessions:
     def _is_over(self, session: Session, now: datetime) -> bool:
         return now >= session.expires_at or now - session.seen_at >= self._idle
 
-    async def _standing(self, session: Session) -> Standing | None:
+    async def _current_rights(self, session: Session) -> AccountRights | None:
         """Return what Litmus lets somebody do; ``None``: it does not know them any more."""
-        now, told = self._clock(), self._told.get(session.id)
+        now, told = self._clock(), self._rights.get(session.id)
         if told is None or now >= told.ask_at:
             token = await self._token(session)
             if token is None:
                 return None
             try:
-                standing = await self._accounts[session.instance].standing(token)
+                rights = await self._accounts[session.instance].rights(token)
             except TokenRejectedError:
                 await self.end(session)
                 return None
@@ -284,13 +284,13 @@ class LitmusSessions:
                 _log.warning("rights not confirmed", instance=session.instance, reason=exc.code)
                 told = _unconfirmed(told, now)
             else:
-                told = _Told(standing=standing, told_at=now, ask_at=now + STANDING_HOLDS)
-            self._told[session.id] = told
-        if told.standing is None or now - told.told_at >= STANDING_HOLDS_UNCONFIRMED:
+                told = _CachedRights(rights=rights, confirmed_at=now, ask_at=now + RIGHTS_CACHED_FOR)
+            self._rights[session.id] = told
+        if told.rights is None or now - told.confirmed_at >= RIGHTS_CACHED_FOR_UNCONFIRMED:
             raise RightsUnknownError(
                 "Litmus cannot be asked what you may see at the moment; nothing is shown until it answers."
             )
-        return told.standing
+        return told.rights
 
     async def _token(self, session: Session) -> str | None:
         """Return the Litmus token of a session; ``None``: we have not the key, or it is another session's."""
@@ -321,7 +321,7 @@ async def sealed_session(
     signing: SigningKeys,
     session_id: str,
     instance: str,
-    opened: OpenedAccount,
+    opened: OpenedSession,
     *,
     created_at: datetime,
     expires_at: datetime,
@@ -344,10 +344,10 @@ async def sealed_session(
     )
 
 
-def _unconfirmed(told: _Told | None, now: datetime) -> _Told:
+def _unconfirmed(told: _CachedRights | None, now: datetime) -> _CachedRights:
     """Return what was told before, to be asked again soon."""
-    if told is None or told.standing is None:
-        return _Told(standing=None, told_at=now, ask_at=now + ASKED_AGAIN_AFTER)
+    if told is None or told.rights is None:
+        return _CachedRights(rights=None, confirmed_at=now, ask_at=now + ASKED_AGAIN_AFTER)
     return msgspec.structs.replace(told, ask_at=now + ASKED_AGAIN_AFTER)
 
 

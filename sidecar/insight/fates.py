@@ -26,7 +26,7 @@ class Fate(Enum):
     MISSED = auto()
 
 
-class KnownRuns:
+class RunIndex:
     """The runs of one experiment, as far as they matter to its fire times."""
 
     def __init__(self, spans: Sequence[tuple[int, int]]) -> None:

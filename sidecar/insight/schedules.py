@@ -11,7 +11,7 @@ from sidecar.domain.model import Concurrency, HistoryState, Schedule
 from sidecar.insight.civil_time import ceil_ms, from_ms
 from sidecar.insight.cron_text import Cron, ScheduleText, names_two_zones, parse_schedule
 from sidecar.insight.digest import ProjectRuns
-from sidecar.insight.fates import LONGEST_RUN, TOLERANCE, Fate, KnownRuns
+from sidecar.insight.fates import LONGEST_RUN, TOLERANCE, Fate, RunIndex
 from sidecar.insight.fire_times import last_fires, next_fires
 from sidecar.insight.past_fire_times import PastFires
 
@@ -207,7 +207,7 @@ def _without_run(
     since, until = judged
     begin, end = ceil_ms(since - LONGEST_RUN), ceil_ms(now + TOLERANCE)
     spans = runs.spans_of(schedule.experiment_id, begin, end)
-    known = KnownRuns(spans if schedule.skips_overlaps else [(created, created) for created, _ in spans])
+    known = RunIndex(spans if schedule.skips_overlaps else [(created, created) for created, _ in spans])
     if not isinstance(text.rule, Cron):
         return _delays_without_run(timedelta(seconds=text.rule.seconds), since, known, until)
     fires = _PAST.between(text, since, until)
@@ -225,7 +225,7 @@ def _without_run(
 
 
 def _delays_without_run(
-    delay: timedelta, since: datetime, known: KnownRuns, judged_until: datetime
+    delay: timedelta, since: datetime, known: RunIndex, judged_until: datetime
 ) -> tuple[Missed, Missed]:
     """Each stretch without a run that is longer than delay and tolerance is one miss.
 

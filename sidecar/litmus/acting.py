@@ -24,8 +24,8 @@ from sidecar.domain.errors import (
     UpstreamUnsupportedError,
 )
 from sidecar.domain.model import OUTCOME_OF_PHASE, UNFINISHED, Experiment, RecentRun, Run
+from sidecar.litmus.transport.auth_availability import NOT_SENT
 from sidecar.litmus.transport.client import LitmusClient
-from sidecar.litmus.transport.hanging import NOT_SENT
 from sidecar.litmus.wire.documents import EXPERIMENTS, RUNS, Query, pagination
 
 T = TypeVar("T")

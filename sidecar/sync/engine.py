@@ -29,8 +29,8 @@ from sidecar.domain.model import (
 )
 from sidecar.domain.ports import Clock, Job, Lease, Leases, ProjectSource, Snapshots
 from sidecar.sync.history import history_may_differ
-from sidecar.sync.pace import Intervals, pause_after
-from sidecar.sync.working import OK, Attempt, Bell, Worker
+from sidecar.sync.schedule import Intervals, pause_after
+from sidecar.sync.worker import OK, Attempt, Notifier, Worker
 from sidecar.telemetry.metrics import Metrics
 from sidecar.telemetry.tracing import NO_TRACER, Tracer
 
@@ -55,7 +55,7 @@ class SyncEngine:
         metrics: Metrics,
         clock: Clock,
         tracer: Tracer = NO_TRACER,
-        history_bell: Bell | None = None,
+        history_notifier: Notifier | None = None,
         chance: random.Random | None = None,
     ) -> None:
         """Take what it needs; nothing runs before :meth:`work`.
@@ -70,7 +70,7 @@ class SyncEngine:
             metrics: Counted into.
             clock: The time.
             tracer: Begins a trace per job.
-            history_bell: Wakes the history's workers too. With it jobs of the history are planned, and
+            history_notifier: Wakes the history's workers too. With it jobs of the history are planned, and
                 hurried when a fast one brings news; ``None``: no history is kept.
             chance: Source of jitter; seeded by tests.
         """
@@ -81,10 +81,16 @@ class SyncEngine:
         self._workers = workers
         self._wait_seconds = wait_seconds
         self._clock = clock
-        self._has_history = history_bell is not None
-        self._bell = history_bell or Bell()
+        self._has_history = history_notifier is not None
+        self._notifier = history_notifier or Notifier()
         self._worker = Worker(
-            LANES, self._run, leases=leases, bell=self._bell, metrics=metrics, clock=clock, tracer=tracer
+            LANES,
+            self._run,
+            leases=leases,
+            notifier=self._notifier,
+            metrics=metrics,
+            clock=clock,
+            tracer=tracer,
         )
         self._chance = chance or random.Random()  # noqa: S311 - spreads load, guards nothing
         self._projects: frozenset[ProjectRef] = frozenset()
@@ -109,7 +115,7 @@ class SyncEngine:
         # What was hurried before it was planned was not hurried.
         self._preferred = {job for job in self._preferred if job.project in kept & self._projects}
         self._projects = kept
-        self._bell.ring()
+        self._notifier.notify()
 
     async def work(self, instance: str) -> None:
         """Run the workers of one instance until cancelled."""
@@ -171,7 +177,7 @@ class SyncEngine:
     async def _hurry(self, project: ProjectRef, lanes: Collection[Lane], *, again: bool) -> None:
         for lane in lanes:
             await self._leases.hurry(Job(project=project, lane=lane), self._clock(), again=again)
-        self._bell.ring()
+        self._notifier.notify()
 
     async def _first_attempt(self, project: ProjectRef, sections: Collection[Section]) -> Snapshot:
         """Wait until all sections were attempted; a waiter who leaves cancels nobody else."""

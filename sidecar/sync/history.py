@@ -16,8 +16,8 @@ from sidecar.domain.errors import LeaseLostError, StoreError
 from sidecar.domain.freshness import has_data
 from sidecar.domain.model import Content, Lane, Section, SectionError, SectionResult
 from sidecar.domain.ports import Clock, History, HistorySource, Lease, Leases, Snapshots
-from sidecar.sync.pace import Intervals, pause_after_step
-from sidecar.sync.working import Attempt, Bell, Worker
+from sidecar.sync.schedule import Intervals, pause_after_step
+from sidecar.sync.worker import Attempt, Notifier, Worker
 from sidecar.telemetry.metrics import Metrics
 from sidecar.telemetry.tracing import NO_TRACER, Tracer
 
@@ -51,7 +51,7 @@ class HistoryWorker:
         metrics: Metrics,
         clock: Clock,
         tracer: Tracer = NO_TRACER,
-        bell: Bell | None = None,
+        notifier: Notifier | None = None,
         chance: random.Random | None = None,
         sleep: Sleep = asyncio.sleep,
     ) -> None:
@@ -66,7 +66,7 @@ class HistoryWorker:
             metrics: Counted into.
             clock: The time.
             tracer: Begins a trace per job.
-            bell: The engine's, so that a hurried job begins at once.
+            notifier: The engine's, so that a hurried job begins at once.
             chance: Source of jitter; seeded by tests.
             sleep: Waits for the fast lane.
         """
@@ -82,7 +82,7 @@ class HistoryWorker:
             (Lane.HISTORY,),
             self._run,
             leases=leases,
-            bell=bell or Bell(),
+            notifier=notifier or Notifier(),
             metrics=metrics,
             clock=clock,
             tracer=tracer,

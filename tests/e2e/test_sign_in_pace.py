@@ -14,7 +14,7 @@ from sidecar.identity.rates import (
     ADDRESS_PER_MINUTE,
     SIGN_IN_BURST,
     SIGN_INS_AT_ONCE,
-    RefusalPace,
+    RefusalDelay,
 )
 from tests.e2e.conftest import Small
 from tests.e2e.door import config_of, people
@@ -85,7 +85,7 @@ async def test_a_refusal_takes_as_long_for_a_name_that_exists_as_for_any_other(p
     peopled.world.deactivate(peopled.world.add_user("gone"))
     peopled.world.bcrypt_seconds = 0.2
     leapt, hour = Leapt(), 3_600.0
-    pace = RefusalPace(hour, clock=leapt.now, sleep=leapt.sleep)
+    pace = RefusalDelay(hour, clock=leapt.now, sleep=leapt.sleep)
     async with open_service(config_of(peopled, **BEHIND_PROXY), refusal_pace=pace) as service:
         await service.ready()
         hours = []
@@ -107,7 +107,7 @@ async def test_whoever_waits_to_be_refused_keeps_nobody_from_being_asked_about(p
         await is_over.wait()
 
     async with open_service(
-        config_of(peopled, **BEHIND_PROXY), refusal_pace=RefusalPace(sleep=sleep)
+        config_of(peopled, **BEHIND_PROXY), refusal_pace=RefusalDelay(sleep=sleep)
     ) as service:
         await service.ready()
         guesses = [

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from sidecar.identity.noted_sessions import LEFT_AFTER
+from sidecar.identity.service_sessions import LEFT_AFTER
 from sidecar.simulator import ScriptedFault
 from sidecar.simulator.documents import VIEWER
 from tests.e2e.token_world import (

@@ -12,7 +12,7 @@ from sidecar.domain.errors import (
     UpstreamUnavailableError,
 )
 from sidecar.domain.model import ProjectRef
-from sidecar.domain.ports import Accounts, OpenedAccount, Session, Standing
+from sidecar.domain.ports import AccountRights, Accounts, OpenedSession, Session
 from sidecar.identity.sessions import LitmusSessions
 from sidecar.identity.signing import SigningKeys
 from sidecar.store.memory.accounts import MemoryLocks, MemorySecrets, MemorySessions
@@ -30,15 +30,15 @@ class People:
         self.is_away = False
         self.made = 0
         self.asked = 0
-        self.standing_now = Standing(is_admin=False, roles={"shop": "Viewer"})
+        self.rights_now = AccountRights(is_admin=False, roles={"shop": "Viewer"})
         self.revoked: list[str] = []
 
-    async def sign_in(self, username: str, password: str) -> OpenedAccount:
+    async def sign_in(self, username: str, password: str) -> OpenedSession:
         self._answer()
         if (username, password) != ("vera", "right"):
             raise CredentialsRejectedError("no")
         self.made += 1
-        return OpenedAccount(
+        return OpenedSession(
             token=f"litmus-token-{self.made}",
             user_id="id-of-vera",
             username="vera",
@@ -50,13 +50,13 @@ class People:
         self._answer()
         self.revoked.append(token)
 
-    async def standing(self, token: str) -> Standing:
+    async def rights(self, token: str) -> AccountRights:
         self.asked += 1
         await asyncio.sleep(0)
         self._answer()
         if token in self.revoked:
             raise TokenRejectedError("no")
-        return self.standing_now
+        return self.rights_now
 
     def _answer(self) -> None:
         if self.is_away:

@@ -11,10 +11,10 @@ from sidecar.identity.rates import (
     NAME_PER_MINUTE,
     SIGN_IN_LINE,
     SIGN_INS_AT_ONCE,
-    CallerPlaces,
-    RefusalPace,
-    SignInPace,
-    WorkPace,
+    ConcurrencyLimit,
+    RefusalDelay,
+    SignInLimit,
+    WorkBudget,
 )
 from tests.support.service import eventually
 
@@ -22,7 +22,7 @@ from tests.support.service import eventually
 class Guests:
     """People who are asked about for as long as the door is shut."""
 
-    def __init__(self, pace: SignInPace, instance: str = "default") -> None:
+    def __init__(self, pace: SignInLimit, instance: str = "default") -> None:
         self.pace = pace
         self.instance = instance
         self.door = asyncio.Event()
@@ -35,7 +35,7 @@ class Guests:
 
 
 async def test_few_are_asked_about_at_once_some_wait_and_the_rest_is_refused() -> None:
-    pace = SignInPace()
+    pace = SignInLimit()
     guests, elsewhere = Guests(pace), Guests(pace, "other")
     coming = [asyncio.create_task(guests.come(f"name-{number}")) for number in range(SIGN_IN_LINE)]
     await eventually(lambda: len(guests.asked) == SIGN_INS_AT_ONCE)
@@ -52,7 +52,7 @@ async def test_few_are_asked_about_at_once_some_wait_and_the_rest_is_refused() -
 
 
 async def test_a_name_that_was_tried_too_often_takes_nobody_s_turn() -> None:
-    pace = SignInPace(per_second=1e-6)
+    pace = SignInLimit(per_second=1e-6)
     guests = Guests(pace)
     guests.door.set()
     for _ in range(NAME_PER_MINUTE):
@@ -67,7 +67,7 @@ async def test_a_name_that_was_tried_too_often_takes_nobody_s_turn() -> None:
 
 
 async def test_whoever_gives_up_waiting_leaves_the_line() -> None:
-    guests = Guests(SignInPace())
+    guests = Guests(SignInLimit())
     coming = [asyncio.create_task(guests.come(f"name-{number}")) for number in range(SIGN_IN_LINE)]
     await eventually(lambda: len(guests.asked) == SIGN_INS_AT_ONCE)
     for task in coming:
@@ -81,7 +81,7 @@ async def test_whoever_gives_up_waiting_leaves_the_line() -> None:
 
 
 async def test_attempts_under_way_count_as_if_they_failed() -> None:
-    pace = SignInPace(per_address=2)
+    pace = SignInLimit(per_address=2)
     async with AsyncExitStack() as stack:
         allowed = [
             (await stack.enter_async_context(pace.attempt("192.0.2.1"))).is_allowed
@@ -95,7 +95,7 @@ async def test_attempts_under_way_count_as_if_they_failed() -> None:
 
 
 async def test_attempts_that_were_good_leave_no_trace() -> None:
-    pace = SignInPace(per_address=1)
+    pace = SignInLimit(per_address=1)
     for _ in range(3):
         async with pace.attempt("192.0.2.1") as attempt:
             assert attempt.is_allowed
@@ -103,7 +103,7 @@ async def test_attempts_that_were_good_leave_no_trace() -> None:
 
 
 async def test_nobody_waits_for_what_litmus_takes_with_another_guess_at_the_same_account() -> None:
-    guests = Guests(SignInPace())
+    guests = Guests(SignInLimit())
     first = asyncio.create_task(guests.come("vera"))
     await eventually(lambda: guests.asked == ["vera"])
 
@@ -127,7 +127,7 @@ async def test_a_refusal_is_answered_at_whole_multiples_of_one_time(taken: float
         nonlocal now
         now += seconds
 
-    pace = RefusalPace(6.0, clock=lambda: now, sleep=sleep)
+    pace = RefusalDelay(6.0, clock=lambda: now, sleep=sleep)
     now += taken
     await pace.wait(begun)
 
@@ -135,7 +135,7 @@ async def test_a_refusal_is_answered_at_whole_multiples_of_one_time(taken: float
 
 
 async def test_one_caller_takes_a_few_places_and_another_still_finds_some() -> None:
-    places = CallerPlaces(person_at_once=2, key_at_once=3, patience_seconds=0.05)
+    places = ConcurrencyLimit(person_at_once=2, key_at_once=3, patience_seconds=0.05)
     async with AsyncExitStack() as held:
         for _ in range(2):
             await held.enter_async_context(places.place("user:default/ann", is_person=True))
@@ -148,7 +148,7 @@ async def test_one_caller_takes_a_few_places_and_another_still_finds_some() -> N
 
 
 async def test_who_finds_no_place_waits_for_one_in_a_short_line() -> None:
-    places = CallerPlaces(person_at_once=1, key_at_once=1, patience_seconds=60)
+    places = ConcurrencyLimit(person_at_once=1, key_at_once=1, patience_seconds=60)
     release = asyncio.Event()
 
     async def ask() -> None:
@@ -166,7 +166,7 @@ async def test_who_finds_no_place_waits_for_one_in_a_short_line() -> None:
 
 def test_work_is_bounded_per_caller_and_forgotten_evenly() -> None:
     now = 0.0
-    pace = WorkPace(person_ms_per_minute=6_000, key_ms_per_minute=30_000, clock=lambda: now)
+    pace = WorkBudget(person_ms_per_minute=6_000, key_ms_per_minute=30_000, clock=lambda: now)
     pace.spend("user:default/ann", 7.0, is_person=True)
     with pytest.raises(TooManyRequestsError, match=r"^Too much work") as refusal:
         pace.check("user:default/ann", is_person=True)

@@ -11,7 +11,7 @@ from sidecar.domain.errors import (
     StoreError,
 )
 from sidecar.domain.model import ProjectRef
-from sidecar.domain.ports import Accounts, OpenedAccount, Session, Standing
+from sidecar.domain.ports import AccountRights, Accounts, OpenedSession, Session
 from sidecar.identity.sessions import SWEPT_AT_ONCE, LitmusSessions
 from tests.identity.session_world import SHOP, HalfSessions, People, World
 
@@ -282,12 +282,12 @@ async def test_rights_that_litmus_changed_count_after_a_minute(world: World) -> 
     sessions = world.replica()
     secret = await begun(sessions)
     before = await sessions.person(secret)
-    world.people.standing_now = Standing(is_admin=True, roles={})
+    world.people.rights_now = AccountRights(is_admin=True, roles={})
     world.clock.now += timedelta(minutes=1)
     after = await sessions.person(secret)
     assert before is not None
     assert after is not None
-    assert (before.standing.is_admin, after.standing.is_admin) == (False, True)
+    assert (before.rights.is_admin, after.rights.is_admin) == (False, True)
     assert after.role_in(SHOP) is None
 
 
@@ -320,7 +320,7 @@ async def test_a_session_whose_key_is_gone_is_forgotten_when_its_token_has_ended
 
 
 def test_an_opened_account_does_not_print_its_token() -> None:
-    opened = OpenedAccount(
+    opened = OpenedSession(
         token="litmus-token-1", user_id="id", username="vera", is_admin=False, expires_at=None
     )
     assert "litmus-token-1" not in f"{opened!r} {opened}"

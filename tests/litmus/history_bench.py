@@ -7,7 +7,7 @@ from typing import Any
 
 from sidecar.domain.model import HistoryState, Lane, ProjectRef, Run, Snapshot
 from sidecar.domain.ports import Job, RunQuery
-from sidecar.litmus.reading.history import LitmusHistory
+from sidecar.litmus.reading.history import LitmusHistorySource
 from sidecar.litmus.reading.source import LitmusSource
 from sidecar.litmus.transport.client import LitmusClient, open_litmus_client
 from sidecar.litmus.wire.token import LitmusToken
@@ -37,7 +37,7 @@ class HistoryBench:
         self.history = MemoryHistory(self.leases)
         self.simulator: Simulator
         self.source: LitmusSource
-        self.reader: LitmusHistory
+        self.reader: LitmusHistorySource
 
     @asynccontextmanager
     async def opened(self) -> AsyncIterator["HistoryBench"]:
@@ -55,8 +55,8 @@ class HistoryBench:
             self.reader = self.reader_over(client)
             yield self
 
-    def reader_over(self, client: LitmusClient) -> LitmusHistory:
-        return LitmusHistory(client, self.history, lambda: self.now, retention=400 * DAY)
+    def reader_over(self, client: LitmusClient) -> LitmusHistorySource:
+        return LitmusHistorySource(client, self.history, lambda: self.now, retention=400 * DAY)
 
     def _seconds(self) -> float:
         return self.now.timestamp()

@@ -17,9 +17,9 @@ from sidecar.domain.errors import (
     UpstreamUnavailableError,
 )
 from sidecar.litmus.acting import LitmusActor
+from sidecar.litmus.transport.auth_availability import MAX_UNCONFIRMED
 from sidecar.litmus.transport.client import LitmusClient, open_litmus_client
-from sidecar.litmus.transport.hanging import MOST_IN_DOUBT
-from sidecar.litmus.transport.pace import BreakerState
+from sidecar.litmus.transport.throttle import BreakerState
 from sidecar.litmus.wire.documents import HUBS, RUN_STATS, SERVER_VERSION
 from sidecar.litmus.wire.token import LitmusToken
 from sidecar.simulator import ScriptedFault, Simulator, World, open_simulator
@@ -109,7 +109,7 @@ async def test_what_was_under_way_when_the_auth_server_died_is_the_most_that_han
         for _ in range(10):
             await shop.stats(client)
 
-        assert 0 < shop.litmus.hanging <= MOST_IN_DOUBT
+        assert 0 < shop.litmus.hanging <= MAX_UNCONFIRMED
         assert await shop.stats(client) in {UpstreamAuthAwayError, UpstreamPausedError}
 
 
@@ -123,7 +123,7 @@ async def test_answers_of_hubs_do_not_hide_that_the_auth_server_is_away(shop: Sh
 
         assert client.breaker.state is not BreakerState.CLOSED
         assert client.breaker.opened_at is not None
-        assert 0 < shop.litmus.hanging <= MOST_IN_DOUBT
+        assert 0 < shop.litmus.hanging <= MAX_UNCONFIRMED
 
 
 async def test_no_mutation_is_sent_while_the_auth_server_is_away_and_none_is_done_later(shop: Shop) -> None:
@@ -215,7 +215,7 @@ async def test_what_was_left_alone_is_tried_again_by_a_question_to_the_auth_serv
 async def test_a_slow_litmus_whose_auth_server_lives_is_asked_on(shop: Shop) -> None:
     shop.litmus.faults.add(ScriptedFault(root_field="getExperimentRunStats", never_answer=True, times=None))
     async with shop.client() as client:
-        for _ in range(MOST_IN_DOUBT):
+        for _ in range(MAX_UNCONFIRMED):
             assert await shop.stats(client) is UpstreamTimeoutError
         shop.litmus.faults.clear()
 
@@ -236,11 +236,11 @@ async def test_a_litmus_that_answers_is_never_asked_for_its_auth_server(shop: Sh
 async def test_a_client_that_leaves_counts_for_what_it_left(shop: Shop) -> None:
     shop.litmus.auth_away = True
     async with shop.client() as client:
-        for count in range(1, MOST_IN_DOUBT + 1):
+        for count in range(1, MAX_UNCONFIRMED + 1):
             asking = asyncio.create_task(shop.stats(client, LONG_SECONDS))
             await eventually(lambda count=count: shop.litmus.hanging == count)  # type: ignore[misc]
             asking.cancel()
             await asyncio.wait([asking])
 
         assert await shop.stats(client) is UpstreamAuthAwayError
-        assert shop.litmus.hanging == MOST_IN_DOUBT
+        assert shop.litmus.hanging == MAX_UNCONFIRMED

@@ -23,7 +23,7 @@ from sidecar.domain.errors import (
 )
 from sidecar.domain.model import RunStats
 from sidecar.litmus.transport.client import LitmusClient, open_litmus_client
-from sidecar.litmus.transport.pace import BreakerState
+from sidecar.litmus.transport.throttle import BreakerState
 from sidecar.litmus.wire.documents import ENVIRONMENTS, GITOPS, RUN_STATS, SERVER_VERSION
 from sidecar.litmus.wire.token import LitmusToken
 from tests.litmus.support import STATS, TOKEN, Observed, environments

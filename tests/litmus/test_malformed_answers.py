@@ -90,7 +90,7 @@ class Sick:
             "tokens": lambda: auth.list_tokens(token, uid),
             "user": lambda: auth.get_user(token, uid),
             "projects": lambda: auth.list_projects(token),
-            "standing": lambda: LitmusAccounts(auth, None).standing(token.reveal()),  # type: ignore[arg-type]
+            "rights": lambda: LitmusAccounts(auth, None).rights(token.reveal()),  # type: ignore[arg-type]
             "create": spare,
             "remove": lambda: auth.remove_token(token, uid, LitmusToken("none")),
             "logout": lambda: auth.logout(LitmusToken("none")),
@@ -158,7 +158,7 @@ async def test_when_it_is_well_again_every_route_is_answered(sick: Sick) -> None
             with pytest.raises(UpstreamError):
                 await call()
         sick.neighbour.malady = None
-        for route in ("fast", "role", "listExperimentRun", "tokens", "projects", "user", "login", "standing"):
+        for route in ("fast", "role", "listExperimentRun", "tokens", "projects", "user", "login", "rights"):
             await calls[route]()
         assert await calls["role"]() == "Owner"
 

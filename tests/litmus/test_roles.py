@@ -8,7 +8,7 @@ import pytest
 
 from sidecar.domain.model import GitOps, Lane, ProjectRef, Section, SectionResult
 from sidecar.domain.roles import LitmusRole
-from sidecar.litmus.reading.roles import RoleBook
+from sidecar.litmus.reading.roles import RoleCache
 from sidecar.litmus.reading.source import LitmusSource
 from sidecar.litmus.transport.client import LitmusClient, open_litmus_client
 from sidecar.litmus.wire.token import LitmusToken
@@ -38,10 +38,10 @@ class Shop:
         if role is not None:
             self.project.members.append(Member(user_id=self.robot.user_id, role=role))
 
-    def book(self, interval: timedelta = LONG) -> RoleBook:
-        return RoleBook({"default": self.client}, lambda: [self.ref], interval)
+    def book(self, interval: timedelta = LONG) -> RoleCache:
+        return RoleCache({"default": self.client}, lambda: [self.ref], interval)
 
-    def source(self, book: RoleBook | None) -> LitmusSource:
+    def source(self, book: RoleCache | None) -> LitmusSource:
         return LitmusSource(
             self.client, lambda: datetime.now(UTC), role=book.current if book is not None else None
         )

@@ -12,7 +12,7 @@ import pytest
 
 from sidecar.domain.errors import TokenRejectedError, TokenRevokedError
 from sidecar.domain.ports import TokenState
-from sidecar.litmus.tokens.holder import HeldToken
+from sidecar.litmus.tokens.holder import TokenHolder
 from sidecar.litmus.wire.token import LitmusToken
 from sidecar.telemetry.logs import configure_logging
 from tests.litmus.tokens import Clock
@@ -70,47 +70,47 @@ def log() -> Iterator[io.StringIO]:
 
 
 def test_without_a_token_nothing_can_be_sent() -> None:
-    held = HeldToken("default", "credentials", Clock().now)
-    assert held.state is TokenState.MISSING
+    holder = TokenHolder("default", "credentials", Clock().now)
+    assert holder.state is TokenState.MISSING
     with pytest.raises(TokenRejectedError):
-        held.current()
+        holder.current()
 
 
-def known(held: HeldToken) -> tuple[str, str | None]:
-    return held.status.state.value, held.status.problem
+def known(holder: TokenHolder) -> tuple[str, str | None]:
+    return holder.status.state.value, holder.status.problem
 
 
 def test_a_token_is_unproven_until_litmus_took_it_and_good_again_after_a_rejection() -> None:
     one = token()
-    held = HeldToken("default", "token", Clock().now, one)
-    assert known(held) == ("unproven", None)
-    held.accepted(one)
-    assert known(held) == ("good", None)
-    held.rejected(one, TokenRevokedError("revoked"))
-    assert known(held) == ("rejected", "revoked")
-    held.accepted(one)
-    assert known(held) == ("good", None)
+    holder = TokenHolder("default", "token", Clock().now, one)
+    assert known(holder) == ("unproven", None)
+    holder.accepted(one)
+    assert known(holder) == ("good", None)
+    holder.rejected(one, TokenRevokedError("revoked"))
+    assert known(holder) == ("rejected", "revoked")
+    holder.accepted(one)
+    assert known(holder) == ("good", None)
 
 
 def test_what_litmus_says_of_a_token_that_was_replaced_is_over() -> None:
     """A request that was under way at the switch may come back with any answer."""
     old, new = token("old"), token("new")
-    held = HeldToken("default", "token", Clock().now, old)
-    held.use(new)
-    held.rejected(old, TokenRejectedError("old"))
-    assert known(held) == ("good", None)
-    held.rejected(new, TokenRejectedError("new"))
-    held.accepted(old)
-    assert known(held) == ("rejected", "new")
+    holder = TokenHolder("default", "token", Clock().now, old)
+    holder.use(new)
+    holder.rejected(old, TokenRejectedError("old"))
+    assert known(holder) == ("good", None)
+    holder.rejected(new, TokenRejectedError("new"))
+    holder.accepted(old)
+    assert known(holder) == ("rejected", "new")
 
 
 def test_the_end_of_a_token_is_told_once_at_each_of_three_distances(log: io.StringIO) -> None:
     clock = Clock()
-    held = HeldToken("default", "token", clock.now, token(expires_at=NOW + timedelta(days=20)))
+    holder = TokenHolder("default", "token", clock.now, token(expires_at=NOW + timedelta(days=20)))
     warned = []
     for _ in range(22 * 24):
         clock.pass_by(hours=1)
-        held.warn_of_expiry()
+        holder.warn_of_expiry()
         if lines := log.getvalue().splitlines():
             warned += lines
             log.seek(0)
@@ -121,29 +121,29 @@ def test_the_end_of_a_token_is_told_once_at_each_of_three_distances(log: io.Stri
 
 
 def test_a_new_token_is_warned_of_anew(log: io.StringIO) -> None:
-    held = HeldToken("default", "tokenFile", Clock().now, token(expires_at=NOW + timedelta(days=10)))
-    held.warn_of_expiry()
-    held.use(token("next", expires_at=NOW + timedelta(days=11)))
-    held.warn_of_expiry()
+    holder = TokenHolder("default", "tokenFile", Clock().now, token(expires_at=NOW + timedelta(days=10)))
+    holder.warn_of_expiry()
+    holder.use(token("next", expires_at=NOW + timedelta(days=11)))
+    holder.warn_of_expiry()
     assert log.getvalue().count("token expires soon") == 2
 
 
 def test_a_token_that_renews_itself_is_warned_of_only_when_that_fails(log: io.StringIO) -> None:
-    held = HeldToken("default", "credentials", Clock().now, token(expires_at=NOW + timedelta(days=5)))
-    held.warn_of_expiry()
+    holder = TokenHolder("default", "credentials", Clock().now, token(expires_at=NOW + timedelta(days=5)))
+    holder.warn_of_expiry()
     assert log.getvalue() == ""
-    held.report("It could not be renewed.")
-    held.warn_of_expiry()
+    holder.report("It could not be renewed.")
+    holder.warn_of_expiry()
     assert "token expires soon" in log.getvalue()
 
 
 def test_a_token_that_never_expires_is_not_warned_of(log: io.StringIO) -> None:
-    HeldToken("default", "token", Clock().now, token()).warn_of_expiry()
+    TokenHolder("default", "token", Clock().now, token()).warn_of_expiry()
     assert log.getvalue() == ""
 
 
 def test_a_problem_is_logged_when_it_begins_and_not_again(log: io.StringIO) -> None:
-    held = HeldToken("default", "tokenFile", Clock().now, token())
+    holder = TokenHolder("default", "tokenFile", Clock().now, token())
     for problem in ("one", "one", "two", None, "two"):
-        held.report(problem)
+        holder.report(problem)
     assert log.getvalue().count("no new token") == 3

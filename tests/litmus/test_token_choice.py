@@ -60,7 +60,7 @@ async def test_a_row_without_its_end_is_judged_by_what_the_token_says(setting: S
             setting.clock.pass_by(hours=2)
             assert await one.tend()
 
-        assert one.held.token == made
+        assert one.holder.token == made
         assert setting.asked(CREATE) == 0
 
 
@@ -71,7 +71,7 @@ async def test_another_replicas_newer_token_is_adopted_though_ours_is_not_listed
         newer = setting.issue()
         await one.tend()
 
-        assert one.held.token == newer
+        assert one.holder.token == newer
 
 
 async def test_a_clock_that_is_far_ahead_makes_one_token_an_hour_at_most(setting: Setting) -> None:
@@ -112,7 +112,7 @@ async def test_a_rejected_token_is_replaced_however_new_it_is(setting: Setting) 
         assert await one.tend()
 
         assert one.value() != first
-        assert one.held.state is TokenState.GOOD
+        assert one.holder.state is TokenState.GOOD
 
 
 async def test_a_token_that_lives_far_longer_than_ours_is_not_used_and_removed(setting: Setting) -> None:
@@ -135,7 +135,7 @@ async def test_a_shorter_life_in_the_configuration_holds_from_the_next_start_on(
         await one.tend()
 
         assert one.outcomes == ["created"]
-        assert one.held.status.expires_at == setting.clock.now() + timedelta(days=30)
+        assert one.holder.status.expires_at == setting.clock.now() + timedelta(days=30)
 
 
 @pytest.mark.parametrize(("days_gone", "outcome"), [(350, "adopted"), (360, "created")])
@@ -182,5 +182,5 @@ async def test_a_token_that_another_replica_made_before_does_not_answer_a_rotati
 
         await two.rotate()
 
-        assert two.held.token != before
+        assert two.holder.token != before
         assert setting.asked(CREATE) == 3

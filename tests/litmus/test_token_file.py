@@ -9,7 +9,7 @@ import pytest
 from sidecar.domain.errors import TokenRejectedError
 from sidecar.domain.ports import TokenState
 from sidecar.litmus.tokens.file import TokenFile
-from sidecar.litmus.tokens.holder import HeldToken
+from sidecar.litmus.tokens.holder import TokenHolder
 from sidecar.litmus.transport.auth import LitmusAuth
 from sidecar.litmus.wire.token import LitmusToken
 from sidecar.simulator import ScriptedFault
@@ -19,20 +19,20 @@ from tests.litmus.tokens import Setting, open_setting
 class Followed:
     """A file whose token is in use, looked at when told."""
 
-    def __init__(self, setting: Setting, path: Path, held: HeldToken, auth: LitmusAuth) -> None:
+    def __init__(self, setting: Setting, path: Path, holder: TokenHolder, auth: LitmusAuth) -> None:
         self.setting = setting
         self.path = path
-        self.held = held
+        self.holder = holder
         self.outcomes: list[str] = []
 
         async def note(outcome: str) -> None:
             self.outcomes.append(outcome)
 
-        self.file = TokenFile(path, held, auth, on_switch=note, poll_interval=timedelta(seconds=2))
+        self.file = TokenFile(path, holder, auth, on_switch=note, poll_interval=timedelta(seconds=2))
 
     @property
     def problem(self) -> str | None:
-        return self.held.status.problem
+        return self.holder.status.problem
 
     def tried(self) -> int:
         return self.setting.asked(f"/auth/get_user/{self.setting.user.user_id}")
@@ -44,9 +44,9 @@ async def followed(tmp_path: Path) -> AsyncIterator[Followed]:
         token = setting.issue()
         path = tmp_path / "token"
         path.write_text(token.reveal())
-        held = HeldToken("default", "tokenFile", setting.clock.now, token)
-        async with setting.client(held) as client:
-            yield Followed(setting, path, held, LitmusAuth(client))
+        holder = TokenHolder("default", "tokenFile", setting.clock.now, token)
+        async with setting.client(holder) as client:
+            yield Followed(setting, path, holder, LitmusAuth(client))
 
 
 async def test_an_unchanged_file_costs_litmus_nothing(followed: Followed) -> None:
@@ -63,10 +63,10 @@ async def test_a_new_token_is_used_once_it_is_proven(followed: Followed, around:
 
     await followed.file.look()
 
-    assert followed.held.token == new
-    assert followed.held.state is TokenState.GOOD
+    assert followed.holder.token == new
+    assert followed.holder.state is TokenState.GOOD
     assert followed.outcomes == ["read"]
-    assert followed.held.status.changed_at == followed.setting.clock.now()
+    assert followed.holder.status.changed_at == followed.setting.clock.now()
 
 
 async def test_an_atomically_replaced_file_is_read(followed: Followed) -> None:
@@ -77,11 +77,11 @@ async def test_an_atomically_replaced_file_is_read(followed: Followed) -> None:
 
     await followed.file.look()
 
-    assert followed.held.token == new
+    assert followed.holder.token == new
 
 
 async def test_the_swapped_symlinks_of_kubernetes_are_followed(followed: Followed, tmp_path: Path) -> None:
-    old = followed.held.token
+    old = followed.holder.token
     assert old is not None
     new = followed.setting.issue()
     for name, token in (("..first", old), ("..second", new)):
@@ -91,13 +91,13 @@ async def test_the_swapped_symlinks_of_kubernetes_are_followed(followed: Followe
     followed.path.unlink()
     followed.path.symlink_to("..data/token")
     await followed.file.look()
-    assert followed.held.token == old
+    assert followed.holder.token == old
 
     (tmp_path / "..data_tmp").symlink_to("..second")
     (tmp_path / "..data_tmp").rename(tmp_path / "..data")
     await followed.file.look()
 
-    assert followed.held.token == new
+    assert followed.holder.token == new
 
 
 @pytest.mark.parametrize(
@@ -114,13 +114,13 @@ async def test_the_swapped_symlinks_of_kubernetes_are_followed(followed: Followe
 async def test_what_is_no_token_keeps_the_old_one_and_is_told(
     followed: Followed, content: bytes, said: str
 ) -> None:
-    old = followed.held.token
+    old = followed.holder.token
     followed.path.write_bytes(content)
 
     await followed.file.look()
 
-    assert followed.held.token == old
-    assert followed.held.state is not TokenState.REJECTED
+    assert followed.holder.token == old
+    assert followed.holder.state is not TokenState.REJECTED
     assert said in (followed.problem or "")
     assert followed.setting.simulator.requests == []
 
@@ -154,26 +154,26 @@ async def test_without_a_first_token_readers_are_told_of_the_file_until_it_holds
     if content is not None:
         path.write_text(content)
     async with open_setting() as setting:
-        held = HeldToken("default", "tokenFile", setting.clock.now)
-        async with setting.client(held) as client:
-            first = Followed(setting, path, held, LitmusAuth(client))
+        holder = TokenHolder("default", "tokenFile", setting.clock.now)
+        async with setting.client(holder) as client:
+            first = Followed(setting, path, holder, LitmusAuth(client))
             await first.file.look()
-            assert (held.state, first.problem) == (TokenState.MISSING, said)
+            assert (holder.state, first.problem) == (TokenState.MISSING, said)
             with pytest.raises(TokenRejectedError, match="tokenFile"):
-                held.current()
+                holder.current()
 
             token = setting.issue()
             path.write_text(token.reveal())
             await first.file.look()
 
-            assert (held.token, held.state, first.problem) == (token, TokenState.GOOD, None)
+            assert (holder.token, holder.state, first.problem) == (token, TokenState.GOOD, None)
 
 
 @pytest.mark.parametrize("kind", ["revoked", "expired", "deactivated", "foreign"])
 async def test_a_token_that_litmus_refuses_never_replaces_one_that_works(
     followed: Followed, kind: str
 ) -> None:
-    old, world = followed.held.token, followed.setting.world
+    old, world = followed.holder.token, followed.setting.world
     bad = followed.setting.issue(days=0 if kind == "expired" else 10)
     if kind == "revoked":
         world.revoke_token(bad.reveal())
@@ -188,7 +188,7 @@ async def test_a_token_that_litmus_refuses_never_replaces_one_that_works(
 
     await followed.file.look()
 
-    assert followed.held.token == old
+    assert followed.holder.token == old
     assert "the one before is kept" in (followed.problem or "")
     assert followed.outcomes == ["token_rejected"]
 
@@ -206,13 +206,13 @@ async def test_while_litmus_is_away_a_new_token_waits_for_its_proof(followed: Fo
     followed.setting.simulator.faults.add(ScriptedFault(status=502, times=2))
     followed.path.write_text(new.reveal())
     await followed.file.look()
-    assert followed.held.token != new
+    assert followed.holder.token != new
     assert "could not be proven yet" in (followed.problem or "")
 
     for _ in range(10):
         await followed.file.look()
 
-    assert followed.held.token == new
+    assert followed.holder.token == new
     assert followed.problem is None
     assert followed.outcomes == ["upstream_unavailable", "upstream_unavailable", "read"]
 

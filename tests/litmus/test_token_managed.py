@@ -7,7 +7,7 @@ import pytest
 
 from sidecar.domain.errors import TokenRevokedError
 from sidecar.domain.ports import Session, TokenState, TokenUse
-from sidecar.identity.noted_sessions import LEFT_AFTER
+from sidecar.identity.service_sessions import LEFT_AFTER
 from sidecar.litmus.wire.token import LitmusToken
 from sidecar.simulator import ScriptedFault
 from tests.litmus.tokens import DAYS, NAME, Manager, Setting, open_setting
@@ -26,7 +26,7 @@ async def test_at_the_first_start_a_token_is_made_and_the_session_ended(setting:
         assert await one.tend()
 
         assert [row.token for row in setting.listed()] == [one.value()]
-        assert one.held.state is TokenState.GOOD
+        assert one.holder.state is TokenState.GOOD
         assert one.outcomes == ["created"]
     assert len(setting.world.revoked_tokens) == 1  # the session
 
@@ -39,7 +39,7 @@ async def test_a_token_of_our_name_is_adopted_while_it_has_life(setting: Setting
     async with setting.replica() as one:
         assert await one.tend()
 
-        assert one.held.token == newest
+        assert one.holder.token == newest
         assert one.outcomes == ["adopted"]
 
 
@@ -161,7 +161,7 @@ async def test_told_that_it_is_revoked_a_replica_makes_a_new_token_at_once(setti
         setting.world.revoke_token(first)
         with pytest.raises(TokenRevokedError):
             await one.ask()
-        assert one.held.state is TokenState.REJECTED
+        assert one.holder.state is TokenState.REJECTED
 
         assert await one.tend()
 
@@ -203,20 +203,20 @@ async def test_a_rejection_that_was_litmuss_own_trouble_makes_no_new_token(setti
         assert await one.tend()
 
         assert one.value() == first
-        assert one.held.status.problem is None
+        assert one.holder.status.problem is None
 
 
 async def test_while_the_store_is_away_a_token_is_adopted_but_none_is_made(setting: Setting) -> None:
     setting.locks.away = True
     async with setting.replica() as one:
         assert not await one.tend()
-        assert one.held.state is TokenState.MISSING
+        assert one.holder.state is TokenState.MISSING
         assert setting.listed() == []
         assert one.outcomes == ["store_unavailable"]
 
         made = setting.issue()
         assert await one.tend()
-        assert one.held.token == made
+        assert one.holder.token == made
 
 
 async def test_a_token_for_a_day_that_equals_its_session_is_not_logged_out_with_it(setting: Setting) -> None:
@@ -249,22 +249,22 @@ async def test_what_keeps_a_user_from_getting_a_token_is_told_with_what_to_do(
         assert not await one.tend()
 
         assert one.outcomes == [code]
-        assert hint in (one.held.status.problem or "")
+        assert hint in (one.holder.status.problem or "")
 
 
 async def test_a_replica_that_lost_litmus_keeps_its_token_and_says_that_it_lives(setting: Setting) -> None:
     async with setting.replica() as one:
         await one.tend()
-        assert one.held.token is not None
+        assert one.holder.token is not None
         setting.clock.pass_by(minutes=5)
         await setting.simulator.stop()
         assert await one.tend()
 
         since = setting.clock.now()
-        use = TokenUse(instance="default", replica="one", token_id=one.held.token.id)
+        use = TokenUse(instance="default", replica="one", token_id=one.holder.token.id)
         assert await setting.uses.current(since) == {use}
-        assert one.held.status.problem is not None
-        assert "marker" not in one.held.status.problem
+        assert one.holder.status.problem is not None
+        assert "marker" not in one.holder.status.problem
 
 
 @pytest.mark.parametrize("executed", [False, True], ids=["before", "after"])
@@ -319,9 +319,9 @@ async def test_nothing_that_litmus_wrote_reaches_what_is_told(setting: Setting) 
     async with setting.replica() as one:
         assert not await one.tend()
 
-        assert one.held.status.problem is not None
-        assert "marker" not in one.held.status.problem
-        assert NAME not in one.held.status.problem
+        assert one.holder.status.problem is not None
+        assert "marker" not in one.holder.status.problem
+        assert NAME not in one.holder.status.problem
 
 
 async def test_a_session_is_noted_while_it_is_open_and_its_token_is_not_to_be_read_there(

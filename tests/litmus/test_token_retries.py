@@ -14,8 +14,8 @@ from sidecar.domain.errors import (
     UpstreamError,
     UpstreamUnavailableError,
 )
-from sidecar.litmus.tokens.creation_turns import CreationTurns
-from sidecar.litmus.tokens.retries import Retries, pause_after
+from sidecar.litmus.tokens.creation_locks import CreationLocks
+from sidecar.litmus.tokens.retries import RetrySchedule, pause_after
 from tests.litmus.tokens import FallibleLocks, Setting, open_setting
 from tests.support.service import CEILING_SECONDS, eventually
 
@@ -65,7 +65,7 @@ class CountedLocks(FallibleLocks):
 async def test_who_lacks_the_store_goes_on_when_it_is_back() -> None:
     locks = CountedLocks(lambda: NOW)
     locks.away = True
-    retries = Retries(CreationTurns(locks, "litmus:80/"), store_look=timedelta(milliseconds=10))
+    retries = RetrySchedule(CreationLocks(locks, "litmus:80/"), store_look=timedelta(milliseconds=10))
     retries.failed(AWAY, has_signed_in=True)
     resting = asyncio.create_task(retries.rest())
     await eventually(lambda: locks.looks > 2)

@@ -1,4 +1,4 @@
-"""A Litmus and a store on one clock that tests turn, and replicas that look after a token there."""
+"""A Litmus and a store on one clock that tests hold, and replicas that look after a token there."""
 
 import random
 from collections.abc import AsyncIterator, Callable, Collection
@@ -8,10 +8,10 @@ from datetime import UTC, datetime, timedelta
 
 from sidecar.domain.errors import StoreError
 from sidecar.domain.ports import TokenUse
-from sidecar.identity.noted_sessions import NotedSessions
+from sidecar.identity.service_sessions import ServiceSessionStore
 from sidecar.identity.signing import SigningKeys
-from sidecar.litmus.tokens.creation_turns import CreationTurns
-from sidecar.litmus.tokens.holder import HeldToken
+from sidecar.litmus.tokens.creation_locks import CreationLocks
+from sidecar.litmus.tokens.holder import TokenHolder
 from sidecar.litmus.tokens.managed import ManagedSettings, ManagedToken
 from sidecar.litmus.transport.auth import LitmusAuth
 from sidecar.litmus.transport.client import LitmusClient, open_litmus_client
@@ -99,9 +99,9 @@ class Setting:
         return sum(request.path == path for request in self.simulator.requests)
 
     @asynccontextmanager
-    async def client(self, held: HeldToken) -> AsyncIterator[LitmusClient]:
+    async def client(self, holder: TokenHolder) -> AsyncIterator[LitmusClient]:
         async with open_litmus_client(
-            base_url=self.simulator.url, token=held.current, watch=held, max_requests_per_second=10_000
+            base_url=self.simulator.url, token=holder.current, watch=holder, max_requests_per_second=10_000
         ) as client:
             yield client
 
@@ -114,7 +114,7 @@ class Setting:
         def now() -> datetime:
             return self.clock.now() + ahead
 
-        held = HeldToken("default", "credentials", now)
+        holder = TokenHolder("default", "credentials", now)
         outcomes: list[str] = []
 
         async def read() -> str:
@@ -123,14 +123,14 @@ class Setting:
         async def note(outcome: str) -> None:
             outcomes.append(outcome)
 
-        async with self.client(held) as client:
+        async with self.client(holder) as client:
             auth = LitmusAuth(client)
             managed = ManagedToken(
-                held,
+                holder,
                 auth,
-                CreationTurns(self.locks, "litmus:80/"),
+                CreationLocks(self.locks, "litmus:80/"),
                 self.uses,
-                NotedSessions(self.sessions, SigningKeys(["k" * 32], MemorySecrets()), now),
+                ServiceSessionStore(self.sessions, SigningKeys(["k" * 32], MemorySecrets()), now),
                 replica=name,
                 settings=ManagedSettings(username="robot", token_name=NAME, token_days=days),
                 password=read,
@@ -138,12 +138,12 @@ class Setting:
                 clock=now,
                 chance=random.Random(1),  # noqa: S311 - the same in every run
             )
-            yield Manager(held, client, managed, self.clock, self.world, outcomes)
+            yield Manager(holder, client, managed, self.clock, self.world, outcomes)
 
 
 @dataclass
 class Manager:
-    held: HeldToken
+    holder: TokenHolder
     client: LitmusClient
     managed: ManagedToken
     clock: Clock
@@ -165,7 +165,7 @@ class Manager:
         await self.client.run(ENVIRONMENTS, {"projectID": project, "environments": pagination(0, 10)}, 10)
 
     def value(self) -> str:
-        token = self.held.token
+        token = self.holder.token
         assert token is not None
         return token.reveal()
 

@@ -28,7 +28,7 @@ from sidecar.domain.ports import HistoryChange, Job
 from sidecar.http.services import Phase, Services
 from sidecar.identity.keys import KeyRing
 from sidecar.identity.proxy import ProxySettings
-from sidecar.identity.rates import REFUSAL_PACE, CallerPlaces, RequestPace, SignInPace, WorkPace
+from sidecar.identity.rates import REFUSAL_DELAY, ConcurrencyLimit, RequestRateLimit, SignInLimit, WorkBudget
 from sidecar.identity.signing import SigningKeys
 from sidecar.insight.digest_cache import Digests
 from sidecar.insight.links import LitmusLinks
@@ -151,12 +151,12 @@ def golden_app(
             signing=SigningKeys([], MemorySecrets()),
             shares=MemoryShares(),
             sessions=None,
-            sign_in_pace=SignInPace(),
-            refusal_pace=REFUSAL_PACE,
+            sign_in_pace=SignInLimit(),
+            refusal_pace=REFUSAL_DELAY,
             tokens={},
-            pace=RequestPace(person_per_minute=600, actions_per_minute=30, key_per_minute=None),
-            places=CallerPlaces(person_at_once=8, key_at_once=100),
-            work_pace=WorkPace(person_ms_per_minute=60_000, key_ms_per_minute=60_000),
+            pace=RequestRateLimit(person_per_minute=600, actions_per_minute=30, key_per_minute=None),
+            places=ConcurrencyLimit(person_at_once=8, key_at_once=100),
+            work_pace=WorkBudget(person_ms_per_minute=60_000, key_ms_per_minute=60_000),
             metrics=Metrics("test"),
             tracer=NO_TRACER,
             supervisor=Supervisor(),

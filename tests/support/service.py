@@ -23,10 +23,10 @@ from sidecar.domain.ports import Clock
 from sidecar.http.gate.connections import Bounds
 from sidecar.http.keys import SERVICES
 from sidecar.http.services import Services
-from sidecar.identity.rates import RefusalPace
-from sidecar.litmus.reading.history_notes import load_notes
+from sidecar.identity.rates import RefusalDelay
+from sidecar.litmus.reading.history_progress import load_progress
 from sidecar.simulator import Simulator
-from sidecar.sync.pace import BETWEEN_STEPS
+from sidecar.sync.schedule import BETWEEN_STEPS
 from tests.support.databases import spare_migration
 
 CEILING_SECONDS: Final = 60.0
@@ -40,7 +40,7 @@ QUICK_SYNC: Final = {
     "activeInterval": {"milliseconds": 300},
 }
 
-QUICK_REFUSALS: Final = RefusalPace(0.02)
+QUICK_REFUSALS: Final = RefusalDelay(0.02)
 
 
 async def eventually(condition: Callable[[], Awaitable[bool] | bool]) -> None:
@@ -141,11 +141,11 @@ class Service:
 
 
 def _is_read_whole(state: HistoryState, snapshot: Snapshot, now: datetime) -> bool:
-    notes = load_notes(state.progress)
-    if not state.is_complete or notes.increment is not None or notes.sweep is not None:
+    progress = load_progress(state.progress)
+    if not state.is_complete or progress.increment is not None or progress.sweep is not None:
         return False
     # A step that begins from an older snapshot is followed at once, or only after an interval.
-    is_followed = state.watermark_ms is None or notes.seen_version == snapshot.version
+    is_followed = state.watermark_ms is None or progress.seen_version == snapshot.version
     return is_followed or (state.synced_at is not None and now - state.synced_at > 5 * BETWEEN_STEPS)
 
 
@@ -178,7 +178,7 @@ async def open_service(
     wait_seconds: float = 10.0,
     extra_routes: Sequence[web.RouteDef] = (),
     token_pace: TokenPace = DEFAULT_PACE,
-    refusal_pace: RefusalPace = QUICK_REFUSALS,
+    refusal_pace: RefusalDelay = QUICK_REFUSALS,
     clock: Clock = utc_now,
     bounds: Bounds = Bounds(),  # noqa: B008 - frozen
 ) -> AsyncIterator[Service]:

@@ -23,8 +23,8 @@ from sidecar.domain.model import (
 from sidecar.domain.ports import Job, Lease
 from sidecar.store.memory.data import MemoryLeases, MemorySnapshots
 from sidecar.sync.engine import SyncEngine
-from sidecar.sync.pace import Intervals
-from sidecar.sync.working import Bell
+from sidecar.sync.schedule import Intervals
+from sidecar.sync.worker import Notifier
 from sidecar.telemetry.metrics import Metrics
 from tests.support.service import eventually
 
@@ -109,7 +109,7 @@ class Bench:
             wait_seconds=wait_seconds,
             metrics=self.metrics,
             clock=lambda: datetime.now(UTC),
-            history_bell=Bell() if history else None,
+            history_notifier=Notifier() if history else None,
             chance=random.Random(1),  # noqa: S311 - spreads load, guards nothing
         )
 

@@ -23,7 +23,7 @@ from sidecar.domain.model import (
 from sidecar.domain.ports import HistoryChange, Job, Lease, RunQuery
 from sidecar.store.memory.data import MemoryHistory, MemoryLeases, MemorySnapshots
 from sidecar.sync.history import PRUNED_AT_ONCE, HistoryWorker, history_may_differ, retain
-from sidecar.sync.pace import Intervals
+from sidecar.sync.schedule import Intervals
 from sidecar.telemetry.metrics import Metrics
 from tests.support.builders import NOW, content, experiment, project, recent_run, run_stats
 from tests.support.histories import ms, run

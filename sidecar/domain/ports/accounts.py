@@ -147,7 +147,7 @@ class Sessions(Protocol):
         """Forget those that expired by then, of whatever instance; count them."""
 
 
-class OpenedAccount(msgspec.Struct, frozen=True, kw_only=True):
+class OpenedSession(msgspec.Struct, frozen=True, kw_only=True):
     """A session that Litmus opened for a user name and a password; does not print its token."""
 
     token: str
@@ -159,10 +159,10 @@ class OpenedAccount(msgspec.Struct, frozen=True, kw_only=True):
     """When the token ends by itself; ``None``: never."""
 
     def __repr__(self) -> str:
-        return f"OpenedAccount(user_id={self.user_id!r})"
+        return f"OpenedSession(user_id={self.user_id!r})"
 
 
-class OwnSessions(Protocol):
+class ServiceSessions(Protocol):
     """The sessions that the sidecar opened at Litmus for itself, noted until they are ended.
 
     What is not forgotten within minutes was left by a crash; whichever replica
@@ -170,14 +170,14 @@ class OwnSessions(Protocol):
     the store is away.
     """
 
-    async def note(self, instance: str, opened: OpenedAccount) -> str:
+    async def note(self, instance: str, opened: OpenedSession) -> str:
         """Write a session down, its token encrypted; return what to forget it by."""
 
     async def forget(self, note: str) -> None:
         """Forget a session that was ended."""
 
 
-class Standing(msgspec.Struct, frozen=True, kw_only=True):
+class AccountRights(msgspec.Struct, frozen=True, kw_only=True):
     """What Litmus lets an account do, as of now."""
 
     is_admin: bool
@@ -192,7 +192,7 @@ class Accounts(Protocol):
     Every method raises :class:`errors.UpstreamError` if Litmus could not be asked.
     """
 
-    async def sign_in(self, username: str, password: str) -> OpenedAccount:
+    async def sign_in(self, username: str, password: str) -> OpenedSession:
         """Open a session. At somebody's first, Litmus may make a project of their own.
 
         No two of one account get the same token: the second waits a moment, and is refused if that is long.
@@ -205,7 +205,7 @@ class Accounts(Protocol):
     async def sign_out(self, token: str) -> None:
         """Revoke a session's token for good; one that does not hold any more is left alone."""
 
-    async def standing(self, token: str) -> Standing:
+    async def rights(self, token: str) -> AccountRights:
         """Return what the token's account may do.
 
         Raises:

@@ -105,6 +105,6 @@ _ROLES: Final = frozenset(LitmusRole)
 
 def caller_signed_in(person: SignedIn) -> Caller:
     """Return the caller that somebody is who signed in with Litmus: reads, and manages as account admin."""
-    scopes = frozenset({"read", "admin"}) if person.standing.is_admin else frozenset({"read"})
+    scopes = frozenset({"read", "admin"}) if person.rights.is_admin else frozenset({"read"})
     principal = Principal(name=f"litmus:{person.username}", scopes=scopes)
     return Caller(principal, ambient=True, signed_in=person)

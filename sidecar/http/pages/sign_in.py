@@ -23,7 +23,7 @@ from sidecar.domain.errors import (
     StoreError,
     UpstreamError,
 )
-from sidecar.domain.ports import Session, Standing
+from sidecar.domain.ports import AccountRights, Session
 from sidecar.http.gate.caller import caller_signed_in
 from sidecar.http.gate.origins import is_own_machine, own_origins
 from sidecar.http.gate.session_cookie import cookie_name, forget_cookie, keep_cookie, session_secret
@@ -214,7 +214,7 @@ def _person(session: Session) -> SignedIn:
         session_id=session.id,
         instance=session.instance,
         username=session.username,
-        standing=Standing(is_admin=False, roles={}),
+        rights=AccountRights(is_admin=False, roles={}),
     )
 
 

@@ -2,8 +2,8 @@
 
 A step asks at most three times, always narrowed by experiments, run ids or a
 date: every page of a whole project would make Litmus join all its runs. What
-to read next is decided in ``history_notes``, how it is asked in
-``history_questions``; here is what becomes of the answers. A step that fails
+to read next is decided in ``history_plan``, what a sweep compares in ``history_sweep``,
+how it is asked in ``history_requests``; here is what becomes of the answers. A step that fails
 changes nothing and is taken again.
 """
 
@@ -25,19 +25,21 @@ from sidecar.domain.model import (
     Snapshot,
 )
 from sidecar.domain.ports import Clock, History, HistoryChange, RunQuery
-from sidecar.litmus.reading import history_notes as notes_of
-from sidecar.litmus.reading.history_notes import (
-    RUNS_PER_PAGE,
-    HistoryPace,
+from sidecar.litmus.reading import history_plan, history_sweep
+from sidecar.litmus.reading.history_plan import HistorySchedule, Task, to_ms
+from sidecar.litmus.reading.history_progress import (
     Increment,
+    MissingRuns,
     Sweep,
     SweepKind,
-    Task,
-    to_ms,
+    TotalCheck,
+    dump_progress,
+    load_progress,
 )
-from sidecar.litmus.reading.history_requests import RunQuestions, changes_since
+from sidecar.litmus.reading.history_requests import RunRequests, changes_since
+from sidecar.litmus.reading.history_sweep import RUNS_PER_PAGE
 from sidecar.litmus.reading.paging import PageSize
-from sidecar.litmus.reading.run_index import KnownRuns, follow_experiments
+from sidecar.litmus.reading.run_index import RunIndex, merge_experiments
 from sidecar.litmus.transport.client import LitmusClient
 
 TIMEOUT_SECONDS: Final = 30.0
@@ -52,7 +54,7 @@ _UNFINISHED_PHASES: Final = tuple(
 _log = structlog.get_logger(__name__)
 
 
-class LitmusHistory:
+class LitmusHistorySource:
     """Implements :class:`~sidecar.domain.ports.HistorySource` over the client of one instance."""
 
     def __init__(
@@ -62,7 +64,7 @@ class LitmusHistory:
         clock: Clock,
         *,
         retention: timedelta,
-        pace: HistoryPace = HistoryPace(),  # noqa: B008 - frozen
+        schedule: HistorySchedule = HistorySchedule(),  # noqa: B008 - frozen
         timeout_seconds: float = TIMEOUT_SECONDS,
     ) -> None:
         """Take what it needs.
@@ -72,14 +74,14 @@ class LitmusHistory:
             history: Read, never written: what is known decides what to ask.
             clock: The time.
             retention: Runs created longer ago are not read.
-            pace: How often, and how far back.
+            schedule: How often, and how far back.
             timeout_seconds: Of one request.
         """
         self._client = client
         self._history = history
         self._clock = clock
         self._retention = retention
-        self._pace = pace
+        self._schedule = schedule
         self._timeout_seconds = timeout_seconds
         self._sizes: LRUCache[ProjectRef, PageSize] = LRUCache(_PROJECTS_REMEMBERED)
 
@@ -93,7 +95,7 @@ class LitmusHistory:
         if snapshot is None or snapshot.content.experiments is None:
             return HistoryChange(state=state), False
         now = self._clock()
-        questions = RunQuestions(
+        requests = RunRequests(
             self._client,
             project,
             self._sizes.setdefault(project, PageSize(RUNS_PER_PAGE)),
@@ -101,11 +103,11 @@ class LitmusHistory:
         )
         horizon_ms = to_ms(now - self._retention)
         step = _Step(
-            questions,
+            requests,
             self._history,
             state=state,
             snapshot=snapshot,
-            pace=self._pace,
+            schedule=self._schedule,
             now=now,
             horizon_ms=horizon_ms,
         )
@@ -118,25 +120,25 @@ class _Step:
 
     def __init__(
         self,
-        questions: RunQuestions,
+        requests: RunRequests,
         history: History,
         *,
         state: HistoryState,
         snapshot: Snapshot,
-        pace: HistoryPace,
+        schedule: HistorySchedule,
         now: datetime,
         horizon_ms: int,
     ) -> None:
-        self._ask = questions
-        self._project = questions.project
+        self._requests = requests
+        self._project = requests.project
         self._history = history
         self._state = msgspec.structs.replace(state, first_synced_at=state.first_synced_at or now)
-        self._notes = notes_of.load_notes(state.progress)
+        self._progress = load_progress(state.progress)
         self._snapshot = snapshot
-        self._pace = pace
+        self._schedule = schedule
         self._now = now
         self._horizon_ms = horizon_ms
-        self._told: list[Run] = []
+        self._listed: list[Run] = []
         """Runs that Litmus listed in this step."""
         self._found: list[Run] = []
         """Those that are new or changed."""
@@ -145,8 +147,8 @@ class _Step:
 
     async def take(self) -> None:
         """Do what is next."""
-        await self._follow_experiments()
-        match notes_of.next_task(self._notes, self._state, self._snapshot, self._pace, self._now):
+        await self._merge_experiments()
+        match history_plan.next_task(self._progress, self._state, self._snapshot, self._schedule, self._now):
             case Task.INCREMENT:
                 await self._increment()
             case Task.SWEEP:
@@ -159,31 +161,31 @@ class _Step:
 
     def result(self) -> tuple[HistoryChange, bool]:
         """Return what was found, and whether more is due at once."""
-        notes = self._notes
-        state = msgspec.structs.replace(self._state, progress=notes_of.dump_notes(notes))
+        progress = self._progress
+        state = msgspec.structs.replace(self._state, progress=dump_progress(progress))
         change = HistoryChange(
             state=state, runs=self._found, experiments=self._experiments, removed_runs=self._removed
         )
         more = (
-            notes.increment is not None
-            or notes.sweep is not None
-            or (state.watermark_ms is not None and notes.seen_version != self._snapshot.version)
-            or notes_of.sweep_due(notes, state, self._snapshot, self._pace, self._now) is not None
-            or notes_of.count_due(notes, state, self._pace, self._now)
+            progress.increment is not None
+            or progress.sweep is not None
+            or (state.watermark_ms is not None and progress.seen_version != self._snapshot.version)
+            or history_plan.sweep_due(progress, state, self._snapshot, self._schedule, self._now) is not None
+            or history_plan.count_due(progress, state, self._schedule, self._now)
         )
         return change, more
 
-    def _note(self, **changes: object) -> None:
-        self._notes = msgspec.structs.replace(self._notes, **changes)
+    def _update(self, **changes: object) -> None:
+        self._progress = msgspec.structs.replace(self._progress, **changes)
 
-    async def _follow_experiments(self) -> None:
-        read_at = notes_of.experiments_read_at(self._snapshot)
-        if read_at is None or read_at == self._notes.followed_at:
+    async def _merge_experiments(self) -> None:
+        read_at = history_plan.experiments_read_at(self._snapshot)
+        if read_at is None or read_at == self._progress.merged_at:
             return
-        self._experiments, absent = follow_experiments(
+        self._experiments, absent = merge_experiments(
             await self._history.experiments(self._project),
             self._snapshot.content.experiments or (),
-            self._notes.absent,
+            self._progress.absent,
             read_at=read_at,
             now=self._now,
         )
@@ -191,25 +193,27 @@ class _Step:
         if gone:
             runs = await self._history.runs(self._project, RunQuery(experiment_ids=gone))
             self._removed += [run for run in runs if not run.removed]
-        self._note(absent=absent, followed_at=read_at)
+        self._update(absent=absent, merged_at=read_at)
 
     # What changed
 
     async def _increment(self) -> None:
-        increment = self._notes.increment or notes_of.begin_increment(
-            self._notes, self._state.watermark_ms or 0, self._snapshot, self._pace
+        increment = self._progress.increment or history_plan.begin_increment(
+            self._progress, self._state.watermark_ms or 0, self._snapshot, self._schedule
         )
-        if self._notes.increment is None:
-            self._note(seen_version=self._snapshot.version)
-        while not increment.reading.is_done and self._ask.left > 0:
+        if self._progress.increment is None:
+            self._update(seen_version=self._snapshot.version)
+        while not increment.reading.is_done and self._requests.left > 0:
             increment = await self._read_changes(increment)
         unfinished = await self._unread_unfinished(increment) if increment.reading.is_done else None
         if unfinished is None or not await self._read_again(unfinished):
-            self._note(increment=increment)
+            self._update(increment=increment)
             return
-        self._ask.size.passed()
+        self._requests.size.passed()
         stats = self._snapshot.content.run_stats
-        self._note(increment=None, balance=self._notes.balance.after(stats.total if stats else None))
+        self._update(
+            increment=None, total_check=self._progress.total_check.after(stats.total if stats else None)
+        )
         moments = (self._state.watermark_ms, increment.greatest_ms)
         self._state = msgspec.structs.replace(
             self._state,
@@ -219,30 +223,30 @@ class _Step:
 
     async def _count(self) -> None:
         """Look whether Litmus has fewer runs of some experiments than we keep: then some were deleted."""
-        batch = notes_of.count_batch(self._notes, self._snapshot)
-        self._note(counted_at=self._now, counted_to=batch[-1] if batch else "")
+        batch = history_plan.count_batch(self._progress, self._snapshot)
+        self._update(counted_at=self._now, counted_to=batch[-1] if batch else "")
         if not batch:
             return
         kept = await self._history.count(self._project, batch)
-        if kept and await self._ask.total({"experimentIDs": batch}) < kept:
-            self._note(doubted=batch)
+        if kept and await self._requests.total({"experimentIDs": batch}) < kept:
+            self._update(short_experiments=batch)
 
     async def _read_changes(self, increment: Increment) -> Increment:
-        page = await self._ask.page(changes_since(increment), increment.reading.offset)
+        page = await self._requests.page(changes_since(increment), increment.reading.offset)
         if not page.rows and increment.experiment_ids is None and await self._ranges_fail(increment):
-            self._note(ranges_failed_at=self._now)
-            return notes_of.by_experiment(increment, self._snapshot)
+            self._update(ranges_failed_at=self._now)
+            return history_plan.by_experiment(increment, self._snapshot)
         known = await self._known(page.items)
         self._keep(page.items, known)
         settled = increment.experiment_ids is not None and all(known.is_settled(run) for run in page.items)
         plausible = [
-            run.updated_at_ms for run in page.items if notes_of.is_plausible(run.updated_at_ms, self._now)
+            run.updated_at_ms for run in page.items if history_plan.is_plausible(run.updated_at_ms, self._now)
         ]
         if increment.greatest_ms is not None:
             plausible.append(increment.greatest_ms)
         return msgspec.structs.replace(
             increment,
-            reading=increment.reading.after(page, self._ask.size.current, enough=settled),
+            reading=increment.reading.after(page, self._requests.size.current, enough=settled),
             greatest_ms=max(plausible, default=None),
         )
 
@@ -251,10 +255,14 @@ class _Step:
 
         The run is asked for by its id, because it may have been deleted.
         """
-        anchor = self._notes.anchor
-        if anchor is None or anchor.updated_at_ms < increment.since_ms or self._ask.left <= 0:
+        reference_run = self._progress.reference_run
+        if (
+            reference_run is None
+            or reference_run.updated_at_ms < increment.since_ms
+            or self._requests.left <= 0
+        ):
             return False
-        page = await self._ask.page({"experimentRunIDs": [anchor.experiment_run_id]})
+        page = await self._requests.page({"experimentRunIDs": [reference_run.experiment_run_id]})
         return any(run.updated_at_ms >= increment.since_ms for run in page.items)
 
     async def _unread_unfinished(self, increment: Increment) -> list[Run]:
@@ -263,14 +271,14 @@ class _Step:
         stored = await self._history.runs(
             self._project, RunQuery(since_ms=since_ms, phases=_UNFINISHED_PHASES)
         )
-        told = KnownRuns(self._told)
+        listed = RunIndex(self._listed)
         # A range that holds nothing, not even the run at the watermark, proves nothing.
         by_date = increment.experiment_ids is None and increment.reading.total
         return [
             run
             for run in stored
             if not run.removed
-            and told.find(run) is None
+            and listed.find(run) is None
             and not (by_date and run.updated_at_ms >= increment.since_ms)
         ]
 
@@ -280,48 +288,49 @@ class _Step:
         nameless = list(dict.fromkeys(run.experiment_id for run in unfinished if not run.experiment_run_id))
         narrows: list[Mapping[str, object]] = []
         if ids:
-            narrows.append({"experimentRunIDs": ids[: self._ask.size.current]})
+            narrows.append({"experimentRunIDs": ids[: self._requests.size.current]})
         if nameless:
             narrows.append({"experimentIDs": nameless[:_EXPERIMENTS_REREAD]})
-        if len(narrows) > self._ask.left:
+        if len(narrows) > self._requests.left:
             return False
         for narrow in narrows:
-            page = await self._ask.page(narrow)
+            page = await self._requests.page(narrow)
             self._keep(page.items, await self._known(page.items))
         return True
 
     # Everything, slowly
 
     async def _sweep(self) -> None:
-        sweep = self._notes.sweep or self._begin_sweep()
-        counts = notes_of.run_counts(self._snapshot)
+        sweep = self._progress.sweep or self._begin_sweep()
+        counts = history_sweep.run_counts(self._snapshot)
         while True:
             if not sweep.batch:
-                sweep = notes_of.next_batch(sweep, counts)
+                sweep = history_sweep.next_batch(sweep, counts)
             if not sweep.batch:
                 self._end_sweep(sweep)
                 return
-            if self._ask.left <= 0:
+            if self._requests.left <= 0:
                 break
             narrow = {"experimentIDs": sweep.batch}
-            page = await self._ask.page(narrow, sweep.reading.offset)
+            page = await self._requests.page(narrow, sweep.reading.offset)
             self._keep(page.items, await self._known(page.items))
-            sweep = notes_of.take_in(sweep, page, self._ask.size.current)
+            sweep = history_sweep.after_page(sweep, page, self._requests.size.current)
             if sweep.reading.is_done:
                 sweep = msgspec.structs.replace(await self._compare(sweep), batch=())
-        self._note(sweep=sweep)
+        self._update(sweep=sweep)
 
     def _begin_sweep(self) -> Sweep:
-        kind = notes_of.sweep_due(self._notes, self._state, self._snapshot, self._pace, self._now)
+        kind = history_plan.sweep_due(self._progress, self._state, self._snapshot, self._schedule, self._now)
         if kind is SweepKind.BACK_FILL or kind is None:
             # Runs that change from here on are the increment's; Litmus's own time says from where.
             self._state = msgspec.structs.replace(
                 self._state,
-                watermark_ms=self._state.watermark_ms or notes_of.newest_change_ms(self._snapshot, self._now),
+                watermark_ms=self._state.watermark_ms
+                or history_plan.newest_change_ms(self._snapshot, self._now),
             )
-            self._note(seen_version=self._snapshot.version)
-        return notes_of.begin_sweep(
-            kind or SweepKind.BACK_FILL, self._notes, self._snapshot, self._horizon_ms
+            self._update(seen_version=self._snapshot.version)
+        return history_sweep.begin_sweep(
+            kind or SweepKind.BACK_FILL, self._progress, self._snapshot, self._horizon_ms
         )
 
     async def _compare(self, sweep: Sweep) -> Sweep:
@@ -330,20 +339,18 @@ class _Step:
         stored = await self._history.runs(
             self._project, RunQuery(experiment_ids=sweep.batch, since_ms=sweep.horizon_ms)
         )
-        missing = notes_of.missing_runs(sweep, stored)
+        missing = history_sweep.missing_runs(sweep, stored)
         if sweep.kind in {SweepKind.COMPARE, SweepKind.LOOK}:
-            return notes_of.suspect(sweep, missing)
-        self._removed += notes_of.confirmed(self._notes.suspects, missing)
+            return history_sweep.with_missing(sweep, missing)
+        self._removed += history_sweep.missing_twice(self._progress.missing, missing)
         return sweep
 
     def _end_sweep(self, sweep: Sweep) -> None:
-        suspects = None
-        if sweep.suspects:
-            suspects = notes_of.Suspects(
-                runs=sweep.suspects, experiment_ids=sweep.suspected_experiments, found_at=self._now
-            )
-        self._note(sweep=None, suspects=suspects, doubted=())
-        self._ask.size.passed()
+        missing = None
+        if sweep.missing:
+            missing = MissingRuns(runs=sweep.missing, experiment_ids=sweep.missing_in, found_at=self._now)
+        self._update(sweep=None, missing=missing, short_experiments=())
+        self._requests.size.passed()
         if sweep.left_out:
             _log.warning(
                 "runs left out that Litmus gave no time or no data",
@@ -354,7 +361,10 @@ class _Step:
             return
         stats = self._snapshot.content.run_stats
         # A Litmus that was upgraded since may be asked by date again.
-        self._note(balance=notes_of.Balance(total=stats.total if stats else None), ranges_failed_at=None)
+        self._update(
+            total_check=TotalCheck(total=stats.total if stats else None),
+            ranges_failed_at=None,
+        )
         self._state = msgspec.structs.replace(
             self._state,
             is_complete=True,
@@ -362,27 +372,27 @@ class _Step:
             synced_at=self._state.synced_at or self._now,
         )
 
-    # What was told
+    # What was listed
 
-    async def _known(self, told: Sequence[Run]) -> KnownRuns:
-        if not told:
-            return KnownRuns(())
-        times = [run.created_at_ms for run in told]
+    async def _known(self, listed: Sequence[Run]) -> RunIndex:
+        if not listed:
+            return RunIndex(())
+        times = [run.created_at_ms for run in listed]
         query = RunQuery(
-            experiment_ids={run.experiment_id for run in told},
+            experiment_ids={run.experiment_id for run in listed},
             since_ms=min(times),
             until_ms=max(times) + 1,
         )
-        return KnownRuns(await self._history.runs(self._project, query))
+        return RunIndex(await self._history.runs(self._project, query))
 
-    def _keep(self, told: Sequence[Run], known: KnownRuns) -> None:
-        recent = [run for run in told if run.created_at_ms >= self._horizon_ms]
-        already = KnownRuns(self._told)
+    def _keep(self, listed: Sequence[Run], known: RunIndex) -> None:
+        recent = [run for run in listed if run.created_at_ms >= self._horizon_ms]
+        already = RunIndex(self._listed)
         new = sum(known.find(run) is None and already.find(run) is None for run in recent)
-        self._told += told
+        self._listed += listed
         self._found += [run for run in recent if known.find(run) != run]
-        balance = self._notes.balance
-        self._note(
-            anchor=notes_of.best_anchor(self._notes.anchor, told, self._now),
-            balance=msgspec.structs.replace(balance, found=balance.found + new),
+        total_check = self._progress.total_check
+        self._update(
+            reference_run=history_plan.newest_reference_run(self._progress.reference_run, listed, self._now),
+            total_check=msgspec.structs.replace(total_check, found=total_check.found + new),
         )

@@ -5,7 +5,7 @@ from typing import Final
 
 from sidecar.domain.errors import UpstreamOverloadedError
 from sidecar.domain.model import ProjectRef, Run
-from sidecar.litmus.reading.history_notes import Increment
+from sidecar.litmus.reading.history_progress import Increment
 from sidecar.litmus.reading.paging import PageSize
 from sidecar.litmus.transport.client import LitmusClient
 from sidecar.litmus.wire.documents import RUNS, pagination
@@ -16,7 +16,7 @@ _END_OF_TIME: Final = "253402300799999"
 """Litmus's range would else end at its own clock, and agents' clocks differ."""
 
 
-class RunQuestions:
+class RunRequests:
     """Asks for runs of one project, a bounded number of times."""
 
     def __init__(

@@ -20,7 +20,7 @@ TIMEOUT_SECONDS: Final = 10.0
 _RETRY: Final = timedelta(seconds=30)
 
 
-class RoleBook:
+class RoleCache:
     """The roles as last asked."""
 
     def __init__(

@@ -11,7 +11,7 @@ import msgspec
 from sidecar.domain.model import UNFINISHED, Experiment, KnownExperiment, Run
 
 
-class KnownRuns:
+class RunIndex:
     """Stored runs, found by identity."""
 
     def __init__(self, runs: Iterable[Run]) -> None:
@@ -37,7 +37,7 @@ class KnownRuns:
         return told == self.find(told) and told.outcome not in UNFINISHED
 
 
-def follow_experiments(
+def merge_experiments(
     known: Sequence[KnownExperiment],
     listed: Sequence[Experiment],
     absent: Mapping[str, datetime],

@@ -39,7 +39,7 @@ from sidecar.litmus.reading.paging import Row, read_rows
 from sidecar.litmus.reading.project_memory import ProjectMemory
 from sidecar.litmus.reading.schedules import read_schedules
 from sidecar.litmus.transport.client import LitmusClient
-from sidecar.litmus.transport.exchange import Answer
+from sidecar.litmus.transport.graphql import Answer
 from sidecar.litmus.wire import documents
 from sidecar.litmus.wire.documents import Query, pagination
 from sidecar.litmus.wire.values import Page

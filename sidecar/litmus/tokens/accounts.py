@@ -5,8 +5,8 @@ from datetime import timedelta
 from typing import Final
 
 from sidecar.domain.errors import CredentialsRejectedError, TokenRejectedError, UpstreamBusyError
-from sidecar.domain.ports import OpenedAccount, Standing
-from sidecar.litmus.tokens.creation_turns import SPACING, CreationTurns
+from sidecar.domain.ports import AccountRights, OpenedSession
+from sidecar.litmus.tokens.creation_locks import SPACING, CreationLocks
 from sidecar.litmus.transport.auth import LitmusAuth
 from sidecar.litmus.wire.token import LitmusToken
 
@@ -17,21 +17,25 @@ PATIENCE: Final = 1.25 * SPACING
 class LitmusAccounts:
     """Implements :class:`ports.Accounts`."""
 
-    def __init__(self, auth: LitmusAuth, turns: CreationTurns, *, patience: timedelta = PATIENCE) -> None:
-        """Take whom to ask; ``turns`` keep two sign-ins of one account apart, the second waits so long."""
+    def __init__(
+        self, auth: LitmusAuth, creation_locks: CreationLocks, *, patience: timedelta = PATIENCE
+    ) -> None:
+        """Take whom to ask, and what keeps two sign-ins of one account apart; the second waits so long."""
         self._auth = auth
-        self._turns = turns
+        self._creation_locks = creation_locks
         self._patience = patience
 
-    async def sign_in(self, username: str, password: str) -> OpenedAccount:
+    async def sign_in(self, username: str, password: str) -> OpenedSession:
         """See :class:`ports.Accounts`; also raises :class:`errors.StoreError` while the store is away."""
         async with AsyncExitStack() as stack:
             try:
-                await stack.enter_async_context(self._turns.of_account(username, patience=self._patience))
+                await stack.enter_async_context(
+                    self._creation_locks.for_sign_in(username, patience=self._patience)
+                )
             except UpstreamBusyError as exc:
                 raise CredentialsRejectedError("Not asked: another sign-in to this account goes on.") from exc
             opened = await self._auth.login(username, password)
-        return OpenedAccount(
+        return OpenedSession(
             token=opened.token.reveal(),
             user_id=opened.user_id,
             username=opened.username or username,
@@ -43,7 +47,7 @@ class LitmusAccounts:
         """See :class:`ports.Accounts`."""
         await self._auth.logout(LitmusToken(token))
 
-    async def standing(self, token: str) -> Standing:
+    async def rights(self, token: str) -> AccountRights:
         """See :class:`ports.Accounts`; costs two requests, and one more per fifty projects."""
         held = LitmusToken(token)
         if held.claims is None or held.claims.uid is None:
@@ -53,7 +57,7 @@ class LitmusAccounts:
         if account.is_deactivated:
             raise TokenRejectedError("The account is deactivated in Litmus.")
         projects = await self._auth.list_projects(held)
-        return Standing(
+        return AccountRights(
             is_admin=account.role == "admin",
             roles={project.project_id: project.role for project in projects if project.role is not None},
         )

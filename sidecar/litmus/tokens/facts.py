@@ -13,7 +13,7 @@ import msgspec
 from sidecar.domain.errors import TokenRejectedError, UpstreamError
 from sidecar.domain.ports import ApiToken, Clock, TokenFacts, TokenState
 from sidecar.litmus.tokens import probe
-from sidecar.litmus.tokens.holder import HeldToken
+from sidecar.litmus.tokens.holder import TokenHolder
 from sidecar.litmus.transport.auth import ListedToken, LitmusAuth
 from sidecar.litmus.wire.token import LitmusToken
 from sidecar.runtime.supervision import end_all
@@ -27,13 +27,13 @@ PATIENCE_SECONDS: Final = 5.0
 _NO_PROJECT = "-"
 
 
-class KnownFacts:
+class TokenFactsCache:
     """What Litmus told of one instance's token a short while ago."""
 
     def __init__(
         self,
         auth: LitmusAuth,
-        held: HeldToken,
+        holder: TokenHolder,
         *,
         clock: Clock,
         managed_name: str | None,
@@ -44,14 +44,14 @@ class KnownFacts:
 
         Args:
             auth: Whom to ask.
-            held: Where the token in use stands.
+            holder: Where the token in use stands.
             clock: The time.
-            managed_name: See :func:`asked_facts`.
-            shown: See :func:`asked_facts`.
+            managed_name: See :func:`fetch_facts`.
+            shown: See :func:`fetch_facts`.
             has_initial_password: Tells whether that is why there is no token to ask with.
         """
         self._auth = auth
-        self._held = held
+        self._holder = holder
         self._clock = clock
         self._managed_name = managed_name
         self._shown = shown
@@ -66,7 +66,7 @@ class KnownFacts:
         """See :meth:`ports.Tokens.facts`."""
         latest = self._asking()
         await asyncio.wait({latest}, timeout=PATIENCE_SECONDS)
-        claimed = claimed_facts(self._held)
+        claimed = facts_from_claims(self._holder)
         if latest.done():
             told = latest.result()
             # The token may be another one by now; then this is asked anew at the next look.
@@ -74,7 +74,7 @@ class KnownFacts:
                 role = told.status.account_role
                 status = msgspec.structs.replace(claimed.status, account_role=role)
                 claimed = msgspec.structs.replace(told, status=status)
-        if self._held.token is None and self._has_initial_password():
+        if self._holder.token is None and self._has_initial_password():
             return msgspec.structs.replace(claimed, initial_password=True)
         return claimed
 
@@ -87,7 +87,7 @@ class KnownFacts:
         await end_all(self._running)
 
     def _asking(self) -> "asyncio.Task[TokenFacts]":
-        now, status = self._clock(), self._held.status
+        now, status = self._clock(), self._holder.status
         about = (status.token_id, status.state is TokenState.REJECTED)
         latest = self._latest
         if (
@@ -99,7 +99,7 @@ class KnownFacts:
             return latest
         self._about, self._asked_at = about, now
         self._latest = asyncio.create_task(
-            asked_facts(self._auth, self._held, managed_name=self._managed_name, shown=self._shown)
+            fetch_facts(self._auth, self._holder, managed_name=self._managed_name, shown=self._shown)
         )
         self._running.add(self._latest)
         self._latest.add_done_callback(self._running.discard)
@@ -110,26 +110,26 @@ def _is_broken(task: "asyncio.Task[TokenFacts]") -> bool:
     return task.done() and (task.cancelled() or task.exception() is not None)
 
 
-def claimed_facts(held: HeldToken) -> TokenFacts:
+def facts_from_claims(holder: TokenHolder) -> TokenFacts:
     """Return what the token says of itself; Litmus is not asked."""
-    return TokenFacts(instance=held.instance, status=held.status)
+    return TokenFacts(instance=holder.instance, status=holder.status)
 
 
-async def asked_facts(
-    auth: LitmusAuth, held: HeldToken, *, managed_name: str | None, shown: LitmusToken | None
+async def fetch_facts(
+    auth: LitmusAuth, holder: TokenHolder, *, managed_name: str | None, shown: LitmusToken | None
 ) -> TokenFacts:
     """Return what Litmus adds to that: account, API tokens, projects. Nobody is signed in for it.
 
     Args:
         auth: Whom to ask.
-        held: The token to ask with; what became of it is noted there.
-        managed_name: Name of the API tokens that the sidecar makes; ``None``: that in ``held`` is used.
+        holder: The token to ask with; what became of it is noted there.
+        managed_name: Name of the API tokens that the sidecar makes; ``None``: that in ``holder`` is used.
         shown: What Backstage shows everybody, tried with a harmless call; ``None``: nothing.
     """
     takes_shown = False if shown is None else await is_accepted(auth, shown)
-    await probe.check(auth, held)
-    claimed = msgspec.structs.replace(claimed_facts(held), takes_display_token=takes_shown)
-    token, uid = held.token, claimed.status.user_id
+    await probe.check(auth, holder)
+    claimed = msgspec.structs.replace(facts_from_claims(holder), takes_display_token=takes_shown)
+    token, uid = holder.token, claimed.status.user_id
     if token is None or uid is None or claimed.status.state is not TokenState.GOOD:
         return claimed
     account = await _known(auth.get_user(token, uid))

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Final
 
 from sidecar.domain.errors import TokenRejectedError, UpstreamError
-from sidecar.litmus.tokens.holder import HeldToken
-from sidecar.litmus.tokens.probe import prove
+from sidecar.litmus.tokens.holder import TokenHolder
+from sidecar.litmus.tokens.probe import verify
 from sidecar.litmus.transport.auth import LitmusAuth
 from sidecar.litmus.wire.token import LitmusToken
 from sidecar.runtime.supervision import Mishaps
@@ -28,7 +28,7 @@ class TokenFile:
     def __init__(
         self,
         path: Path,
-        held: HeldToken,
+        holder: TokenHolder,
         auth: LitmusAuth,
         *,
         on_switch: Callable[[str], Awaitable[None]],
@@ -39,14 +39,14 @@ class TokenFile:
 
         Args:
             path: The file; read whole at every look.
-            held: Where the token in use stands.
+            holder: Where the token in use stands.
             auth: With which new tokens are proven.
             on_switch: Told how it went (``read``, or the code of an error) when a new token was tried.
             poll_interval: Time between two looks.
             longest_pause: Longest time until a token that could not be proven is tried again.
         """
         self._path = path
-        self._held = held
+        self._holder = holder
         self._auth = auth
         self._on_switch = on_switch
         self._poll_interval = poll_interval
@@ -59,7 +59,7 @@ class TokenFile:
         """Look at the file until cancelled."""
         mishaps = Mishaps("token file")
         while True:
-            with mishaps.contained(self._held.instance):
+            with mishaps.contained(self._holder.instance):
                 await self.look()
             await asyncio.sleep(self._poll_interval.total_seconds())
 
@@ -69,15 +69,15 @@ class TokenFile:
             value = await asyncio.to_thread(_read, self._path)
         except OSError as exc:
             why = exc.strerror or type(exc).__name__
-            self._held.report(f"tokenFile cannot be read ({why}); {self._instead()}.")
+            self._holder.report(f"tokenFile cannot be read ({why}); {self._instead()}.")
             return
         except ValueError:
-            self._held.report(f"tokenFile holds no token; {self._instead()}.")
+            self._holder.report(f"tokenFile holds no token; {self._instead()}.")
             return
         token = LitmusToken(value)
         self._wait -= self._poll_interval
-        if token == self._held.token:
-            self._held.report(None)
+        if token == self._holder.token:
+            self._holder.report(None)
             self._tried = None
         elif token != self._tried or self._wait <= timedelta(0):
             await self._try(token)
@@ -87,21 +87,21 @@ class TokenFile:
             self._tried, self._pause = token, self._poll_interval
         self._wait, self._pause = self._pause, min(2 * self._pause, self._longest_pause)
         try:
-            await prove(self._auth, token)
+            await verify(self._auth, token)
         except TokenRejectedError as exc:
-            self._held.report(f"The new token in tokenFile is not used; {self._instead()}: {exc}")
+            self._holder.report(f"The new token in tokenFile is not used; {self._instead()}: {exc}")
             await self._on_switch(exc.code)
         except UpstreamError as exc:
-            self._held.report(f"The new token in tokenFile could not be proven yet: {exc}")
+            self._holder.report(f"The new token in tokenFile could not be proven yet: {exc}")
             await self._on_switch(exc.code)
         else:
-            self._held.use(token)
+            self._holder.use(token)
             self._tried = None
             await self._on_switch("read")
 
     def _instead(self) -> str:
         """Say what Litmus is asked with as long as the file is of no use."""
-        return "there is none" if self._held.token is None else "the one before is kept"
+        return "there is none" if self._holder.token is None else "the one before is kept"
 
 
 def _read(path: Path) -> str:

@@ -13,7 +13,7 @@ import structlog
 
 from sidecar.domain.errors import TokenRejectedError, UpstreamPausedError
 from sidecar.domain.ports import Clock, TokenState, TokenStatus
-from sidecar.litmus.transport.pace import LONGEST_PAUSE_SECONDS, Breaker
+from sidecar.litmus.transport.throttle import LONGEST_PAUSE_SECONDS, Breaker
 from sidecar.litmus.wire.token import LitmusToken
 
 WARNINGS: Final = (timedelta(days=1), timedelta(days=3), timedelta(days=14))
@@ -22,8 +22,8 @@ WARNINGS: Final = (timedelta(days=1), timedelta(days=3), timedelta(days=14))
 _log = structlog.get_logger(__name__)
 
 
-class HeldToken:
-    """Holds the token of an instance; implements :class:`client.TokenWatch`."""
+class TokenHolder:
+    """Holds the token of an instance; implements :class:`client.TokenObserver`."""
 
     def __init__(
         self,
@@ -44,14 +44,14 @@ class HeldToken:
         self._token = token
         self._state = TokenState.MISSING if token is None else TokenState.UNPROVEN
         self._rejection: TokenRejectedError | None = None
-        self._trials = Breaker(longest_pause_seconds=longest_pause_seconds)
+        self._retries = Breaker(longest_pause_seconds=longest_pause_seconds)
         self._problem: str | None = None
         self._changed_at: datetime | None = None
         self._warned: timedelta | None = None
         self._trouble = asyncio.Event()
 
     def __repr__(self) -> str:
-        return f"HeldToken({self.instance}, {self._state.value})"
+        return f"TokenHolder({self.instance}, {self._state.value})"
 
     @property
     def token(self) -> LitmusToken | None:
@@ -98,38 +98,38 @@ class HeldToken:
         self._rejection = self._problem = None
         self._changed_at = self._clock()
         self._warned = None
-        self._trials.succeeded()
+        self._retries.succeeded()
         self._trouble.clear()
         _log.info("token taken into use", instance=self.instance, source=self.source, token=token.id)
 
     def admit(self, token: LitmusToken) -> None:
-        """See :class:`client.TokenWatch`."""
+        """See :class:`client.TokenObserver`."""
         if token != self._token or self._rejection is None:
             return
         try:
-            self._trials.admit()
+            self._retries.admit()
         except UpstreamPausedError:
             # A new one: an error that is raised twice collects where it was.
             raise type(self._rejection)(str(self._rejection)) from None
 
-    def untold(self, token: LitmusToken) -> None:
-        """See :class:`client.TokenWatch`."""
+    def inconclusive(self, token: LitmusToken) -> None:
+        """See :class:`client.TokenObserver`."""
         if token == self._token:
-            self._trials.abandoned()
+            self._retries.abandoned()
 
     def accepted(self, token: LitmusToken) -> None:
-        """See :class:`client.TokenWatch`."""
+        """See :class:`client.TokenObserver`."""
         if token != self._token or self._state is TokenState.GOOD:
             return
         if self._state is TokenState.REJECTED:
             _log.info("token is accepted again", instance=self.instance, token=token.id)
         self._state = TokenState.GOOD
         self._rejection = None
-        self._trials.succeeded()
+        self._retries.succeeded()
         self._trouble.clear()
 
     def rejected(self, token: LitmusToken, error: TokenRejectedError) -> None:
-        """See :class:`client.TokenWatch`; what is said of a token that is not in use any more is over."""
+        """See :class:`client.TokenObserver`; what is said of a token that is not in use any more is over."""
         if token != self._token:
             return
         self._trouble.set()
@@ -137,7 +137,7 @@ class HeldToken:
             self._state = TokenState.REJECTED
             _log.warning("token is rejected", instance=self.instance, token=token.id, reason=str(error))
         self._rejection = error
-        self._trials.failed(certain=True)
+        self._retries.failed(certain=True)
 
     def report(self, problem: str | None) -> None:
         """Note why no new token could be taken, and log it once; ``None``: all is well again."""

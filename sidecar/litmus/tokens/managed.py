@@ -22,13 +22,13 @@ from sidecar.domain.errors import (
     TokenRejectedError,
     UpstreamError,
 )
-from sidecar.domain.ports import Clock, OpenedAccount, OwnSessions, TokenState, TokenUses
-from sidecar.litmus.tokens.creation_turns import APART, CreationTurns
-from sidecar.litmus.tokens.holder import HeldToken
-from sidecar.litmus.tokens.life import LifeRule, age_key, expiry
-from sidecar.litmus.tokens.probe import prove
-from sidecar.litmus.tokens.retries import LASTING_PAUSE, Retries
-from sidecar.litmus.tokens.service import ALIVE, TokenUseTeller
+from sidecar.domain.ports import Clock, OpenedSession, ServiceSessions, TokenState, TokenUses
+from sidecar.litmus.tokens.api_tokens import ALIVE, TokenUseReporter
+from sidecar.litmus.tokens.creation_locks import APART, CreationLocks
+from sidecar.litmus.tokens.holder import TokenHolder
+from sidecar.litmus.tokens.lifetime import LifetimePolicy, age_key, expiry
+from sidecar.litmus.tokens.probe import verify
+from sidecar.litmus.tokens.retries import LASTING_PAUSE, RetrySchedule
 from sidecar.litmus.transport.auth import ListedToken, LitmusAuth, SignedIn
 from sidecar.litmus.wire.token import LitmusToken
 from sidecar.runtime.supervision import Mishaps
@@ -74,7 +74,7 @@ class _Rotation(msgspec.Struct, frozen=True, kw_only=True):
     """What somebody saw who asked for another token."""
 
     asked_at: datetime
-    held: LitmusToken | None
+    replaces: LitmusToken | None
     """The token in use at that time, which is to be replaced."""
 
 
@@ -83,11 +83,11 @@ class ManagedToken:
 
     def __init__(
         self,
-        held: HeldToken,
+        holder: TokenHolder,
         auth: LitmusAuth,
-        turns: CreationTurns,
+        creation_locks: CreationLocks,
         uses: TokenUses,
-        sessions: OwnSessions,
+        sessions: ServiceSessions,
         *,
         replica: str,
         settings: ManagedSettings,
@@ -99,9 +99,9 @@ class ManagedToken:
         """Take what it needs; nothing is asked before :meth:`tend`.
 
         Args:
-            held: Where the token in use stands.
+            holder: Where the token in use stands.
             auth: The auth server.
-            turns: Whose turn it is to make a token.
+            creation_locks: Keep what two replicas create apart.
             uses: Who uses which token.
             sessions: Where a session is noted for the time it is open.
             replica: Name of this process among the replicas.
@@ -111,26 +111,26 @@ class ManagedToken:
             clock: The time.
             chance: Source of jitter; seeded by tests.
         """
-        self._held = held
+        self._holder = holder
         self._auth = auth
-        self._turns = turns
+        self._creation_locks = creation_locks
         self._uses = uses
         self._sessions = sessions
         self._replica = replica
-        self._teller = TokenUseTeller(held, uses, replica)
+        self._reporter = TokenUseReporter(holder, uses, replica)
         self._settings = settings
         self._password = password
         self._on_switch = on_switch
         self._clock = clock
         part = (chance or random.Random()).random()  # noqa: S311 - keeps replicas apart, guards nothing
-        self._life = LifeRule(days=settings.token_days, renewed_before=RENEWED_BEFORE + _JITTER * part)
-        self._turn = asyncio.Lock()
-        self._retries = Retries(turns, settings.lasting_pause)
+        self._life = LifetimePolicy(days=settings.token_days, renewed_before=RENEWED_BEFORE + _JITTER * part)
+        self._lock = asyncio.Lock()
+        self._retries = RetrySchedule(creation_locks, settings.lasting_pause)
         self._has_signed_in = False
         self._warned: set[str] = set()
         self._user_id: str | None = None
         self._mishaps = Mishaps("managed token")
-        self._spent: set[str] = set()
+        self._refused: set[str] = set()
         """Tokens that Litmus refused although it lists them."""
         self._superseded: dict[str, datetime] = {}
         """Since when we know of a newer token than this one."""
@@ -141,7 +141,7 @@ class ManagedToken:
             if not self._has_token():
                 await self._retries.rest()
             if await self.tend():
-                await self._held.wait_for_trouble(self._settings.look_interval)
+                await self._holder.wait_for_trouble(self._settings.look_interval)
 
     async def begin(self) -> float | None:
         """Tend once; return after how many seconds that is worth another try, ``None``: there is a token."""
@@ -149,27 +149,27 @@ class ManagedToken:
 
     async def tend(self) -> bool:
         """Do whatever the token needs now; tell whether there is one that holds."""
-        async with self._turn:
+        async with self._lock:
             self._has_signed_in = False
             try:
                 await self._tend(None)
             except Exception as exc:  # noqa: BLE001 - whatever Litmus answered, the token is looked after again
-                error = exc if isinstance(exc, SidecarError) else self._stumble(exc)
-                self._held.report(f"The token could not be looked after: {error}")
+                error = exc if isinstance(exc, SidecarError) else self._unexpected(exc)
+                self._holder.report(f"The token could not be looked after: {error}")
                 if not self._has_token():
                     self._retries.failed(error, has_signed_in=self._has_signed_in)
                 await self._on_switch(error.code)
             else:
-                self._mishaps.over(self._held.instance)
+                self._mishaps.over(self._holder.instance)
                 self._recover()
             return self._has_token()
 
-    def _stumble(self, mishap: Exception) -> SidecarError:
-        self._mishaps.note(self._held.instance, mishap)
+    def _unexpected(self, mishap: Exception) -> SidecarError:
+        self._mishaps.note(self._holder.instance, mishap)
         return SidecarError("The sidecar failed at this; its log says why.")
 
     def _recover(self) -> None:
-        self._held.report(None)
+        self._holder.report(None)
         self._retries.succeeded()
 
     async def rotate(self) -> None:
@@ -181,8 +181,8 @@ class ManagedToken:
             StoreError: If the store is away.
             UpstreamError: If Litmus could not be asked.
         """
-        rotation = _Rotation(asked_at=self._clock(), held=self._held.token)
-        async with self._turn:
+        rotation = _Rotation(asked_at=self._clock(), replaces=self._holder.token)
+        async with self._lock:
             await self._tend(rotation)
             self._recover()
 
@@ -191,34 +191,34 @@ class ManagedToken:
         return isinstance(self._retries.failure, InitialPasswordError)
 
     def _has_token(self) -> bool:
-        return self._held.state in {TokenState.GOOD, TokenState.UNPROVEN}
+        return self._holder.state in {TokenState.GOOD, TokenState.UNPROVEN}
 
     async def _tend(self, rotation: _Rotation | None) -> None:
-        await self._teller.tell()
-        if self._held.state is TokenState.REJECTED and self._held.token is not None:
-            await self._doubt(self._held.token)
+        await self._reporter.tell()
+        if self._holder.state is TokenState.REJECTED and self._holder.token is not None:
+            await self._verify_again(self._holder.token)
         async with self._bearer() as bearer:
             own = await self._own(bearer)
-            found, how = (self._fitting(own) if rotation is None else None), "adopted"
+            found, how = (self._usable_token(own) if rotation is None else None), "adopted"
             if found is None:
                 found, how = await self._make(bearer, own, rotation)
-            if found != self._held.token:
+            if found != self._holder.token:
                 await self._switch(found)
-                await self._teller.tell()
+                await self._reporter.tell()
                 await self._on_switch(how)
             elif all(row.token != found for row in own):
                 return  # A list without the token in use is not one to tidy by.
             await self._clean_up(_Bearer(token=found, user_id=bearer.user_id), own)
 
-    async def _doubt(self, token: LitmusToken) -> None:
+    async def _verify_again(self, token: LitmusToken) -> None:
         """Make sure that it is the token: Litmus says the same of it when its own database fails."""
         try:
-            await prove(self._auth, token)
+            await verify(self._auth, token)
         except TokenRejectedError as exc:
-            self._held.rejected(token, exc)
-            self._spent.add(token.id)
+            self._holder.rejected(token, exc)
+            self._refused.add(token.id)
         else:
-            self._held.accepted(token)
+            self._holder.accepted(token)
 
     @asynccontextmanager
     async def _bearer(self) -> AsyncIterator[_Bearer]:
@@ -227,12 +227,12 @@ class ManagedToken:
         Ending a session leaves an entry in Litmus's database that it keeps for
         good and searches at every request, so a session is opened for need only.
         """
-        token = self._held.token
-        if token is not None and self._user_id is not None and self._held.state is not TokenState.REJECTED:
+        token = self._holder.token
+        if token is not None and self._user_id is not None and self._holder.state is not TokenState.REJECTED:
             try:
                 yield _Bearer(token=token, user_id=self._user_id)
             except TokenRejectedError as exc:
-                self._held.rejected(token, exc)
+                self._holder.rejected(token, exc)
                 raise
             return
         signed_in = await self._sign_in()
@@ -247,7 +247,7 @@ class ManagedToken:
 
     async def _note(self, signed_in: SignedIn) -> str | None:
         """Write the session down, so that a crash leaves none; ``None``: the store is away."""
-        opened = OpenedAccount(
+        opened = OpenedSession(
             token=signed_in.token.reveal(),
             user_id=signed_in.user_id,
             username=self._settings.username,
@@ -255,14 +255,14 @@ class ManagedToken:
             expires_at=signed_in.expires_at,
         )
         try:
-            return await self._sessions.note(self._held.instance, opened)
+            return await self._sessions.note(self._holder.instance, opened)
         except StoreError:
             return None
 
     async def _sign_out(self, token: LitmusToken, note: str | None) -> None:
         """End the session; if Litmus does not answer, it stays noted, and is revoked by and by."""
         # A token for a day, made in the second of the sign-in, is the very string of the session.
-        if token != self._held.token:
+        if token != self._holder.token:
             try:
                 async with asyncio.timeout(_LOGOUT_SECONDS):
                     await self._auth.logout(token)
@@ -275,12 +275,12 @@ class ManagedToken:
     async def _sign_in(self) -> SignedIn:
         """Open a session that is nobody else's: neither another replica's, nor one of the pages.
 
-        While the store is away nobody gives turns, and a token that is there
+        While the store is away nobody can lock, and a token that is there
         can still be adopted; two that meet then try again.
         """
         username, password = self._settings.username, await self._password()
         try:
-            async with self._turns.of_account(username, patience=_PATIENCE):
+            async with self._creation_locks.for_sign_in(username, patience=_PATIENCE):
                 return await self._auth.login(username, password)
         except StoreError:
             return await self._auth.login(username, password)
@@ -291,39 +291,45 @@ class ManagedToken:
         own = [row for row in rows if row.name == self._settings.token_name]
         return sorted(own, key=age_key, reverse=True)
 
-    def _fitting(self, own: Sequence[ListedToken]) -> LitmusToken | None:
+    def _usable_token(self, own: Sequence[ListedToken]) -> LitmusToken | None:
         """Return the token to use: the newest that is listed and has life, or else the one that works."""
         newest = next((row.token for row in own if self._is_usable(row)), None)
-        held = self._held.token
-        if held is None or self._held.state is not TokenState.GOOD or any(row.token == held for row in own):
+        in_use = self._holder.token
+        if (
+            in_use is None
+            or self._holder.state is not TokenState.GOOD
+            or any(row.token == in_use for row in own)
+        ):
             return newest
-        ends_at = expiry(held, None)
-        if ends_at is None or not self._life.has_life(held, None, self._clock()):
+        ends_at = expiry(in_use, None)
+        if ends_at is None or not self._life.has_life(in_use, None, self._clock()):
             return newest
         later = expiry(newest, None) if newest is not None else None
         if later is not None and later > ends_at:
             return newest
         self._warn("token in use is not listed", "Litmus accepts it and does not list it; it is used on.")
-        return held
+        return in_use
 
     def _is_usable(self, row: ListedToken) -> bool:
-        return row.token.id not in self._spent and self._life.is_usable(row, self._clock())
+        return row.token.id not in self._refused and self._life.is_usable(row, self._clock())
 
-    async def _made_lately(self, bearer: _Bearer, own: Sequence[ListedToken]) -> LitmusToken | None:
+    async def _recently_made(self, bearer: _Bearer, own: Sequence[ListedToken]) -> LitmusToken | None:
         """Return the token to go on with, because one was made a short while ago; ``None``: make another.
 
         Whoever made one that Litmus accepts, and yet does not find it good for
         use, would make more and more of them: its clock is wrong, or the list is.
         """
-        if self._held.state is TokenState.REJECTED or not await self._turns.was_made_lately(bearer.user_id):
+        if self._holder.state is TokenState.REJECTED or not await self._creation_locks.was_made_recently(
+            bearer.user_id
+        ):
             return None
         now = self._clock()
         rows = (
             row.token
             for row in own
-            if row.token.id not in self._spent and not self._life.is_too_long(row.token, row, now)
+            if row.token.id not in self._refused and not self._life.is_too_long(row.token, row, now)
         )
-        found = self._held.token or next(rows, None)
+        found = self._holder.token or next(rows, None)
         if found is not None:
             self._warn(
                 "no further token made",
@@ -338,10 +344,10 @@ class ManagedToken:
         """Return a token that was made since the rotation was asked for, here or by another replica."""
         known = {row.token.id for row in before}
         for row in own:
-            if row.token == rotation.held or not self._is_usable(row):
+            if row.token == rotation.replaces or not self._is_usable(row):
                 continue
             made_since = row.created_at is not None and row.created_at >= rotation.asked_at
-            if made_since or row.token == self._held.token or row.token.id not in known:
+            if made_since or row.token == self._holder.token or row.token.id not in known:
                 return row.token
         return None
 
@@ -349,38 +355,38 @@ class ManagedToken:
         """Log a warning once for each token in use."""
         if event not in self._warned:
             self._warned.add(event)
-            _log.warning(event, instance=self._held.instance, reason=reason)
+            _log.warning(event, instance=self._holder.instance, reason=reason)
 
     async def _make(
         self, bearer: _Bearer, before: Collection[ListedToken], rotation: _Rotation | None
     ) -> tuple[LitmusToken, str]:
-        """Create token when it is our turn, unless another replica just did; tell which of the two it was.
+        """Create a token under the lock, unless another replica just did; tell which of the two it was.
 
         While the store is away this fails, and no token is made: two replicas
         could make one each at once, in the same second even the same one.
         """
         settings = self._settings
-        async with self._turns.turn(bearer.user_id, patience=_PATIENCE):
+        async with self._creation_locks.hold(bearer.user_id, patience=_PATIENCE):
             own = await self._own(bearer)
             if rotation is not None:
                 found = self._made_since(rotation, before, own)
             else:
-                found = self._fitting(own) or await self._made_lately(bearer, own)
+                found = self._usable_token(own) or await self._recently_made(bearer, own)
             if found is not None:
                 return found, "adopted"
             token = await self._auth.create_token(
                 bearer.token, bearer.user_id, settings.token_name, settings.token_days
             )
-            await self._turns.note_made(bearer.user_id, settings.apart)
+            await self._creation_locks.note_made(bearer.user_id, settings.apart)
             return token, "created"
 
     async def _switch(self, token: LitmusToken) -> None:
         try:
-            await prove(self._auth, token)
+            await verify(self._auth, token)
         except TokenRejectedError as exc:
-            self._spent.add(token.id)
+            self._refused.add(token.id)
             raise UpstreamError(f"A token that Litmus lists is refused: {exc}") from exc
-        self._held.use(token)
+        self._holder.use(token)
         self._warned.clear()
 
     async def _clean_up(self, bearer: _Bearer, own: Sequence[ListedToken]) -> None:
@@ -395,13 +401,16 @@ class ManagedToken:
                 await self._auth.remove_token(bearer.token, bearer.user_id, row.token)
             except UpstreamError as exc:
                 _log.warning(
-                    "old token was not removed", instance=self._held.instance, token=token_id, reason=str(exc)
+                    "old token was not removed",
+                    instance=self._holder.instance,
+                    token=token_id,
+                    reason=str(exc),
                 )
             else:
-                _log.info("old token removed", instance=self._held.instance, token=token_id)
+                _log.info("old token removed", instance=self._holder.instance, token=token_id)
 
     async def _is_needed(self, row: ListedToken, now: datetime) -> bool:
-        if row.token.id in self._spent or (row.expires_at is not None and row.expires_at <= now):
+        if row.token.id in self._refused or (row.expires_at is not None and row.expires_at <= now):
             return False
         known_for = now - self._superseded[row.token.id]
         try:
@@ -409,7 +418,7 @@ class ManagedToken:
         except StoreError:
             return True
         # Another instance of this process, with the same user, counts as another replica.
-        own = (self._held.instance, self._replica)
+        own = (self._holder.instance, self._replica)
         if any(use.token_id == row.token.id and (use.instance, use.replica) != own for use in uses):
             return known_for < self._settings.longest_grace
         return known_for < self._settings.grace

@@ -6,7 +6,7 @@ from typing import Final
 
 from sidecar.domain.errors import TokenRejectedError, UpstreamError
 from sidecar.domain.ports import TokenState
-from sidecar.litmus.tokens.holder import HeldToken
+from sidecar.litmus.tokens.holder import TokenHolder
 from sidecar.litmus.transport.auth import Account, LitmusAuth
 from sidecar.litmus.wire.token import LitmusToken
 from sidecar.runtime.supervision import Mishaps
@@ -16,7 +16,7 @@ FIRST_PROOF: Final = timedelta(seconds=20)
 """By then synchronising has proven the token, or will not."""
 
 
-async def prove(auth: LitmusAuth, token: LitmusToken) -> Account:
+async def verify(auth: LitmusAuth, token: LitmusToken) -> Account:
     """Return whose token it is, if it holds.
 
     Raises:
@@ -32,35 +32,35 @@ async def prove(auth: LitmusAuth, token: LitmusToken) -> Account:
     return account
 
 
-async def check(auth: LitmusAuth, held: HeldToken) -> None:
+async def check(auth: LitmusAuth, holder: TokenHolder) -> None:
     """Prove the token in use and note what came of it; nothing is noted while Litmus is away."""
-    token = held.token
+    token = holder.token
     if token is None:
         return
     try:
-        await prove(auth, token)
+        await verify(auth, token)
     except TokenRejectedError as exc:
-        held.rejected(token, exc)
+        holder.rejected(token, exc)
     except UpstreamError:
         return
     else:
-        held.accepted(token)
+        holder.accepted(token)
 
 
-async def watch(auth: LitmusAuth, held: HeldToken, interval: timedelta = PROOF_INTERVAL) -> None:
+async def watch(auth: LitmusAuth, holder: TokenHolder, interval: timedelta = PROOF_INTERVAL) -> None:
     """Prove the token in use now and then, and warn of its end, until cancelled.
 
     Synchronising proves it all the time; this is for when there is nothing to
     synchronise.
     """
     mishaps = Mishaps("proof of the token")
-    held.warn_of_expiry()
+    holder.warn_of_expiry()
     await asyncio.sleep(min(FIRST_PROOF, interval).total_seconds())
-    if held.state is TokenState.UNPROVEN:
-        with mishaps.contained(held.instance):
-            await check(auth, held)
+    if holder.state is TokenState.UNPROVEN:
+        with mishaps.contained(holder.instance):
+            await check(auth, holder)
     while True:
-        held.warn_of_expiry()
+        holder.warn_of_expiry()
         await asyncio.sleep(interval.total_seconds())
-        with mishaps.contained(held.instance):
-            await check(auth, held)
+        with mishaps.contained(holder.instance):
+            await check(auth, holder)

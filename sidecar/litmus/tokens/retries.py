@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Final
 
 from sidecar.domain.errors import CredentialsRejectedError, InitialPasswordError, SidecarError, StoreError
-from sidecar.litmus.tokens.creation_turns import CreationTurns
+from sidecar.litmus.tokens.creation_locks import CreationLocks
 
 FIRST_PAUSE: Final = timedelta(seconds=1)
 LASTING_PAUSE: Final = timedelta(seconds=30)
@@ -19,18 +19,18 @@ STORE_LOOK: Final = timedelta(seconds=5)
 """Time between two looks whether the store is back."""
 
 
-class Retries:
+class RetrySchedule:
     """Counts failures in a row, and waits until the next try is due."""
 
     def __init__(
         self,
-        turns: CreationTurns,
+        creation_locks: CreationLocks,
         lasting_pause: timedelta = LASTING_PAUSE,
         *,
         store_look: timedelta = STORE_LOOK,
     ) -> None:
         """Take what tells that the store is back, without which no token is made."""
-        self._turns = turns
+        self._creation_locks = creation_locks
         self._store_look_seconds = store_look.total_seconds()
         self._lasting_pause = lasting_pause
         self._failures = 0
@@ -68,7 +68,7 @@ class Retries:
                     min(pause, self._store_look_seconds) if waits_for_store else pause
                 ):
                     await self._over.wait()
-            if waits_for_store and await self._turns.are_given():
+            if waits_for_store and await self._creation_locks.is_available():
                 return
 
 

@@ -323,11 +323,11 @@ class LitmusAuth:
                 timeout_seconds=self._timeout_seconds,
             )
         except _UserGoneError as exc:
-            raise await self._client.judge_gone(TokenRejectedError(str(exc))) from exc
+            raise await self._client.confirm_gone(TokenRejectedError(str(exc))) from exc
         except TokenRejectedError as exc:
             if token is None:
                 raise
-            raise await self._client.judge_rest(token, exc) from exc
+            raise await self._client.confirm_with_graphql(token, exc) from exc
 
     def _error(self, operation: str, reply: Reply) -> UpstreamError:
         known = _MEANING.get(failure_code(reply) or "")

@@ -24,7 +24,8 @@ from sidecar.domain.errors import (
     UpstreamUnavailableError,
 )
 from sidecar.domain.unreadable import UNREADABLE
-from sidecar.litmus.transport.exchange import (
+from sidecar.litmus.transport.auth_availability import AuthAvailability, auth_away
+from sidecar.litmus.transport.graphql import (
     Answer,
     gravest,
     proves_token,
@@ -32,16 +33,22 @@ from sidecar.litmus.transport.exchange import (
     request_body,
     shows_auth,
 )
-from sidecar.litmus.transport.hanging import AuthDoubt, auth_away
 from sidecar.litmus.transport.http import MAX_ANSWER_BYTES, LitmusHttp, open_litmus_http
-from sidecar.litmus.transport.pace import LONGEST_PAUSE_SECONDS, Breaker, Breakers, Gate, Kind, Observe
-from sidecar.litmus.transport.token_verdict import (
-    Opinion,
-    believed,
-    contradicted,
+from sidecar.litmus.transport.rejections import (
+    AccountState,
+    can_be_confirmed,
     database_is_up,
-    is_worth_asking,
-    read_opinion,
+    if_confirmed,
+    read_account_state,
+    unconfirmed,
+)
+from sidecar.litmus.transport.throttle import (
+    LONGEST_PAUSE_SECONDS,
+    Breaker,
+    BreakerSet,
+    RequestKind,
+    RequestObserver,
+    Throttle,
 )
 from sidecar.litmus.wire import documents
 from sidecar.litmus.wire.auth import PROJECT_UNKNOWN, failure_code, read_role
@@ -54,13 +61,13 @@ T = TypeVar("T")
 ACTION_TIMEOUT_SECONDS: Final = 30.0
 AUTH_TIMEOUT_SECONDS: Final = 3.0
 """How long the auth server may take to show that it lives."""
-OPINION_TIMEOUT_SECONDS: Final = 10.0
+CONFIRMATION_TIMEOUT_SECONDS: Final = 10.0
 _QUERY_PATH: Final = "/api/query"
 _READINESS_PATH: Final = "/auth/readiness"
 """Asked without a token, looks at the database once, is in every 3.x; ``/auth/status`` loads all users."""
 
 
-class TokenWatch(Protocol):
+class TokenObserver(Protocol):
     """Told what Litmus thought of the token of a request."""
 
     def admit(self, token: LitmusToken) -> None:
@@ -70,7 +77,7 @@ class TokenWatch(Protocol):
             TokenRejectedError: If Litmus refused the token, and it is not time to try it again.
         """
 
-    def untold(self, token: LitmusToken) -> None:
+    def inconclusive(self, token: LitmusToken) -> None:
         """Note that a request ended without a word on the token."""
 
     def accepted(self, token: LitmusToken) -> None:
@@ -88,23 +95,23 @@ class LitmusClient:
         http: LitmusHttp,
         *,
         token: Callable[[], LitmusToken],
-        gate: Gate,
-        watch: TokenWatch | None = None,
+        throttle: Throttle,
+        watch: TokenObserver | None = None,
     ) -> None:
         self._http = http
         self._server = http.server
         self._token = token
-        self._gate = gate
+        self._throttle = throttle
         self._watch = watch
-        self._doubt = AuthDoubt()
+        self._availability = AuthAvailability()
 
     def __repr__(self) -> str:
         return f"LitmusClient({self._server})"
 
     @property
-    def breaker(self) -> Breakers:
+    def breaker(self) -> BreakerSet:
         """The circuit breakers, for metrics and readiness: read ``state`` and ``opened_at``."""
-        return self._gate.breakers
+        return self._throttle.breakers
 
     def token(self) -> LitmusToken:
         """Return the token that requests are sent with at present.
@@ -146,7 +153,7 @@ class LitmusClient:
         Raises:
             UpstreamError: If the request failed as a whole.
         """
-        token = self._token()  # Without any, nobody waits for a turn.
+        token = self._token()  # Without any, nobody waits for a slot.
         if self._watch is not None:
             self._watch.admit(token)
         verdict: UpstreamError | None = None
@@ -156,17 +163,17 @@ class LitmusClient:
             is_proven = proves_token(queries, answer)
             rejection = next((e for e in answer.failed.values() if isinstance(e, TokenRejectedError)), None)
             if rejection is not None:
-                verdict = await self._judge(token, rejection)
+                verdict = await self._confirm(token, rejection)
                 failed = {
                     field: verdict if isinstance(error, TokenRejectedError) else error
                     for field, error in answer.failed.items()
                 }
                 answer = Answer(values=answer.values, failed=failed)
         except TokenRejectedError as exc:
-            verdict = await self._judge(token, exc)
+            verdict = await self._confirm(token, exc)
             raise verdict from exc
         finally:
-            self._tell(token, verdict, is_proven=is_proven)
+            self._report(token, verdict, is_proven=is_proven)
         return answer
 
     async def _send(
@@ -178,33 +185,33 @@ class LitmusClient:
         *,
         is_urgent: bool = False,
     ) -> tuple[Answer, LitmusToken]:
-        """Send one document in its turn, with this token or the one of then; return that too."""
+        """Send one document when there is a slot, with this token or the one of then; return that too."""
         counts = not any(query.waits_on_others for query in queries)
         asks_auth = any(query.asks_auth for query in queries)
         is_urgent = is_urgent or any(query.kind == "mutation" for query in queries)
         operation = "+".join(query.field for query in queries)
-        kind = Kind.CHECKED if asks_auth else Kind.UNCHECKED
-        async with self._gate.turn(operation, kind, timeout_counts=counts) as turn:
+        kind = RequestKind.CHECKED if asks_auth else RequestKind.UNCHECKED
+        async with self._throttle.slot(operation, kind, timeout_counts=counts) as slot:
             token = token or self._token()  # The wait may have been long, and the token renewed.
             body, asked = request_body(queries, variables), self._asked(queries, variables)
             self._http.headers(token)  # What cannot be sent needs nobody to be asked.
             if asks_auth:
-                await self._doubt.settle(self.ask_auth, always=is_urgent or turn.is_trial)
-            with self._doubt.sending() if asks_auth else nullcontext():
+                await self._availability.settle(self.ask_auth, always=is_urgent or slot.is_probe)
+            with self._availability.sending() if asks_auth else nullcontext():
                 reply = await self._http.exchange("POST", _QUERY_PATH, body, timeout_seconds, token=token)
             answer = read_answer(queries, read_reply(reply, asked))
             if shows_auth(queries, answer):
-                self._doubt.answers()
-            turn.error = gravest(answer.failed)
+                self._availability.answers()
+            slot.error = gravest(answer.failed)
         return answer, token
 
     async def ask_auth(self) -> None:
-        """Make sure that the auth server lives, by a short question within a turn that is held already.
+        """Make sure that the auth server lives, by a short question within a slot that is held already.
 
         Raises:
             UpstreamAuthAwayError: If it does not answer.
         """
-        with self._gate.aside("authReadiness"):
+        with self._throttle.aside("authReadiness"):
             try:
                 reply = await self._http.exchange(
                     "GET", _READINESS_PATH, None, AUTH_TIMEOUT_SECONDS, token=None
@@ -214,32 +221,37 @@ class LitmusClient:
             # A proxy's words for a server that is away, unlike the server's own for its database.
             if reply.status >= HTTPStatus.INTERNAL_SERVER_ERROR and failure_code(reply) is None:
                 raise auth_away()
-        self._doubt.answers()
+        self._availability.answers()
 
-    async def _judge(self, token: LitmusToken, rejection: TokenRejectedError) -> UpstreamError:
+    async def _confirm(self, token: LitmusToken, rejection: TokenRejectedError) -> UpstreamError:
         """Return what a rejection is worth, which the GraphQL server told: itself, or trouble of Litmus.
 
         The auth server has the last word.
         """
         uid = token.claims.uid if token.claims is not None else None
-        if uid is None or not is_worth_asking(rejection, token):
+        if uid is None or not can_be_confirmed(rejection, token):
             return rejection
         path = f"/auth/get_user/{quote(uid, safe='')}"
         try:
-            opinion = await self.rest(
-                "getUser", "GET", path, read_opinion, token=token, timeout_seconds=OPINION_TIMEOUT_SECONDS
+            state = await self.rest(
+                "getUser",
+                "GET",
+                path,
+                read_account_state,
+                token=token,
+                timeout_seconds=CONFIRMATION_TIMEOUT_SECONDS,
             )
         except UpstreamUnavailableError as exc:
-            return contradicted(exc)
+            return unconfirmed(exc)
         except UpstreamError:
             return rejection  # No word of the auth server on the token.
-        if opinion is None:
-            return await self.judge_rest(token, rejection)
-        if opinion is Opinion.GONE:
-            return await self.judge_gone(rejection)
-        return believed(rejection, opinion)
+        if state is None:
+            return await self.confirm_with_graphql(token, rejection)
+        if state is AccountState.GONE:
+            return await self.confirm_gone(rejection)
+        return if_confirmed(rejection, state)
 
-    async def judge_gone(self, rejection: TokenRejectedError) -> UpstreamError:
+    async def confirm_gone(self, rejection: TokenRejectedError) -> UpstreamError:
         """Return what it is worth that the auth server does not find the token's user.
 
         It says so as well when its database fails, which it tells when asked for that.
@@ -251,34 +263,34 @@ class LitmusClient:
                 _READINESS_PATH,
                 database_is_up,
                 token=None,
-                timeout_seconds=OPINION_TIMEOUT_SECONDS,
+                timeout_seconds=CONFIRMATION_TIMEOUT_SECONDS,
             )
         except UpstreamError as exc:
-            return contradicted(exc)
-        return rejection if is_up else contradicted(None)
+            return unconfirmed(exc)
+        return rejection if is_up else unconfirmed(None)
 
-    async def judge_rest(self, token: LitmusToken, rejection: TokenRejectedError) -> UpstreamError:
+    async def confirm_with_graphql(self, token: LitmusToken, rejection: TokenRejectedError) -> UpstreamError:
         """Return what a rejection is worth, which the auth server told.
 
         It says the same of any token while the signing key cannot be read; the GraphQL server then tells of
         the key.
         """
-        if not is_worth_asking(rejection, token):
+        if not can_be_confirmed(rejection, token):
             return rejection
         try:
             answer, _ = await self._send(
-                [documents.TOKEN_TRIAL], {"projectID": "-"}, OPINION_TIMEOUT_SECONDS, token
+                [documents.TOKEN_TRIAL], {"projectID": "-"}, CONFIRMATION_TIMEOUT_SECONDS, token
             )
             answer.value(documents.TOKEN_TRIAL)
         except TokenRejectedError:
             return rejection
         except UpstreamUnavailableError as exc:
-            return contradicted(exc)
+            return unconfirmed(exc)
         except UpstreamError:
             return rejection
-        return contradicted(None)
+        return unconfirmed(None)
 
-    def _tell(self, token: LitmusToken, verdict: UpstreamError | None, *, is_proven: bool) -> None:
+    def _report(self, token: LitmusToken, verdict: UpstreamError | None, *, is_proven: bool) -> None:
         """Tell the watch what a request showed of the token."""
         if self._watch is None:
             return
@@ -287,7 +299,7 @@ class LitmusClient:
         elif verdict is None and is_proven:
             self._watch.accepted(token)
         else:
-            self._watch.untold(token)
+            self._watch.inconclusive(token)
 
     async def run_experiment(self, project_id: str, experiment_id: str) -> str:
         """Start a run and return its notify id; ``""`` for a cron experiment, whose schedule starts instead.
@@ -354,7 +366,7 @@ class LitmusClient:
             UpstreamError: If no answer came, or ``read`` says so.
         """
         sent = msgspec.json.encode(body) if body is not None else None
-        async with self._gate.turn(operation, Kind.REST):
+        async with self._throttle.slot(operation, RequestKind.REST):
             reply = await self._http.exchange(method, path, sent, timeout_seconds, token=token)
             try:
                 return read(reply)
@@ -386,11 +398,11 @@ class LitmusClient:
                 "getProjectRole", "GET", path, read, token=token, timeout_seconds=timeout_seconds
             )
         except TokenRejectedError as exc:
-            verdict = await self.judge_rest(token, exc)
+            verdict = await self.confirm_with_graphql(token, exc)
             raise verdict from exc
         finally:
             # The auth server accepts tokens of deactivated users, so this accepts none.
-            self._tell(token, verdict, is_proven=False)
+            self._report(token, verdict, is_proven=False)
         return role
 
 
@@ -399,14 +411,14 @@ async def open_litmus_client(  # noqa: PLR0913 - each by its name, most with a d
     *,
     base_url: str,
     token: Callable[[], LitmusToken],
-    watch: TokenWatch | None = None,
+    watch: TokenObserver | None = None,
     host_header: str | None = None,
     ca_file: Path | None = None,
     proxy: Proxy | None = None,
     max_in_flight: int = 4,
     max_requests_per_second: float = 5.0,
     longest_pause_seconds: float = LONGEST_PAUSE_SECONDS,
-    observe: Observe | None = None,
+    observe: RequestObserver | None = None,
     max_answer_bytes: int = MAX_ANSWER_BYTES,
     patience_seconds: float = math.inf,
 ) -> AsyncIterator[LitmusClient]:
@@ -422,7 +434,7 @@ async def open_litmus_client(  # noqa: PLR0913 - each by its name, most with a d
     Raises:
         ConfigError: If the CA file cannot be used.
     """
-    gate = Gate(
+    throttle = Throttle(
         max_in_flight=max_in_flight,
         max_requests_per_second=max_requests_per_second,
         breaker=Breaker(longest_pause_seconds=longest_pause_seconds),
@@ -437,4 +449,4 @@ async def open_litmus_client(  # noqa: PLR0913 - each by its name, most with a d
         max_answer_bytes=max_answer_bytes,
         patience_seconds=patience_seconds,
     ) as http:
-        yield LitmusClient(http, token=token, gate=gate, watch=watch)
+        yield LitmusClient(http, token=token, throttle=throttle, watch=watch)

@@ -15,7 +15,7 @@ import aiohttp
 
 from sidecar.domain.errors import UpstreamAuthAwayError, UpstreamTimeoutError, UpstreamUnavailableError
 
-MOST_IN_DOUBT: Final = 3
+MAX_UNCONFIRMED: Final = 3
 NOT_SENT: Final = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.ClientSSLError)
 """What keeps a request from leaving: there was no connection to send it on."""
 
@@ -32,13 +32,13 @@ class Sent:
     """A request that needs the auth server, on its way."""
 
 
-class AuthDoubt:
+class AuthAvailability:
     """Counts what was sent, or left without an answer, since the auth server last showed that it lives."""
 
-    def __init__(self, *, most: int = MOST_IN_DOUBT) -> None:
+    def __init__(self, *, most: int = MAX_UNCONFIRMED) -> None:
         """Take how many may be sent with no sign of life."""
         self._most = most
-        self._in_doubt: set[Sent] = set()
+        self._unconfirmed: set[Sent] = set()
         self._asking = asyncio.Lock()
         self._asked = 0
         self._was_away = False
@@ -46,11 +46,11 @@ class AuthDoubt:
     @property
     def is_full(self) -> bool:
         """Whether nothing more may be sent before the auth server has been asked."""
-        return len(self._in_doubt) >= self._most
+        return len(self._unconfirmed) >= self._most
 
     def answers(self) -> None:
         """Note that the auth server lives."""
-        self._in_doubt.clear()
+        self._unconfirmed.clear()
 
     async def settle(self, ask: Callable[[], Awaitable[None]], *, always: bool = False) -> None:
         """Ask the auth server where it is in doubt, or ``always``; those that wait share one question.
@@ -83,21 +83,21 @@ class AuthDoubt:
         Whoever reads its answer tells by :meth:`answers` whether that shows life.
         """
         sent = Sent()
-        self._in_doubt.add(sent)
+        self._unconfirmed.add(sent)
         try:
             yield
         except UpstreamUnavailableError as exc:
             was_taken = isinstance(exc, UpstreamTimeoutError) or exc.__cause__ is not None
             if was_taken and not isinstance(exc.__cause__, NOT_SENT):
-                self._in_doubt.add(sent)  # Forgotten when others were answered, but it was not.
+                self._unconfirmed.add(sent)  # Forgotten when others were answered, but it was not.
             else:
-                self._in_doubt.discard(sent)
+                self._unconfirmed.discard(sent)
             raise
         except asyncio.CancelledError:
-            self._in_doubt.add(sent)
+            self._unconfirmed.add(sent)
             raise
         except BaseException:
-            self._in_doubt.discard(sent)
+            self._unconfirmed.discard(sent)
             raise
         else:
-            self._in_doubt.discard(sent)
+            self._unconfirmed.discard(sent)

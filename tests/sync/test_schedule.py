@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from sidecar.domain.model import Content, Lane
-from sidecar.sync.pace import JITTER, Intervals, pause_after
+from sidecar.sync.schedule import JITTER, Intervals, pause_after
 from tests.support.builders import experiment, recent_run, snapshot
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)

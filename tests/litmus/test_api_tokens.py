@@ -16,9 +16,9 @@ from sidecar.domain.errors import (
     TokenUnknownError,
 )
 from sidecar.litmus.tokens.accounts import LitmusAccounts
-from sidecar.litmus.tokens.creation_turns import CreationTurns
-from sidecar.litmus.tokens.holder import HeldToken
-from sidecar.litmus.tokens.service import InstanceTokens
+from sidecar.litmus.tokens.api_tokens import InstanceTokens
+from sidecar.litmus.tokens.creation_locks import CreationLocks
+from sidecar.litmus.tokens.holder import TokenHolder
 from sidecar.litmus.transport.auth import LitmusAuth
 from sidecar.litmus.wire.token import LitmusToken, fingerprint
 from tests.litmus.tokens import PASSWORD, Setting, open_setting
@@ -36,10 +36,12 @@ class Door:
 async def door() -> AsyncIterator[Door]:
     async with open_setting() as setting:
         own = setting.issue(name="in use")
-        held = HeldToken("default", "token", setting.clock.now, own)
-        async with setting.client(held) as client:
-            turns = CreationTurns(setting.locks, "litmus:80/")
-            tokens = InstanceTokens(held, LitmusAuth(client), turns, setting.uses, clock=setting.clock.now)
+        holder = TokenHolder("default", "token", setting.clock.now, own)
+        async with setting.client(holder) as client:
+            creation_locks = CreationLocks(setting.locks, "litmus:80/")
+            tokens = InstanceTokens(
+                holder, LitmusAuth(client), creation_locks, setting.uses, clock=setting.clock.now
+            )
             yield Door(setting, own, tokens)
 
 
@@ -82,10 +84,10 @@ async def test_while_another_replica_signs_an_account_in_it_is_refused_like_a_wr
 ) -> None:
     """Waiting for the other, it would tell by its time whether Litmus has a password to compare."""
     setting = door.setting
-    here, there = (CreationTurns(setting.locks, "litmus:80/") for _ in range(2))
-    async with setting.client(HeldToken("default", "token", setting.clock.now, door.own)) as client:
+    here, there = (CreationLocks(setting.locks, "litmus:80/") for _ in range(2))
+    async with setting.client(TokenHolder("default", "token", setting.clock.now, door.own)) as client:
         accounts = LitmusAccounts(LitmusAuth(client), here, patience=timedelta(0))
-        async with there.of_account("robot", patience=timedelta(0)):
+        async with there.for_sign_in("robot", patience=timedelta(0)):
             with pytest.raises(CredentialsRejectedError):
                 await accounts.sign_in("robot", PASSWORD)
         assert not setting.asked("/auth/login")

@@ -22,14 +22,14 @@ def token_digest(token: str) -> bytes:
     return hashlib.sha256(token.encode(errors="surrogatepass")).digest()
 
 
-def expiring(entries: int, clock: Clock) -> "TLRUCache[K, tuple[V, float]]":
+def expiring_cache(entries: int, clock: Clock) -> "TLRUCache[K, tuple[V, float]]":
     """Return a bounded cache of ``(value, Unix time it ends)``; the least recently used go first."""
     return TLRUCache(
         entries, ttu=lambda _key, kept, _now: kept[1], timer=lambda: clock().timestamp(), getsizeof=None
     )
 
 
-class Turns(Generic[K]):
+class KeyedLocks(Generic[K]):
     """One lock per key, alive while somebody holds or awaits it."""
 
     def __init__(self) -> None:
@@ -43,13 +43,13 @@ class Turns(Generic[K]):
         return lock
 
 
-class Remembered(Generic[K, V]):
+class AsyncCache(Generic[K, V]):
     """A cache whose misses are fetched one at a time per key."""
 
     def __init__(self, *, entries: int, clock: Clock) -> None:
         self._clock = clock
-        self._kept: TLRUCache[K, tuple[V, float]] = expiring(entries, clock)
-        self._turns: Turns[K] = Turns()
+        self._kept: TLRUCache[K, tuple[V, float]] = expiring_cache(entries, clock)
+        self._locks_by_key: KeyedLocks[K] = KeyedLocks()
 
     async def get(self, key: K, fetch: Callable[[], Awaitable[tuple[V, float]]]) -> V:
         """Return what is kept, else what ``fetch`` gives, kept for the seconds it says.
@@ -59,7 +59,7 @@ class Remembered(Generic[K, V]):
         """
         kept = self._kept.get(key)
         if kept is None:
-            async with self._turns.of(key):
+            async with self._locks_by_key.of(key):
                 kept = self._kept.get(key)
                 if kept is None:
                     value, seconds = await fetch()

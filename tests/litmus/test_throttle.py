@@ -1,4 +1,4 @@
-"""The gate bounds what one instance is asked, and the breaker leaves a dead one alone."""
+"""The throttle bounds what one instance is asked, and the breaker leaves a dead one alone."""
 
 import asyncio
 
@@ -13,7 +13,7 @@ from sidecar.domain.errors import (
     UpstreamTimeoutError,
     UpstreamUnavailableError,
 )
-from sidecar.litmus.transport.pace import Breaker, BreakerState, Gate, Kind
+from sidecar.litmus.transport.throttle import Breaker, BreakerState, RequestKind, Throttle
 from tests.litmus.support import Observed
 
 
@@ -122,8 +122,8 @@ def test_jitter_shortens_a_pause_but_never_lengthens_it(time: Time) -> None:
     assert breaker.state is BreakerState.HALF_OPEN
 
 
-def gate(breaker: Breaker, observed: Observed | None = None, **kwargs: float) -> Gate:
-    return Gate(
+def throttle(breaker: Breaker, observed: Observed | None = None, **kwargs: float) -> Throttle:
+    return Throttle(
         max_in_flight=int(kwargs.get("max_in_flight", 4)),
         max_requests_per_second=kwargs.get("max_requests_per_second", 10_000),
         max_wait_seconds=kwargs.get("max_wait_seconds", 60),
@@ -132,19 +132,19 @@ def gate(breaker: Breaker, observed: Observed | None = None, **kwargs: float) ->
     )
 
 
-async def use(gate: Gate, error: UpstreamError | None = None, *, timeout_counts: bool = True) -> None:
-    async with gate.turn("listExperiment", timeout_counts=timeout_counts):
+async def use(throttle: Throttle, error: UpstreamError | None = None, *, timeout_counts: bool = True) -> None:
+    async with throttle.slot("listExperiment", timeout_counts=timeout_counts):
         if error is not None:
             raise error
 
 
-async def fails(gate: Gate, error: UpstreamError, *, timeout_counts: bool = True) -> None:
+async def fails(throttle: Throttle, error: UpstreamError, *, timeout_counts: bool = True) -> None:
     with pytest.raises(type(error)):
-        await use(gate, error, timeout_counts=timeout_counts)
+        await use(throttle, error, timeout_counts=timeout_counts)
 
 
 async def test_a_denial_is_an_answer_and_never_opens_the_breaker(breaker: Breaker) -> None:
-    passing = gate(breaker)
+    passing = throttle(breaker)
     for _ in range(6):
         await fails(passing, AccessDeniedError("no"))
 
@@ -153,7 +153,7 @@ async def test_a_denial_is_an_answer_and_never_opens_the_breaker(breaker: Breake
 
 async def test_failures_of_availability_open_it_and_then_nothing_is_sent(breaker: Breaker) -> None:
     observed = Observed()
-    passing = gate(breaker, observed)
+    passing = throttle(breaker, observed)
     for _ in range(5):
         await fails(passing, UpstreamUnavailableError("gone"))
     await fails(passing, UpstreamPausedError("paused"))
@@ -164,7 +164,7 @@ async def test_failures_of_availability_open_it_and_then_nothing_is_sent(breaker
 
 
 async def test_a_timeout_that_does_not_count_says_nothing(breaker: Breaker) -> None:
-    passing = gate(breaker)
+    passing = throttle(breaker)
     for _ in range(6):
         await fails(passing, UpstreamTimeoutError("late"), timeout_counts=False)
 
@@ -172,12 +172,12 @@ async def test_a_timeout_that_does_not_count_says_nothing(breaker: Breaker) -> N
 
 
 async def test_no_more_requests_at_once_than_allowed(breaker: Breaker) -> None:
-    passing = gate(breaker, max_in_flight=2)
+    passing = throttle(breaker, max_in_flight=2)
     inside, most = 0, 0
 
     async def one() -> None:
         nonlocal inside, most
-        async with passing.turn("x"):
+        async with passing.slot("x"):
             inside += 1
             most = max(most, inside)
             for _ in range(5):
@@ -191,8 +191,8 @@ async def test_no_more_requests_at_once_than_allowed(breaker: Breaker) -> None:
 
 async def test_waiting_for_a_turn_is_bounded(breaker: Breaker) -> None:
     observed = Observed()
-    passing = gate(breaker, observed, max_in_flight=1, max_wait_seconds=0.01)
-    async with passing.turn("x"):
+    passing = throttle(breaker, observed, max_in_flight=1, max_wait_seconds=0.01)
+    async with passing.slot("x"):
         await fails(passing, UpstreamBusyError("full"))
     await use(passing)
 
@@ -201,7 +201,7 @@ async def test_waiting_for_a_turn_is_bounded(breaker: Breaker) -> None:
 
 
 async def test_the_rate_holds_back_the_second_request(breaker: Breaker) -> None:
-    passing = gate(breaker, max_requests_per_second=0.001, max_wait_seconds=0.01)
+    passing = throttle(breaker, max_requests_per_second=0.001, max_wait_seconds=0.01)
     await use(passing)
 
     await fails(passing, UpstreamBusyError("too soon"))
@@ -209,12 +209,12 @@ async def test_the_rate_holds_back_the_second_request(breaker: Breaker) -> None:
 
 async def test_a_cancelled_request_gives_its_slot_back_and_counts_as_neither(breaker: Breaker) -> None:
     observed = Observed()
-    passing = gate(breaker, observed, max_in_flight=1)
+    passing = throttle(breaker, observed, max_in_flight=1)
 
     entered = asyncio.Event()
 
     async def leave() -> None:
-        async with passing.turn("x"):
+        async with passing.slot("x"):
             entered.set()
             await asyncio.Event().wait()
 
@@ -228,36 +228,36 @@ async def test_a_cancelled_request_gives_its_slot_back_and_counts_as_neither(bre
 
 
 async def test_each_kind_of_request_fails_for_itself(breaker: Breaker) -> None:
-    passing = gate(breaker)
+    passing = throttle(breaker)
     for _ in range(5):
         await fails(passing, UpstreamUnavailableError("gone"))
-        async with passing.turn("listChaosHub", Kind.UNCHECKED):
+        async with passing.slot("listChaosHub", RequestKind.UNCHECKED):
             pass
-        async with passing.turn("getUser", Kind.REST):
+        async with passing.slot("getUser", RequestKind.REST):
             pass
 
-    assert {kind: passing.breakers.of(kind).state for kind in Kind} == {
-        Kind.CHECKED: BreakerState.OPEN,
-        Kind.UNCHECKED: BreakerState.CLOSED,
-        Kind.REST: BreakerState.CLOSED,
+    assert {kind: passing.breakers.of(kind).state for kind in RequestKind} == {
+        RequestKind.CHECKED: BreakerState.OPEN,
+        RequestKind.UNCHECKED: BreakerState.CLOSED,
+        RequestKind.REST: BreakerState.CLOSED,
     }
     assert passing.breakers.state is BreakerState.OPEN
     assert passing.breakers.opened_at == breaker.opened_at
 
 
 async def test_an_auth_server_that_was_asked_in_vain_opens_the_breaker_at_once(breaker: Breaker) -> None:
-    await fails(gate(breaker), UpstreamAuthAwayError("away"))
+    await fails(throttle(breaker), UpstreamAuthAwayError("away"))
 
     assert breaker.state is BreakerState.OPEN
 
 
 async def test_the_one_request_that_tries_again_knows_that_it_does(breaker: Breaker, time: Time) -> None:
-    passing = gate(breaker)
-    async with passing.turn("x") as turn:
-        assert not turn.is_trial
+    passing = throttle(breaker)
+    async with passing.slot("x") as slot:
+        assert not slot.is_probe
     for _ in range(5):
         await fails(passing, UpstreamUnavailableError("gone"))
     time.now += 5
 
-    async with passing.turn("x") as turn:
-        assert turn.is_trial
+    async with passing.slot("x") as slot:
+        assert slot.is_probe

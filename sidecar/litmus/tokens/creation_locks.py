@@ -1,4 +1,4 @@
-"""Whose turn it is to make a token or a session: two of one second would be the same string.
+"""Keeps the creation of tokens and sessions of one user apart: two of one second would be the same string.
 
 Litmus puts nothing random into a token, so two made for one user within a
 second, with one lifetime, are equal, and removing one kills both.
@@ -20,12 +20,12 @@ APART: Final = timedelta(hours=1)
 """So long it is remembered that a token was made."""
 _HOLD: Final = timedelta(seconds=30)
 _WORK_SECONDS: Final = 25.0
-"""Longest that the holder of the turn may take; the right to it outlives that."""
+"""Longest that the holder of a lock may take; the lock outlives that."""
 _LOOK_SECONDS: Final = 0.25
 
 
-class CreationTurns:
-    """Gives the turns of one Litmus: to all replicas on one store, and to all instances of one address."""
+class CreationLocks:
+    """Locks of one Litmus by user: among all replicas on one store, and all instances of one address."""
 
     def __init__(self, locks: Locks, address: str, *, spacing: timedelta = SPACING) -> None:
         """Take the store's locks, and the address of the Litmus (:attr:`config.Instance.address`)."""
@@ -33,20 +33,20 @@ class CreationTurns:
         self._address = address
         self._spacing = spacing
 
-    def of_account(self, username: str, *, patience: timedelta) -> AbstractAsyncContextManager[None]:
-        """Hold the right to sign this account in; as :meth:`turn`.
+    def for_sign_in(self, username: str, *, patience: timedelta) -> AbstractAsyncContextManager[None]:
+        """Hold the lock for signing this account in; as :meth:`hold`.
 
         Sessions of one second are one string as well, and the end of one would end both.
         """
-        return self.turn(f"account {username}", patience=patience)
+        return self.hold(f"account {username}", patience=patience)
 
     @asynccontextmanager
-    async def turn(self, user_id: str, *, patience: timedelta) -> AsyncIterator[None]:
-        """Hold the right to make a token for this user, waiting for it so long at most.
+    async def hold(self, user_id: str, *, patience: timedelta) -> AsyncIterator[None]:
+        """Hold the lock for creating a token of this user, waiting for it so long at most.
 
         Raises:
             StoreError: If the store is away: then nobody can tell who else is at it.
-            UpstreamError: If the turn did not come, or took too long.
+            UpstreamError: If the lock was not free in time, or is held too long.
         """
         right, holder = f"token of {user_id} at {self._address}", uuid4().hex
         await self._take(right, holder, patience)
@@ -65,7 +65,7 @@ class CreationTurns:
         with suppress(StoreError):
             await self._locks.take(self._made(user_id), "made", apart)
 
-    async def was_made_lately(self, user_id: str) -> bool:
+    async def was_made_recently(self, user_id: str) -> bool:
         """Tell whether one was made lately, by whichever replica.
 
         Raises:
@@ -74,8 +74,8 @@ class CreationTurns:
         # What is held for no time is free again at once.
         return not await self._locks.take(self._made(user_id), uuid4().hex, timedelta(0))
 
-    async def are_given(self) -> bool:
-        """Tell whether turns are given at all: not while the store is away."""
+    async def is_available(self) -> bool:
+        """Tell whether there are locks at all: not while the store is away."""
         try:
             await self._locks.take(f"look at {self._address}", uuid4().hex, timedelta(0))
         except StoreError:

@@ -14,7 +14,7 @@ from sidecar.domain.errors import (
 )
 from sidecar.domain.ports import TokenState
 from sidecar.litmus.acting import LitmusActor
-from sidecar.litmus.tokens.holder import HeldToken
+from sidecar.litmus.tokens.holder import TokenHolder
 from sidecar.litmus.tokens.probe import check
 from sidecar.litmus.transport.auth import LitmusAuth
 from sidecar.litmus.transport.client import LitmusClient, open_litmus_client
@@ -38,7 +38,7 @@ class Shop:
     litmus: Simulator
     robot: User
     clock: Clock
-    held: HeldToken
+    holder: TokenHolder
     client: LitmusClient
     auth: LitmusAuth
     project_id: str
@@ -51,7 +51,7 @@ class Shop:
 
     @property
     def token(self) -> LitmusToken:
-        return self.held.current()
+        return self.holder.current()
 
 
 @pytest.fixture
@@ -60,18 +60,18 @@ async def shop() -> AsyncIterator[Shop]:
     world = World(name="shop", clock=clock)
     robot = world.add_user("robot")
     project = world.add_project("shop", owner=world.add_user("alice"), members={robot.user_id: EXECUTOR})
-    held = HeldToken("default", "token", clock.now, LitmusToken(world.issue_token(robot)))
+    holder = TokenHolder("default", "token", clock.now, LitmusToken(world.issue_token(robot)))
     async with (
         open_simulator(world) as litmus,
         open_litmus_client(
-            base_url=litmus.url, token=held.current, watch=held, max_requests_per_second=10_000
+            base_url=litmus.url, token=holder.current, watch=holder, max_requests_per_second=10_000
         ) as client,
     ):
         yield Shop(
             litmus=litmus,
             robot=robot,
             clock=clock,
-            held=held,
+            holder=holder,
             client=client,
             auth=LitmusAuth(client),
             project_id=project.project_id,
@@ -86,7 +86,7 @@ async def test_an_unreadable_key_is_an_outage_and_the_token_is_kept(shop: Shop, 
 
     assert isinstance(error, UpstreamUnavailableError)
     assert "database" in str(error)
-    assert shop.held.state is TokenState.UNPROVEN
+    assert shop.holder.state is TokenState.UNPROVEN
 
 
 async def test_a_401_of_the_auth_server_for_a_good_token_is_an_outage(shop: Shop) -> None:
@@ -96,8 +96,8 @@ async def test_a_401_of_the_auth_server_for_a_good_token_is_an_outage(shop: Shop
         await shop.auth.get_user(shop.token, shop.robot.user_id)
     with pytest.raises(UpstreamUnavailableError):
         await shop.client.project_role(shop.project_id, 30)
-    await check(shop.auth, shop.held)
-    assert shop.held.state is TokenState.UNPROVEN
+    await check(shop.auth, shop.holder)
+    assert shop.holder.state is TokenState.UNPROVEN
 
 
 async def test_a_mutation_that_litmus_could_not_check_was_not_done(shop: Shop) -> None:
@@ -122,7 +122,7 @@ async def test_a_token_that_graphql_alone_calls_invalid_is_kept(shop: Shop) -> N
     shop.litmus.faults.add(ScriptedFault(root_field="listEnvironments", body=INVALID))
 
     assert isinstance(await shop.error_of(ENVIRONMENTS), UpstreamUnavailableError)
-    assert shop.held.state is TokenState.UNPROVEN
+    assert shop.holder.state is TokenState.UNPROVEN
 
 
 async def test_a_user_who_cannot_be_found_while_the_database_is_down_is_not_gone(shop: Shop) -> None:
@@ -142,14 +142,14 @@ async def test_an_auth_server_that_is_away_confirms_nothing(shop: Shop) -> None:
     )
 
     assert isinstance(await shop.error_of(ENVIRONMENTS), UpstreamUnavailableError)
-    assert shop.held.state is TokenState.UNPROVEN
+    assert shop.holder.state is TokenState.UNPROVEN
 
 
 async def test_an_expired_token_is_rejected(shop: Shop) -> None:
     shop.clock.pass_by(days=4000)
 
     assert isinstance(await shop.error_of(), TokenRejectedError)
-    assert shop.held.state is TokenState.REJECTED
+    assert shop.holder.state is TokenState.REJECTED
 
 
 async def test_a_deactivated_user_is_rejected(shop: Shop) -> None:
@@ -159,7 +159,7 @@ async def test_a_deactivated_user_is_rejected(shop: Shop) -> None:
 
     assert isinstance(error, TokenRejectedError)
     assert "deactivated" in str(error)
-    assert shop.held.state is TokenState.REJECTED
+    assert shop.holder.state is TokenState.REJECTED
 
 
 async def test_a_deleted_user_is_rejected(shop: Shop) -> None:
@@ -169,7 +169,7 @@ async def test_a_deleted_user_is_rejected(shop: Shop) -> None:
 
     assert isinstance(error, TokenRejectedError)
     assert "no longer exists" in str(error)
-    assert shop.held.state is TokenState.REJECTED
+    assert shop.holder.state is TokenState.REJECTED
 
 
 async def test_a_revoked_token_is_believed_at_once(shop: Shop) -> None:
@@ -177,7 +177,7 @@ async def test_a_revoked_token_is_believed_at_once(shop: Shop) -> None:
 
     assert isinstance(await shop.error_of(), TokenRevokedError)
     assert len(shop.litmus.requests) == 1
-    assert shop.held.state is TokenState.REJECTED
+    assert shop.holder.state is TokenState.REJECTED
 
 
 async def test_a_rejected_token_is_not_tried_by_whoever_asks(shop: Shop) -> None:
@@ -197,21 +197,21 @@ async def test_another_token_is_tried_at_once(shop: Shop) -> None:
     shop.litmus.world.revoked_tokens.add(shop.token.reveal())
     await shop.error_of()
     shop.clock.pass_by(seconds=3)
-    shop.held.use(LitmusToken(shop.litmus.world.issue_token(shop.robot)))
+    shop.holder.use(LitmusToken(shop.litmus.world.issue_token(shop.robot)))
 
     await shop.client.run(RUN_STATS, {"projectID": shop.project_id}, 30)
 
-    assert shop.held.state is TokenState.GOOD
+    assert shop.holder.state is TokenState.GOOD
 
 
 async def test_a_rejected_token_is_tried_again_by_one_request_at_a_time_until_it_is_accepted() -> None:
-    held = HeldToken("default", "token", Clock().now, LitmusToken("one"), longest_pause_seconds=0.01)
-    held.rejected(held.current(), TokenRejectedError("no"))
+    holder = TokenHolder("default", "token", Clock().now, LitmusToken("one"), longest_pause_seconds=0.01)
+    holder.rejected(holder.current(), TokenRejectedError("no"))
     refused: list[str] = []
 
     def is_admitted() -> bool:
         try:
-            held.admit(held.current())
+            holder.admit(holder.current())
         except TokenRejectedError as exc:
             refused.append(str(exc))
             return False
@@ -219,9 +219,9 @@ async def test_a_rejected_token_is_tried_again_by_one_request_at_a_time_until_it
 
     await eventually(is_admitted)
     assert not is_admitted()  # as long as the other one is under way
-    held.untold(held.current())
+    holder.inconclusive(holder.current())
     assert is_admitted()
-    held.accepted(held.current())
+    holder.accepted(holder.current())
 
     assert is_admitted()
     assert is_admitted()

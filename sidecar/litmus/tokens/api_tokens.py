@@ -16,9 +16,9 @@ from sidecar.domain.errors import (
     TokenUnknownError,
 )
 from sidecar.domain.ports import ApiToken, Clock, CreatedToken, TokenFacts, TokenStatus, TokenUses
-from sidecar.litmus.tokens.creation_turns import CreationTurns
-from sidecar.litmus.tokens.facts import KnownFacts
-from sidecar.litmus.tokens.holder import HeldToken
+from sidecar.litmus.tokens.creation_locks import CreationLocks
+from sidecar.litmus.tokens.facts import TokenFactsCache
+from sidecar.litmus.tokens.holder import TokenHolder
 from sidecar.litmus.transport.auth import ListedToken, LitmusAuth
 from sidecar.litmus.wire.token import LitmusToken
 
@@ -33,9 +33,9 @@ class InstanceTokens:
 
     def __init__(
         self,
-        held: HeldToken,
+        holder: TokenHolder,
         auth: LitmusAuth,
-        turns: CreationTurns,
+        creation_locks: CreationLocks,
         uses: TokenUses,
         *,
         clock: Clock,
@@ -46,18 +46,18 @@ class InstanceTokens:
     ) -> None:
         """Take what it needs; without ``rotate`` and ``managed_name`` the token is not managed.
 
-        ``shown`` and ``has_initial_password`` are for the facts alone, see :class:`KnownFacts`.
+        ``shown`` and ``has_initial_password`` are for the facts alone, see :class:`TokenFactsCache`.
         """
-        self._held = held
+        self._holder = holder
         self._auth = auth
-        self._turns = turns
+        self._creation_locks = creation_locks
         self._uses = uses
         self._clock = clock
         self._rotate = rotate
         self._managed_name = managed_name
-        self._facts = KnownFacts(
+        self._facts = TokenFactsCache(
             auth,
-            held,
+            holder,
             clock=clock,
             managed_name=managed_name,
             shown=shown,
@@ -67,7 +67,7 @@ class InstanceTokens:
     @property
     def status(self) -> TokenStatus:
         """See :class:`ports.Tokens`."""
-        return self._held.status
+        return self._holder.status
 
     async def listed(self) -> Sequence[ApiToken]:
         """See :class:`ports.Tokens`."""
@@ -97,8 +97,8 @@ class InstanceTokens:
                 "removes the others; choose another name."
             )
         bearer, user_id = self._bearer()
-        async with self._turns.turn(user_id, patience=_PATIENCE):
-            # Within the turn: of two that ask at once, the second finds what the first made.
+        async with self._creation_locks.hold(user_id, patience=_PATIENCE):
+            # Under the lock: of two that ask at once, the second finds what the first made.
             if is_only_one and await self._has_living(name):
                 raise TokenNameTakenError(
                     "There is a token of this name already, and its value is shown only when it is made; "
@@ -133,15 +133,15 @@ class InstanceTokens:
         """See :class:`ports.Tokens`; also raises :class:`errors.StoreError` while the store is away."""
         if self._rotate is None:
             raise TokenNotManagedError(
-                f"The token of this instance comes from {self._held.source}; only one that the sidecar makes "
-                "itself, with credentials, can be rotated here."
+                f"The token of this instance comes from {self._holder.source}; only one that the sidecar "
+                "creates itself, with credentials, can be rotated here."
             )
         await self._rotate()
         self._facts.forget()
-        return self._held.status
+        return self._holder.status
 
     def _bearer(self) -> tuple[LitmusToken, str]:
-        token = self._held.current()
+        token = self._holder.current()
         if token.claims is None or token.claims.uid is None:
             raise TokenRejectedError("The configured token is no token of a Litmus user.")
         return token, token.claims.uid
@@ -162,7 +162,7 @@ class InstanceTokens:
             name=row.name,
             created_at=row.created_at,
             expires_at=row.expires_at,
-            in_use=row.token == self._held.token or row.token.id in used,
+            in_use=row.token == self._holder.token or row.token.id in used,
         )
 
     async def _used(self) -> Collection[str]:
@@ -174,21 +174,21 @@ class InstanceTokens:
         return {use.token_id for use in await self._uses.current(self._clock() - ALIVE)}
 
 
-class TokenUseTeller:
+class TokenUseReporter:
     """Tells all replicas which token this one uses, so that none of them revokes it."""
 
-    def __init__(self, held: HeldToken, uses: TokenUses, replica: str) -> None:
+    def __init__(self, holder: TokenHolder, uses: TokenUses, replica: str) -> None:
         """Take where the token in use stands, and under which name to tell of it."""
-        self._held = held
+        self._holder = holder
         self._uses = uses
         self._replica = replica
 
     async def tell(self) -> None:
         """Tell which token is in use now; while the store is away nobody is told, and nobody revokes."""
-        token = self._held.token
+        token = self._holder.token
         if token is not None:
             with suppress(StoreError):
-                await self._uses.tell(self._held.instance, self._replica, token.id)
+                await self._uses.tell(self._holder.instance, self._replica, token.id)
 
     async def follow(self) -> None:
         """Tell it again and again until cancelled: who falls silent is taken to have ended."""

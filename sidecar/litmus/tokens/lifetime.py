@@ -12,7 +12,7 @@ DAY_OF_GRACE: Final = timedelta(days=1)
 """Litmus counts calendar days, and its clock is not ours."""
 
 
-class LifeRule(msgspec.Struct, frozen=True, kw_only=True):
+class LifetimePolicy(msgspec.Struct, frozen=True, kw_only=True):
     """How much life a token must have, and may have."""
 
     days: int

@@ -29,7 +29,7 @@ class _Readiness(msgspec.Struct, frozen=True):
     database: str
 
 
-class Opinion(StrEnum):
+class AccountState(StrEnum):
     """What the auth server knows of a token that it takes."""
 
     ACTIVE = "active"
@@ -37,12 +37,12 @@ class Opinion(StrEnum):
     GONE = "gone"
 
 
-def is_worth_asking(rejection: TokenRejectedError, token: LitmusToken) -> bool:
+def can_be_confirmed(rejection: TokenRejectedError, token: LitmusToken) -> bool:
     """Tell whether anybody could say otherwise."""
     return token.is_sendable and not isinstance(rejection, TokenRevokedError)
 
 
-def read_opinion(reply: Reply) -> Opinion | None:
+def read_account_state(reply: Reply) -> AccountState | None:
     """Return what the auth server says of the token's own account; ``None``: it refuses the token.
 
     Raises:
@@ -56,9 +56,9 @@ def read_opinion(reply: Reply) -> Opinion | None:
             return None
         case HTTPStatus.OK, None:
             user = msgspec.json.decode(reply.body, type=UserAnswer)
-            return Opinion.DEACTIVATED if user.deactivated_at else Opinion.ACTIVE
+            return AccountState.DEACTIVATED if user.deactivated_at else AccountState.ACTIVE
         case _, code if code == USER_UNKNOWN:
-            return Opinion.GONE
+            return AccountState.GONE
     raise UpstreamProtocolError("Litmus's auth server did not tell of the account.")
 
 
@@ -73,12 +73,12 @@ def database_is_up(reply: Reply) -> bool:
     return reply.status != HTTPStatus.OK or msgspec.json.decode(reply.body, type=_Readiness).database == "up"
 
 
-def believed(rejection: TokenRejectedError, opinion: Opinion) -> UpstreamError:
+def if_confirmed(rejection: TokenRejectedError, state: AccountState) -> UpstreamError:
     """Return the rejection, unless the auth server takes the token and knows its user as active."""
-    return contradicted(None) if opinion is Opinion.ACTIVE else rejection
+    return unconfirmed(None) if state is AccountState.ACTIVE else rejection
 
 
-def contradicted(failure: UpstreamError | None) -> UpstreamUncheckedError:
+def unconfirmed(failure: UpstreamError | None) -> UpstreamUncheckedError:
     """Return the error for a rejection that the other server did not confirm, because of ``failure``."""
     why = "which its other server does not confirm" if failure is None else "and is in trouble itself"
     return UpstreamUncheckedError(

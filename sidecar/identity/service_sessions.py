@@ -10,7 +10,7 @@ from typing import Final
 
 import msgspec
 
-from sidecar.domain.ports import Clock, OpenedAccount, Sessions
+from sidecar.domain.ports import Clock, OpenedSession, Sessions
 from sidecar.identity.sessions import sealed_session
 from sidecar.identity.signing import SigningKeys
 
@@ -20,16 +20,16 @@ _OWN: Final = ".own"
 """Marks a session of ours; no cookie leads to it."""
 
 
-class NotedSessions:
-    """Implements :class:`ports.OwnSessions`."""
+class ServiceSessionStore:
+    """Implements :class:`ports.ServiceSessions`."""
 
     def __init__(self, sessions: Sessions, signing: SigningKeys, clock: Clock) -> None:
         self._sessions = sessions
         self._signing = signing
         self._clock = clock
 
-    async def note(self, instance: str, opened: OpenedAccount) -> str:
-        """See :class:`ports.OwnSessions`."""
+    async def note(self, instance: str, opened: OpenedSession) -> str:
+        """See :class:`ports.ServiceSessions`."""
         session_id = f"{secrets.token_hex(32)}{_OWN}"
         now = self._clock()
         session = await sealed_session(
@@ -40,5 +40,5 @@ class NotedSessions:
         return session_id
 
     async def forget(self, note: str) -> None:
-        """See :class:`ports.OwnSessions`."""
+        """See :class:`ports.ServiceSessions`."""
         await self._sessions.end(note)

@@ -34,14 +34,14 @@ OK: Final = "ok"
 CANCELLED: Final = "cancelled"
 
 
-class Observe(Protocol):
+class RequestObserver(Protocol):
     """Told of every request, and of every one that was not sent."""
 
     def __call__(self, operation: str, code: str, seconds: float) -> None:
         """Count a request: its root fields joined by ``+``, ``ok`` or an error's code, its duration.
 
         The code is ``cancelled`` where the caller left; the duration is 0 for
-        what was not sent, and never includes the wait for a turn.
+        what was not sent, and never includes the wait for a slot.
         """
 
 
@@ -53,7 +53,7 @@ class BreakerState(StrEnum):
     HALF_OPEN = "half_open"
 
 
-class Kind(StrEnum):
+class RequestKind(StrEnum):
     """What a request needs of Litmus; each kind fails, and is left alone, for itself."""
 
     CHECKED = "checked"
@@ -80,7 +80,7 @@ class Breaker:
         self._failures = 0
         self._pause_seconds = 0.0
         self._retry_at: float | None = None
-        self._trying = False
+        self._probing = False
         self._opened_at: datetime | None = None
 
     @property
@@ -102,7 +102,7 @@ class Breaker:
             UpstreamPausedError: If it may not.
         """
         state = self.state
-        if state is BreakerState.OPEN or (state is BreakerState.HALF_OPEN and self._trying):
+        if state is BreakerState.OPEN or (state is BreakerState.HALF_OPEN and self._probing):
             raise UpstreamPausedError(
                 "Litmus did not answer several times in a row and is left alone for a while."
             )
@@ -110,19 +110,19 @@ class Breaker:
     def admit(self) -> None:
         """Let a request pass, or raise as :meth:`check`; its end must be reported by one of the others."""
         self.check()
-        self._trying = self.state is BreakerState.HALF_OPEN
+        self._probing = self.state is BreakerState.HALF_OPEN
 
     def succeeded(self) -> None:
         """Report an answer of any kind: Litmus is there."""
         self._failures = 0
         self._pause_seconds = 0.0
         self._retry_at = self._opened_at = None
-        self._trying = False
+        self._probing = False
 
     def failed(self, *, certain: bool = False) -> None:
         """Report that no answer came; one that is ``certain`` to go on needs no further ones to open it."""
         self._failures += 1
-        tried, self._trying = self._trying, False
+        tried, self._probing = self._probing, False
         if (
             tried
             or (self._retry_at is None and certain)
@@ -132,9 +132,9 @@ class Breaker:
 
     def abandoned(self) -> None:
         """Report an end that says nothing of Litmus, such as a cancelled request."""
-        self._trying = False
+        self._probing = False
 
-    def another(self) -> "Breaker":
+    def copy(self) -> "Breaker":
         """Return a closed one of the same pace."""
         return Breaker(
             longest_pause_seconds=self._longest_pause_seconds, monotonic=self._monotonic, jitter=self._jitter
@@ -148,14 +148,16 @@ class Breaker:
         self._opened_at = self._opened_at or datetime.now(UTC)
 
 
-class Breakers:
+class BreakerSet:
     """The breakers of one instance, one for each kind of request."""
 
     def __init__(self, breaker: Breaker) -> None:
         """Take the one of the requests that most data comes with; the others are like it."""
-        self._of: dict[Kind, Breaker] = {kind: breaker.another() for kind in Kind} | {Kind.CHECKED: breaker}
+        self._of: dict[RequestKind, Breaker] = {kind: breaker.copy() for kind in RequestKind} | {
+            RequestKind.CHECKED: breaker
+        }
 
-    def of(self, kind: Kind) -> Breaker:
+    def of(self, kind: RequestKind) -> Breaker:
         """Return the breaker of one kind."""
         return self._of[kind]
 
@@ -173,17 +175,17 @@ class Breakers:
         return min(opened, default=None)
 
 
-class Turn:
-    """One request's turn; whoever holds it notes an error that did not become an exception."""
+class Slot:
+    """One request's slot; whoever holds it notes an error that did not become an exception."""
 
-    def __init__(self, *, is_trial: bool = False) -> None:
+    def __init__(self, *, is_probe: bool = False) -> None:
         """Note whether it is the one request that tries again what was left alone."""
-        self.is_trial: Final = is_trial
+        self.is_probe: Final = is_probe
         self.error: UpstreamError | None = None
         self.finished = False
 
 
-class Gate:
+class Throttle:
     """Every request to one instance passes here."""
 
     def __init__(
@@ -193,9 +195,9 @@ class Gate:
         max_requests_per_second: float,
         max_wait_seconds: float = 60.0,
         breaker: Breaker | None = None,
-        observe: Observe | None = None,
+        observe: RequestObserver | None = None,
     ) -> None:
-        self.breakers: Final = Breakers(breaker or Breaker())
+        self.breakers: Final = BreakerSet(breaker or Breaker())
         self._slots = asyncio.Semaphore(max_in_flight)
         # One per period, not many per second: a burst would pass the limit within its first second.
         self._limiter = AsyncLimiter(1, 1 / max_requests_per_second)
@@ -203,47 +205,47 @@ class Gate:
         self._observe = observe or _ignore
 
     @asynccontextmanager
-    async def turn(
-        self, operation: str, kind: Kind = Kind.CHECKED, *, timeout_counts: bool = True
-    ) -> AsyncIterator[Turn]:
-        """Wait for a turn and hold it; the wait is bounded and no part of the request's own time-out.
+    async def slot(
+        self, operation: str, kind: RequestKind = RequestKind.CHECKED, *, timeout_counts: bool = True
+    ) -> AsyncIterator[Slot]:
+        """Wait for a slot and hold it; the wait is bounded and no part of the request's own time-out.
 
         ``kind`` chooses the breaker; ``timeout_counts`` tells whether a time-out means that Litmus is down.
 
         Raises:
             UpstreamPausedError: If the breaker of this kind is open.
-            UpstreamBusyError: If no turn came within the bound.
+            UpstreamBusyError: If no slot came within the bound.
         """
         breaker = self.breakers.of(kind)
-        turn = await self._enter(operation, breaker)
+        slot = await self._enter(operation, breaker)
         started = time.perf_counter()
         try:
-            yield turn
-            turn.finished = True
+            yield slot
+            slot.finished = True
         except UpstreamError as exc:
-            turn.error = exc
-            turn.finished = True
+            slot.error = exc
+            slot.finished = True
             raise
         finally:
             self._slots.release()
-            _settle(breaker, turn, timeout_counts=timeout_counts)
-            self._observe(operation, _code(turn), time.perf_counter() - started)
+            _settle(breaker, slot, timeout_counts=timeout_counts)
+            self._observe(operation, _code(slot), time.perf_counter() - started)
 
     @contextmanager
     def aside(self, operation: str) -> Iterator[None]:
-        """Count a short question that belongs to a turn which is held already."""
-        turn = Turn()
+        """Count a short question that belongs to a slot which is held already."""
+        slot = Slot()
         started = time.perf_counter()
         try:
             yield
-            turn.finished = True
+            slot.finished = True
         except UpstreamError as exc:
-            turn.error, turn.finished = exc, True
+            slot.error, slot.finished = exc, True
             raise
         finally:
-            self._observe(operation, _code(turn), time.perf_counter() - started)
+            self._observe(operation, _code(slot), time.perf_counter() - started)
 
-    async def _enter(self, operation: str, breaker: Breaker) -> Turn:
+    async def _enter(self, operation: str, breaker: Breaker) -> Slot:
         try:
             breaker.check()
             await self._wait()
@@ -255,7 +257,7 @@ class Gate:
         except UpstreamError as exc:
             self._observe(operation, exc.code, 0.0)
             raise
-        return Turn(is_trial=breaker.state is not BreakerState.CLOSED)
+        return Slot(is_probe=breaker.state is not BreakerState.CLOSED)
 
     async def _wait(self) -> None:
         try:
@@ -268,25 +270,25 @@ class Gate:
                     raise
         except TimeoutError as exc:
             raise UpstreamBusyError(
-                "Too many requests to this Litmus are waiting for their turn; "
+                "Too many requests to this Litmus are waiting; "
                 "raise sync.maxInFlight or sync.maxRequestsPerSecond, or lengthen the intervals."
             ) from exc
 
 
-def _settle(breaker: Breaker, turn: Turn, *, timeout_counts: bool) -> None:
-    ignored = isinstance(turn.error, UpstreamTimeoutError) and not timeout_counts
-    if not turn.finished or ignored:
+def _settle(breaker: Breaker, slot: Slot, *, timeout_counts: bool) -> None:
+    ignored = isinstance(slot.error, UpstreamTimeoutError) and not timeout_counts
+    if not slot.finished or ignored:
         breaker.abandoned()
-    elif isinstance(turn.error, UpstreamUnavailableError):
-        breaker.failed(certain=isinstance(turn.error, UpstreamAuthAwayError))
+    elif isinstance(slot.error, UpstreamUnavailableError):
+        breaker.failed(certain=isinstance(slot.error, UpstreamAuthAwayError))
     else:
         breaker.succeeded()
 
 
-def _code(turn: Turn) -> str:
-    if not turn.finished:
+def _code(slot: Slot) -> str:
+    if not slot.finished:
         return CANCELLED
-    return OK if turn.error is None else turn.error.code
+    return OK if slot.error is None else slot.error.code
 
 
 def _ignore(operation: str, code: str, seconds: float) -> None:

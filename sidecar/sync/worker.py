@@ -35,19 +35,19 @@ LONGEST_MISHAP_PAUSE: Final = timedelta(minutes=15)
 _log = structlog.get_logger(__name__)
 
 
-class Bell:
+class Notifier:
     """Wakes idle workers: something may have fallen due."""
 
     def __init__(self) -> None:
         self._next = asyncio.Event()
 
-    def ring(self) -> None:
-        """Wake all who listen."""
+    def notify(self) -> None:
+        """Wake all who wait."""
         rung, self._next = self._next, asyncio.Event()
         rung.set()
 
-    def listen(self) -> asyncio.Event:
-        """Return what the next ring sets; listen before looking whether there is work."""
+    def next_event(self) -> asyncio.Event:
+        """Return what the next :meth:`notify` sets; take it before looking whether there is work."""
         return self._next
 
 
@@ -76,7 +76,7 @@ class Worker:
         run: Callable[[Lease], Awaitable[None]],
         *,
         leases: Leases,
-        bell: Bell,
+        notifier: Notifier,
         metrics: Metrics,
         clock: Clock,
         tracer: Tracer,
@@ -86,7 +86,7 @@ class Worker:
         self._lanes = lanes
         self._run = run
         self._leases = leases
-        self._bell = bell
+        self._notifier = notifier
         self._metrics = metrics
         self._clock = clock
         self._tracer = tracer
@@ -101,7 +101,7 @@ class Worker:
             try:
                 if self._give_way is not None:
                     await self._give_way(instance)
-                heard = self._bell.listen()
+                heard = self._notifier.next_event()
                 lease = await self._take(instance)
                 if lease is None:
                     await self._idle(instance, heard)
@@ -158,13 +158,13 @@ class Worker:
             except StoreError as exc:
                 if not isinstance(exc, StoreRefusedError):
                     raise
-                self._stumble(lease, attempt, exc)
+                self._unexpected(lease, attempt, exc)
             except Exception as exc:  # noqa: BLE001 - a bug met in one project's data must not stop the others
-                self._stumble(lease, attempt, exc)
+                self._unexpected(lease, attempt, exc)
             finally:
                 await _uninterrupted(self._leases.release(lease, attempt.due_at, failed=attempt.failed))
 
-    def _stumble(self, lease: Lease, attempt: Attempt, mishap: Exception) -> None:
+    def _unexpected(self, lease: Lease, attempt: Attempt, mishap: Exception) -> None:
         self._mishaps.note(_name(lease.job), mishap)
         attempt.outcome = INTERNAL
         pause = MISHAP_PAUSE * 2 ** min(lease.failures, 16)
