@@ -27,8 +27,9 @@ from sidecar.litmus.tokens.managed import GRACE, LOOK_INTERVAL, ManagedSettings,
 from sidecar.litmus.tokens.probe import PROOF_INTERVAL, watch
 from sidecar.litmus.tokens.retries import LASTING_PAUSE
 from sidecar.litmus.transport.auth import LitmusAuth
+from sidecar.litmus.transport.breaker import LONGEST_PAUSE_SECONDS
 from sidecar.litmus.transport.client import LitmusClient, TokenObserver, open_litmus_client
-from sidecar.litmus.transport.throttle import LONGEST_PAUSE_SECONDS, OK
+from sidecar.litmus.transport.throttle import OK
 from sidecar.litmus.wire.token import LitmusToken
 from sidecar.runtime.supervision import end_all
 from sidecar.telemetry.metrics import Metrics
@@ -289,7 +290,7 @@ def _open(
     instance: Instance,
     metrics: Metrics,
     token: Callable[[], LitmusToken],
-    token_watch: TokenObserver | None,
+    token_observer: TokenObserver | None,
 ) -> AbstractAsyncContextManager[LitmusClient]:
     def observe(operation: str, code: str, seconds: float) -> None:
         metrics.upstream_requests.labels(instance.name, operation, code).inc()
@@ -300,7 +301,7 @@ def _open(
     return open_litmus_client(
         base_url=instance.base_url,
         token=token,
-        watch=token_watch,
+        observer=token_observer,
         host_header=instance.host_header,
         ca_file=instance.ca_file,
         proxy=configured_proxy(config, instance.base_url),

@@ -5,8 +5,6 @@ Tokens go to the configured address only and into no error: failures are
 raised with no cause attached, because aiohttp's carry the request's headers.
 """
 
-import asyncio
-import ssl
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -16,15 +14,14 @@ from urllib.parse import urlsplit
 import aiohttp
 import msgspec
 
-from sidecar.config.proxies import Proxy, through
-from sidecar.domain.errors import ConfigError, SidecarError
+from sidecar.config.proxies import Proxy
+from sidecar.domain.errors import SidecarError
 from sidecar.domain.unreadable import UNREADABLE
+from sidecar.runtime.http_sessions import AnswerTooLargeError, open_http_session, read_body, timeout_of
 
 TIMEOUT_SECONDS: Final = 10.0
-CONNECT_TIMEOUT_SECONDS: Final = 5.0
 MAX_ANSWER_BYTES: Final = 16 * 1024 * 1024
 MAX_CONNECTIONS: Final = 8
-_CHUNK_BYTES: Final = 64 * 1024
 _OK: Final = 200
 
 
@@ -54,9 +51,7 @@ class BackstageHttp:
         self._session = session
         self._base_url = base_url.rstrip("/")
         self._max_answer_bytes = max_answer_bytes
-        self._timeout = aiohttp.ClientTimeout(
-            total=timeout_seconds, sock_connect=min(CONNECT_TIMEOUT_SECONDS, timeout_seconds)
-        )
+        self._timeout = timeout_of(timeout_seconds)
         self._server = urlsplit(self._base_url).netloc
 
     async def get(
@@ -111,33 +106,21 @@ class BackstageHttp:
                 allow_redirects=False,
                 **content,
             ) as response:
-                answer = await self._read(response)
-                status = response.status
+                return response.status, await read_body(response, self._max_answer_bytes)
         except TimeoutError:
             failure = f"Backstage at {self._server} did not answer in time."
         except aiohttp.ClientSSLError:
             failure = f"No trusted TLS connection to Backstage at {self._server}."
         except (aiohttp.ClientError, OSError) as exc:
             failure = f"No usable answer from Backstage at {self._server} ({type(exc).__name__})."
-        except UNREADABLE:
-            # aiohttp reads heads and compressed bodies with what may raise these.
-            failure = f"Backstage at {self._server} answered with no HTTP that can be read."
-        else:
-            if answer is not None:
-                return status, answer
+        except AnswerTooLargeError:
             failure = (
                 f"An answer of Backstage at {self._server} is larger than {self._max_answer_bytes} bytes."
             )
+        except UNREADABLE:
+            # aiohttp reads heads and compressed bodies with what may raise these.
+            failure = f"Backstage at {self._server} answered with no HTTP that can be read."
         raise BackstageError(failure)
-
-    async def _read(self, response: aiohttp.ClientResponse) -> bytes | None:
-        """Return the body; ``None`` if it is larger than we read."""
-        answer = bytearray()
-        async for chunk in response.content.iter_chunked(_CHUNK_BYTES):
-            answer += chunk
-            if len(answer) > self._max_answer_bytes:
-                return None
-        return bytes(answer)
 
 
 @asynccontextmanager
@@ -156,18 +139,7 @@ async def open_backstage_http(
     Raises:
         ConfigError: If the CA file cannot be used.
     """
-    trust: ssl.SSLContext | bool = True
-    if ca_file is not None:
-        try:
-            trust = await asyncio.to_thread(ssl.create_default_context, cafile=str(ca_file))
-        except OSError as exc:
-            raise ConfigError((f"caFile {ca_file} cannot be read as PEM certificates.",)) from exc
-    async with aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=MAX_CONNECTIONS, ssl=trust),
-        cookie_jar=aiohttp.DummyCookieJar(),
-        trust_env=False,
-        **through(proxy),
-    ) as session:
+    async with open_http_session(max_connections=MAX_CONNECTIONS, ca_file=ca_file, proxy=proxy) as session:
         yield BackstageHttp(
             session, base_url, timeout_seconds=timeout_seconds, max_answer_bytes=max_answer_bytes
         )

@@ -1,7 +1,7 @@
-"""The sessions that the sidecar opened at Litmus for itself, written down so that a crash leaves none.
+"""The sessions that the sidecar opened at Litmus for itself, stored so that a crash leaves none.
 
 They lie beside those of people, encrypted alike, as sessions that no cookie
-leads to: the sweep there revokes what was not forgotten in time.
+leads to: the sweep there revokes what was not removed in time.
 """
 
 import secrets
@@ -15,7 +15,7 @@ from sidecar.identity.sessions import sealed_session
 from sidecar.identity.signing import SigningKeys
 
 LEFT_AFTER: Final = timedelta(minutes=10)
-"""Nobody needs a session of ours so long; one that is still noted then was left by a crash."""
+"""Nobody needs a session of ours so long; one that is still stored then was left by a crash."""
 _OWN: Final = ".own"
 """Marks a session of ours; no cookie leads to it."""
 
@@ -28,7 +28,7 @@ class ServiceSessionStore:
         self._signing = signing
         self._clock = clock
 
-    async def note(self, instance: str, opened: OpenedSession) -> str:
+    async def add(self, instance: str, opened: OpenedSession) -> str:
         """See :class:`ports.ServiceSessions`."""
         session_id = f"{secrets.token_hex(32)}{_OWN}"
         now = self._clock()
@@ -39,6 +39,6 @@ class ServiceSessionStore:
         await self._sessions.add(msgspec.structs.replace(session, seen_at=session.expires_at))
         return session_id
 
-    async def forget(self, note: str) -> None:
+    async def remove(self, session_id: str) -> None:
         """See :class:`ports.ServiceSessions`."""
-        await self._sessions.end(note)
+        await self._sessions.end(session_id)

@@ -1,6 +1,6 @@
 """Acts in one Litmus instance: each call sends at most one mutation, and tells whether it may have been done.
 
-After an error the question is only this: did Litmus take it or not? Refusals
+After an error the question is only this: did Litmus accept it or not? Refusals
 and requests that never left say no; everything else may have been committed.
 """
 
@@ -11,6 +11,7 @@ import msgspec
 
 from sidecar.domain.errors import (
     AccessDeniedError,
+    BadRequestError,
     TokenRejectedError,
     UpstreamAnswerLostError,
     UpstreamAuthAwayError,
@@ -26,10 +27,19 @@ from sidecar.domain.errors import (
 from sidecar.domain.model import OUTCOME_OF_PHASE, UNFINISHED, Experiment, RecentRun, Run
 from sidecar.litmus.transport.auth_availability import NOT_SENT
 from sidecar.litmus.transport.client import LitmusClient
-from sidecar.litmus.wire.documents import EXPERIMENTS, RUNS, Query, pagination
+from sidecar.litmus.wire.documents import (
+    EXPERIMENTS,
+    RUN_EXPERIMENT,
+    RUNS,
+    STOP_RUN,
+    SWITCH_SCHEDULE,
+    Query,
+    pagination,
+)
 
 T = TypeVar("T")
 
+ACTION_TIMEOUT_SECONDS: Final = 30.0
 LOOK_UP_TIMEOUT_SECONDS: Final = 6.0
 """Before an action somebody waits; Litmus hangs while its auth server is away."""
 ROWS: Final = 10
@@ -85,16 +95,54 @@ class LitmusActor:
 
     async def run_experiment(self, project_id: str, experiment_id: str) -> str:
         """See :meth:`ports.Actor.run_experiment`."""
-        return await _once(self._client.run_experiment(project_id, experiment_id))
+        return await _once(run_experiment(self._client, project_id, experiment_id))
 
     async def stop_run(self, project_id: str, experiment_id: str, run_id: str) -> None:
         """See :meth:`ports.Actor.stop_run`."""
-        if not await _once(self._client.stop_run(project_id, experiment_id, run_id)):
+        if not await _once(stop_run(self._client, project_id, experiment_id, run_id)):
             raise UpstreamProtocolError("Litmus answered that it did not stop the run.")
 
     async def switch_schedule(self, project_id: str, experiment_id: str, *, suspended: bool) -> None:
         """See :meth:`ports.Actor.switch_schedule`."""
-        await _once(self._client.switch_schedule(project_id, experiment_id, suspended=suspended))
+        await _once(switch_schedule(self._client, project_id, experiment_id, suspended=suspended))
+
+
+async def run_experiment(client: LitmusClient, project_id: str, experiment_id: str) -> str:
+    """Start a run and return its notify id; ``""`` for a cron experiment, whose schedule starts instead.
+
+    Never retried: every call starts another run, and after an error other
+    than a refusal the run may exist. Litmus does not check that the
+    experiment belongs to the project: the caller must have.
+    """
+    variables = {"projectID": project_id, "experimentID": experiment_id}
+    return await client.run(RUN_EXPERIMENT, variables, ACTION_TIMEOUT_SECONDS)
+
+
+async def stop_run(client: LitmusClient, project_id: str, experiment_id: str, run_id: str) -> bool:
+    """Stop one run. Never retried, and never sent without an id.
+
+    Without one Litmus marks what it finds as stopped and tells no agent, so
+    chaos goes on that it no longer shows. With one it overwrites even a
+    finished run and accepts an unknown one: the caller must have checked.
+
+    Raises:
+        BadRequestError: If ``run_id`` is empty, which Litmus could take for all runs.
+    """
+    if not run_id:
+        raise BadRequestError("A run that has no id yet cannot be stopped.", parameter="runID")
+    variables = {"projectID": project_id, "experimentID": experiment_id, "experimentRunID": run_id}
+    return await client.run(STOP_RUN, variables, ACTION_TIMEOUT_SECONDS)
+
+
+async def switch_schedule(
+    client: LitmusClient, project_id: str, experiment_id: str, *, suspended: bool
+) -> bool:
+    """Suspend or resume the schedule of a cron experiment. Never retried.
+
+    On any other experiment Litmus damages the manifest: the caller must have checked ``cron_syntax``.
+    """
+    variables = {"projectID": project_id, "experimentID": experiment_id, "disable": suspended}
+    return await client.run(SWITCH_SCHEDULE, variables, ACTION_TIMEOUT_SECONDS)
 
 
 async def _once(call: Awaitable[T]) -> T:

@@ -1,1 +1,1 @@
-"""The running process: tasks that must not end, and turns on its event loop. Knows nothing of what runs."""
+"""The running process: its tasks, turns on its event loop, HTTP sessions. Knows nothing of what runs."""

@@ -16,10 +16,10 @@ from sidecar.domain.errors import (
     UpstreamTimeoutError,
     UpstreamUnavailableError,
 )
-from sidecar.litmus.acting import LitmusActor
+from sidecar.litmus.acting import LitmusActor, run_experiment
 from sidecar.litmus.transport.auth_availability import MAX_UNCONFIRMED
+from sidecar.litmus.transport.breaker import BreakerState
 from sidecar.litmus.transport.client import LitmusClient, open_litmus_client
-from sidecar.litmus.transport.throttle import BreakerState
 from sidecar.litmus.wire.documents import HUBS, RUN_STATS, SERVER_VERSION
 from sidecar.litmus.wire.token import LitmusToken
 from sidecar.simulator import ScriptedFault, Simulator, World, open_simulator
@@ -154,14 +154,14 @@ async def test_the_sentence_says_that_nothing_was_sent(shop: Shop) -> None:
     shop.litmus.auth_away = True
     async with shop.client() as client:
         with pytest.raises(UpstreamAuthAwayError, match="nothing was sent") as caught:
-            await client.run_experiment(shop.project_id, shop.experiment.experiment_id)
+            await run_experiment(client, shop.project_id, shop.experiment.experiment_id)
 
     assert caught.value.code == "upstream_auth_away"
 
 
 async def test_a_mutation_is_sent_once_the_auth_server_answered(shop: Shop) -> None:
     async with shop.client() as client:
-        await client.run_experiment(shop.project_id, shop.experiment.experiment_id)
+        await run_experiment(client, shop.project_id, shop.experiment.experiment_id)
 
     assert [request.path for request in shop.litmus.requests] == ["/auth/readiness", "/api/query"]
     assert len(shop.litmus.world.runs) == 1
@@ -171,7 +171,7 @@ async def test_a_mutation_is_not_sent_while_the_auth_server_keeps_silent(shop: S
     shop.litmus.faults.add(ScriptedFault(path="/auth/readiness", never_answer=True))
     async with shop.client() as client:
         with pytest.raises(UpstreamAuthAwayError):
-            await client.run_experiment(shop.project_id, shop.experiment.experiment_id)
+            await run_experiment(client, shop.project_id, shop.experiment.experiment_id)
 
     assert shop.litmus.asked("runChaosExperiment") == 0
 
@@ -185,7 +185,7 @@ async def test_any_word_of_the_auth_server_or_of_no_auth_server_lets_a_mutation_
 ) -> None:
     shop.litmus.faults.add(ScriptedFault(path="/auth/readiness", status=status, body=body))
     async with shop.client() as client:
-        await client.run_experiment(shop.project_id, shop.experiment.experiment_id)
+        await run_experiment(client, shop.project_id, shop.experiment.experiment_id)
 
     assert len(shop.litmus.world.runs) == 1
 

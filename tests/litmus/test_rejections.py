@@ -64,7 +64,7 @@ async def shop() -> AsyncIterator[Shop]:
     async with (
         open_simulator(world) as litmus,
         open_litmus_client(
-            base_url=litmus.url, token=holder.current, watch=holder, max_requests_per_second=10_000
+            base_url=litmus.url, token=holder.current, observer=holder, max_requests_per_second=10_000
         ) as client,
     ):
         yield Shop(

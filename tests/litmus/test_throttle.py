@@ -13,7 +13,8 @@ from sidecar.domain.errors import (
     UpstreamTimeoutError,
     UpstreamUnavailableError,
 )
-from sidecar.litmus.transport.throttle import Breaker, BreakerState, RequestKind, Throttle
+from sidecar.litmus.transport.breaker import Breaker, BreakerState, RequestKind
+from sidecar.litmus.transport.throttle import Throttle
 from tests.litmus.support import Observed
 
 

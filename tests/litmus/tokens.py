@@ -101,7 +101,7 @@ class Setting:
     @asynccontextmanager
     async def client(self, holder: TokenHolder) -> AsyncIterator[LitmusClient]:
         async with open_litmus_client(
-            base_url=self.simulator.url, token=holder.current, watch=holder, max_requests_per_second=10_000
+            base_url=self.simulator.url, token=holder.current, observer=holder, max_requests_per_second=10_000
         ) as client:
             yield client
 

@@ -163,18 +163,18 @@ class OpenedSession(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ServiceSessions(Protocol):
-    """The sessions that the sidecar opened at Litmus for itself, noted until they are ended.
+    """The sessions that the sidecar opened at Litmus for itself, stored until they are ended.
 
-    What is not forgotten within minutes was left by a crash; whichever replica
+    What is not removed within minutes was left by a crash; whichever replica
     runs then revokes it. Every method raises :class:`errors.StoreError` while
     the store is away.
     """
 
-    async def note(self, instance: str, opened: OpenedSession) -> str:
-        """Write a session down, its token encrypted; return what to forget it by."""
+    async def add(self, instance: str, opened: OpenedSession) -> str:
+        """Write a session down, its token encrypted; return the id to remove it by."""
 
-    async def forget(self, note: str) -> None:
-        """Forget a session that was ended."""
+    async def remove(self, session_id: str) -> None:
+        """Remove a session that was ended."""
 
 
 class AccountRights(msgspec.Struct, frozen=True, kw_only=True):

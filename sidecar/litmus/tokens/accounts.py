@@ -35,13 +35,7 @@ class LitmusAccounts:
             except UpstreamBusyError as exc:
                 raise CredentialsRejectedError("Not asked: another sign-in to this account goes on.") from exc
             opened = await self._auth.login(username, password)
-        return OpenedSession(
-            token=opened.token.reveal(),
-            user_id=opened.user_id,
-            username=opened.username or username,
-            is_admin=opened.is_admin,
-            expires_at=opened.expires_at,
-        )
+        return opened.as_opened(username)
 
     async def sign_out(self, token: str) -> None:
         """See :class:`ports.Accounts`."""
@@ -49,14 +43,14 @@ class LitmusAccounts:
 
     async def rights(self, token: str) -> AccountRights:
         """See :class:`ports.Accounts`; costs two requests, and one more per fifty projects."""
-        held = LitmusToken(token)
-        if held.claims is None or held.claims.uid is None:
+        bearer = LitmusToken(token)
+        if bearer.claims is None or bearer.claims.uid is None:
             raise TokenRejectedError("The token of the session is none of a Litmus user.")
         # The claims are as old as the session; the account may have changed since.
-        account = await self._auth.get_user(held, held.claims.uid)
+        account = await self._auth.get_user(bearer, bearer.claims.uid)
         if account.is_deactivated:
             raise TokenRejectedError("The account is deactivated in Litmus.")
-        projects = await self._auth.list_projects(held)
+        projects = await self._auth.list_projects(bearer)
         return AccountRights(
             is_admin=account.role == "admin",
             roles={project.project_id: project.role for project in projects if project.role is not None},

@@ -13,7 +13,7 @@ import structlog
 
 from sidecar.domain.errors import TokenRejectedError, UpstreamPausedError
 from sidecar.domain.ports import Clock, TokenState, TokenStatus
-from sidecar.litmus.transport.throttle import LONGEST_PAUSE_SECONDS, Breaker
+from sidecar.litmus.transport.breaker import LONGEST_PAUSE_SECONDS, Breaker
 from sidecar.litmus.wire.token import LitmusToken
 
 WARNINGS: Final = (timedelta(days=1), timedelta(days=3), timedelta(days=14))

@@ -8,7 +8,7 @@ step may be the last one before a crash: the next start finds what was left.
 import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -18,18 +18,19 @@ import structlog
 from sidecar.domain.errors import (
     InitialPasswordError,
     SidecarError,
-    StoreError,
     TokenRejectedError,
     UpstreamError,
 )
-from sidecar.domain.ports import Clock, OpenedSession, ServiceSessions, TokenState, TokenUses
-from sidecar.litmus.tokens.api_tokens import ALIVE, TokenUseReporter
+from sidecar.domain.ports import Clock, ServiceSessions, TokenState, TokenUses
+from sidecar.litmus.tokens.api_tokens import TokenUseReporter
 from sidecar.litmus.tokens.creation_locks import APART, CreationLocks
 from sidecar.litmus.tokens.holder import TokenHolder
 from sidecar.litmus.tokens.lifetime import LifetimePolicy, age_key, expiry
+from sidecar.litmus.tokens.old_tokens import OldTokens
 from sidecar.litmus.tokens.probe import verify
 from sidecar.litmus.tokens.retries import LASTING_PAUSE, RetrySchedule
-from sidecar.litmus.transport.auth import ListedToken, LitmusAuth, SignedIn
+from sidecar.litmus.tokens.temporary_session import PATIENCE, TemporarySession
+from sidecar.litmus.transport.auth import ListedToken, LitmusAuth
 from sidecar.litmus.wire.token import LitmusToken
 from sidecar.runtime.supervision import Mishaps
 
@@ -38,9 +39,6 @@ RENEWED_BEFORE: Final = 0.2
 LOOK_INTERVAL: Final = timedelta(seconds=45)
 GRACE: Final = timedelta(minutes=2)
 _JITTER: Final = 0.1
-_PATIENCE: Final = timedelta(seconds=5)
-"""Longest wait for another replica that signs in or makes a token; the next look tries again."""
-_LOGOUT_SECONDS: Final = 5.0
 
 _log = structlog.get_logger(__name__)
 
@@ -103,7 +101,7 @@ class ManagedToken:
             auth: The auth server.
             creation_locks: Keep what two replicas create apart.
             uses: Who uses which token.
-            sessions: Where a session is noted for the time it is open.
+            sessions: Where a session is stored while it is open.
             replica: Name of this process among the replicas.
             settings: What is managed.
             password: Read at every sign-in.
@@ -114,12 +112,19 @@ class ManagedToken:
         self._holder = holder
         self._auth = auth
         self._creation_locks = creation_locks
-        self._uses = uses
-        self._sessions = sessions
-        self._replica = replica
         self._reporter = TokenUseReporter(holder, uses, replica)
         self._settings = settings
-        self._password = password
+        self._session = TemporarySession(
+            holder, auth, creation_locks, sessions, username=settings.username, password=password
+        )
+        self._old_tokens = OldTokens(
+            auth,
+            uses,
+            instance=holder.instance,
+            replica=replica,
+            grace=settings.grace,
+            longest_grace=settings.longest_grace,
+        )
         self._on_switch = on_switch
         self._clock = clock
         part = (chance or random.Random()).random()  # noqa: S311 - keeps replicas apart, guards nothing
@@ -132,8 +137,6 @@ class ManagedToken:
         self._mishaps = Mishaps("managed token")
         self._refused: set[str] = set()
         """Tokens that Litmus refused although it lists them."""
-        self._superseded: dict[str, datetime] = {}
-        """Since when we know of a newer token than this one."""
 
     async def follow(self) -> None:
         """Look after the token until cancelled; at once when it is rejected, ever slower while that fails."""
@@ -208,7 +211,9 @@ class ManagedToken:
                 await self._on_switch(how)
             elif all(row.token != found for row in own):
                 return  # A list without the token in use is not one to tidy by.
-            await self._clean_up(_Bearer(token=found, user_id=bearer.user_id), own)
+            await self._old_tokens.remove(
+                own, found, bearer.user_id, refused=self._refused, now=self._clock()
+            )
 
     async def _verify_again(self, token: LitmusToken) -> None:
         """Make sure that it is the token: Litmus says the same of it when its own database fails."""
@@ -222,11 +227,7 @@ class ManagedToken:
 
     @asynccontextmanager
     async def _bearer(self) -> AsyncIterator[_Bearer]:
-        """Give what the auth server is asked with: the token in use, or a session for the time.
-
-        Ending a session leaves an entry in Litmus's database that it keeps for
-        good and searches at every request, so a session is opened for need only.
-        """
+        """Give what the auth server is asked with: the token in use, or a session for the time."""
         token = self._holder.token
         if token is not None and self._user_id is not None and self._holder.state is not TokenState.REJECTED:
             try:
@@ -235,55 +236,10 @@ class ManagedToken:
                 self._holder.rejected(token, exc)
                 raise
             return
-        signed_in = await self._sign_in()
-        self._has_signed_in = True
-        self._user_id = signed_in.user_id
-        note: str | None = None
-        try:
-            note = await self._note(signed_in)
-            yield _Bearer(token=signed_in.token, user_id=signed_in.user_id)
-        finally:
-            await self._sign_out(signed_in.token, note)
-
-    async def _note(self, signed_in: SignedIn) -> str | None:
-        """Write the session down, so that a crash leaves none; ``None``: the store is away."""
-        opened = OpenedSession(
-            token=signed_in.token.reveal(),
-            user_id=signed_in.user_id,
-            username=self._settings.username,
-            is_admin=signed_in.is_admin,
-            expires_at=signed_in.expires_at,
-        )
-        try:
-            return await self._sessions.note(self._holder.instance, opened)
-        except StoreError:
-            return None
-
-    async def _sign_out(self, token: LitmusToken, note: str | None) -> None:
-        """End the session; if Litmus does not answer, it stays noted, and is revoked by and by."""
-        # A token for a day, made in the second of the sign-in, is the very string of the session.
-        if token != self._holder.token:
-            try:
-                async with asyncio.timeout(_LOGOUT_SECONDS):
-                    await self._auth.logout(token)
-            except (UpstreamError, TimeoutError):
-                return
-        if note is not None:
-            with suppress(StoreError):  # Then the sweep finds nothing left to revoke.
-                await self._sessions.forget(note)
-
-    async def _sign_in(self) -> SignedIn:
-        """Open a session that is nobody else's: neither another replica's, nor one of the pages.
-
-        While the store is away nobody can lock, and a token that is there
-        can still be adopted; two that meet then try again.
-        """
-        username, password = self._settings.username, await self._password()
-        try:
-            async with self._creation_locks.for_sign_in(username, patience=_PATIENCE):
-                return await self._auth.login(username, password)
-        except StoreError:
-            return await self._auth.login(username, password)
+        async with self._session.opened() as session:
+            self._has_signed_in = True
+            self._user_id = session.user_id
+            yield _Bearer(token=session.token, user_id=session.user_id)
 
     async def _own(self, bearer: _Bearer) -> Sequence[ListedToken]:
         """Return the tokens of our name, the newest first."""
@@ -366,7 +322,7 @@ class ManagedToken:
         could make one each at once, in the same second even the same one.
         """
         settings = self._settings
-        async with self._creation_locks.hold(bearer.user_id, patience=_PATIENCE):
+        async with self._creation_locks.hold(bearer.user_id, patience=PATIENCE):
             own = await self._own(bearer)
             if rotation is not None:
                 found = self._made_since(rotation, before, own)
@@ -388,37 +344,3 @@ class ManagedToken:
             raise UpstreamError(f"A token that Litmus lists is refused: {exc}") from exc
         self._holder.use(token)
         self._warned.clear()
-
-    async def _clean_up(self, bearer: _Bearer, own: Sequence[ListedToken]) -> None:
-        """Remove the tokens of our name that are older than ours, as soon as nobody needs them."""
-        now = self._clock()
-        older = {row.token.id: row for row in own if row.token != bearer.token}
-        self._superseded = {token_id: self._superseded.get(token_id, now) for token_id in older}
-        for token_id, row in older.items():
-            if await self._is_needed(row, now):
-                continue
-            try:
-                await self._auth.remove_token(bearer.token, bearer.user_id, row.token)
-            except UpstreamError as exc:
-                _log.warning(
-                    "old token was not removed",
-                    instance=self._holder.instance,
-                    token=token_id,
-                    reason=str(exc),
-                )
-            else:
-                _log.info("old token removed", instance=self._holder.instance, token=token_id)
-
-    async def _is_needed(self, row: ListedToken, now: datetime) -> bool:
-        if row.token.id in self._refused or (row.expires_at is not None and row.expires_at <= now):
-            return False
-        known_for = now - self._superseded[row.token.id]
-        try:
-            uses = await self._uses.current(now - ALIVE)
-        except StoreError:
-            return True
-        # Another instance of this process, with the same user, counts as another replica.
-        own = (self._holder.instance, self._replica)
-        if any(use.token_id == row.token.id and (use.instance, use.replica) != own for use in uses):
-            return known_for < self._settings.longest_grace
-        return known_for < self._settings.grace

@@ -20,6 +20,7 @@ from sidecar.domain.errors import (
     UpstreamError,
     UpstreamProtocolError,
 )
+from sidecar.domain.ports import OpenedSession
 from sidecar.litmus.transport.client import LitmusClient
 from sidecar.litmus.wire.auth import (
     ACCEPTED,
@@ -50,7 +51,7 @@ _EQUAL_ROWS: Final = 4
 """Rows of one string that are removed: as many as there were tokens made within one second."""
 
 
-class SignedIn(msgspec.Struct, frozen=True, kw_only=True):
+class LitmusSession(msgspec.Struct, frozen=True, kw_only=True):
     """A session that Litmus opened for user and password."""
 
     token: LitmusToken
@@ -59,6 +60,16 @@ class SignedIn(msgspec.Struct, frozen=True, kw_only=True):
     is_admin: bool
     """Whether the account role is ``admin``."""
     expires_at: datetime | None
+
+    def as_opened(self, username: str) -> OpenedSession:
+        """Return it as it is stored, for a user who signed in by that name."""
+        return OpenedSession(
+            token=self.token.reveal(),
+            user_id=self.user_id,
+            username=self.username or username,
+            is_admin=self.is_admin,
+            expires_at=self.expires_at,
+        )
 
 
 class Account(msgspec.Struct, frozen=True, kw_only=True):
@@ -135,7 +146,7 @@ class LitmusAuth:
         self._client = client
         self._timeout_seconds = timeout_seconds
 
-    async def login(self, username: str, password: str) -> SignedIn:
+    async def login(self, username: str, password: str) -> LitmusSession:
         """Open a session. At the first one, Litmus makes a project for a user who owns none.
 
         Raises:
@@ -147,7 +158,7 @@ class LitmusAuth:
         token = LitmusToken(answer.access_token)
         if token.claims is None or token.claims.uid is None:
             raise UpstreamProtocolError("Litmus signed the user in with a token of a form we do not know.")
-        return SignedIn(
+        return LitmusSession(
             token=token,
             user_id=token.claims.uid,
             username=token.claims.username,

@@ -7,15 +7,23 @@ back; it can only send no more of them.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from http import HTTPStatus
 from typing import Final
 
 import aiohttp
 
 from sidecar.domain.errors import UpstreamAuthAwayError, UpstreamTimeoutError, UpstreamUnavailableError
+from sidecar.litmus.transport.http import LitmusHttp
+from sidecar.litmus.transport.throttle import Throttle
+from sidecar.litmus.wire.auth import failure_code
 
 MAX_UNCONFIRMED: Final = 3
+AUTH_TIMEOUT_SECONDS: Final = 3.0
+"""How long the auth server may take to show that it lives."""
+READINESS_PATH: Final = "/auth/readiness"
+"""Asked without a token, looks at the database once, is in every 3.x; ``/auth/status`` loads all users."""
 NOT_SENT: Final = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.ClientSSLError)
 """What keeps a request from leaving: there was no connection to send it on."""
 
@@ -28,17 +36,13 @@ def auth_away() -> UpstreamAuthAwayError:
     )
 
 
-class Sent:
-    """A request that needs the auth server, on its way."""
-
-
 class AuthAvailability:
-    """Counts what was sent, or left without an answer, since the auth server last showed that it lives."""
+    """Counts requests without an answer, so far or for good, since the auth server last answered."""
 
-    def __init__(self, *, most: int = MAX_UNCONFIRMED) -> None:
-        """Take how many may be sent with no sign of life."""
-        self._most = most
-        self._unconfirmed: set[Sent] = set()
+    def __init__(self, http: LitmusHttp, throttle: Throttle) -> None:
+        self._http = http
+        self._throttle = throttle
+        self._unconfirmed: set[object] = set()
         self._asking = asyncio.Lock()
         self._asked = 0
         self._was_away = False
@@ -46,13 +50,13 @@ class AuthAvailability:
     @property
     def is_full(self) -> bool:
         """Whether nothing more may be sent before the auth server has been asked."""
-        return len(self._unconfirmed) >= self._most
+        return len(self._unconfirmed) >= MAX_UNCONFIRMED
 
-    def answers(self) -> None:
+    def confirm(self) -> None:
         """Note that the auth server lives."""
         self._unconfirmed.clear()
 
-    async def settle(self, ask: Callable[[], Awaitable[None]], *, always: bool = False) -> None:
+    async def ensure(self, *, always: bool = False) -> None:
         """Ask the auth server where it is in doubt, or ``always``; those that wait share one question.
 
         Raises:
@@ -63,26 +67,38 @@ class AuthAvailability:
         asked_before = self._asked
         async with self._asking:
             if self._asked == asked_before:
-                await self._ask(ask)
+                await self._ask()
             elif self._was_away:
                 raise auth_away()
 
-    async def _ask(self, ask: Callable[[], Awaitable[None]]) -> None:
+    async def _ask(self) -> None:
         """Ask, and keep the answer for those that wait; a question that was given up has none."""
         try:
-            await ask()
+            await self._ask_readiness()
         except UpstreamAuthAwayError:
             self._asked, self._was_away = self._asked + 1, True
             raise
         self._asked, self._was_away = self._asked + 1, False
+        self.confirm()
+
+    async def _ask_readiness(self) -> None:
+        """Ask the auth server whether it is there, by a short question within a slot that is held already."""
+        with self._throttle.aside("authReadiness"):
+            try:
+                reply = await self._http.send("GET", READINESS_PATH, None, AUTH_TIMEOUT_SECONDS, token=None)
+            except UpstreamUnavailableError as exc:
+                raise auth_away() from exc
+            # A proxy's words for a server that is away, unlike the server's own for its database.
+            if reply.status >= HTTPStatus.INTERNAL_SERVER_ERROR and failure_code(reply) is None:
+                raise auth_away()
 
     @contextmanager
     def sending(self) -> Iterator[None]:
         """Count one request while it is under way, and on where Litmus may still have it.
 
-        Whoever reads its answer tells by :meth:`answers` whether that shows life.
+        Whoever reads its answer tells by :meth:`confirm` whether that shows life.
         """
-        sent = Sent()
+        sent = object()
         self._unconfirmed.add(sent)
         try:
             yield

@@ -1,8 +1,7 @@
-"""Asks one ChaosCenter, at its pace: our documents and its auth server's REST, with the token of now.
+"""Asks one Litmus: GraphQL documents with the token in use, REST with any, at the instance's pace.
 
-Every way to fail becomes one of our errors (``responses``), and what Litmus says
-of a token is told to who holds it. It retries nothing, keeps nothing, and
-decides nothing about what to ask.
+It sends what it is given (``http``), reads what came (``graphql``, ``responses``),
+and tells what it showed of the token. It decides nothing about what to ask.
 """
 
 import math
@@ -17,14 +16,14 @@ import msgspec
 
 from sidecar.config.proxies import Proxy
 from sidecar.domain.errors import (
-    BadRequestError,
     TokenRejectedError,
     UpstreamError,
     UpstreamProtocolError,
     UpstreamUnavailableError,
 )
 from sidecar.domain.unreadable import UNREADABLE
-from sidecar.litmus.transport.auth_availability import AuthAvailability, auth_away
+from sidecar.litmus.transport.auth_availability import READINESS_PATH, AuthAvailability
+from sidecar.litmus.transport.breaker import LONGEST_PAUSE_SECONDS, Breaker, BreakerSet, RequestKind
 from sidecar.litmus.transport.graphql import (
     Answer,
     gravest,
@@ -42,14 +41,7 @@ from sidecar.litmus.transport.rejections import (
     read_account_state,
     unconfirmed,
 )
-from sidecar.litmus.transport.throttle import (
-    LONGEST_PAUSE_SECONDS,
-    Breaker,
-    BreakerSet,
-    RequestKind,
-    RequestObserver,
-    Throttle,
-)
+from sidecar.litmus.transport.throttle import RequestObserver, Throttle
 from sidecar.litmus.wire import documents
 from sidecar.litmus.wire.auth import PROJECT_UNKNOWN, failure_code, read_role
 from sidecar.litmus.wire.documents import Query
@@ -58,13 +50,8 @@ from sidecar.litmus.wire.token import LitmusToken
 
 T = TypeVar("T")
 
-ACTION_TIMEOUT_SECONDS: Final = 30.0
-AUTH_TIMEOUT_SECONDS: Final = 3.0
-"""How long the auth server may take to show that it lives."""
 CONFIRMATION_TIMEOUT_SECONDS: Final = 10.0
 _QUERY_PATH: Final = "/api/query"
-_READINESS_PATH: Final = "/auth/readiness"
-"""Asked without a token, looks at the database once, is in every 3.x; ``/auth/status`` loads all users."""
 
 
 class TokenObserver(Protocol):
@@ -96,17 +83,16 @@ class LitmusClient:
         *,
         token: Callable[[], LitmusToken],
         throttle: Throttle,
-        watch: TokenObserver | None = None,
+        observer: TokenObserver | None = None,
     ) -> None:
         self._http = http
-        self._server = http.server
         self._token = token
         self._throttle = throttle
-        self._watch = watch
-        self._availability = AuthAvailability()
+        self._observer = observer
+        self._availability = AuthAvailability(http, throttle)
 
     def __repr__(self) -> str:
-        return f"LitmusClient({self._server})"
+        return f"LitmusClient({self._http.server})"
 
     @property
     def breaker(self) -> BreakerSet:
@@ -154,8 +140,8 @@ class LitmusClient:
             UpstreamError: If the request failed as a whole.
         """
         token = self._token()  # Without any, nobody waits for a slot.
-        if self._watch is not None:
-            self._watch.admit(token)
+        if self._observer is not None:
+            self._observer.admit(token)
         verdict: UpstreamError | None = None
         is_proven = False
         try:
@@ -196,32 +182,14 @@ class LitmusClient:
             body, asked = request_body(queries, variables), self._asked(queries, variables)
             self._http.headers(token)  # What cannot be sent needs nobody to be asked.
             if asks_auth:
-                await self._availability.settle(self.ask_auth, always=is_urgent or slot.is_probe)
+                await self._availability.ensure(always=is_urgent or slot.is_probe)
             with self._availability.sending() if asks_auth else nullcontext():
-                reply = await self._http.exchange("POST", _QUERY_PATH, body, timeout_seconds, token=token)
+                reply = await self._http.send("POST", _QUERY_PATH, body, timeout_seconds, token=token)
             answer = read_answer(queries, read_reply(reply, asked))
             if shows_auth(queries, answer):
-                self._availability.answers()
+                self._availability.confirm()
             slot.error = gravest(answer.failed)
         return answer, token
-
-    async def ask_auth(self) -> None:
-        """Make sure that the auth server lives, by a short question within a slot that is held already.
-
-        Raises:
-            UpstreamAuthAwayError: If it does not answer.
-        """
-        with self._throttle.aside("authReadiness"):
-            try:
-                reply = await self._http.exchange(
-                    "GET", _READINESS_PATH, None, AUTH_TIMEOUT_SECONDS, token=None
-                )
-            except UpstreamUnavailableError as exc:
-                raise auth_away() from exc
-            # A proxy's words for a server that is away, unlike the server's own for its database.
-            if reply.status >= HTTPStatus.INTERNAL_SERVER_ERROR and failure_code(reply) is None:
-                raise auth_away()
-        self._availability.answers()
 
     async def _confirm(self, token: LitmusToken, rejection: TokenRejectedError) -> UpstreamError:
         """Return what a rejection is worth, which the GraphQL server told: itself, or trouble of Litmus.
@@ -260,7 +228,7 @@ class LitmusClient:
             is_up = await self.rest(
                 "authReadiness",
                 "GET",
-                _READINESS_PATH,
+                READINESS_PATH,
                 database_is_up,
                 token=None,
                 timeout_seconds=CONFIRMATION_TIMEOUT_SECONDS,
@@ -291,63 +259,28 @@ class LitmusClient:
         return unconfirmed(None)
 
     def _report(self, token: LitmusToken, verdict: UpstreamError | None, *, is_proven: bool) -> None:
-        """Tell the watch what a request showed of the token."""
-        if self._watch is None:
+        """Tell the observer what a request showed of the token."""
+        if self._observer is None:
             return
         if isinstance(verdict, TokenRejectedError):
-            self._watch.rejected(token, verdict)
+            self._observer.rejected(token, verdict)
         elif verdict is None and is_proven:
-            self._watch.accepted(token)
+            self._observer.accepted(token)
         else:
-            self._watch.inconclusive(token)
-
-    async def run_experiment(self, project_id: str, experiment_id: str) -> str:
-        """Start a run and return its notify id; ``""`` for a cron experiment, whose schedule starts instead.
-
-        Never retried: every call starts another run, and after an error other
-        than a refusal the run may exist. Litmus does not check that the
-        experiment belongs to the project: the caller must have.
-        """
-        variables = {"projectID": project_id, "experimentID": experiment_id}
-        return await self.run(documents.RUN_EXPERIMENT, variables, ACTION_TIMEOUT_SECONDS)
-
-    async def stop_run(self, project_id: str, experiment_id: str, run_id: str) -> bool:
-        """Stop one run. Never retried, and never sent without an id.
-
-        Without one Litmus marks what it finds as stopped and tells no agent, so
-        chaos goes on that it no longer shows. With one it overwrites even a
-        finished run and accepts an unknown one: the caller must have checked.
-
-        Raises:
-            BadRequestError: If ``run_id`` is empty, which Litmus could take for all runs.
-        """
-        if not run_id:
-            raise BadRequestError("A run that has no id yet cannot be stopped.", parameter="runID")
-        variables = {"projectID": project_id, "experimentID": experiment_id, "experimentRunID": run_id}
-        return await self.run(documents.STOP_RUN, variables, ACTION_TIMEOUT_SECONDS)
-
-    async def switch_schedule(self, project_id: str, experiment_id: str, *, suspended: bool) -> bool:
-        """Suspend or resume the schedule of a cron experiment. Never retried.
-
-        On any other experiment Litmus damages the manifest: the caller must have checked ``cron_syntax``.
-        """
-        variables = {"projectID": project_id, "experimentID": experiment_id, "disable": suspended}
-        return await self.run(documents.SWITCH_SCHEDULE, variables, ACTION_TIMEOUT_SECONDS)
+            self._observer.inconclusive(token)
 
     def _asked(self, queries: Sequence[Query[Any]], variables: Mapping[str, object]) -> Asked:
         project_id = variables.get("projectID")
-        return Asked(
-            fields=tuple(query.field for query in queries),
-            server=self._server,
-            path=self._http.base_path + _QUERY_PATH,
-            host=self._http.host,
+        return self._http.asked(
+            *(query.field for query in queries),
+            path=_QUERY_PATH,
             project_id=project_id if isinstance(project_id, str) else None,
             since=next((query.since for query in queries if query.since), None),
         )
 
     def asked(self, operation: str) -> Asked:
         """Return what sentences about an operation besides GraphQL need to know."""
-        return Asked(fields=(operation,), server=self._server, host=self._http.host)
+        return self._http.asked(operation)
 
     async def rest(
         self,
@@ -367,13 +300,13 @@ class LitmusClient:
         """
         sent = msgspec.json.encode(body) if body is not None else None
         async with self._throttle.slot(operation, RequestKind.REST):
-            reply = await self._http.exchange(method, path, sent, timeout_seconds, token=token)
+            reply = await self._http.send(method, path, sent, timeout_seconds, token=token)
             try:
                 return read(reply)
             except UNREADABLE:
                 # Not chained: a decoder's words can hold what it could not decode.
                 raise UpstreamProtocolError(
-                    f"Litmus at {self._server} answered {operation} in a form we do not know."
+                    f"Litmus at {self._http.server} answered {operation} in a form we do not know."
                 ) from None
 
     async def project_role(self, project_id: str, timeout_seconds: float) -> str | None:
@@ -389,8 +322,8 @@ class LitmusClient:
             return read_role(reply)
 
         token = self._token()
-        if self._watch is not None:
-            self._watch.admit(token)
+        if self._observer is not None:
+            self._observer.admit(token)
         path = f"/auth/get_project_role/{quote(project_id, safe='')}"
         verdict: UpstreamError | None = None
         try:
@@ -411,7 +344,7 @@ async def open_litmus_client(  # noqa: PLR0913 - each by its name, most with a d
     *,
     base_url: str,
     token: Callable[[], LitmusToken],
-    watch: TokenObserver | None = None,
+    observer: TokenObserver | None = None,
     host_header: str | None = None,
     ca_file: Path | None = None,
     proxy: Proxy | None = None,
@@ -426,7 +359,7 @@ async def open_litmus_client(  # noqa: PLR0913 - each by its name, most with a d
 
     ``base_url`` is ChaosCenter's root (``/api/query`` is added); ``token`` is
     called for every request, so that a rotated token takes effect at once, and
-    raises where there is none; ``watch`` is told what Litmus thinks of it;
+    raises where there is none; ``observer`` is told what Litmus thinks of it;
     ``longest_pause_seconds`` bounds how long the circuit breaker stays open,
     ``patience_seconds`` how long any answer is waited for, whoever asks.
     With a ``ca_file`` only its authorities are trusted; with a ``proxy`` all is asked through it.
@@ -445,8 +378,8 @@ async def open_litmus_client(  # noqa: PLR0913 - each by its name, most with a d
         host_header=host_header,
         ca_file=ca_file,
         proxy=proxy,
-        max_in_flight=max_in_flight,
+        max_connections=max_in_flight,
         max_answer_bytes=max_answer_bytes,
         patience_seconds=patience_seconds,
     ) as http:
-        yield LitmusClient(http, token=token, throttle=throttle, watch=watch)
+        yield LitmusClient(http, token=token, throttle=throttle, observer=observer)

@@ -1,12 +1,10 @@
-"""The one HTTP primitive under everything we ask of one ChaosCenter.
+"""The one HTTP primitive towards Litmus: sends a request with a token, and returns what came.
 
-It bounds time and size, and translates every way to have no answer into our
-errors. It retries nothing, keeps nothing, follows no redirect, and does not
-look into what arrives.
+Bounds time and size, follows no redirect, retries nothing, and translates
+every way to get no answer into our errors.
 """
 
 import math
-import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -15,9 +13,8 @@ from typing import Final
 import aiohttp
 from yarl import URL
 
-from sidecar.config.proxies import Proxy, through
+from sidecar.config.proxies import Proxy
 from sidecar.domain.errors import (
-    ConfigError,
     TokenRejectedError,
     UpstreamOverloadedError,
     UpstreamProtocolError,
@@ -25,16 +22,15 @@ from sidecar.domain.errors import (
     UpstreamUnavailableError,
 )
 from sidecar.domain.unreadable import UNREADABLE
-from sidecar.litmus.wire.responses import Reply
+from sidecar.litmus.wire.responses import Asked, Reply
 from sidecar.litmus.wire.token import LitmusToken
+from sidecar.runtime.http_sessions import AnswerTooLargeError, open_http_session, read_body, timeout_of
 
 MAX_ANSWER_BYTES: Final = 32 * 1024 * 1024
-CONNECT_TIMEOUT_SECONDS: Final = 5.0
-_CHUNK_BYTES: Final = 64 * 1024
 
 
 class LitmusHttp:
-    """Sends single requests to one Litmus instance."""
+    """Sends requests to one Litmus; made by :func:`open_litmus_http`."""
 
     def __init__(
         self,
@@ -49,21 +45,32 @@ class LitmusHttp:
         base = URL(base_url.rstrip("/")).with_user(None)
         self._session = session
         self._base_url = str(base).rstrip("/")
+        self._base_path = base.path.rstrip("/")
+        self.server: Final = f"{base.scheme}://{base.host_port_subcomponent}"
+        """Scheme, host and port, for sentences."""
         self._host_header = host_header
+        self._host = host_header or base.host_port_subcomponent or ""
         self._max_answer_bytes = max_answer_bytes
         self._patience_seconds = patience_seconds
-        self.server = f"{base.scheme}://{base.host_port_subcomponent}"
-        """Scheme, host and port, for sentences."""
-        self.host = host_header or base.host_port_subcomponent or ""
-        """What the header ``Host`` says."""
-        self.base_path = base.path.rstrip("/")
-        """The path below which Litmus is; ``""``: none."""
+
+    def asked(
+        self,
+        *fields: str,
+        path: str | None = None,
+        project_id: str | None = None,
+        since: str | None = None,
+    ) -> Asked:
+        """Return what sentences about a request need to know; ``path`` is below the base URL."""
+        where = {} if path is None else {"path": self._base_path + path}
+        return Asked(
+            fields=fields, server=self.server, host=self._host, project_id=project_id, since=since, **where
+        )
 
     def headers(self, token: LitmusToken | None) -> dict[str, str]:
-        """Return the headers of a request with this token, or none.
+        """Return the headers of a request.
 
         Raises:
-            TokenRejectedError: If it cannot be sent: it is empty, or no token at all.
+            TokenRejectedError: If the token cannot be sent in one.
         """
         headers = {"Content-Type": "application/json"}
         if token is not None:
@@ -76,21 +83,15 @@ class LitmusHttp:
             headers["Host"] = self._host_header
         return headers
 
-    async def exchange(
+    async def send(
         self, method: str, path: str, body: bytes | None, timeout_seconds: float, *, token: LitmusToken | None
     ) -> Reply:
         """Send one request and return what came, whatever its status.
 
         Raises:
-            TokenRejectedError: If the token cannot be sent.
-            UpstreamUnavailableError: If no connection, or no answer in time, was had.
-            UpstreamOverloadedError: If the answer is too large.
-            UpstreamProtocolError: If it is no HTTP.
+            UpstreamError: If no answer came, or none that can be read.
         """
         timeout_seconds = min(timeout_seconds, self._patience_seconds)
-        timeout = aiohttp.ClientTimeout(
-            total=timeout_seconds, sock_connect=min(CONNECT_TIMEOUT_SECONDS, timeout_seconds)
-        )
         headers = self.headers(token)
         try:
             async with self._session.request(
@@ -98,10 +99,10 @@ class LitmusHttp:
                 URL(f"{self._base_url}{path}", encoded=True),
                 data=body,
                 headers=headers,
-                timeout=timeout,
+                timeout=timeout_of(timeout_seconds),
                 allow_redirects=False,
             ) as response:
-                answer = await self._read(response)
+                answer = await read_body(response, self._max_answer_bytes)
                 return Reply(
                     status=response.status,
                     content_type=response.content_type if "Content-Type" in response.headers else "",
@@ -120,19 +121,13 @@ class LitmusHttp:
             raise UpstreamUnavailableError(
                 f"No connection to Litmus at {self.server} ({type(exc).__name__})."
             ) from exc
+        except AnswerTooLargeError:
+            raise UpstreamOverloadedError(
+                f"An answer of Litmus at {self.server} is larger than {self._max_answer_bytes} bytes."
+            ) from None
         except UNREADABLE:
             # aiohttp reads heads and compressed bodies with what may raise these; their words quote both.
             raise UpstreamProtocolError(f"{self.server} answered with no HTTP that can be read.") from None
-
-    async def _read(self, response: aiohttp.ClientResponse) -> bytes:
-        answer = bytearray()
-        async for chunk in response.content.iter_chunked(_CHUNK_BYTES):
-            answer += chunk
-            if len(answer) > self._max_answer_bytes:
-                raise UpstreamOverloadedError(
-                    f"An answer of Litmus at {self.server} is larger than {self._max_answer_bytes} bytes."
-                )
-        return bytes(answer)
 
 
 @asynccontextmanager
@@ -142,25 +137,18 @@ async def open_litmus_http(
     host_header: str | None = None,
     ca_file: Path | None = None,
     proxy: Proxy | None = None,
-    max_in_flight: int = 4,
+    max_connections: int,
     max_answer_bytes: int = MAX_ANSWER_BYTES,
     patience_seconds: float = math.inf,
 ) -> AsyncIterator[LitmusHttp]:
-    """Open the connections to one instance.
+    """Open the connections to one Litmus; ``base_url`` is ChaosCenter's root.
 
-    With a ``ca_file`` only its authorities are trusted; with a ``proxy`` all is asked through it.
+    ``patience_seconds`` bounds how long any answer is waited for, whoever asks.
 
     Raises:
         ConfigError: If the CA file cannot be used.
     """
-    connector = aiohttp.TCPConnector(limit=max_in_flight, ssl=_trust(ca_file))
-    async with aiohttp.ClientSession(
-        connector=connector,
-        cookie_jar=aiohttp.DummyCookieJar(),
-        trust_env=False,
-        auto_decompress=True,
-        **through(proxy),
-    ) as session:
+    async with open_http_session(max_connections=max_connections, ca_file=ca_file, proxy=proxy) as session:
         yield LitmusHttp(
             session,
             base_url=base_url,
@@ -168,12 +156,3 @@ async def open_litmus_http(
             max_answer_bytes=max_answer_bytes,
             patience_seconds=patience_seconds,
         )
-
-
-def _trust(ca_file: Path | None) -> ssl.SSLContext | bool:
-    if ca_file is None:
-        return True
-    try:
-        return ssl.create_default_context(cafile=str(ca_file))
-    except OSError as exc:
-        raise ConfigError((f"caFile {ca_file} cannot be read as PEM certificates.",)) from exc
