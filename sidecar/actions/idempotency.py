@@ -4,9 +4,10 @@ import hashlib
 from datetime import timedelta
 from typing import Final
 
-from sidecar.actions.policy import Asked
-from sidecar.actions.resolution import LONGEST_FLIGHT
-from sidecar.domain.action import Action, ActionKind
+from sidecar.actions.asked import Asked
+from sidecar.actions.kind import LONGEST_FLIGHT
+from sidecar.actions.kinds import KINDS
+from sidecar.domain.action import Action
 from sidecar.domain.errors import BadRequestError
 from sidecar.domain.ports import Claim
 
@@ -35,14 +36,16 @@ def key_claim(caller: str, key: str | None) -> Claim | None:
 
 
 def window_claim(asked: Asked, window: timedelta) -> Claim | None:
-    """Return the claim on running an experiment; ``None`` for other kinds.
+    """Return the claim on doing this to an experiment; ``None`` for kinds that may follow each other.
 
     It is held while Litmus is asked, and for the window after its answer.
     """
-    if asked.kind is not ActionKind.RUN:
+    if not KINDS[asked.kind].once_per_window:
         return None
     digest = hashlib.sha256(f"{asked.project}\n{asked.experiment_id}".encode()).hexdigest()
-    return Claim(name=f"run:{digest}", hold=LONGEST_FLIGHT + window, is_window=True, seize=asked.force)
+    return Claim(
+        name=f"{asked.kind}:{digest}", hold=LONGEST_FLIGHT + window, is_window=True, seize=asked.force
+    )
 
 
 def is_same(action: Action, asked: Asked) -> bool:

@@ -7,46 +7,32 @@ could do harm (see ``is_production``).
 """
 
 from collections.abc import Collection
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
-from typing import Final, assert_never
+from typing import assert_never
 
 import msgspec
 
+from sidecar.actions.asked import Asked, is_id
+from sidecar.actions.kinds import KINDS
 from sidecar.catalog.claims import ClaimSource, ProjectClaim, claim_sentence
-from sidecar.domain.action import ActionKind
 from sidecar.domain.errors import (
     ActionsDisabledError,
-    AlreadyRunningError,
     BadRequestError,
     ExperimentNotCoveredError,
-    ExperimentNotScheduledError,
-    ExperimentScheduledError,
     ForbiddenError,
-    InfrastructureInactiveError,
-    InfrastructureMissingError,
     ProjectUnclaimedError,
-    RunFinishedError,
-    RunUnknownError,
-    ScheduleStartedError,
     SidecarError,
     TokenRoleError,
 )
-from sidecar.domain.freshness import STUCK_AFTER
 from sidecar.domain.model import (
-    UNFINISHED,
     Content,
     Entity,
     Experiment,
-    Outcome,
     Principal,
-    ProjectRef,
-    RecentRun,
 )
 from sidecar.domain.roles import LitmusRole
 from sidecar.insight.narrowing import narrowing_of
-
-_LONGEST_ID: Final = 256
 
 
 class PolicyLevel(StrEnum):
@@ -122,47 +108,13 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     """In environments of type ``PROD``; only ever makes ``policy`` stricter."""
 
 
-class Asked(msgspec.Struct, frozen=True, kw_only=True):
-    """The action that is asked for."""
-
-    kind: ActionKind
-    project: ProjectRef
-    experiment_id: str
-    run_id: str | None = None
-    """The run to stop; ``None``: all unfinished ones."""
-    notify_id: str | None = None
-    force: bool = False
-    suspended: bool | None = None
-    entity: Entity | None = None
-    """The entity it is asked for; ``None``: the project alone is known."""
-
-
 def refuse_form(asked: Asked) -> SidecarError | None:
     """Refuse what no state of the world would make sensible."""
     if not asked.experiment_id:
         return BadRequestError("Experiment id is empty.", parameter="experimentID")
-    if not _is_id(asked.experiment_id):
+    if not is_id(asked.experiment_id):
         return BadRequestError("Experiment id is none Litmus could have given.", parameter="experimentID")
-    if asked.kind is ActionKind.STOP:
-        return _refuse_run_id(asked)
-    if asked.kind is ActionKind.SCHEDULE and asked.suspended is None:
-        return BadRequestError("Give suspended as true or false.", parameter="suspended")
-    return None
-
-
-def _refuse_run_id(asked: Asked) -> SidecarError | None:
-    if asked.run_id == "":
-        return BadRequestError(
-            "Run id is empty: this run has none yet and cannot be stopped alone.", parameter="runID"
-        )
-    if asked.run_id is not None and not _is_id(asked.run_id):
-        return BadRequestError("Run id is none Litmus could have given.", parameter="runID")
-    if asked.notify_id is not None and asked.run_id is None:
-        return BadRequestError(
-            "Run id is missing: a notifyID alone would stop every run before Litmus 3.31.",
-            parameter="notifyID",
-        )
-    return None
+    return KINDS[asked.kind].refuse_form(asked)
 
 
 class Case(msgspec.Struct, frozen=True, kw_only=True):
@@ -190,7 +142,7 @@ def refuse_caller(case: Case) -> SidecarError | None:
         case CallerKind.KEY:
             refusal = _refuse_key(caller)
         case CallerKind.LITMUS:
-            refusal = _refuse_litmus_role(caller, asked.kind)
+            refusal = _refuse_litmus_role(caller, KINDS[asked.kind].roles)
         case CallerKind.PERSON:
             refusal = None if _acts_as_owner(case, case.rules.policy) else _not_owner(case)
         case _:
@@ -230,18 +182,9 @@ def refuse_state(
     now: datetime,
 ) -> SidecarError | None:
     """Refuse what makes no sense now; ``token_role`` is our own token's, ``None`` where it is not known."""
-    match asked.kind:
-        case ActionKind.RUN:
-            refusal = _refuse_run(asked, experiment, now)
-        case ActionKind.STOP:
-            refusal = _refuse_stop(asked, experiment)
-        case ActionKind.SCHEDULE:
-            refusal = _refuse_schedule(experiment)
-        case ActionKind.START_SCHEDULE:
-            refusal = _refuse_start(experiment, content)
-        case _:
-            assert_never(asked.kind)
-    return refusal or _refuse_token(asked.kind, content, token_role)
+    kind = KINDS[asked.kind]
+    refusal = kind.refuse_state(asked, experiment, content, now)
+    return refusal or _refuse_token(kind.roles, content, token_role)
 
 
 def covers(entity: Entity, experiment: Experiment) -> bool:
@@ -258,11 +201,6 @@ def is_production(experiment: Experiment, content: Content) -> bool:
     wanted = experiment.infra.environment_id
     types = [one.type for one in content.environments if one.environment_id == wanted]
     return not types or any(type_ != "NON_PROD" for type_ in types)
-
-
-def _is_id(text: str) -> bool:
-    """Tell whether it can be an id; what is stored and logged is bounded by it."""
-    return len(text) <= _LONGEST_ID and text.isprintable()
 
 
 def _acts_everywhere(case: Case, level: PolicyLevel) -> bool:
@@ -315,8 +253,7 @@ def _refuse_key(caller: Caller) -> SidecarError | None:
     return ForbiddenError(f"Scope 'run' is needed to act, and {caller.name} does not have it.")
 
 
-def _refuse_litmus_role(caller: Caller, kind: ActionKind) -> SidecarError | None:
-    enough = _enough(kind)
+def _refuse_litmus_role(caller: Caller, enough: frozenset[LitmusRole]) -> SidecarError | None:
     if caller.role in enough:
         return None
     return ForbiddenError(
@@ -324,79 +261,9 @@ def _refuse_litmus_role(caller: Caller, kind: ActionKind) -> SidecarError | None
     )
 
 
-def _refuse_run(asked: Asked, experiment: Experiment, now: datetime) -> SidecarError | None:
-    if experiment.cron_syntax:
-        return ExperimentScheduledError(
-            f"Experiment {experiment.name} runs on a schedule and cannot be run by hand: "
-            "Litmus would start its schedule instead."
-        )
-    refusal = _refuse_infra(experiment)
-    if refusal is not None or asked.force:
-        return refusal
-    unfinished = _unfinished(experiment)
-    if not unfinished:
-        return None
-    run = unfinished[0]
-    state = "waiting" if run.outcome is Outcome.WAITING else "running"
-    since = _stuck_since(run, now)
-    if since is None:
-        return AlreadyRunningError(f"Experiment {experiment.name} is already {state}.")
-    return AlreadyRunningError(
-        f"Experiment {experiment.name} is already {state}, without any change since "
-        f"{since:%Y-%m-%d %H:%M} UTC: stop that run, or force another one."
-    )
-
-
-def _refuse_stop(asked: Asked, experiment: Experiment) -> SidecarError | None:
-    if asked.run_id is None:
-        targets = _unfinished(experiment)
-        if not targets:
-            return RunFinishedError(f"No run of experiment {experiment.name} is running or waiting.")
-    else:
-        targets = [run for run in experiment.recent_runs if run.experiment_run_id == asked.run_id]
-        if not targets:
-            return RunUnknownError(f"Experiment {experiment.name} has no such run.")
-        if targets[0].outcome not in UNFINISHED:
-            return RunFinishedError("Run is finished: stopping it would overwrite its result.")
-    # What waits with an id can be cleared away without an agent; only an agent gives an id.
-    if all(run.outcome is Outcome.WAITING and run.experiment_run_id for run in targets):
-        return None
-    return _refuse_infra(experiment)
-
-
-def _refuse_schedule(experiment: Experiment) -> SidecarError | None:
-    if not experiment.cron_syntax:
-        return ExperimentNotScheduledError(
-            f"Experiment {experiment.name} has no schedule to switch; Litmus would damage it."
-        )
-    return _refuse_infra(experiment)
-
-
-def _refuse_start(experiment: Experiment, content: Content) -> SidecarError | None:
-    if not experiment.cron_syntax:
-        return ExperimentNotScheduledError(
-            f"Experiment {experiment.name} has no schedule to start; Litmus would run it instead."
-        )
-    known = [one for one in content.schedules or () if one.experiment_id == experiment.experiment_id]
-    if experiment.recent_runs or any(one.started for one in known):
-        return ScheduleStartedError(f"Schedule of experiment {experiment.name} was started already.")
-    return _refuse_infra(experiment)
-
-
-def _refuse_infra(experiment: Experiment) -> SidecarError | None:
-    if experiment.infra is None:
-        return InfrastructureMissingError(
-            f"Infrastructure of experiment {experiment.name} is gone from Litmus."
-        )
-    if not experiment.infra.is_active:
-        return InfrastructureInactiveError(
-            f"Infrastructure {experiment.infra.name} is not connected; its agent has to be first."
-        )
-    return None
-
-
-def _refuse_token(kind: ActionKind, content: Content, role: LitmusRole | None) -> SidecarError | None:
-    enough = _enough(kind)
+def _refuse_token(
+    enough: frozenset[LitmusRole], content: Content, role: LitmusRole | None
+) -> SidecarError | None:
     if role is not None:
         is_enough = role in enough
     else:
@@ -411,24 +278,5 @@ def _refuse_token(kind: ActionKind, content: Content, role: LitmusRole | None) -
     )
 
 
-def _enough(kind: ActionKind) -> frozenset[LitmusRole]:
-    """Return the roles to which Litmus grants it."""
-    if kind in {ActionKind.SCHEDULE, ActionKind.START_SCHEDULE}:
-        return frozenset({LitmusRole.OWNER})
-    return frozenset({LitmusRole.OWNER, LitmusRole.EXECUTOR})
-
-
 def _either(roles: Collection[LitmusRole]) -> str:
     return " or ".join(sorted(role.value for role in roles))
-
-
-def _unfinished(experiment: Experiment) -> list[RecentRun]:
-    return [run for run in experiment.recent_runs if run.outcome in UNFINISHED]
-
-
-def _stuck_since(run: RecentRun, now: datetime) -> datetime | None:
-    changed_at_ms = run.updated_at_ms or run.created_at_ms
-    if changed_at_ms is None:
-        return None
-    changed_at = datetime.fromtimestamp(changed_at_ms / 1000, UTC)
-    return changed_at if now - changed_at > STUCK_AFTER else None

@@ -2,14 +2,15 @@
 
 import uuid
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 import msgspec
 import structlog
 
-from sidecar.actions.policy import Asked, Caller
-from sidecar.actions.stopping import runs_to_stop
+from sidecar.actions.asked import Asked
+from sidecar.actions.kinds import KINDS
+from sidecar.actions.policy import Caller
 from sidecar.domain.action import (
     Action,
     ActionKind,
@@ -19,12 +20,9 @@ from sidecar.domain.action import (
     entry_of,
 )
 from sidecar.domain.errors import SidecarError, StoreError
-from sidecar.domain.model import Experiment, ProjectRef
-from sidecar.domain.ports import Audit, AuditQuery, Clock
+from sidecar.domain.model import Experiment
+from sidecar.domain.ports import Audit, Clock
 
-START_LOOK_BACK: Final = timedelta(days=1)
-"""A synchronisation within this time remembers with its schedule that it was started."""
-_MOST_STARTS: Final = 1_000
 _LONGEST_WORD: Final = 256
 """What a caller sends is kept so far, however long it was."""
 
@@ -74,24 +72,6 @@ class Recorder:
             _log.error("audit entry could not be written down", reason=str(exc))
 
 
-async def recent_starts(audit: Audit, clock: Clock, project: ProjectRef) -> frozenset[str]:
-    """Return the experiments of the project whose schedules were started within :data:`START_LOOK_BACK`.
-
-    Empty while the store is away; the next synchronisation asks again.
-    """
-    query = AuditQuery(
-        project=project,
-        kind=ActionKind.START_SCHEDULE,
-        outcome=ActionOutcome.ACCEPTED,
-        since=clock() - START_LOOK_BACK,
-        limit=_MOST_STARTS,
-    )
-    try:
-        return frozenset(entry.experiment_id for entry in await audit.find(query))
-    except StoreError:
-        return frozenset()
-
-
 def new_action(
     caller: Caller, asked: Asked, request_id: str, now: datetime, experiment: Experiment | None = None
 ) -> Action:
@@ -100,7 +80,6 @@ def new_action(
     ``experiment`` is as Litmus has it now; ``None``: the action is refused.
     """
     recent_runs = experiment.recent_runs if experiment is not None else ()
-    is_stop = asked.kind is ActionKind.STOP
     return Action(
         id=str(uuid.uuid4()),
         kind=asked.kind,
@@ -114,7 +93,7 @@ def new_action(
         force=asked.force,
         suspended=asked.suspended,
         newest_run_ms=max((run.created_at_ms or 0 for run in recent_runs), default=0),
-        runs=runs_to_stop(recent_runs, asked.run_id) if is_stop else (),
+        runs=KINDS[asked.kind].targets(recent_runs, asked),
     )
 
 

@@ -14,10 +14,11 @@ from typing import Final
 import msgspec
 import structlog
 
+from sidecar.actions.asked import Asked
 from sidecar.actions.idempotency import UNKNOWN_HOLD, is_same, key_claim, window_claim
+from sidecar.actions.kinds import KINDS
 from sidecar.actions.outcome import given
 from sidecar.actions.policy import (
-    Asked,
     Caller,
     Case,
     refuse_caller,
@@ -27,7 +28,6 @@ from sidecar.actions.policy import (
 )
 from sidecar.actions.recorder import Recorder, log_entry, new_action
 from sidecar.actions.resolution import LOOK_BACK, resolutions
-from sidecar.actions.sending import send
 from sidecar.actions.settings import Settings
 from sidecar.actions.watching import Watching
 from sidecar.catalog.claims import Claims
@@ -287,7 +287,7 @@ class ActionService:
 
     async def _perform(self, action: Action) -> Action:
         """Send it, and write down what came of it."""
-        settled = await send(self._actors[action.project.instance], action)
+        settled = await KINDS[action.kind].send(self._actors[action.project.instance], action)
         now = self._clock()
         settled = msgspec.structs.replace(settled, answered_at=now)
         is_lost = settled.outcome is ActionOutcome.UNKNOWN

@@ -13,9 +13,9 @@ from typing import Final
 
 import msgspec
 
+from sidecar.actions.kind import LONGEST_FLIGHT
+from sidecar.actions.kinds.stop import stop
 from sidecar.actions.recorder import log_entry
-from sidecar.actions.resolution import LONGEST_FLIGHT
-from sidecar.actions.sending import stop
 from sidecar.actions.stopping import PATIENCE, with_ids, with_runs
 from sidecar.domain.action import Action, ActionOutcome, AuditEvent, entry_of
 from sidecar.domain.errors import StoreError, UpstreamError

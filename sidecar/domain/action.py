@@ -23,6 +23,25 @@ class ActionKind(StrEnum):
     START_SCHEDULE = "start_schedule"
     """Have the cluster follow a schedule that Litmus only saved."""
 
+    @property
+    def starts_run(self) -> bool:
+        """Whether a run begins with it, which Litmus names at once and lists later."""
+        return self is ActionKind.RUN
+
+
+class Change(StrEnum):
+    """What Litmus can be asked to change, by the name of its mutation; so are its arguments."""
+
+    RUN_EXPERIMENT = "runChaosExperiment"
+    """Answers with the notify id of the run; ``""`` for a cron experiment, whose schedule starts instead.
+
+    Litmus does not check that the experiment belongs to the project.
+    """
+    STOP_RUN = "stopExperimentRuns"
+    """Takes ``experimentRunID``. Litmus overwrites even a finished run, and accepts an unknown one."""
+    SWITCH_SCHEDULE = "updateCronExperimentState"
+    """Takes ``disable``. On an experiment without a schedule Litmus damages the manifest."""
+
 
 class ActionOutcome(StrEnum):
     """What came of it."""
@@ -104,7 +123,7 @@ class Action(msgspec.Struct, frozen=True, kw_only=True):
         """Whether nothing more is to be learnt of it."""
         if self.outcome in {ActionOutcome.UNKNOWN, ActionOutcome.STOPPING}:
             return False
-        waits_for_run = self.kind is ActionKind.RUN and self.outcome is ActionOutcome.ACCEPTED
+        waits_for_run = self.kind.starts_run and self.outcome is ActionOutcome.ACCEPTED
         return not waits_for_run or self.run_id is not None
 
 

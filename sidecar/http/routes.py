@@ -5,13 +5,13 @@ from typing import Final
 
 from aiohttp import web
 
+from sidecar.actions.kinds import KINDS
 from sidecar.domain.action import ActionKind, ActionOutcome
 from sidecar.domain.model import Outcome
 from sidecar.http import keys
 from sidecar.http.answers.cache import Answers
 from sidecar.http.answers.templates import add_templates
 from sidecar.http.api import actions, entities, groups, health, runs, tokens
-from sidecar.http.api.action_requests import RunBody, ScheduleBody, StartScheduleBody, StopBody
 from sidecar.http.gate.authentication import ANY_SCOPE
 from sidecar.http.gate.errors import QUERY_PATH
 from sidecar.http.graphql import query
@@ -183,38 +183,18 @@ ROUTES: Final = (
     *(
         Route(
             method="POST",
-            path=f"{_ENTITY}/experiments/{{id}}/{kind}",
-            name=f"action_{kind.replace('/', '_')}",
-            handler=handler,
+            path=f"{_ENTITY}/experiments/{{id}}/{kind.path}",
+            name=f"action_{kind.path.replace('/', '_')}",
+            handler=actions.begin(name),
             scope=ANY_SCOPE,
-            summary=summary,
-            body=body,
-            body_required=kind == "schedule",
+            summary=kind.summary,
+            body=kind.body,
+            body_required=kind.body_required,
             answer=BegunShape,
             status=202,
             errors=(400, 404, 409, 410, 413, 415, 429, 502),
         )
-        for kind, handler, body, summary in (
-            (
-                "run",
-                actions.run,
-                RunBody,
-                "Run an experiment; needs scope `run`, or policy. Sent as `application/json`, body or not.",
-            ),
-            (
-                "stop",
-                actions.stop,
-                StopBody,
-                "Stop a run, or all unfinished ones, body or not. Sent as `application/json`.",
-            ),
-            ("schedule", actions.schedule, ScheduleBody, "Suspend or resume a schedule."),
-            (
-                "schedule/start",
-                actions.start_schedule,
-                StartScheduleBody,
-                "Start a schedule that was only saved in Litmus.",
-            ),
-        )
+        for name, kind in KINDS.items()
     ),
     Route(
         method="GET",

@@ -4,11 +4,12 @@ After an error the question is only this: did Litmus accept it or not? Refusals
 and requests that never left say no; everything else may have been committed.
 """
 
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Iterable, Mapping
 from typing import Any, Final, TypeVar
 
 import msgspec
 
+from sidecar.domain.action import Change
 from sidecar.domain.errors import (
     AccessDeniedError,
     BadRequestError,
@@ -19,7 +20,6 @@ from sidecar.domain.errors import (
     UpstreamError,
     UpstreamHostRefusedError,
     UpstreamPausedError,
-    UpstreamProtocolError,
     UpstreamRefusedError,
     UpstreamUncheckedError,
     UpstreamUnsupportedError,
@@ -29,10 +29,8 @@ from sidecar.litmus.transport.auth_availability import NOT_SENT
 from sidecar.litmus.transport.client import LitmusClient
 from sidecar.litmus.wire.documents import (
     EXPERIMENTS,
-    RUN_EXPERIMENT,
+    MUTATIONS,
     RUNS,
-    STOP_RUN,
-    SWITCH_SCHEDULE,
     Query,
     pagination,
 )
@@ -93,56 +91,38 @@ class LitmusActor:
         answer = await self._client.ask([RUNS], variables, LOOK_UP_TIMEOUT_SECONDS, is_urgent=True)
         return tuple(_recent(run) for run in answer.value(RUNS).items if run.experiment_id == experiment_id)
 
-    async def run_experiment(self, project_id: str, experiment_id: str) -> str:
-        """See :meth:`ports.Actor.run_experiment`."""
-        return await _once(run_experiment(self._client, project_id, experiment_id))
-
-    async def stop_run(self, project_id: str, experiment_id: str, run_id: str) -> None:
-        """See :meth:`ports.Actor.stop_run`."""
-        if not await _once(stop_run(self._client, project_id, experiment_id, run_id)):
-            raise UpstreamProtocolError("Litmus answered that it did not stop the run.")
-
-    async def switch_schedule(self, project_id: str, experiment_id: str, *, suspended: bool) -> None:
-        """See :meth:`ports.Actor.switch_schedule`."""
-        await _once(switch_schedule(self._client, project_id, experiment_id, suspended=suspended))
+    async def change(
+        self,
+        change: Change,
+        project_id: str,
+        experiment_id: str,
+        arguments: Mapping[str, str | bool] | None = None,
+    ) -> str | bool:
+        """See :meth:`ports.Actor.change`."""
+        return await _once(send_change(self._client, change, project_id, experiment_id, arguments))
 
 
-async def run_experiment(client: LitmusClient, project_id: str, experiment_id: str) -> str:
-    """Start a run and return its notify id; ``""`` for a cron experiment, whose schedule starts instead.
+async def send_change(
+    client: LitmusClient,
+    change: Change,
+    project_id: str,
+    experiment_id: str,
+    arguments: Mapping[str, str | bool] | None = None,
+) -> str | bool:
+    """Send a mutation, once, and return its answer; see :class:`~sidecar.domain.action.Change`.
 
-    Never retried: every call starts another run, and after an error other
-    than a refusal the run may exist. Litmus does not check that the
-    experiment belongs to the project: the caller must have.
-    """
-    variables = {"projectID": project_id, "experimentID": experiment_id}
-    return await client.run(RUN_EXPERIMENT, variables, ACTION_TIMEOUT_SECONDS)
-
-
-async def stop_run(client: LitmusClient, project_id: str, experiment_id: str, run_id: str) -> bool:
-    """Stop one run. Never retried, and never sent without an id.
-
-    Without one Litmus marks what it finds as stopped and tells no agent, so
-    chaos goes on that it no longer shows. With one it overwrites even a
-    finished run and accepts an unknown one: the caller must have checked.
+    Never retried: after an error other than a refusal Litmus may have done it.
 
     Raises:
-        BadRequestError: If ``run_id`` is empty, which Litmus could take for all runs.
+        BadRequestError: If an argument is empty. A stop without an id Litmus could take for one of
+            all runs: it marks what it finds and tells no agent.
     """
-    if not run_id:
-        raise BadRequestError("A run that has no id yet cannot be stopped.", parameter="runID")
-    variables = {"projectID": project_id, "experimentID": experiment_id, "experimentRunID": run_id}
-    return await client.run(STOP_RUN, variables, ACTION_TIMEOUT_SECONDS)
-
-
-async def switch_schedule(
-    client: LitmusClient, project_id: str, experiment_id: str, *, suspended: bool
-) -> bool:
-    """Suspend or resume the schedule of a cron experiment. Never retried.
-
-    On any other experiment Litmus damages the manifest: the caller must have checked ``cron_syntax``.
-    """
-    variables = {"projectID": project_id, "experimentID": experiment_id, "disable": suspended}
-    return await client.run(SWITCH_SCHEDULE, variables, ACTION_TIMEOUT_SECONDS)
+    given = arguments or {}
+    empty = next((name for name, value in given.items() if value == ""), None)
+    if empty is not None:
+        raise BadRequestError(f"Nothing was sent: {empty} is empty.", parameter=empty)
+    variables = {"projectID": project_id, "experimentID": experiment_id, **given}
+    return await client.run(MUTATIONS[change], variables, ACTION_TIMEOUT_SECONDS)
 
 
 async def _once(call: Awaitable[T]) -> T:

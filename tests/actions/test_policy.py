@@ -7,8 +7,8 @@ from typing import Any
 import msgspec
 import pytest
 
+from sidecar.actions.asked import Asked
 from sidecar.actions.policy import (
-    Asked,
     Caller,
     CallerKind,
     Case,

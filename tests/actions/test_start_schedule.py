@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from sidecar.actions.policy import Asked
+from sidecar.actions.asked import Asked
 from sidecar.domain.action import ActionKind, ActionOutcome, AuditEvent
 from sidecar.domain.errors import (
     ExperimentNotScheduledError,

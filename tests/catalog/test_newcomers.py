@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from sidecar.actions.policy import Asked, Caller, CallerKind, Case, Rules, refuse_caller, refuse_rights
+from sidecar.actions.asked import Asked
+from sidecar.actions.policy import Caller, CallerKind, Case, Rules, refuse_caller, refuse_rights
 from sidecar.catalog import FixedCatalog
 from sidecar.catalog.claims import Claims, NamingMemory
 from sidecar.domain.action import ActionKind

@@ -12,9 +12,12 @@ from urllib.parse import urlencode
 from aiohttp import web
 from yarl import URL
 
+from sidecar.actions.kinds.run import RunBody
+from sidecar.actions.kinds.schedule import ScheduleBody
+from sidecar.actions.kinds.start_schedule import StartScheduleBody
+from sidecar.actions.kinds.stop import StopBody
 from sidecar.config import parse_config
 from sidecar.domain.model import Principal
-from sidecar.http.api.action_requests import RunBody, ScheduleBody, StartScheduleBody, StopBody
 from sidecar.http.gate.caller import Caller
 from sidecar.http.pages.frame import form_token
 from sidecar.http.route import Route

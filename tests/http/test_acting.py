@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from sidecar.actions.policy import Asked
+from sidecar.actions.asked import Asked
 from sidecar.domain.action import Action, ActionKind, ActionOutcome, AuditEvent, RunStop, entry_of
 from sidecar.domain.errors import BadRequestError, StopIncompleteError, UpstreamAnswerLostError
 from sidecar.http.api.action_requests import asked_by_body, asked_by_mutation, mutation_result

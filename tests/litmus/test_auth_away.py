@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import pytest
 
+from sidecar.domain.action import Change
 from sidecar.domain.errors import (
     UpstreamAuthAwayError,
     UpstreamError,
@@ -16,7 +17,7 @@ from sidecar.domain.errors import (
     UpstreamTimeoutError,
     UpstreamUnavailableError,
 )
-from sidecar.litmus.acting import LitmusActor, run_experiment
+from sidecar.litmus.acting import LitmusActor, send_change
 from sidecar.litmus.transport.auth_availability import MAX_UNCONFIRMED
 from sidecar.litmus.transport.breaker import BreakerState
 from sidecar.litmus.transport.client import LitmusClient, open_litmus_client
@@ -132,7 +133,7 @@ async def test_no_mutation_is_sent_while_the_auth_server_is_away_and_none_is_don
         actor = LitmusActor(client)
         for _ in range(5):
             with pytest.raises(UpstreamUnavailableError) as caught:
-                await actor.run_experiment(shop.project_id, shop.experiment.experiment_id)
+                await actor.change(Change.RUN_EXPERIMENT, shop.project_id, shop.experiment.experiment_id)
             assert isinstance(caught.value, UpstreamAuthAwayError | UpstreamPausedError)
         shop.litmus.auth_away = False
         await eventually(lambda: shop.litmus.hanging == 0)
@@ -154,14 +155,14 @@ async def test_the_sentence_says_that_nothing_was_sent(shop: Shop) -> None:
     shop.litmus.auth_away = True
     async with shop.client() as client:
         with pytest.raises(UpstreamAuthAwayError, match="nothing was sent") as caught:
-            await run_experiment(client, shop.project_id, shop.experiment.experiment_id)
+            await send_change(client, Change.RUN_EXPERIMENT, shop.project_id, shop.experiment.experiment_id)
 
     assert caught.value.code == "upstream_auth_away"
 
 
 async def test_a_mutation_is_sent_once_the_auth_server_answered(shop: Shop) -> None:
     async with shop.client() as client:
-        await run_experiment(client, shop.project_id, shop.experiment.experiment_id)
+        await send_change(client, Change.RUN_EXPERIMENT, shop.project_id, shop.experiment.experiment_id)
 
     assert [request.path for request in shop.litmus.requests] == ["/auth/readiness", "/api/query"]
     assert len(shop.litmus.world.runs) == 1
@@ -171,7 +172,7 @@ async def test_a_mutation_is_not_sent_while_the_auth_server_keeps_silent(shop: S
     shop.litmus.faults.add(ScriptedFault(path="/auth/readiness", never_answer=True))
     async with shop.client() as client:
         with pytest.raises(UpstreamAuthAwayError):
-            await run_experiment(client, shop.project_id, shop.experiment.experiment_id)
+            await send_change(client, Change.RUN_EXPERIMENT, shop.project_id, shop.experiment.experiment_id)
 
     assert shop.litmus.asked("runChaosExperiment") == 0
 
@@ -185,7 +186,7 @@ async def test_any_word_of_the_auth_server_or_of_no_auth_server_lets_a_mutation_
 ) -> None:
     shop.litmus.faults.add(ScriptedFault(path="/auth/readiness", status=status, body=body))
     async with shop.client() as client:
-        await run_experiment(client, shop.project_id, shop.experiment.experiment_id)
+        await send_change(client, Change.RUN_EXPERIMENT, shop.project_id, shop.experiment.experiment_id)
 
     assert len(shop.litmus.world.runs) == 1
 

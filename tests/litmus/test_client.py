@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from sidecar.domain.action import Change
 from sidecar.domain.errors import (
     BadRequestError,
     ConfigError,
@@ -22,7 +23,7 @@ from sidecar.domain.errors import (
     UpstreamUnsupportedError,
 )
 from sidecar.domain.model import RunStats
-from sidecar.litmus.acting import run_experiment, stop_run, switch_schedule
+from sidecar.litmus.acting import send_change
 from sidecar.litmus.transport.breaker import BreakerState
 from sidecar.litmus.transport.client import LitmusClient, open_litmus_client
 from sidecar.litmus.wire.documents import ENVIRONMENTS, GITOPS, RUN_STATS, SERVER_VERSION
@@ -262,7 +263,7 @@ async def test_an_id_that_is_no_text_is_not_sent() -> None:
 
 async def test_a_run_is_started_once_and_gives_its_notify_id() -> None:
     async with litmus(lambda _: data(runChaosExperiment={"notifyID": "n-1"})) as (client, server):
-        assert await run_experiment(client, "shop", "e-1") == "n-1"
+        assert await send_change(client, Change.RUN_EXPERIMENT, "shop", "e-1") == "n-1"
 
     assert [sent.variables for sent in server.requests] == [{"projectID": "shop", "experimentID": "e-1"}]
 
@@ -270,14 +271,14 @@ async def test_a_run_is_started_once_and_gives_its_notify_id() -> None:
 async def test_an_action_whose_answer_was_lost_is_not_repeated() -> None:
     async with litmus(lambda _: Reply(drop=True)) as (client, server):
         with pytest.raises(UpstreamUnavailableError):
-            await run_experiment(client, "shop", "e-1")
+            await send_change(client, Change.RUN_EXPERIMENT, "shop", "e-1")
 
     assert len(server.requests) == 1
 
 
 async def test_a_stop_names_its_run() -> None:
     async with litmus(lambda _: data(stopExperimentRuns=True)) as (client, server):
-        assert await stop_run(client, "shop", "e-1", "r-1")
+        assert await send_change(client, Change.STOP_RUN, "shop", "e-1", {"experimentRunID": "r-1"})
 
     assert server.requests[0].variables["experimentRunID"] == "r-1"
 
@@ -285,14 +286,14 @@ async def test_a_stop_names_its_run() -> None:
 async def test_a_stop_of_an_empty_id_is_never_sent() -> None:
     async with litmus(lambda _: data(stopExperimentRuns=True)) as (client, server):
         with pytest.raises(BadRequestError):
-            await stop_run(client, "shop", "e-1", "")
+            await send_change(client, Change.STOP_RUN, "shop", "e-1", {"experimentRunID": ""})
 
     assert server.requests == []
 
 
 async def test_suspending_a_schedule_disables_it() -> None:
     async with litmus(lambda _: data(updateCronExperimentState=True)) as (client, server):
-        assert await switch_schedule(client, "shop", "e-1", suspended=True)
+        assert await send_change(client, Change.SWITCH_SCHEDULE, "shop", "e-1", {"disable": True})
 
     assert server.requests[0].variables["disable"] is True
 
@@ -304,7 +305,7 @@ async def test_a_litmus_without_the_mutation_is_told_with_the_release_it_needs()
     }
     async with litmus(lambda _: Reply(json.dumps(body).encode(), status=422)) as (client, _):
         with pytest.raises(UpstreamUnsupportedError, match=r"needs Litmus 3\.1 "):
-            await stop_run(client, "shop", "e-1", "r-1")
+            await send_change(client, Change.STOP_RUN, "shop", "e-1", {"experimentRunID": "r-1"})
 
 
 async def test_an_unusable_ca_file_is_a_mistake_of_the_configuration(tmp_path: Path) -> None:

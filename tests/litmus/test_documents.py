@@ -40,7 +40,7 @@ def test_a_document_is_valid_in_the_oldest_and_newest_release(release: str, quer
     assert validate(schema(release), parse(document([query]))) == []
 
 
-@pytest.mark.parametrize("query", MUTATIONS, ids=lambda query: query.field)
+@pytest.mark.parametrize("query", MUTATIONS.values(), ids=lambda query: query.field)
 def test_a_mutation_is_valid_in_the_newest_release(query: Query[object]) -> None:
     assert validate(schema("3.31"), parse(document([query]))) == []
 
@@ -50,7 +50,7 @@ def test_all_read_queries_together_are_one_valid_document(release: str) -> None:
     assert validate(schema(release), parse(document(READ_QUERIES))) == []
 
 
-@pytest.mark.parametrize("query", [*READ_QUERIES, *MUTATIONS], ids=lambda query: query.field)
+@pytest.mark.parametrize("query", [*READ_QUERIES, *MUTATIONS.values()], ids=lambda query: query.field)
 def test_no_document_selects_a_secret_or_a_manifest(query: Query[object]) -> None:
     names = selected(document([query]))
 
@@ -62,6 +62,6 @@ def test_manifests_alone_are_asked_for_by_one_document_and_nothing_else_that_is_
     assert selected(document([MANIFESTS])) & FORBIDDEN == {"experimentManifest"}
 
 
-@pytest.mark.parametrize("query", MUTATIONS, ids=lambda query: query.field)
+@pytest.mark.parametrize("query", MUTATIONS.values(), ids=lambda query: query.field)
 def test_mutations_are_sent_as_mutations(query: Query[object]) -> None:
     assert document([query]).startswith("mutation ")

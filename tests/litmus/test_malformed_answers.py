@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sidecar.domain.action import Change
 from sidecar.domain.errors import UpstreamError
 from sidecar.domain.unreadable import UNREADABLE
 from sidecar.litmus.acting import LitmusActor
@@ -81,9 +82,13 @@ class Sick:
             "fast": asked(*FAST),
             **{query.field: asked(query) for query in documents.READ_QUERIES},
             "find": lambda: actor.find_experiment(self.project_id, self.experiment_id),
-            "run": lambda: actor.run_experiment(self.project_id, self.experiment_id),
-            "stop": lambda: actor.stop_run(self.project_id, self.experiment_id, "r-1"),
-            "switch": lambda: actor.switch_schedule(self.project_id, self.experiment_id, suspended=True),
+            "run": lambda: actor.change(Change.RUN_EXPERIMENT, self.project_id, self.experiment_id),
+            "stop": lambda: actor.change(
+                Change.STOP_RUN, self.project_id, self.experiment_id, {"experimentRunID": "r-1"}
+            ),
+            "switch": lambda: actor.change(
+                Change.SWITCH_SCHEDULE, self.project_id, self.experiment_id, {"disable": True}
+            ),
             "role": lambda: client.project_role(self.project_id, 10),
             "role of another": lambda: auth.project_role(token, self.project_id),
             "login": lambda: auth.login("backstage", "Litmus-1"),

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from sidecar.domain.action import Change
 from sidecar.domain.errors import (
     TokenRejectedError,
     TokenRevokedError,
@@ -104,7 +105,7 @@ async def test_a_mutation_that_litmus_could_not_check_was_not_done(shop: Shop) -
     shop.litmus.key_unreadable = True
 
     with pytest.raises(UpstreamUnavailableError) as caught:
-        await LitmusActor(shop.client).run_experiment(shop.project_id, "e-1")
+        await LitmusActor(shop.client).change(Change.RUN_EXPERIMENT, shop.project_id, "e-1")
 
     assert caught.value.code == "upstream_unavailable"  # and not that the answer was lost
 

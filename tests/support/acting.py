@@ -8,7 +8,8 @@ from functools import partial
 from typing import Any
 
 from sidecar.actions import ActionService, Settings, open_actions, recent_starts
-from sidecar.actions.policy import Asked, Caller, CallerKind
+from sidecar.actions.asked import Asked
+from sidecar.actions.policy import Caller, CallerKind
 from sidecar.catalog import FixedCatalog
 from sidecar.catalog.claims import Claims, NamingMemory
 from sidecar.domain.action import Action, ActionKind, AuditEntry

@@ -1,12 +1,12 @@
 """The doors of actions: who may begin one, what was done, and who does it in Litmus."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
 import msgspec
 
-from sidecar.domain.action import Action, ActionKind, ActionOutcome, AuditEntry
+from sidecar.domain.action import Action, ActionKind, ActionOutcome, AuditEntry, Change
 from sidecar.domain.model import Experiment, ProjectRef, RecentRun
 
 
@@ -112,11 +112,18 @@ class Actor(Protocol):
     async def recent_runs(self, project_id: str, experiment_id: str) -> Sequence[RecentRun]:
         """Return the experiment's newest runs, finished ones too, by Litmus's own list of runs."""
 
-    async def run_experiment(self, project_id: str, experiment_id: str) -> str:
-        """Start a run and return its notify id."""
+    async def change(
+        self,
+        change: Change,
+        project_id: str,
+        experiment_id: str,
+        arguments: Mapping[str, str | bool] | None = None,
+    ) -> str | bool:
+        """Have Litmus do it, and return its answer: a notify id, or whether it did.
 
-    async def stop_run(self, project_id: str, experiment_id: str, run_id: str) -> None:
-        """Stop one run."""
+        ``arguments`` are those that :class:`~sidecar.domain.action.Change` names. What Litmus
+        does not check the caller must have.
 
-    async def switch_schedule(self, project_id: str, experiment_id: str, *, suspended: bool) -> None:
-        """Suspend or resume a schedule."""
+        Raises:
+            BadRequestError: If an argument is empty, which Litmus could take for all there are.
+        """

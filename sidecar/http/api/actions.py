@@ -1,4 +1,4 @@
-"""Run, stop, switch or start a schedule over REST; what became of an action; the audit."""
+"""Each kind of action over REST; what became of an action; the audit."""
 
 from functools import partial
 from typing import Final
@@ -6,7 +6,7 @@ from typing import Final
 import msgspec
 from aiohttp import web
 
-from sidecar.actions.policy import Asked
+from sidecar.actions.asked import Asked
 from sidecar.actions.policy import Caller as ActingCaller
 from sidecar.domain.action import Action, ActionKind, ActionOutcome, AuditEntry
 from sidecar.domain.errors import BadRequestError, NotFoundError
@@ -19,6 +19,7 @@ from sidecar.http.gate.visible_entities import find_entity, seen_subjects
 from sidecar.http.keys import CALLER, REQUEST_ID, SERVICES
 from sidecar.http.reading.paging import RowId, decode_cursor, encode_cursor, read_limit, single
 from sidecar.http.reading.parameters import read_choice, read_span, read_text
+from sidecar.http.route import Handler
 from sidecar.http.services import Services
 from sidecar.http.shapes.actions import action_shape, audit_shape, begun_shape
 
@@ -29,24 +30,13 @@ _SCANS: Final = 10
 """How often the audit is read on for one page, where entries of hidden entities are passed over."""
 
 
-async def run(request: web.Request) -> web.Response:
-    """Run an experiment."""
-    return await _begin(request, ActionKind.RUN)
+def begin(kind: ActionKind) -> Handler:
+    """Return the handler that does what is asked for of this kind."""
 
+    async def handler(request: web.Request) -> web.Response:
+        return await _begin(request, kind)
 
-async def stop(request: web.Request) -> web.Response:
-    """Stop one run of an experiment, or all unfinished ones."""
-    return await _begin(request, ActionKind.STOP)
-
-
-async def schedule(request: web.Request) -> web.Response:
-    """Suspend or resume a schedule."""
-    return await _begin(request, ActionKind.SCHEDULE)
-
-
-async def start_schedule(request: web.Request) -> web.Response:
-    """Start a schedule that Litmus only saved."""
-    return await _begin(request, ActionKind.START_SCHEDULE)
+    return handler
 
 
 async def action(request: web.Request) -> web.Response:

@@ -5,8 +5,9 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from sidecar.actions.policy import Asked, is_production
+from sidecar.actions.asked import Asked
 from sidecar.actions.policy import Caller as ActingCaller
+from sidecar.actions.policy import is_production
 from sidecar.domain.action import Action
 from sidecar.domain.errors import BadRequestError, SidecarError
 from sidecar.domain.model import Content, Experiment

@@ -1,4 +1,4 @@
-"""Forms of the entity page that run, stop and switch: through the one door, then back to the page."""
+"""Forms of the entity page, one for each kind of action: through the one door, then back to the page."""
 
 from urllib.parse import urlencode
 
@@ -11,26 +11,16 @@ from sidecar.http.gate.visible_entities import find_entity
 from sidecar.http.keys import SERVICES
 from sidecar.http.pages.forms import read_form
 from sidecar.http.pages.words import entity_path
+from sidecar.http.route import Handler
 
 
-async def run_form(request: web.Request) -> web.Response:
-    """Run an experiment."""
-    return await _act(request, ActionKind.RUN)
+def form(kind: ActionKind) -> Handler:
+    """Return the handler that does what a form of this kind asks for."""
 
+    async def handler(request: web.Request) -> web.Response:
+        return await _act(request, kind)
 
-async def stop_form(request: web.Request) -> web.Response:
-    """Stop the unfinished runs of an experiment."""
-    return await _act(request, ActionKind.STOP)
-
-
-async def schedule_form(request: web.Request) -> web.Response:
-    """Suspend or resume a schedule."""
-    return await _act(request, ActionKind.SCHEDULE)
-
-
-async def start_schedule_form(request: web.Request) -> web.Response:
-    """Start a schedule that Litmus only saved."""
-    return await _act(request, ActionKind.START_SCHEDULE)
+    return handler
 
 
 async def _act(request: web.Request, kind: ActionKind) -> web.Response:

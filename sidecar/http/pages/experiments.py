@@ -2,16 +2,19 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Final
 from urllib.parse import quote
 
 import msgspec
 
-from sidecar.actions.policy import Asked
+from sidecar.actions.asked import Asked
+from sidecar.actions.kind import Offer, Scene
+from sidecar.actions.kinds import KINDS
 from sidecar.domain.action import ActionKind
 from sidecar.domain.errors import SidecarError
-from sidecar.domain.model import UNFINISHED, Entity, Experiment
+from sidecar.domain.model import Entity, Experiment
+from sidecar.http.api.action_requests import asked_by_form
 from sidecar.http.pages.words import entity_path
 from sidecar.http.pictures.charts import LOOKS, HeatRun, Look, heat_runs
 from sidecar.http.pictures.charts.words import clean, moment, whole
@@ -220,77 +223,33 @@ def _acts(
     is_stuck: bool,
 ) -> list[Act]:
     """Return what somebody might want to do with the experiment as it stands."""
-    unfinished = [run for run in experiment.recent_runs if run.outcome in UNFINISHED]
-    acts = []
-
-    def offer(
-        kind: ActionKind,
-        label: str,
-        question: str,
-        *fields: tuple[str, str],
-        is_grave: bool = False,
-        force: bool = False,
-        suspended: bool | None = None,
-    ) -> None:
-        asked = Asked(
-            kind=kind,
-            project=entity.project,
-            experiment_id=experiment.experiment_id,
-            entity=entity,
-            force=force,
-            suspended=suspended,
-        )
-        acts.append(
-            Act(
-                id=f"{row_id(experiment.experiment_id)}-{label.split(maxsplit=1)[0].lower()}",
-                label=label,
-                question=question,
-                path=_path(entity, experiment.experiment_id, kind),
-                fields=fields,
-                is_grave=is_grave,
-                refusal=refusal(asked, experiment),
-            )
-        )
-
-    if unfinished:
-        many = len(unfinished) > 1
-        label, what = (f"Stop {len(unfinished)} runs", "its unfinished runs") if many else ("Stop", "its run")
-        offer(ActionKind.STOP, label, f"Stop {what}? A stopped run has no score.", is_grave=True)
-    if experiment.cron_syntax:
-        if schedule is not None and schedule.never_started:
-            question = "Start its schedule? Litmus only saved it; its infrastructure follows it from then on."
-            offer(ActionKind.START_SCHEDULE, "Start schedule", question)
-        for suspended in _switches(schedule):
-            label = "Suspend" if suspended else "Resume"
-            offer(
-                ActionKind.SCHEDULE,
-                label,
-                f"{label} its schedule?",
-                ("suspended", str(suspended).lower()),
-                suspended=suspended,
-            )
-    elif is_stuck:
-        offer(
-            ActionKind.RUN,
-            "Run anyway",
-            "Run it though a run of it is unfinished and has not changed for an hour?",
-            ("force", "true"),
-            is_grave=True,
-            force=True,
-        )
-    elif not unfinished:
-        offer(ActionKind.RUN, "Run", "Run it now?")
-    return acts
+    scene = Scene(
+        experiment=experiment,
+        is_stuck=is_stuck,
+        suspended=None if schedule is None else schedule.suspended,
+        never_started=schedule is not None and schedule.never_started is True,
+    )
+    return [
+        _act(entity, experiment, kind, offer, refusal)
+        for kind in _BY_PLACE
+        for offer in KINDS[kind].offers(scene)
+    ]
 
 
-def _switches(schedule: ScheduleShape | None) -> Iterable[bool]:
-    """Return what the schedule can be switched to; both where it was not read yet."""
-    return (True, False) if schedule is None else (not schedule.suspended,)
+_BY_PLACE: Final = sorted(KINDS, key=lambda kind: KINDS[kind].place)
 
 
-def _path(entity: Entity, experiment_id: str, kind: ActionKind) -> str:
-    door = "schedule/start" if kind is ActionKind.START_SCHEDULE else kind.value
-    return f"{entity_path(entity.ref)}/experiments/{_quoted(experiment_id)}/{door}"
+def _act(entity: Entity, experiment: Experiment, kind: ActionKind, offer: Offer, refusal: Refusal) -> Act:
+    experiment_id = experiment.experiment_id
+    return Act(
+        id=f"{row_id(experiment_id)}-{offer.label.split(maxsplit=1)[0].lower()}",
+        label=offer.label,
+        question=offer.question,
+        path=f"{entity_path(entity.ref)}/experiments/{_quoted(experiment_id)}/{KINDS[kind].path}",
+        fields=tuple(offer.fields.items()),
+        is_grave=offer.is_grave,
+        refusal=refusal(asked_by_form(kind, entity, experiment_id, offer.fields), experiment),
+    )
 
 
 def _quoted(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from sidecar.actions.kinds import KINDS
 from sidecar.http.gate.authentication import ANY_SCOPE
 from sidecar.http.pages import assets, entity, entity_forms, portfolio, runs, sign_in, tokens
 from sidecar.http.pages.errors import SIGN_IN
@@ -111,29 +112,16 @@ PAGE_ROUTES: Final = (
     *(
         Route(
             method="POST",
-            path=f"{_ENTITY}/experiments/{{id}}/{kind}",
-            name=f"form_{kind.replace('/', '_')}",
-            handler=handler,
+            path=f"{_ENTITY}/experiments/{{id}}/{kind.path}",
+            name=f"form_{kind.path.replace('/', '_')}",
+            handler=entity_forms.form(name),
             scope=ANY_SCOPE,
-            summary=summary,
+            summary=kind.form_summary,
             status=303,
             content_types=(),
             errors=(400, 404, 409, 410, 413, 415, 502),
         )
-        for kind, handler, summary in (
-            ("run", entity_forms.run_form, "Form of the entity page: run an experiment."),
-            ("stop", entity_forms.stop_form, "Form of the entity page: stop its unfinished runs."),
-            (
-                "schedule",
-                entity_forms.schedule_form,
-                "Form of the entity page: suspend or resume it.",
-            ),
-            (
-                "schedule/start",
-                entity_forms.start_schedule_form,
-                "Form of the entity page: start a schedule that was only saved.",
-            ),
-        )
+        for name, kind in KINDS.items()
     ),
     Route(
         method="GET",

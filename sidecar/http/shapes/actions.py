@@ -43,7 +43,7 @@ class ActionShape(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
     action_id: str = msgspec.field(name="actionID")
     kind: str
-    """``run``, ``stop``, ``schedule`` or ``start_schedule``."""
+    """A word of :class:`~sidecar.domain.action.ActionKind`."""
     outcome: str
     """``accepted``, ``unknown`` or ``failed``; of a stop also ``stopping`` or ``partial``."""
     who: str

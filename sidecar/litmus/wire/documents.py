@@ -12,6 +12,7 @@ from typing import Any, Final, Generic, Literal, TypeVar
 
 import msgspec
 
+from sidecar.domain.action import Change
 from sidecar.domain.model import Environment, Experiment, GitOps, Hub, Infra, Run, RunStats
 from sidecar.litmus.wire import runs, values
 from sidecar.litmus.wire.runs import ManifestRow
@@ -236,4 +237,9 @@ READ_QUERIES: Final[tuple[Query[Any], ...]] = (
 
 :data:`MANIFESTS` and :data:`TOKEN_TRIAL` ask for fields that are here already.
 """
-MUTATIONS: Final[tuple[Query[Any], ...]] = (RUN_EXPERIMENT, STOP_RUN, SWITCH_SCHEDULE)
+MUTATIONS: Final[Mapping[Change, Query[Any]]] = {
+    Change.RUN_EXPERIMENT: RUN_EXPERIMENT,
+    Change.STOP_RUN: STOP_RUN,
+    Change.SWITCH_SCHEDULE: SWITCH_SCHEDULE,
+}
+"""Their variables are the project, the experiment and the arguments that :class:`Change` names."""

@@ -1,0 +1,85 @@
+"""Suspend or resume a schedule."""
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any, Final
+
+import msgspec
+
+from sidecar.actions.asked import Asked
+from sidecar.actions.kind import Kind, Offer, Scene, Seen, concluded, read_body, refuse_infra, sent
+from sidecar.domain.action import Action, Change
+from sidecar.domain.errors import BadRequestError, ExperimentNotScheduledError, SidecarError
+from sidecar.domain.model import Content, Experiment, Section
+from sidecar.domain.ports import Actor
+from sidecar.domain.roles import LitmusRole
+
+
+class ScheduleBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Body of ``…/schedule``."""
+
+    suspended: bool
+
+
+def _read(asked: Asked, body: bytes) -> Asked:
+    return msgspec.structs.replace(asked, suspended=read_body(body, ScheduleBody).suspended)
+
+
+def _read_mutation(asked: Asked, arguments: Mapping[str, Any]) -> Asked:
+    return msgspec.structs.replace(asked, suspended=arguments["disable"])
+
+
+def _refuse_form(asked: Asked) -> SidecarError | None:
+    if asked.suspended is None:
+        return BadRequestError("Give suspended as true or false.", parameter="suspended")
+    return None
+
+
+def _refuse(_asked: Asked, experiment: Experiment, _content: Content, _now: datetime) -> SidecarError | None:
+    if not experiment.cron_syntax:
+        return ExperimentNotScheduledError(
+            f"Experiment {experiment.name} has no schedule to switch; Litmus would damage it."
+        )
+    return refuse_infra(experiment)
+
+
+async def _send(actor: Actor, action: Action) -> Action:
+    project_id, suspended = action.project.project_id, action.suspended is True
+    switching = actor.change(Change.SWITCH_SCHEDULE, project_id, action.experiment_id, {"disable": suspended})
+    return await sent(action, switching)
+
+
+def _conclude(action: Action, seen: Seen) -> Action:
+    schedules = seen.content.schedules or ()
+    states = [one.suspended for one in schedules if one.experiment_id == action.experiment_id]
+    return concluded(action, seen.at, is_done=states[0] == action.suspended if states else None)
+
+
+def _offers(scene: Scene) -> Iterator[Offer]:
+    if not scene.experiment.cron_syntax:
+        return
+    # Both where it was not read yet.
+    for suspended in (True, False) if scene.suspended is None else (not scene.suspended,):
+        label = "Suspend" if suspended else "Resume"
+        fields = {"suspended": str(suspended).lower()}
+        yield Offer(label=label, question=f"{label} its schedule?", fields=fields)
+
+
+KIND: Final = Kind(
+    path="schedule",
+    summary="Suspend or resume a schedule.",
+    form_summary="Form of the entity page: suspend or resume it.",
+    body=ScheduleBody,
+    body_required=True,
+    read=_read,
+    mutation=Change.SWITCH_SCHEDULE,
+    read_mutation=_read_mutation,
+    roles=frozenset({LitmusRole.OWNER}),
+    refuse_form=_refuse_form,
+    refuse_state=_refuse,
+    send=_send,
+    section=Section.SCHEDULES,
+    conclude=_conclude,
+    place=3,
+    offers=_offers,
+)
