@@ -32,8 +32,9 @@ from sidecar.domain.ports import Clock, Tokens
 from sidecar.http.services import Phase, Services
 from sidecar.identity.keys import KeyRing
 from sidecar.identity.proxy import ProxySettings
-from sidecar.identity.rates import REFUSAL_DELAY, ConcurrencyLimit, RefusalDelay, RequestRateLimit, WorkBudget
+from sidecar.identity.rates import ConcurrencyLimit, RequestRateLimit, WorkBudget
 from sidecar.identity.service_sessions import ServiceSessionStore
+from sidecar.identity.sign_in_limit import REFUSAL_DELAY, RefusalDelay
 from sidecar.identity.signing import SigningKeys
 from sidecar.insight.digest_cache import Digests
 from sidecar.insight.links import LitmusLinks

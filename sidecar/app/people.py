@@ -10,8 +10,8 @@ from sidecar.backstage.visibility import CatalogVisibility
 from sidecar.config import Config
 from sidecar.config.proxies import configured_proxy
 from sidecar.domain.ports import Clock
-from sidecar.identity.rates import SIGN_IN_SHARE, SIGN_INS_PER_SECOND, SignInLimit
 from sidecar.identity.sessions import LitmusSessions
+from sidecar.identity.sign_in_limit import SIGN_IN_SHARE, SIGN_INS_PER_SECOND, SignInLimit
 from sidecar.identity.signing import SigningKeys
 from sidecar.litmus.tokens.accounts import LitmusAccounts
 from sidecar.litmus.tokens.creation_locks import CreationLocks

@@ -17,13 +17,13 @@ import structlog
 from cachetools import TLRUCache
 from jwt.exceptions import InvalidSubjectError
 
+from sidecar.backstage.caching import AsyncCache, expiring_cache, token_digest
 from sidecar.backstage.jwks import IssuerKeys
 from sidecar.backstage.transport import BackstageError, BackstageHttp
 from sidecar.domain.errors import ConfigError, UnauthenticatedError
 from sidecar.domain.ports import Clock
 from sidecar.domain.references import full_ref
 from sidecar.domain.unreadable import UNREADABLE
-from sidecar.identity.caching import AsyncCache, expiring_cache, token_digest
 from sidecar.identity.people import Person
 
 JWKS_PATH: Final = "/api/auth/.well-known/jwks.json"

@@ -10,9 +10,10 @@ from typing import Any, Final
 import structlog
 from cachetools import TLRUCache
 
+from sidecar.backstage.caching import expiring_cache, token_digest
 from sidecar.backstage.transport import BackstageError, BackstageHttp
 from sidecar.domain.ports import Clock
-from sidecar.identity.caching import KeyedLocks, expiring_cache, token_digest
+from sidecar.runtime.keyed_locks import KeyedLocks
 
 BY_REFS_PATH: Final = "/api/catalog/entities/by-refs"
 REFS_AT_ONCE: Final = 100
@@ -33,7 +34,7 @@ class CatalogVisibility:
         self._http = http
         self._clock = clock
         self._kept: TLRUCache[tuple[bytes, str], tuple[bool, float]] = expiring_cache(entries, clock)
-        self._locks_by_key: KeyedLocks[bytes] = KeyedLocks()
+        self._locks: KeyedLocks[bytes] = KeyedLocks()
 
     async def may_see(self, token: str, refs: Collection[str]) -> bool:
         """Tell whether the person sees at least one of the entities: those that name one project.
@@ -43,7 +44,7 @@ class CatalogVisibility:
         digest = token_digest(token)
         if any(self._known(digest, ref) for ref in refs):
             return True
-        async with self._locks_by_key.of(digest):
+        async with self._locks.of(digest):
             if any(self._known(digest, ref) for ref in refs):
                 return True
             unknown = [ref for ref in refs if self._known(digest, ref) is None]
@@ -56,7 +57,7 @@ class CatalogVisibility:
         """Return those of the entities that the person sees, for lists. As :meth:`may_see` otherwise."""
         digest = token_digest(token)
         # One at a time per person: of the requests of one page, the first asks and the others find.
-        async with self._locks_by_key.of(digest):
+        async with self._locks.of(digest):
             known = {ref: self._known(digest, ref) for ref in refs}
             seen = {ref for ref, sees in known.items() if sees}
             unknown = [ref for ref, sees in known.items() if sees is None]

@@ -449,7 +449,7 @@ class InstanceUnknownError(SidecarError):
 
 
 class InitialPasswordError(UpstreamError):
-    """The user still has the initial password; Litmus makes and removes tokens only after it was changed."""
+    """The user still has the initial password; Litmus creates and removes tokens only after it changed."""
 
     code = "initial_password"
 

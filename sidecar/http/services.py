@@ -27,8 +27,9 @@ from sidecar.domain.ports import (
     TokenStatus,
 )
 from sidecar.identity.proxy import ProxySettings
-from sidecar.identity.rates import ConcurrencyLimit, RefusalDelay, RequestRateLimit, SignInLimit, WorkBudget
+from sidecar.identity.rates import ConcurrencyLimit, RequestRateLimit, WorkBudget
 from sidecar.identity.sessions import LitmusSessions
+from sidecar.identity.sign_in_limit import RefusalDelay, SignInLimit
 from sidecar.identity.signing import SigningKeys
 from sidecar.insight.digest_cache import Digests
 from sidecar.insight.links import LitmusLinks

@@ -36,7 +36,7 @@ def refuse_api_change(
     if method in SAFE_METHODS:
         return
     if content_type.strip().lower() != JSON_TYPE:
-        raise UnsupportedMediaTypeError(f"What changes something is sent as {JSON_TYPE}.")
+        raise UnsupportedMediaTypeError(f"A request that changes something must be sent as {JSON_TYPE}.")
     if not ambient:
         return
     origin = headers.get(ORIGIN)

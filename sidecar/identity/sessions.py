@@ -23,8 +23,8 @@ from cachetools import LRUCache
 from sidecar.domain.errors import RightsUnknownError, StoreError, TokenRejectedError, UpstreamError
 from sidecar.domain.model import ProjectRef
 from sidecar.domain.ports import AccountRights, Accounts, Clock, Locks, OpenedSession, Session, Sessions
-from sidecar.identity.caching import KeyedLocks
 from sidecar.identity.signing import SigningKeys
+from sidecar.runtime.keyed_locks import KeyedLocks
 from sidecar.runtime.supervision import Mishaps
 
 RIGHTS_CACHED_FOR: Final = timedelta(minutes=1)
@@ -110,7 +110,7 @@ class LitmusSessions:
         self._longest = longest
         self._holder = secrets.token_hex(8)
         self._rights: LRUCache[str, _CachedRights] = LRUCache(REMEMBERED)
-        self._locks_by_key: KeyedLocks[str] = KeyedLocks()
+        self._session_locks: KeyedLocks[str] = KeyedLocks()
         self._seen: LRUCache[str, Session] = LRUCache(REMEMBERED)
         """For signing out while the store is away, and for nothing else."""
         self._mishaps = Mishaps("sessions")
@@ -176,7 +176,7 @@ class LitmusSessions:
         if session is None or session.instance not in self._accounts:
             return None
         # One at a time per session: of the requests of one page, the first asks and the others find.
-        async with self._locks_by_key.of(session.id):
+        async with self._session_locks.of(session.id):
             rights = await self._current_rights(session)
         if rights is None:
             return None

@@ -135,7 +135,7 @@ async def _once(call: Awaitable[T]) -> T:
         if type(exc) is UpstreamError or isinstance(exc, NOT_DONE) or isinstance(exc.__cause__, NOT_SENT):
             raise
         raise UpstreamAnswerLostError(
-            f"Answer lost: Litmus may have done it, the next synchronisation will tell. {exc}"
+            f"Answer lost: Litmus may have done it, the next synchronisation will show. {exc}"
         ) from exc
 
 

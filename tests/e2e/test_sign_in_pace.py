@@ -9,7 +9,7 @@ from typing import Final
 
 import pytest
 
-from sidecar.identity.rates import (
+from sidecar.identity.sign_in_limit import (
     ADDRESS_AT_ONCE,
     ADDRESS_PER_MINUTE,
     SIGN_IN_BURST,

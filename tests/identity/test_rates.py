@@ -6,15 +6,14 @@ from contextlib import AsyncExitStack
 import pytest
 
 from sidecar.domain.errors import CredentialsRejectedError, TooManyRequestsError
-from sidecar.identity.rates import (
+from sidecar.identity.rates import ConcurrencyLimit, WorkBudget
+from sidecar.identity.sign_in_limit import (
     ADDRESS_AT_ONCE,
     NAME_PER_MINUTE,
-    SIGN_IN_LINE,
+    SIGN_IN_QUEUE,
     SIGN_INS_AT_ONCE,
-    ConcurrencyLimit,
     RefusalDelay,
     SignInLimit,
-    WorkBudget,
 )
 from tests.support.service import eventually
 
@@ -37,7 +36,7 @@ class Guests:
 async def test_few_are_asked_about_at_once_some_wait_and_the_rest_is_refused() -> None:
     pace = SignInLimit()
     guests, elsewhere = Guests(pace), Guests(pace, "other")
-    coming = [asyncio.create_task(guests.come(f"name-{number}")) for number in range(SIGN_IN_LINE)]
+    coming = [asyncio.create_task(guests.come(f"name-{number}")) for number in range(SIGN_IN_QUEUE)]
     await eventually(lambda: len(guests.asked) == SIGN_INS_AT_ONCE)
 
     with pytest.raises(CredentialsRejectedError):
@@ -48,7 +47,7 @@ async def test_few_are_asked_about_at_once_some_wait_and_the_rest_is_refused() -
     assert len(guests.asked) == SIGN_INS_AT_ONCE
     guests.door.set()
     await asyncio.gather(*coming)
-    assert len(guests.asked) == SIGN_IN_LINE
+    assert len(guests.asked) == SIGN_IN_QUEUE
 
 
 async def test_a_name_that_was_tried_too_often_takes_nobody_s_turn() -> None:
@@ -68,7 +67,7 @@ async def test_a_name_that_was_tried_too_often_takes_nobody_s_turn() -> None:
 
 async def test_whoever_gives_up_waiting_leaves_the_line() -> None:
     guests = Guests(SignInLimit())
-    coming = [asyncio.create_task(guests.come(f"name-{number}")) for number in range(SIGN_IN_LINE)]
+    coming = [asyncio.create_task(guests.come(f"name-{number}")) for number in range(SIGN_IN_QUEUE)]
     await eventually(lambda: len(guests.asked) == SIGN_INS_AT_ONCE)
     for task in coming:
         task.cancel()

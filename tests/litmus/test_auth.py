@@ -109,7 +109,7 @@ async def test_unknown_user_wrong_password_and_deactivated_user_are_told_alike(v
 async def test_an_empty_answer_to_a_sign_in_is_told_as_what_it_is(litmus: Litmus) -> None:
     litmus.simulator.faults.add(ScriptedFault(path="/auth/login", status=200, body=b""))
 
-    with pytest.raises(UpstreamError, match="could not make the project"):
+    with pytest.raises(UpstreamError, match="could not create the project"):
         await litmus.auth.login("robot", "Litmus-1")
 
 

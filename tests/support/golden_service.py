@@ -28,7 +28,8 @@ from sidecar.domain.ports import HistoryChange, Job
 from sidecar.http.services import Phase, Services
 from sidecar.identity.keys import KeyRing
 from sidecar.identity.proxy import ProxySettings
-from sidecar.identity.rates import REFUSAL_DELAY, ConcurrencyLimit, RequestRateLimit, SignInLimit, WorkBudget
+from sidecar.identity.rates import ConcurrencyLimit, RequestRateLimit, WorkBudget
+from sidecar.identity.sign_in_limit import REFUSAL_DELAY, SignInLimit
 from sidecar.identity.signing import SigningKeys
 from sidecar.insight.digest_cache import Digests
 from sidecar.insight.links import LitmusLinks

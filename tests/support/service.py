@@ -23,7 +23,7 @@ from sidecar.domain.ports import Clock
 from sidecar.http.gate.connections import Bounds
 from sidecar.http.keys import SERVICES
 from sidecar.http.services import Services
-from sidecar.identity.rates import RefusalDelay
+from sidecar.identity.sign_in_limit import RefusalDelay
 from sidecar.litmus.reading.history_progress import load_progress
 from sidecar.simulator import Simulator
 from sidecar.sync.schedule import BETWEEN_STEPS

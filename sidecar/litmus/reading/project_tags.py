@@ -101,7 +101,7 @@ class ProjectTags:
         projects = await self._auth.list_projects(self._client.token())
         if not projects:
             # Litmus says the same when its database fails.
-            raise UpstreamError("Litmus told of no project of the token's user.")
+            raise UpstreamError("Litmus listed no project of the token's user.")
         listed = {project.project_id: project.tags for project in projects}
         # Of a project that is listed no more, what its owners wrote last goes on to hold.
         kept = {one: tags for one, tags in self._told.items() if one in named}

@@ -1,6 +1,6 @@
 """Which role the token has in each project: what it may not do is refused before Litmus is asked.
 
-One small request per project and slow interval, through the same gate as all,
+One small request per project and slow interval, throttled like all,
 whether this asks first or the slow lane, which asks for nothing that the role
 does not allow: each denied field is an error in Litmus's log.
 """
@@ -14,6 +14,7 @@ from sidecar.domain.errors import TokenRejectedError, UpstreamError
 from sidecar.domain.model import ProjectRef
 from sidecar.domain.roles import LitmusRole
 from sidecar.litmus.transport.client import LitmusClient
+from sidecar.runtime.keyed_locks import KeyedLocks
 from sidecar.runtime.supervision import Mishaps
 
 TIMEOUT_SECONDS: Final = 10.0
@@ -36,7 +37,7 @@ class RoleCache:
         self._roles: dict[ProjectRef, LitmusRole] = {}
         self._asked_at: dict[ProjectRef, tuple[str, float]] = {}
         """With which token, and when."""
-        self._turns: dict[ProjectRef, asyncio.Lock] = {}
+        self._locks: KeyedLocks[ProjectRef] = KeyedLocks()
         self._mishaps = Mishaps("roles of the tokens")
 
     def role(self, project: ProjectRef) -> LitmusRole | None:
@@ -45,7 +46,7 @@ class RoleCache:
 
     async def current(self, project: ProjectRef) -> LitmusRole | None:
         """Return the role, asked for now if the last answer is as old as the interval; ``None`` as above."""
-        async with self._turns.setdefault(project, asyncio.Lock()):
+        async with self._locks.of(project):
             if self._is_due(project):
                 await self._ask(project)
         return self.role(project)
@@ -71,10 +72,9 @@ class RoleCache:
             return "none"
 
     def _forget(self, projects: Collection[ProjectRef]) -> None:
-        """Forget what is not of these projects; a lock that is held goes the next time."""
+        """Forget what is not of these projects."""
         self._roles = {ref: role for ref, role in self._roles.items() if ref in projects}
         self._asked_at = {ref: at for ref, at in self._asked_at.items() if ref in projects}
-        self._turns = {ref: turn for ref, turn in self._turns.items() if ref in projects or turn.locked()}
 
     async def _ask(self, project: ProjectRef) -> None:
         """Ask for one role; one that is none we know is not known, and an error leaves what was."""

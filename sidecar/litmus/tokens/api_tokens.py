@@ -101,7 +101,7 @@ class InstanceTokens:
             # Under the lock: of two that ask at once, the second finds what the first made.
             if is_only_one and await self._has_living(name):
                 raise TokenNameTakenError(
-                    "There is a token of this name already, and its value is shown only when it is made; "
+                    "There is a token of this name already, and its value is shown only when it is created; "
                     "choose another name, or revoke that one first."
                 )
             made = await self._auth.create_token(bearer, user_id, name, days)

@@ -54,7 +54,7 @@ class CreationLocks:
             async with asyncio.timeout(_WORK_SECONDS):
                 yield
         except TimeoutError as exc:
-            raise UpstreamTimeoutError("Litmus took too long to make a token.") from exc
+            raise UpstreamTimeoutError("Litmus took too long to create a token.") from exc
         finally:
             # Not given back: it ends by itself when the next token cannot be equal any more.
             with suppress(StoreError):
@@ -90,5 +90,5 @@ class CreationLocks:
         until = loop.time() + patience.total_seconds()
         while not await self._locks.take(right, holder, _HOLD):
             if loop.time() >= until:
-                raise UpstreamBusyError("Another token of this user is being made; try again in a moment.")
+                raise UpstreamBusyError("Another token of this user is being created; try again in a moment.")
             await asyncio.sleep(_LOOK_SECONDS)

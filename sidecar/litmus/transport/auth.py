@@ -129,8 +129,8 @@ _MEANING: Final[Mapping[str, tuple[type[UpstreamError], str]]] = {
     "default password not updated": (
         InitialPasswordError,
         (
-            "The user still has the initial password, and Litmus makes and removes API tokens only after it "
-            "was changed: sign in to ChaosCenter once as this user and set a new password."
+            "The user still has the initial password, and Litmus creates and removes API tokens only after "
+            "it was changed: sign in to ChaosCenter once as this user and set a new password."
         ),
     ),
     "server_error": (_AuthServerError, "Litmus's auth server failed at this; its log says why."),
@@ -140,7 +140,7 @@ _MEANING: Final[Mapping[str, tuple[type[UpstreamError], str]]] = {
 
 
 class LitmusAuth:
-    """Asks the auth server of one instance, through the same gate as everything else."""
+    """Asks the auth server of one instance, throttled like everything else."""
 
     def __init__(self, client: LitmusClient, *, timeout_seconds: float = TIMEOUT_SECONDS) -> None:
         self._client = client

@@ -80,7 +80,7 @@ class Breaker:
         state = self.state
         if state is BreakerState.OPEN or (state is BreakerState.HALF_OPEN and self._probing):
             raise UpstreamPausedError(
-                "Litmus did not answer several times in a row and is left alone for a while."
+                "Litmus did not answer several times in a row and is not asked for a while."
             )
 
     def admit(self) -> None:

@@ -59,7 +59,7 @@ def read_account_state(reply: Reply) -> AccountState | None:
             return AccountState.DEACTIVATED if user.deactivated_at else AccountState.ACTIVE
         case _, code if code == USER_UNKNOWN:
             return AccountState.GONE
-    raise UpstreamProtocolError("Litmus's auth server did not tell of the account.")
+    raise UpstreamProtocolError("Litmus's auth server did not return the account.")
 
 
 def database_is_up(reply: Reply) -> bool:

@@ -133,12 +133,12 @@ def read_login(reply: Reply) -> LoginAnswer:
     """Return the answer to a sign-in.
 
     Raises:
-        UpstreamError: If it is empty: Litmus failed after it had let the user in.
+        UpstreamError: If it is empty: Litmus failed after it had signed the user in.
         UpstreamProtocolError: If it has another form.
     """
     if not reply.body.strip():
         raise UpstreamError(
-            "Litmus let the user in but could not make the project that every new user gets: "
+            "Litmus signed the user in but could not create the project that every new user gets: "
             "sign in to ChaosCenter once as this user, or look at the log of its auth server."
         )
     return reader(LoginAnswer, "the sign-in")(reply)

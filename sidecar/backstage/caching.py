@@ -3,15 +3,14 @@
 Bounded in entries. Keys are digests, never tokens.
 """
 
-import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable, Hashable
 from typing import Generic, TypeVar
-from weakref import WeakValueDictionary
 
 from cachetools import TLRUCache
 
 from sidecar.domain.ports import Clock
+from sidecar.runtime.keyed_locks import KeyedLocks
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
@@ -29,27 +28,13 @@ def expiring_cache(entries: int, clock: Clock) -> "TLRUCache[K, tuple[V, float]]
     )
 
 
-class KeyedLocks(Generic[K]):
-    """One lock per key, alive while somebody holds or awaits it."""
-
-    def __init__(self) -> None:
-        self._locks: WeakValueDictionary[K, asyncio.Lock] = WeakValueDictionary()
-
-    def of(self, key: K) -> asyncio.Lock:
-        """Return the key's lock."""
-        lock = self._locks.get(key)
-        if lock is None:
-            lock = self._locks[key] = asyncio.Lock()
-        return lock
-
-
 class AsyncCache(Generic[K, V]):
     """A cache whose misses are fetched one at a time per key."""
 
     def __init__(self, *, entries: int, clock: Clock) -> None:
         self._clock = clock
         self._kept: TLRUCache[K, tuple[V, float]] = expiring_cache(entries, clock)
-        self._locks_by_key: KeyedLocks[K] = KeyedLocks()
+        self._locks: KeyedLocks[K] = KeyedLocks()
 
     async def get(self, key: K, fetch: Callable[[], Awaitable[tuple[V, float]]]) -> V:
         """Return what is kept, else what ``fetch`` gives, kept for the seconds it says.
@@ -59,7 +44,7 @@ class AsyncCache(Generic[K, V]):
         """
         kept = self._kept.get(key)
         if kept is None:
-            async with self._locks_by_key.of(key):
+            async with self._locks.of(key):
                 kept = self._kept.get(key)
                 if kept is None:
                     value, seconds = await fetch()
