@@ -69,6 +69,12 @@ class AttentionItem(msgspec.Struct, frozen=True, kw_only=True):
     """Since when it is so, UTC; ``None`` where that is not known."""
     sentence: str
     """For people; times in it are absolute, in UTC."""
+    summary: str
+    """What is so, in a few words beside the experiment's name and :attr:`points_lost`."""
+    points_lost: float | None = None
+    """By which the latest score is below the mean of those before; ``None``: it is not, or none is known."""
+    last_seen_at: datetime | None
+    """When it last showed, UTC: of failures in a row the last run; ``None`` where that is not known."""
 
 
 def attention(
@@ -115,7 +121,9 @@ def _of_experiments(
         if one.failing_since_ms is not None and one.failures_in_row >= thresholds.failures_in_row:
             since = from_ms(one.failing_since_ms)
             sentence = f"{one.name} failed {one.failures_in_row} times in a row since {_text(since)}."
-            yield _item(AttentionKind.FAILING, one, since, sentence)
+            yield _item(
+                AttentionKind.FAILING, one, since, sentence, f"failed {one.failures_in_row} times in a row"
+            )
         latest, baseline = one.latest_score, one.baseline_score
         if latest is not None and baseline is not None and baseline - latest > thresholds.score_drop:
             since = from_ms(one.latest_scored_at_ms or 0)
@@ -123,12 +131,14 @@ def _of_experiments(
                 f"The score of {one.name} dropped to {latest:g} % on {_text(since)}; "
                 f"the runs before it had {baseline:.4g} % on average."
             )
-            yield _item(AttentionKind.SCORE_DROPPED, one, since, sentence)
+            yield _item(AttentionKind.SCORE_DROPPED, one, since, sentence, f"to {latest:g} %")
         if not state.is_complete:
             continue
         if one.last_run_at_ms is None:
             why = " Its schedule was saved, not started in Litmus." if one.experiment_id in unstarted else ""
-            yield _item(AttentionKind.NEVER_RUN, one, one.first_seen_at, f"{one.name} never ran.{why}")
+            sentence = f"{one.name} never ran.{why}"
+            summary = "schedule saved, not started" if why else "never run"
+            yield _item(AttentionKind.NEVER_RUN, one, one.first_seen_at, sentence, summary)
             continue
         last_run = from_ms(one.last_run_at_ms)
         if now - last_run > timedelta(days=thresholds.not_run_days):
@@ -136,7 +146,7 @@ def _of_experiments(
             sentence = (
                 f"{one.name} has not run for more than {days} days; its last run was {_text(last_run)}."
             )
-            yield _item(AttentionKind.NOT_RUN, one, last_run, sentence)
+            yield _item(AttentionKind.NOT_RUN, one, last_run, sentence, f"no run for more than {days} days")
 
 
 def _missed(
@@ -152,7 +162,9 @@ def _missed(
             f"The schedule of {one.name} did not run {bound}{missed.number} {times}, "
             f"last due {_text(missed.latest[0])}."
         )
-        yield _item(AttentionKind.MISSED_RUNS, one, missed.latest[0], sentence)
+        runs = "run" if missed.number == 1 else "runs"
+        summary = f"missed {bound}{missed.number} {runs}"
+        yield _item(AttentionKind.MISSED_RUNS, one, missed.latest[0], sentence, summary)
 
 
 def _stuck(run: RunningRun) -> AttentionItem:
@@ -164,10 +176,16 @@ def _stuck(run: RunningRun) -> AttentionItem:
         experiment_name=run.experiment_name,
         since=run.changed_at,
         sentence=f"A run of {run.experiment_name} is {run.phase} and unchanged since {since}.",
+        summary="run stuck",
+        last_seen_at=run.changed_at,
     )
 
 
-def _item(kind: AttentionKind, one: ExperimentRuns, since: datetime | None, sentence: str) -> AttentionItem:
+def _item(
+    kind: AttentionKind, one: ExperimentRuns, since: datetime | None, sentence: str, summary: str
+) -> AttentionItem:
+    is_of_score = kind in {AttentionKind.FAILING, AttentionKind.SCORE_DROPPED}
+    last_run_ms = one.last_run_at_ms if kind is AttentionKind.FAILING else None
     return AttentionItem(
         kind=kind,
         severity=SEVERITY_OF[kind],
@@ -175,7 +193,17 @@ def _item(kind: AttentionKind, one: ExperimentRuns, since: datetime | None, sent
         experiment_name=one.name,
         since=since,
         sentence=sentence,
+        summary=summary,
+        points_lost=_points_lost(one) if is_of_score else None,
+        last_seen_at=since if last_run_ms is None else from_ms(last_run_ms),
     )
+
+
+def _points_lost(one: ExperimentRuns) -> float | None:
+    if one.latest_score is None or one.baseline_score is None:
+        return None
+    lost = round(one.baseline_score - one.latest_score, 2)
+    return lost if lost > 0 else None
 
 
 def _text(instant: datetime) -> str:

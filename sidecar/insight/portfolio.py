@@ -33,11 +33,16 @@ class Part(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
     def refs_of(self, experiment_id: str) -> tuple[str, ...]:
         """Return the references of the entities that cover the experiment, sorted."""
-        return tuple(
-            sorted(
-                ref for ref, covered in self._covered.items() if covered is None or experiment_id in covered
-            )
-        )
+        return tuple(sorted(entity.ref for entity in self.entities_of(experiment_id)))
+
+    def entities_of(self, experiment_id: str) -> tuple[Entity, ...]:
+        """Return the entities that cover the experiment, those of the fewest experiments first."""
+        found = [
+            (covered is None, len(covered or ()), entity.ref, entity)
+            for entity in self.entities
+            if (covered := self._covered[entity.ref]) is None or experiment_id in covered
+        ]
+        return tuple(entity for *_, entity in sorted(found, key=lambda one: one[:3]))
 
     @cached_property
     def runs(self) -> ProjectRuns:

@@ -59,12 +59,28 @@ async def test_the_groups_have_the_figures_of_the_api_in_its_order(
 
 
 async def test_what_needs_attention_is_what_the_api_says(client: Client) -> None:
-    listed = [item.text for item in (await page(client)).by_id("attention").all("li")]
+    card = (await page(client)).by_id("attention")
     told = (await get(client, "/api/v1/attention"))["attention"]
-    assert len(listed) == len(told) > 0
-    for text, one in zip(listed, told, strict=True):
-        assert one["experimentName"] in text
-        assert one["sentence"] in text
+    listed = [item.all("a")[0] for item in card.all("li")]
+    assert sorted((link.text, link.attributes["href"]) for link in listed) == sorted(
+        (one["experimentName"], one["link"]) for one in told
+    )
+    assert listed
+
+
+async def test_what_needs_attention_is_listed_by_its_entities_with_owner_and_grade(client: Client) -> None:
+    card = (await page(client)).by_id("attention")
+    told = (await get(client, "/api/v1/attention"))["attention"]
+    headings = [{link.attributes["href"] for link in one.all("a")} for one in card.all("h3")]
+    lists = card.all("ul")
+    assert len(headings) == len(lists)
+    for heading, items in zip(headings, lists, strict=True):
+        for item in items.all("li"):
+            link = item.all("a")[0].attributes["href"]
+            (refs, *_) = [one["entities"] for one in told if one["link"] == link]
+            assert heading == {f"/litmus/entities/{ref.replace(':', '/')}" for ref in refs}
+            assert re.match("Urgent|Soon|Later", item.text)
+    assert all("owner team-" in one.text for one in card.all("h3"))
 
 
 async def test_what_runs_now_is_what_the_api_says(client: Client) -> None:
@@ -157,20 +173,20 @@ async def test_lists_that_are_cut_lead_to_the_page_that_has_all(aiohttp_client: 
         builders.experiment(
             f"stuck-{number}", f"Stuck {number}", recent_runs=[builders.recent_run("r", "Running", None)]
         )
-        for number in range(20)
+        for number in range(60)
     ]
     content = msgspec.structs.replace(golden().content, experiments=tuple(stuck))
     client = await aiohttp_client(golden_app(content=content))
     document = await page(client, "?group=system")
-    for name in ("attention", "running"):
+    for name, number in (("attention", 50), ("running", 12)):
         card = document.by_id(name)
-        assert len(card.all("li")) == 12
+        assert len(card.all("li")) == number
         link = card.all("a")[-1]
         assert re.fullmatch(r"\d+ more (items|runs)", link.text)
         path, _, anchor = link.attributes["href"].removeprefix("/litmus").partition("#")
         assert anchor == name
         whole = (await page(client, path)).by_id(name)
-        assert len(whole.all("li")) == 12 + int(link.text.split()[0])
+        assert len(whole.all("li")) == number + int(link.text.split()[0])
     assert "/api/v1" not in document.by_id("main").text
 
 

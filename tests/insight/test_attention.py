@@ -68,6 +68,22 @@ def test_a_row_of_failures_is_told_with_its_beginning() -> None:
     ]
 
 
+def test_what_needs_attention_says_in_short_what_it_is_how_much_it_lost_and_when_it_last_showed() -> None:
+    runs = in_order(("Completed", 100.0), ("Completed", 80.0), *[("Error", 10.0)] * 3)
+    assert [
+        (one.kind, one.summary, one.points_lost, one.last_seen_at)
+        for one in found(project_runs(runs, [known()]))
+    ] == [
+        (AttentionKind.FAILING, "failed 3 times in a row", 40.0, NOW - timedelta(hours=1)),
+        (AttentionKind.SCORE_DROPPED, "to 10 %", 40.0, NOW - timedelta(hours=1)),
+    ]
+
+
+def test_a_failure_of_which_no_score_is_known_lost_no_known_points() -> None:
+    (one,) = found(project_runs(in_order(*[("Error", None)] * 3), [known()]))
+    assert (one.points_lost, one.last_seen_at) == (None, NOW - timedelta(hours=1))
+
+
 @pytest.mark.parametrize(
     ("scores", "has_dropped"),
     [((100, 90), False), ((100, 89), True), ((100, 100, 50, 50), True), ((50, 100), False), ((50,), False)],

@@ -19,7 +19,6 @@ from sidecar.http.api.entities import read_entities
 from sidecar.http.api.groups import (
     GROUP_SECTIONS,
     age_of_parts,
-    attention_shapes,
     group_shapes,
     now_shapes,
     read_grouping,
@@ -29,14 +28,15 @@ from sidecar.http.api.groups import (
 from sidecar.http.gate.visible_entities import visible_entities
 from sidecar.http.keys import CALLER, SERVICES
 from sidecar.http.pages.addresses import WINDOW_PARAMETERS, kept, query, window_links
+from sidecar.http.pages.attention import AttentionList, attention_list, graded
 from sidecar.http.pages.frame import PAGES, Page, kept_page, viewer_of
-from sidecar.http.pictures.charts import SparkChart, spark_chart
+from sidecar.http.pictures.charts import OutcomeBar, SparkChart, outcome_bar, spark_chart
 from sidecar.http.reading.entity import read_window
 from sidecar.http.reading.paging import single
 from sidecar.http.services import Services
 from sidecar.http.shapes.common import Age, age_of, window_shape
 from sidecar.http.shapes.groups import GroupShape, group_shape
-from sidecar.insight.portfolio import Attention, Group, Part, Running, needs_attention, portfolio, runs_now
+from sidecar.insight.portfolio import Group, Part, Running, needs_attention, portfolio, runs_now
 from sidecar.insight.rollup import Grouping, ProjectFigures, group_figures, project_figures
 from sidecar.insight.windows import Window
 from sidecar.runtime.turns import Work
@@ -47,7 +47,9 @@ GROUPS: Final = 50
 LISTED: Final = 100
 """Entities on one page."""
 FOUND: Final = 12
-"""Rows of what needs attention, and of what runs, unless all are asked for."""
+"""Rows in view of what needs attention, and of what runs, unless all are asked for."""
+FOLDED: Final = 50
+"""Rows of what needs attention, with the folded ones, unless all are asked for."""
 ALL: Final = "all"
 """What the parameter ``show`` asks for."""
 MOST: Final = 1000
@@ -76,7 +78,7 @@ class _Figures(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that takes a moment to count."""
 
     groups: Sequence[Group]
-    attention: Sequence[Attention]
+    attention: AttentionList
     running: Sequence[Running]
     rows: Sequence[EntityRow]
     unread: int
@@ -108,7 +110,15 @@ async def portfolio_page(request: web.Request) -> web.Response:
         listed = await services.turns.aside(_matching, entities, wanted, mine)
         shown = listed[offset : offset + LISTED]
         figures = await services.turns.aside(
-            _count, services, parts, by=by, window=window, shown=shown, mine=mine, now=now
+            _count,
+            services,
+            parts,
+            by=by,
+            window=window,
+            shown=shown,
+            mine=mine,
+            now=now,
+            most_attention=MOST if shows_all else FOLDED,
         )
         own, ranked = await services.turns.aside(_ranked, figures.groups, entities, mine)
         most_groups, most_found = (MOST, MOST) if shows_all else (GROUPS, FOUND)
@@ -129,12 +139,10 @@ async def portfolio_page(request: web.Request) -> web.Response:
             "owner": single(request, "owner") or "",
             "groups": ranked[:most_groups],
             "sparks": await services.turns.aside(_sparks, ranked[:most_groups]),
+            "bars": await services.turns.aside(_bars, ranked[:most_groups]),
             "own_groups": own,
             "more_groups": max(0, len(ranked) - most_groups),
-            "attention": await services.turns.aside(
-                attention_shapes, services, figures.attention[:most_found]
-            ),
-            "more_attention": max(0, len(figures.attention) - most_found),
+            "attention": figures.attention,
             "running": await services.turns.aside(now_shapes, services, figures.running[:most_found]),
             "more_running": max(0, len(figures.running) - most_found),
             "stale": age.stale,
@@ -178,6 +186,7 @@ def _count(
     shown: Sequence[Entity],
     mine: Collection[str],
     now: datetime,
+    most_attention: int,
 ) -> _Figures:
     """Return the figures of the page; for a thread."""
     by_project = {part.project: part for part in parts}
@@ -200,7 +209,12 @@ def _count(
     incomplete = [part for part in parts if not part.digest.state.is_complete]
     return _Figures(
         groups=portfolio(parts, by, window),
-        attention=needs_attention(parts, thresholds(services), now),
+        attention=attention_list(
+            graded(needs_attention(parts, thresholds(services), now), now),
+            services.links,
+            room=FOUND,
+            most=most_attention,
+        ),
         running=runs_now(parts, now),
         rows=rows,
         unread=sum(age.as_of is None for age in ages),
@@ -234,6 +248,13 @@ def _ranked(
 def _sparks(groups: Sequence[GroupShape]) -> list[SparkChart | None]:
     return [
         spark_chart(group.trend, prefix=f"group-{place}", title="Mean score over the window")
+        for place, group in enumerate(groups)
+    ]
+
+
+def _bars(groups: Sequence[GroupShape]) -> list[OutcomeBar | None]:
+    return [
+        outcome_bar(group.runs_by_outcome, prefix=f"runs-{place}", title="Runs in the window by outcome")
         for place, group in enumerate(groups)
     ]
 

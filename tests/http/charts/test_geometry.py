@@ -11,12 +11,15 @@ from hypothesis import strategies as st
 from sidecar.domain.model import Outcome
 from sidecar.http.answers.times import rfc3339
 from sidecar.http.pictures.charts import (
+    LOOKS,
     badge_chart,
     heat_runs,
     level_of,
+    outcome_bar,
     outcomes_chart,
     score_badge,
     score_chart,
+    spark_chart,
     trend_chart,
 )
 from sidecar.http.pictures.charts.words import fitting, percent, share, whole, width_of
@@ -68,6 +71,44 @@ def test_every_outcome_with_a_run_is_visible_and_in_the_legend(runs: dict[str, i
     present = sum(1 for number in runs.values() if number)
     assert len(chart.legend) == len(chart.blocks) == present
     assert all(block.width >= 10 for block in chart.blocks)
+
+
+@given(counts, hostile_texts)
+def test_the_small_bar_adds_up_says_every_figure_in_words_and_each_part_by_its_symbol(
+    runs: dict[str, int], text: str
+) -> None:
+    chart = outcome_bar(runs, prefix="x", title=text)
+    present = {Outcome(name): number for name, number in runs.items() if number}
+    if chart is None:
+        assert not present
+        return
+    root = parsed(drawn("bar", chart))
+    assert sum(block.width for block in chart.blocks) == pytest.approx(chart.frame.width, abs=SUM_TOLERANCE)
+    for outcome, number in present.items():
+        assert f"{LOOKS[outcome].label}: {number}" in desc_of(root)
+        (block,) = [one for one in chart.blocks if one.look is LOOKS[outcome]]
+        assert block.text in {f"{block.look.symbol} {number}", block.look.symbol}
+    assert len(chart.blocks) == len(present)
+
+
+def test_a_small_trend_joins_over_buckets_without_a_score_and_tells_the_gap_apart() -> None:
+    scores = [100.0, 50.0, None, None, 75.0, None, 25.0, 0.0]
+    chart = spark_chart(buckets_of([(score, {}) for score in scores]), prefix="x", title="Shop")
+    assert chart is not None
+    ends = [[points.split()[0], points.split()[-1]] for points in chart.lines]
+    (first, last), (alone, again) = (points.split() for points in chart.gaps)
+    assert (ends[0][1], ends[1][0]) == (first, again)
+    assert last == alone
+    drawing = drawn("spark", chart)
+    assert drawing.count("chart-line") == drawing.count("chart-gap") == 2
+    assert "5 buckets of 8 with scored runs" in desc_of(parsed(drawing))
+
+
+@pytest.mark.parametrize(("scores", "gaps"), [([None, 50.0, 60.0, None], 0), ([50.0, None, 60.0], 1)])
+def test_a_small_trend_has_a_gap_only_between_scores(scores: list[float | None], gaps: int) -> None:
+    chart = spark_chart(buckets_of([(score, {}) for score in scores]), prefix="x", title="Shop")
+    assert chart is not None
+    assert len(chart.gaps) == gaps
 
 
 @given(trends, hostile_texts)

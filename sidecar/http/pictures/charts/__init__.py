@@ -8,7 +8,12 @@ Every text that goes into a chart is cleaned here, and escaped by the template.
 
 from sidecar.http.pictures.charts.badge import BadgeChart, badge_chart, score_badge
 from sidecar.http.pictures.charts.heat import HeatRun, heat_runs
-from sidecar.http.pictures.charts.outcomes import OutcomesChart, outcomes_chart
+from sidecar.http.pictures.charts.outcomes import (
+    OutcomeBar,
+    OutcomesChart,
+    outcome_bar,
+    outcomes_chart,
+)
 from sidecar.http.pictures.charts.overview import OverviewCharts, overview_charts
 from sidecar.http.pictures.charts.palette import LEVELS, LOOKS, Level, Look, level_of
 from sidecar.http.pictures.charts.score import ScoreChart, score_chart
@@ -22,6 +27,7 @@ __all__ = [
     "HeatRun",
     "Level",
     "Look",
+    "OutcomeBar",
     "OutcomesChart",
     "OverviewCharts",
     "ScoreChart",
@@ -30,6 +36,7 @@ __all__ = [
     "badge_chart",
     "heat_runs",
     "level_of",
+    "outcome_bar",
     "outcomes_chart",
     "overview_charts",
     "score_badge",

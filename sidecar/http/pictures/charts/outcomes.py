@@ -16,6 +16,8 @@ _LEAST: Final = 16.0
 _ROW: Final = 18.0
 _SWATCH: Final = 14.0
 _GAP: Final = 14.0
+_SMALL_WIDTH: Final = 180.0
+_SMALL_HEIGHT: Final = 18.0
 NO_RUNS: Final = "No runs known in the window"
 
 
@@ -39,6 +41,34 @@ class OutcomesChart(msgspec.Struct, frozen=True, kw_only=True):
     note: Words | None
 
 
+class OutcomeBar(msgspec.Struct, frozen=True, kw_only=True):
+    """Runs by outcome as a bar so small that it stands in a row of a table."""
+
+    frame: Frame
+    blocks: tuple[Block, ...]
+    """Each with its symbol, and its number where there is room."""
+
+
+def outcome_bar(runs_by_outcome: Mapping[str, int], *, prefix: str, title: str) -> OutcomeBar | None:
+    """Return the bar of so many runs per outcome; ``None`` without any, which a table says in words."""
+    counts = _counts(runs_by_outcome)
+    if not counts:
+        return None
+    parts = shares(list(counts.values()), _SMALL_WIDTH, _LEAST)
+    blocks = tuple(
+        Block(
+            x=start,
+            y=0.0,
+            width=width,
+            height=_SMALL_HEIGHT,
+            look=LOOKS[outcome],
+            text=_fitting_text(outcome, number, width),
+        )
+        for (outcome, number), (start, width) in zip(counts.items(), parts, strict=True)
+    )
+    return OutcomeBar(frame=frame(prefix, _SMALL_WIDTH, _SMALL_HEIGHT, title, _desc(counts)), blocks=blocks)
+
+
 def outcomes_chart(
     runs_by_outcome: Mapping[str, int],
     *,
@@ -52,9 +82,7 @@ def outcomes_chart(
     ``title`` names subject and window; ``headline`` and ``note`` (the age) are
     for a picture that stands alone.
     """
-    counts = {
-        outcome: number for outcome in LOOKS if (number := max(runs_by_outcome.get(outcome.value, 0), 0))
-    }
+    counts = _counts(runs_by_outcome)
     total = sum(counts.values())
     room = WIDTH - 2 * PAD
     top = PAD + (_ROW if headline is not None else 0.0)
@@ -72,8 +100,7 @@ def outcomes_chart(
     )
     legend = _legend(counts, total, top + _BAR + 6.0)
     bottom = legend[-1].swatch.y + _SWATCH if legend else top + _BAR
-    figures = "; ".join(f"{LOOKS[outcome].label}: {number}" for outcome, number in counts.items())
-    desc = f"{counted(total, 'run')}. {figures}." if total else f"{NO_RUNS}."
+    desc = _desc(counts)
     return OutcomesChart(
         frame=frame(
             prefix,
@@ -88,6 +115,23 @@ def outcomes_chart(
         empty=None if total else line(NO_RUNS, WIDTH / 2, top + 16.0, room=room, anchor="middle"),
         note=None if note is None else line(note, PAD, bottom + _ROW, room=room),
     )
+
+
+def _counts(runs_by_outcome: Mapping[str, int]) -> dict[Outcome, int]:
+    """Return the outcomes that have runs, in the order of charts."""
+    return {outcome: number for outcome in LOOKS if (number := max(runs_by_outcome.get(outcome.value, 0), 0))}
+
+
+def _desc(counts: Mapping[Outcome, int]) -> str:
+    figures = "; ".join(f"{LOOKS[outcome].label}: {number}" for outcome, number in counts.items())
+    return f"{counted(sum(counts.values()), 'run')}. {figures}." if counts else f"{NO_RUNS}."
+
+
+def _fitting_text(outcome: Outcome, number: int, width: float) -> str:
+    """Return symbol and number, or the symbol alone: colour says nothing by itself."""
+    symbol = LOOKS[outcome].symbol
+    both = f"{symbol} {number}"
+    return both if width_of(both, TEXT_SIZE) + 4 <= width else symbol
 
 
 def _legend(counts: Mapping[Outcome, int], total: int, top: float) -> tuple[LegendItem, ...]:

@@ -1,7 +1,7 @@
 """A trend so small that it stands in a row of a table: the mean scores alone, the last one marked."""
 
 from collections.abc import Sequence
-from itertools import groupby
+from itertools import groupby, pairwise
 from typing import Final
 
 import msgspec
@@ -21,6 +21,8 @@ class SparkChart(msgspec.Struct, frozen=True, kw_only=True):
     frame: Frame
     lines: tuple[str, ...]
     """Points of each unbroken stretch, as SVG writes them."""
+    gaps: tuple[str, ...]
+    """From the end of one stretch to the beginning of the next, where buckets have no scored run."""
     dots: tuple[tuple[float, float], ...]
     """Points without a neighbour, and the last of all."""
 
@@ -45,9 +47,14 @@ def spark_chart(buckets: Sequence[BucketShape], *, prefix: str, title: str) -> S
     last = stretches[-1][-1]
     return SparkChart(
         frame=frame(prefix, WIDTH, HEIGHT, title, _desc(known, len(buckets))),
-        lines=tuple(" ".join(f"{x},{y}" for x, y in stretch) for stretch in stretches if len(stretch) > 1),
+        lines=tuple(_points(stretch) for stretch in stretches if len(stretch) > 1),
+        gaps=tuple(_points([before[-1], after[0]]) for before, after in pairwise(stretches)),
         dots=tuple(dict.fromkeys([*alone, last])),
     )
+
+
+def _points(places: Sequence[tuple[float, float]]) -> str:
+    return " ".join(f"{x},{y}" for x, y in places)
 
 
 def _y(score: float) -> float:
