@@ -163,7 +163,7 @@ async def open_instance(
     async def switched(outcome: str) -> None:
         metrics.token_rotations.labels(instance.name, outcome).inc()
         if outcome in TAKEN:
-            await reporter.tell()
+            await reporter.report()
             await on_new_token()
 
     async with _open(config, instance, metrics, holder.current, holder) as client:

@@ -29,7 +29,7 @@ from sidecar.runtime.supervision import Mishaps
 
 RIGHTS_CACHED_FOR: Final = timedelta(minutes=1)
 """How long a right that Litmus took away may live on here."""
-RIGHTS_CACHED_FOR_UNCONFIRMED: Final = timedelta(minutes=10)
+UNCONFIRMED_RIGHTS_CACHED_FOR: Final = timedelta(minutes=10)
 """How long Litmus's last word counts while it cannot be asked."""
 ASKED_AGAIN_AFTER: Final = timedelta(seconds=10)
 SEEN_EVERY: Final = timedelta(minutes=1)
@@ -73,7 +73,7 @@ class _CachedRights(msgspec.Struct, frozen=True, kw_only=True):
     ask_at: datetime
 
 
-class _Revoking(Enum):
+class _Revocation(Enum):
     """What came of revoking a session's token."""
 
     DONE = "done"
@@ -242,9 +242,9 @@ class LitmusSessions:
             )
             for session in page:
                 outcome = await self._finish(session)
-                if outcome is _Revoking.FAILED:
+                if outcome is _Revocation.FAILED:
                     return
-                asked += outcome is _Revoking.DONE
+                asked += outcome is _Revocation.DONE
             if len(page) < SWEPT_AT_ONCE:
                 return
             after = page[-1]
@@ -257,10 +257,10 @@ class LitmusSessions:
         # In one step: should this replica end here and now, another one finds it and revokes the token.
         return await self._sessions.retire(session.id, f"{session.id}{_OVER}", self._clock())
 
-    async def _finish(self, over: Session) -> _Revoking:
+    async def _finish(self, over: Session) -> _Revocation:
         """Revoke the token of a session that is over, and forget it if that is done."""
         outcome = await self._revoke(over)
-        if outcome is _Revoking.DONE:
+        if outcome is _Revocation.DONE:
             with suppress(StoreError):  # Then the sweep finds it once more, and nothing is left to do.
                 await self._sessions.end(over.id)
         return outcome
@@ -286,7 +286,7 @@ class LitmusSessions:
             else:
                 told = _CachedRights(rights=rights, confirmed_at=now, ask_at=now + RIGHTS_CACHED_FOR)
             self._rights[session.id] = told
-        if told.rights is None or now - told.confirmed_at >= RIGHTS_CACHED_FOR_UNCONFIRMED:
+        if told.rights is None or now - told.confirmed_at >= UNCONFIRMED_RIGHTS_CACHED_FOR:
             raise RightsUnknownError(
                 "Litmus cannot be asked what you may see at the moment; nothing is shown until it answers."
             )
@@ -300,21 +300,21 @@ class LitmusSessions:
         session_id, _, token = unsealed.decode().partition(" ")
         return token if session_id == session.id.removesuffix(_OVER) else None
 
-    async def _revoke(self, session: Session) -> _Revoking:
+    async def _revoke(self, session: Session) -> _Revocation:
         """Revoke a session's token at Litmus."""
         accounts = self._accounts.get(session.instance)
         try:
             token = await self._token(session)
             if accounts is None or token is None:
                 # Another replica may still know the key or the instance.
-                return _Revoking.NOT_OURS
+                return _Revocation.NOT_OURS
             async with asyncio.timeout(LOG_OUT_SECONDS):
                 await accounts.sign_out(token)
         except (UpstreamError, StoreError, TimeoutError) as exc:
             reason = getattr(exc, "code", "timeout")
             _log.warning("session token not revoked yet", instance=session.instance, reason=reason)
-            return _Revoking.FAILED
-        return _Revoking.DONE
+            return _Revocation.FAILED
+        return _Revocation.DONE
 
 
 async def sealed_session(

@@ -40,12 +40,12 @@ async def test_a_token_that_works_is_used_on_though_litmus_does_not_list_it(sett
     stream = io.StringIO()
     configure_logging(stream=stream, as_json=True)
     async with setting.replica() as one:
-        await one.tend()
+        await one.reconcile()
         first = one.value()
         list_only(setting)
         for _ in range(3):
             setting.clock.pass_by(hours=2)
-            assert await one.tend()
+            assert await one.reconcile()
 
         assert one.value() == first
         assert setting.asked(CREATE) == 1
@@ -58,7 +58,7 @@ async def test_a_row_without_its_end_is_judged_by_what_the_token_says(setting: S
     async with setting.replica() as one:
         for _ in range(2):
             setting.clock.pass_by(hours=2)
-            assert await one.tend()
+            assert await one.reconcile()
 
         assert one.holder.token == made
         assert setting.asked(CREATE) == 0
@@ -66,10 +66,10 @@ async def test_a_row_without_its_end_is_judged_by_what_the_token_says(setting: S
 
 async def test_another_replicas_newer_token_is_adopted_though_ours_is_not_listed(setting: Setting) -> None:
     async with setting.replica() as one:
-        await one.tend()
+        await one.reconcile()
         setting.world.api_tokens.clear()
         newer = setting.issue()
-        await one.tend()
+        await one.reconcile()
 
         assert one.holder.token == newer
 
@@ -80,12 +80,12 @@ async def test_a_clock_that_is_far_ahead_makes_one_token_an_hour_at_most(setting
     async with setting.replica(ahead=timedelta(days=25)) as one:
         for _ in range(6):
             setting.clock.pass_by(minutes=10)
-            assert await one.tend()
+            assert await one.reconcile()
         assert setting.asked(CREATE) == 1
         assert stream.getvalue().count("no further token made") == 1
 
         setting.clock.pass_by(minutes=10)
-        assert await one.tend()
+        assert await one.reconcile()
         assert setting.asked(CREATE) == 2
 
 
@@ -94,8 +94,8 @@ async def test_replicas_whose_clocks_are_far_ahead_share_the_one_token(setting: 
         setting.replica("one", ahead=timedelta(days=25)) as one,
         setting.replica("two", ahead=timedelta(days=25)) as two,
     ):
-        await one.tend()
-        assert await two.tend()
+        await one.reconcile()
+        assert await two.reconcile()
 
         assert two.value() == one.value()
         assert two.outcomes == ["adopted"]
@@ -103,13 +103,13 @@ async def test_replicas_whose_clocks_are_far_ahead_share_the_one_token(setting: 
 
 async def test_a_rejected_token_is_replaced_however_new_it_is(setting: Setting) -> None:
     async with setting.replica(ahead=timedelta(days=25)) as one:
-        await one.tend()
+        await one.reconcile()
         first = one.value()
         setting.world.revoke_token(first)
         with pytest.raises(TokenRevokedError):
             await one.ask()
 
-        assert await one.tend()
+        assert await one.reconcile()
 
         assert one.value() != first
         assert one.holder.state is TokenState.GOOD
@@ -118,11 +118,11 @@ async def test_a_rejected_token_is_replaced_however_new_it_is(setting: Setting) 
 async def test_a_token_that_lives_far_longer_than_ours_is_not_used_and_removed(setting: Setting) -> None:
     by_hand = setting.issue(days=3650)
     async with setting.replica() as one:
-        assert await one.tend()
+        assert await one.reconcile()
         assert one.outcomes == ["created"]
 
         setting.clock.pass_by(minutes=3)
-        await one.tend()
+        await one.reconcile()
 
         assert [row.token for row in setting.listed()] == [one.value()]
         assert by_hand.reveal() in setting.world.revoked_tokens
@@ -130,9 +130,9 @@ async def test_a_token_that_lives_far_longer_than_ours_is_not_used_and_removed(s
 
 async def test_a_shorter_life_in_the_configuration_holds_from_the_next_start_on(setting: Setting) -> None:
     async with setting.replica(days=90) as one:
-        await one.tend()
+        await one.reconcile()
     async with setting.replica(days=30) as one:
-        await one.tend()
+        await one.reconcile()
 
         assert one.outcomes == ["created"]
         assert one.holder.status.expires_at == setting.clock.now() + timedelta(days=30)
@@ -145,7 +145,7 @@ async def test_of_a_token_that_was_made_for_longer_a_fifth_of_the_configured_lif
     setting.issue(days=365)
     setting.clock.pass_by(days=days_gone)
     async with setting.replica() as one:
-        await one.tend()
+        await one.reconcile()
 
         assert one.outcomes == [outcome]
 
@@ -153,15 +153,15 @@ async def test_of_a_token_that_was_made_for_longer_a_fifth_of_the_configured_lif
 async def test_a_clock_that_is_behind_finds_no_token_too_long(setting: Setting) -> None:
     setting.issue(days=DAYS)
     async with setting.replica(ahead=timedelta(days=-5)) as one:
-        await one.tend()
+        await one.reconcile()
 
         assert one.outcomes == ["adopted"]
 
 
 async def test_replicas_that_are_told_to_rotate_at_once_make_one_token(setting: Setting) -> None:
     async with setting.replica("one") as one, setting.replica("two") as two:
-        await one.tend()
-        await two.tend()
+        await one.reconcile()
+        await two.reconcile()
         first = one.value()
         rotated = asyncio.gather(one.managed.rotate(), two.managed.rotate(), two.managed.rotate())
         while not rotated.done():
@@ -175,8 +175,8 @@ async def test_replicas_that_are_told_to_rotate_at_once_make_one_token(setting: 
 
 async def test_a_token_that_another_replica_made_before_does_not_answer_a_rotation(setting: Setting) -> None:
     async with setting.replica("one") as one, setting.replica("two") as two:
-        await one.tend()
-        await two.tend()
+        await one.reconcile()
+        await two.reconcile()
         await one.rotate()
         before = LitmusToken(one.value())
 

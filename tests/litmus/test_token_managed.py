@@ -23,7 +23,7 @@ async def setting() -> AsyncIterator[Setting]:
 
 async def test_at_the_first_start_a_token_is_made_and_the_session_ended(setting: Setting) -> None:
     async with setting.replica() as one:
-        assert await one.tend()
+        assert await one.reconcile()
 
         assert [row.token for row in setting.listed()] == [one.value()]
         assert one.holder.state is TokenState.GOOD
@@ -37,7 +37,7 @@ async def test_a_token_of_our_name_is_adopted_while_it_has_life(setting: Setting
     setting.issue(name="somebody else's")
 
     async with setting.replica() as one:
-        assert await one.tend()
+        assert await one.reconcile()
 
         assert one.holder.token == newest
         assert one.outcomes == ["adopted"]
@@ -51,7 +51,7 @@ async def test_a_token_is_adopted_only_with_more_than_a_fifth_of_its_life(
     setting.clock.pass_by(days=days_gone)
 
     async with setting.replica() as one:
-        assert await one.tend()
+        assert await one.reconcile()
 
         assert one.outcomes == [outcome]
 
@@ -60,15 +60,15 @@ async def test_a_token_is_renewed_before_a_fifth_of_its_life_remains_without_sig
     setting: Setting,
 ) -> None:
     async with setting.replica() as one:
-        await one.tend()
+        await one.reconcile()
         first = one.value()
         setting.simulator.clear()
         setting.clock.pass_by(days=0.7 * DAYS - 1)
-        await one.tend()
+        await one.reconcile()
         assert one.value() == first
 
         setting.clock.pass_by(days=0.1 * DAYS + 1)
-        await one.tend()
+        await one.reconcile()
 
         assert one.value() != first
         assert setting.asked("/auth/login") == 0
@@ -76,14 +76,14 @@ async def test_a_token_is_renewed_before_a_fifth_of_its_life_remains_without_sig
 
 async def test_the_predecessor_is_kept_for_requests_under_way_and_then_revoked(setting: Setting) -> None:
     async with setting.replica() as one:
-        await one.tend()
+        await one.reconcile()
         first = one.value()
         setting.clock.pass_by(days=25)
-        await one.tend()
+        await one.reconcile()
         assert first not in setting.world.revoked_tokens
 
         setting.clock.pass_by(minutes=3)
-        await one.tend()
+        await one.reconcile()
 
         assert first in setting.world.revoked_tokens
         assert [row.token for row in setting.listed()] == [one.value()]
@@ -93,8 +93,8 @@ async def test_a_predecessor_waits_for_the_replica_that_uses_it_ten_minutes_at_m
     setting: Setting,
 ) -> None:
     async with setting.replica("one") as one, setting.replica("two") as two:
-        await one.tend()
-        await two.tend()
+        await one.reconcile()
+        await two.reconcile()
         first = one.value()
         assert two.value() == first
         await one.rotate()
@@ -102,12 +102,12 @@ async def test_a_predecessor_waits_for_the_replica_that_uses_it_ten_minutes_at_m
         for _ in range(3):
             setting.clock.pass_by(minutes=3)
             await setting.uses.tell("default", "two", LitmusToken(first).id)
-            await one.tend()
+            await one.reconcile()
             assert first not in setting.world.revoked_tokens
 
         setting.clock.pass_by(minutes=2)
         await setting.uses.tell("default", "two", LitmusToken(first).id)
-        await one.tend()
+        await one.reconcile()
         assert first in setting.world.revoked_tokens
 
 
@@ -115,13 +115,13 @@ async def test_a_predecessor_goes_as_soon_as_the_other_replica_has_adopted_its_s
     setting: Setting,
 ) -> None:
     async with setting.replica("one") as one, setting.replica("two") as two:
-        await one.tend()
-        await two.tend()
+        await one.reconcile()
+        await two.reconcile()
         first = one.value()
         await one.rotate()
-        await two.tend()
+        await two.reconcile()
         setting.clock.pass_by(minutes=3)
-        await one.tend()
+        await one.reconcile()
 
         assert two.value() == one.value()
         assert first in setting.world.revoked_tokens
@@ -130,7 +130,7 @@ async def test_a_predecessor_goes_as_soon_as_the_other_replica_has_adopted_its_s
 async def until_held(one: Manager) -> None:
     """Replicas that sign in within one second get one session, and the first to end it ends it for all."""
     while True:
-        if await one.managed.tend():
+        if await one.managed.reconcile():
             return
         await asyncio.sleep(0.05)
 
@@ -155,7 +155,7 @@ async def test_replicas_that_start_together_make_one_token(setting: Setting) -> 
 
 async def test_told_that_it_is_revoked_a_replica_makes_a_new_token_at_once(setting: Setting) -> None:
     async with setting.replica() as one:
-        await one.tend()
+        await one.reconcile()
         setting.clock.pass_by(minutes=1)
         first = one.value()
         setting.world.revoke_token(first)
@@ -163,7 +163,7 @@ async def test_told_that_it_is_revoked_a_replica_makes_a_new_token_at_once(setti
             await one.ask()
         assert one.holder.state is TokenState.REJECTED
 
-        assert await one.tend()
+        assert await one.reconcile()
 
         assert one.value() != first
         await one.ask()
@@ -173,15 +173,15 @@ async def test_told_that_it_is_revoked_a_replica_makes_a_new_token_at_once(setti
 
 async def test_told_that_it_is_revoked_a_replica_adopts_what_another_one_made(setting: Setting) -> None:
     async with setting.replica("one") as one, setting.replica("two") as two:
-        await one.tend()
-        await two.tend()
+        await one.reconcile()
+        await two.reconcile()
         first = one.value()
         await one.rotate()
         setting.world.revoke_token(first)
         with pytest.raises(TokenRevokedError):
             await two.ask()
 
-        assert await two.tend()
+        assert await two.reconcile()
 
         assert two.value() == one.value()
         assert two.outcomes == ["adopted", "adopted"]
@@ -189,7 +189,7 @@ async def test_told_that_it_is_revoked_a_replica_adopts_what_another_one_made(se
 
 async def test_a_rejection_that_was_litmuss_own_trouble_makes_no_new_token(setting: Setting) -> None:
     async with setting.replica() as one:
-        await one.tend()
+        await one.reconcile()
         first = one.value()
         setting.simulator.faults.add(
             ScriptedFault(
@@ -200,7 +200,7 @@ async def test_a_rejection_that_was_litmuss_own_trouble_makes_no_new_token(setti
         with pytest.raises(Exception, match="does not accept"):
             await one.ask()
 
-        assert await one.tend()
+        assert await one.reconcile()
 
         assert one.value() == first
         assert one.holder.status.problem is None
@@ -209,20 +209,20 @@ async def test_a_rejection_that_was_litmuss_own_trouble_makes_no_new_token(setti
 async def test_while_the_store_is_away_a_token_is_adopted_but_none_is_made(setting: Setting) -> None:
     setting.locks.away = True
     async with setting.replica() as one:
-        assert not await one.tend()
+        assert not await one.reconcile()
         assert one.holder.state is TokenState.MISSING
         assert setting.listed() == []
         assert one.outcomes == ["store_unavailable"]
 
         made = setting.issue()
-        assert await one.tend()
+        assert await one.reconcile()
         assert one.holder.token == made
 
 
 async def test_a_token_for_a_day_that_equals_its_session_is_not_logged_out_with_it(setting: Setting) -> None:
     """Made in the second of the sign-in, with the same lifetime, the two are one string."""
     async with setting.replica(days=1) as one:
-        assert await one.tend()
+        assert await one.reconcile()
         await one.ask()
 
 
@@ -246,7 +246,7 @@ async def test_what_keeps_a_user_from_getting_a_token_is_told_with_what_to_do(
             setting.user.password = "another"
 
     async with setting.replica() as one:
-        assert not await one.tend()
+        assert not await one.reconcile()
 
         assert one.outcomes == [code]
         assert hint in (one.holder.status.problem or "")
@@ -254,11 +254,11 @@ async def test_what_keeps_a_user_from_getting_a_token_is_told_with_what_to_do(
 
 async def test_a_replica_that_lost_litmus_keeps_its_token_and_says_that_it_lives(setting: Setting) -> None:
     async with setting.replica() as one:
-        await one.tend()
+        await one.reconcile()
         assert one.holder.token is not None
         setting.clock.pass_by(minutes=5)
         await setting.simulator.stop()
-        assert await one.tend()
+        assert await one.reconcile()
 
         since = setting.clock.now()
         use = TokenUse(instance="default", replica="one", token_id=one.holder.token.id)
@@ -282,16 +282,16 @@ async def test_a_crash_at_any_step_leaves_nothing_that_the_next_start_does_not_c
     faults.add(ScriptedFault(drop="after" if executed else "before"))
     faults.add(ScriptedFault(drop="before", times=None))
     async with setting.replica("crashing") as one:
-        await one.tend()
+        await one.reconcile()
         setting.clock.pass_by(minutes=11)
-        await one.tend()
+        await one.reconcile()
     faults.clear()
     setting.clock.pass_by(minutes=1)
 
     async with setting.replica("next") as one:
-        assert await one.tend()
+        assert await one.reconcile()
         setting.clock.pass_by(minutes=11)
-        assert await one.tend()
+        assert await one.reconcile()
 
         assert [row.token for row in setting.listed()] == [one.value()]
         assert predecessor.reveal() in setting.world.revoked_tokens
@@ -304,9 +304,9 @@ async def test_the_crash_test_reaches_every_step(setting: Setting) -> None:
     setting.issue()
     setting.clock.pass_by(days=25)
     async with setting.replica() as one:
-        await one.tend()
+        await one.reconcile()
         setting.clock.pass_by(minutes=11)
-        await one.tend()
+        await one.reconcile()
 
     paths = [request.path for request in setting.simulator.requests]
     assert len(paths) <= 14, paths
@@ -317,7 +317,7 @@ async def test_the_crash_test_reaches_every_step(setting: Setting) -> None:
 async def test_nothing_that_litmus_wrote_reaches_what_is_told(setting: Setting) -> None:
     setting.simulator.faults.add(ScriptedFault(path="/auth/create_token", status=500, body=SERVER_ERROR))
     async with setting.replica() as one:
-        assert not await one.tend()
+        assert not await one.reconcile()
 
         assert one.holder.status.problem is not None
         assert "marker" not in one.holder.status.problem
@@ -329,7 +329,7 @@ async def test_a_session_is_noted_while_it_is_open_and_its_token_is_not_to_be_re
 ) -> None:
     setting.simulator.faults.add(ScriptedFault(path="/auth/logout", status=502, times=None))
     async with setting.replica() as one:
-        assert await one.tend()
+        assert await one.reconcile()
     (left,) = await noted(setting)
     assert left.username == "robot"
     assert b"eyJ" not in left.sealed_token
@@ -337,7 +337,7 @@ async def test_a_session_is_noted_while_it_is_open_and_its_token_is_not_to_be_re
 
 async def test_a_session_that_was_ended_is_noted_no_more(setting: Setting) -> None:
     async with setting.replica() as one:
-        assert await one.tend()
+        assert await one.reconcile()
     assert await noted(setting) == []
 
 

@@ -150,10 +150,10 @@ class Manager:
     world: World
     outcomes: list[str] = field(default_factory=list)
 
-    async def tend(self) -> bool:
+    async def reconcile(self) -> bool:
         """Tend in a second of its own: two sessions of one second would be one string."""
         self.clock.pass_by(seconds=3)
-        return await self.managed.tend()
+        return await self.managed.reconcile()
 
     async def rotate(self) -> None:
         self.clock.pass_by(seconds=3)

@@ -25,7 +25,7 @@ from sidecar.litmus.wire.token import LitmusToken
 _PATIENCE: Final = timedelta(seconds=30)
 ALIVE: Final = timedelta(minutes=3)
 """A replica that said nothing for so long has ended."""
-TELL_INTERVAL: Final = timedelta(seconds=45)
+REPORT_INTERVAL: Final = timedelta(seconds=45)
 
 
 class InstanceTokens:
@@ -183,7 +183,7 @@ class TokenUseReporter:
         self._uses = uses
         self._replica = replica
 
-    async def tell(self) -> None:
+    async def report(self) -> None:
         """Tell which token is in use now; while the store is away nobody is told, and nobody revokes."""
         token = self._holder.token
         if token is not None:
@@ -193,5 +193,5 @@ class TokenUseReporter:
     async def follow(self) -> None:
         """Tell it again and again until cancelled: who falls silent is taken to have ended."""
         while True:
-            await self.tell()
-            await asyncio.sleep(TELL_INTERVAL.total_seconds())
+            await self.report()
+            await asyncio.sleep(REPORT_INTERVAL.total_seconds())

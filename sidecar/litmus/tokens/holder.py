@@ -48,7 +48,7 @@ class TokenHolder:
         self._problem: str | None = None
         self._changed_at: datetime | None = None
         self._warned: timedelta | None = None
-        self._trouble = asyncio.Event()
+        self._rejected_event = asyncio.Event()
 
     def __repr__(self) -> str:
         return f"TokenHolder({self.instance}, {self._state.value})"
@@ -99,7 +99,7 @@ class TokenHolder:
         self._changed_at = self._clock()
         self._warned = None
         self._retries.succeeded()
-        self._trouble.clear()
+        self._rejected_event.clear()
         _log.info("token taken into use", instance=self.instance, source=self.source, token=token.id)
 
     def admit(self, token: LitmusToken) -> None:
@@ -126,13 +126,13 @@ class TokenHolder:
         self._state = TokenState.GOOD
         self._rejection = None
         self._retries.succeeded()
-        self._trouble.clear()
+        self._rejected_event.clear()
 
     def rejected(self, token: LitmusToken, error: TokenRejectedError) -> None:
         """See :class:`client.TokenObserver`; what is said of a token that is not in use any more is over."""
         if token != self._token:
             return
-        self._trouble.set()
+        self._rejected_event.set()
         if self._state is not TokenState.REJECTED:
             self._state = TokenState.REJECTED
             _log.warning("token is rejected", instance=self.instance, token=token.id, reason=str(error))
@@ -166,11 +166,11 @@ class TokenHolder:
             expires_at=expires_at.isoformat(),
         )
 
-    async def wait_for_trouble(self, longest: timedelta) -> None:
+    async def wait_for_rejection(self, longest: timedelta) -> None:
         """Wait until the token is rejected, or so long at most."""
         try:
             async with asyncio.timeout(longest.total_seconds()):
-                await self._trouble.wait()
+                await self._rejected_event.wait()
         except TimeoutError:
             return
-        self._trouble.clear()
+        self._rejected_event.clear()

@@ -94,7 +94,7 @@ class ManagedToken:
         clock: Clock,
         chance: random.Random | None = None,
     ) -> None:
-        """Take what it needs; nothing is asked before :meth:`tend`.
+        """Take what it needs; nothing is asked before :meth:`reconcile`.
 
         Args:
             holder: Where the token in use stands.
@@ -143,19 +143,19 @@ class ManagedToken:
         while True:
             if not self._has_token():
                 await self._retries.rest()
-            if await self.tend():
-                await self._holder.wait_for_trouble(self._settings.look_interval)
+            if await self.reconcile():
+                await self._holder.wait_for_rejection(self._settings.look_interval)
 
     async def begin(self) -> float | None:
         """Tend once; return after how many seconds that is worth another try, ``None``: there is a token."""
-        return None if await self.tend() else self._retries.pause_seconds
+        return None if await self.reconcile() else self._retries.pause_seconds
 
-    async def tend(self) -> bool:
+    async def reconcile(self) -> bool:
         """Do whatever the token needs now; tell whether there is one that holds."""
         async with self._lock:
             self._has_signed_in = False
             try:
-                await self._tend(None)
+                await self._reconcile(None)
             except Exception as exc:  # noqa: BLE001 - whatever Litmus answered, the token is looked after again
                 error = exc if isinstance(exc, SidecarError) else self._unexpected(exc)
                 self._holder.report(f"The token could not be looked after: {error}")
@@ -186,7 +186,7 @@ class ManagedToken:
         """
         rotation = _Rotation(asked_at=self._clock(), replaces=self._holder.token)
         async with self._lock:
-            await self._tend(rotation)
+            await self._reconcile(rotation)
             self._recover()
 
     def has_initial_password(self) -> bool:
@@ -196,8 +196,8 @@ class ManagedToken:
     def _has_token(self) -> bool:
         return self._holder.state in {TokenState.GOOD, TokenState.UNPROVEN}
 
-    async def _tend(self, rotation: _Rotation | None) -> None:
-        await self._reporter.tell()
+    async def _reconcile(self, rotation: _Rotation | None) -> None:
+        await self._reporter.report()
         if self._holder.state is TokenState.REJECTED and self._holder.token is not None:
             await self._verify_again(self._holder.token)
         async with self._bearer() as bearer:
@@ -207,7 +207,7 @@ class ManagedToken:
                 found, how = await self._make(bearer, own, rotation)
             if found != self._holder.token:
                 await self._switch(found)
-                await self._reporter.tell()
+                await self._reporter.report()
                 await self._on_switch(how)
             elif all(row.token != found for row in own):
                 return  # A list without the token in use is not one to tidy by.

@@ -83,7 +83,7 @@ class AuthAvailability:
 
     async def _ask_readiness(self) -> None:
         """Ask the auth server whether it is there, by a short question within a slot that is held already."""
-        with self._throttle.aside("authReadiness"):
+        with self._throttle.within_slot("authReadiness"):
             try:
                 reply = await self._http.send("GET", READINESS_PATH, None, AUTH_TIMEOUT_SECONDS, token=None)
             except UpstreamUnavailableError as exc:

@@ -90,7 +90,7 @@ class Throttle:
             self._observe(operation, _code(slot), time.perf_counter() - started)
 
     @contextmanager
-    def aside(self, operation: str) -> Iterator[None]:
+    def within_slot(self, operation: str) -> Iterator[None]:
         """Count a short question that belongs to a slot which is held already."""
         slot = Slot()
         started = time.perf_counter()
