@@ -174,13 +174,17 @@ async def test_a_timeout_that_does_not_count_says_nothing(breaker: Breaker) -> N
 
 async def test_no_more_requests_at_once_than_allowed(breaker: Breaker) -> None:
     passing = throttle(breaker, max_in_flight=2)
-    inside, most = 0, 0
+    inside, most, two_at_once = 0, 0, asyncio.Event()
 
     async def one() -> None:
         nonlocal inside, most
         async with passing.slot("x"):
             inside += 1
             most = max(most, inside)
+            if inside == 2:
+                two_at_once.set()
+            async with asyncio.timeout(60):
+                await two_at_once.wait()
             for _ in range(5):
                 await asyncio.sleep(0)
             inside -= 1
