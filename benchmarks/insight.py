@@ -9,7 +9,9 @@ from collections.abc import Iterator
 from datetime import timedelta
 from time import perf_counter
 
-from sidecar.domain.model import Entity, KnownExperiment, ProjectRef, Run
+from sidecar.domain.catalog import Entity
+from sidecar.domain.model import ProjectRef
+from sidecar.domain.runs import KnownExperiment, Run
 from sidecar.insight.digest import ProjectRuns, narrow, project_runs
 from sidecar.insight.rollup import Grouping, project_figures, roll_up
 from sidecar.insight.scores import summarise_window, window_figures

@@ -22,20 +22,10 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from sidecar.config.model import MetricsSettings
-from sidecar.domain.model import (
-    Catalog,
-    Entity,
-    Experiment,
-    HistoryState,
-    KnownExperiment,
-    Lane,
-    ProjectRef,
-    Run,
-    Schedule,
-    Section,
-    SectionResult,
-)
+from sidecar.domain.catalog import Catalog, Entity
+from sidecar.domain.model import Experiment, Lane, ProjectRef, Schedule, Section, SectionResult
 from sidecar.domain.ports import HistoryChange, Job
+from sidecar.domain.runs import HistoryState, KnownExperiment, Run
 from sidecar.http.metrics.domain import DomainMetrics
 from sidecar.http.metrics.scrape import scraped
 from sidecar.insight.digest_cache import Digests

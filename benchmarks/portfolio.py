@@ -14,8 +14,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from time import perf_counter
 
-from sidecar.domain.model import Entity, HistoryState, KnownExperiment, Lane, ProjectRef, Run
+from sidecar.domain.catalog import Entity
+from sidecar.domain.model import Lane, ProjectRef
 from sidecar.domain.ports import HistoryChange, Job, RunQuery
+from sidecar.domain.runs import HistoryState, KnownExperiment, Run
 from sidecar.http.answers.cache import Answer
 from sidecar.http.shapes.claims import ClaimShape
 from sidecar.http.shapes.common import Age

@@ -5,7 +5,8 @@ from typing import Final
 import msgspec
 
 from sidecar.domain.action import ActionKind
-from sidecar.domain.model import Entity, ProjectRef
+from sidecar.domain.catalog import Entity
+from sidecar.domain.model import ProjectRef
 
 _LONGEST_ID: Final = 256
 

@@ -20,9 +20,10 @@ from sidecar.domain.errors import (
     SidecarError,
     UpstreamAnswerLostError,
 )
-from sidecar.domain.model import UNFINISHED, Content, Experiment, RecentRun, Section
+from sidecar.domain.model import Content, Experiment, Section
 from sidecar.domain.ports import Actor
 from sidecar.domain.roles import LitmusRole
+from sidecar.domain.runs import UNFINISHED, RecentRun
 
 LONGEST_FLIGHT: Final = timedelta(minutes=2)
 """Longer than a request may wait for its turn and its answer; after it nobody waits any more."""

@@ -16,6 +16,7 @@ import msgspec
 from sidecar.actions.asked import Asked, is_id
 from sidecar.actions.kinds import KINDS
 from sidecar.catalog.claims import ClaimSource, ProjectClaim, claim_sentence
+from sidecar.domain.catalog import Entity
 from sidecar.domain.errors import (
     ActionsDisabledError,
     BadRequestError,
@@ -25,12 +26,7 @@ from sidecar.domain.errors import (
     SidecarError,
     TokenRoleError,
 )
-from sidecar.domain.model import (
-    Content,
-    Entity,
-    Experiment,
-    Principal,
-)
+from sidecar.domain.model import Content, Experiment, Principal
 from sidecar.domain.roles import LitmusRole
 from sidecar.insight.narrowing import narrowing_of
 

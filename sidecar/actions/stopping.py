@@ -13,7 +13,7 @@ import msgspec
 
 from sidecar.domain.action import Action, ActionOutcome, RunStop
 from sidecar.domain.errors import RunFinishedError, RunWithoutIdError, SidecarError, UpstreamAnswerLostError
-from sidecar.domain.model import UNFINISHED, RecentRun
+from sidecar.domain.runs import UNFINISHED, RecentRun
 
 PATIENCE: Final = timedelta(minutes=1)
 """How long an id is waited for; agents that are connected report within seconds."""

@@ -19,8 +19,8 @@ from sidecar.actions.recorder import log_entry
 from sidecar.actions.stopping import PATIENCE, with_ids, with_runs
 from sidecar.domain.action import Action, ActionOutcome, AuditEvent, entry_of
 from sidecar.domain.errors import StoreError, UpstreamError
-from sidecar.domain.model import RecentRun
 from sidecar.domain.ports import Actions, Actor, Clock
+from sidecar.domain.runs import RecentRun
 from sidecar.runtime.supervision import Mishaps, end_all
 
 LONGEST_LOOK_SECONDS: Final = 8.0

@@ -20,8 +20,9 @@ from sidecar.backstage.transport import open_backstage_http
 from sidecar.catalog import CombinedCatalog, FileCatalog
 from sidecar.config import CatalogBackstage, Config
 from sidecar.config.proxies import configured_proxy
+from sidecar.domain.catalog import Catalog
 from sidecar.domain.errors import StoreError
-from sidecar.domain.model import Catalog, ProjectRef
+from sidecar.domain.model import ProjectRef
 from sidecar.domain.ports import Catalogue, Clock
 from sidecar.runtime.supervision import Mishaps
 

@@ -14,7 +14,8 @@ import structlog
 
 from sidecar.backstage.transport import BackstageError, BackstageHttp
 from sidecar.catalog.entities import INFRAS_ANNOTATION, TAGS_ANNOTATION, Document, catalog_of, projects_by_id
-from sidecar.domain.model import INSTANCE_ANNOTATION, PROJECT_ANNOTATION, Catalog, ProjectRef
+from sidecar.domain.catalog import INSTANCE_ANNOTATION, PROJECT_ANNOTATION, Catalog
+from sidecar.domain.model import ProjectRef
 from sidecar.domain.ports import Clock
 
 BY_QUERY_PATH: Final = "/api/catalog/entities/by-query"

@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
 from sidecar.catalog.entities import projects_by_id
-from sidecar.domain.model import Catalog, Entity, ProjectRef
+from sidecar.domain.catalog import Catalog, Entity
+from sidecar.domain.model import ProjectRef
 from sidecar.domain.ports import Catalogue
 
 _RIGHTS: Final = {

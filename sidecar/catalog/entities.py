@@ -10,7 +10,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
-from sidecar.domain.model import INSTANCE_ANNOTATION, PROJECT_ANNOTATION, Catalog, Entity, ProjectRef
+from sidecar.domain.catalog import INSTANCE_ANNOTATION, PROJECT_ANNOTATION, Catalog, Entity
+from sidecar.domain.model import ProjectRef
 
 TAGS_ANNOTATION: Final = "litmuschaos.io/experiment-tags"
 INFRAS_ANNOTATION: Final = "litmuschaos.io/infra-ids"

@@ -17,7 +17,8 @@ from typing import Final, NamedTuple
 from sidecar.catalog.entities import Document, catalog_of, projects_by_id
 from sidecar.catalog.locations import location_targets
 from sidecar.config.yaml_text import TextError, parse_documents
-from sidecar.domain.model import Catalog, ProjectRef
+from sidecar.domain.catalog import Catalog
+from sidecar.domain.model import ProjectRef
 
 MAX_FILE_BYTES: Final = 4 << 20
 """A larger catalog file is not read: it is not one people wrote."""

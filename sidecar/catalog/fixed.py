@@ -3,7 +3,8 @@
 from collections.abc import Collection
 
 from sidecar.catalog.entities import projects_by_id
-from sidecar.domain.model import Catalog, Entity, ProjectRef
+from sidecar.domain.catalog import Catalog, Entity
+from sidecar.domain.model import ProjectRef
 
 
 class FixedCatalog:

@@ -23,19 +23,9 @@ from sidecar.catalog import FileCatalog, FixedCatalog
 from sidecar.catalog.claims import Claims, NamingMemory
 from sidecar.cli.options import FINDINGS, FINE, config_option, json_option, run
 from sidecar.config import CatalogBackstage, Config, Instance, describe, findings, load_config, masked
+from sidecar.domain.catalog import PROJECT_ANNOTATION, Catalog, Entity
 from sidecar.domain.errors import UpstreamError, UpstreamProtocolError
-from sidecar.domain.model import (
-    PROJECT_ANNOTATION,
-    Catalog,
-    Content,
-    Entity,
-    Environment,
-    Lane,
-    ProjectRef,
-    Section,
-    SectionResult,
-    Snapshot,
-)
+from sidecar.domain.model import Content, Environment, Lane, ProjectRef, Section, SectionResult, Snapshot
 from sidecar.domain.ports import TokenFacts
 from sidecar.insight.token_findings import Finding, config_findings, ordered, token_findings
 from sidecar.litmus.reading.source import LitmusSource

@@ -12,7 +12,6 @@ import msgspec
 
 from sidecar.domain.model import (
     LANE_OF_SECTION,
-    UNFINISHED,
     Content,
     Freshness,
     Lane,
@@ -21,6 +20,7 @@ from sidecar.domain.model import (
     SectionResult,
     Snapshot,
 )
+from sidecar.domain.runs import UNFINISHED
 
 FIELD_OF_SECTION: Final[Mapping[Section, str]] = {
     Section.EXPERIMENTS: "experiments",

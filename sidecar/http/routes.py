@@ -7,7 +7,7 @@ from aiohttp import web
 
 from sidecar.actions.kinds import KINDS
 from sidecar.domain.action import ActionKind, ActionOutcome
-from sidecar.domain.model import Outcome
+from sidecar.domain.runs import Outcome
 from sidecar.http import keys
 from sidecar.http.answers.cache import Answers
 from sidecar.http.answers.templates import add_templates

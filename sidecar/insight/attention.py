@@ -11,7 +11,7 @@ from typing import Final
 
 import msgspec
 
-from sidecar.domain.model import HistoryState
+from sidecar.domain.runs import HistoryState
 from sidecar.insight.civil_time import from_ms
 from sidecar.insight.digest import ExperimentRuns, ProjectRuns
 from sidecar.insight.running import RunningRun

@@ -15,7 +15,7 @@ from typing import Final
 
 import msgspec
 
-from sidecar.domain.model import UNFINISHED, KnownExperiment, Outcome, Run
+from sidecar.domain.runs import UNFINISHED, KnownExperiment, Outcome, Run
 
 OUTCOMES: Final = tuple(Outcome)
 """The outcome of each code in :attr:`ProjectRuns.outcomes`."""

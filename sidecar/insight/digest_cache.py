@@ -15,8 +15,9 @@ import msgspec
 from cachetools import LRUCache
 
 from sidecar.domain.errors import StoreError
-from sidecar.domain.model import HistoryState, Outcome, ProjectRef, Run
+from sidecar.domain.model import ProjectRef
 from sidecar.domain.ports import History, RunQuery
+from sidecar.domain.runs import HistoryState, Outcome, Run
 from sidecar.insight.digest import ProjectRuns, project_runs
 from sidecar.runtime.supervision import Mishaps, end_all
 

@@ -8,7 +8,8 @@ from collections.abc import Collection, Iterable
 
 import msgspec
 
-from sidecar.domain.model import Content, Entity, Experiment
+from sidecar.domain.catalog import Entity
+from sidecar.domain.model import Content, Experiment
 from sidecar.insight.digest import ExperimentRuns, ProjectRuns, narrow
 
 

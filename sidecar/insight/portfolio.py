@@ -11,7 +11,8 @@ from functools import cached_property
 
 import msgspec
 
-from sidecar.domain.model import Content, Entity, ProjectRef, Snapshot
+from sidecar.domain.catalog import Entity
+from sidecar.domain.model import Content, ProjectRef, Snapshot
 from sidecar.insight.attention import AttentionItem, Thresholds, attention, urgency
 from sidecar.insight.digest import ProjectRuns
 from sidecar.insight.digest_cache import Digest

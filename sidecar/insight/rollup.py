@@ -11,7 +11,8 @@ from enum import StrEnum
 
 import msgspec
 
-from sidecar.domain.model import Entity, ProjectRef
+from sidecar.domain.catalog import Entity
+from sidecar.domain.model import ProjectRef
 from sidecar.insight.digest import ProjectRuns
 from sidecar.insight.narrowing import narrow_runs, narrowing_of
 from sidecar.insight.scores import (

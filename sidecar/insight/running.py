@@ -11,7 +11,8 @@ from typing import Final
 import msgspec
 
 from sidecar.domain.freshness import STUCK_AFTER
-from sidecar.domain.model import UNFINISHED, Content, Experiment, Outcome, RecentRun, Run
+from sidecar.domain.model import Content, Experiment
+from sidecar.domain.runs import UNFINISHED, Outcome, RecentRun, Run
 from sidecar.insight.civil_time import from_ms
 from sidecar.insight.digest import ProjectRuns
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from sidecar.domain.model import Outcome
+from sidecar.domain.runs import Outcome
 from sidecar.insight.digest import OUTCOMES, ProjectRuns
 from sidecar.insight.windows import Window
 

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from sidecar.domain.model import Outcome
+from sidecar.domain.runs import Outcome
 from sidecar.insight.civil_time import ceil_ms, edges
 from sidecar.insight.digest import ProjectRuns
 from sidecar.insight.scores import merge, outcome_counts, score_stats, summarise

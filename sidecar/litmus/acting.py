@@ -24,7 +24,8 @@ from sidecar.domain.errors import (
     UpstreamUncheckedError,
     UpstreamUnsupportedError,
 )
-from sidecar.domain.model import OUTCOME_OF_PHASE, UNFINISHED, Experiment, RecentRun, Run
+from sidecar.domain.model import Experiment
+from sidecar.domain.runs import OUTCOME_OF_PHASE, UNFINISHED, RecentRun, Run
 from sidecar.litmus.transport.auth_availability import NOT_SENT
 from sidecar.litmus.transport.client import LitmusClient
 from sidecar.litmus.wire.documents import (

@@ -11,7 +11,8 @@ from typing import Final
 
 import msgspec
 
-from sidecar.domain.model import Content, Experiment, Infra, RecentRun
+from sidecar.domain.model import Content, Experiment, Infra
+from sidecar.domain.runs import RecentRun
 
 RECENT_RUNS_AT_MOST: Final = 10
 

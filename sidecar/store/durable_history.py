@@ -2,8 +2,9 @@
 
 from collections.abc import Collection, Mapping, Sequence
 
-from sidecar.domain.model import HistoryState, KnownExperiment, Outcome, ProjectRef, Run
+from sidecar.domain.model import ProjectRef
 from sidecar.domain.ports import HistoryChange, Lease, RunQuery
+from sidecar.domain.runs import HistoryState, KnownExperiment, Outcome, Run
 from sidecar.store.engine.failures import SENTENCES, StoreUnavailableError
 from sidecar.store.engine.health import StoreHealth
 from sidecar.store.history import SqlHistory, StoredState

@@ -12,16 +12,9 @@ import msgspec
 from sqlalchemy import ColumnElement, Row, and_, case, delete, exists, func, or_, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from sidecar.domain.model import (
-    OUTCOME_OF_PHASE,
-    Faults,
-    HistoryState,
-    KnownExperiment,
-    Outcome,
-    ProjectRef,
-    Run,
-)
+from sidecar.domain.model import ProjectRef
 from sidecar.domain.ports import HistoryChange, Lease, RunQuery
+from sidecar.domain.runs import OUTCOME_OF_PHASE, Faults, HistoryState, KnownExperiment, Outcome, Run
 from sidecar.store.engine.database import Database, to_ms
 from sidecar.store.json_bodies import Bodies
 from sidecar.store.run_book import Key, RunBook, key_of

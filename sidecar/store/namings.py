@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 import msgspec
 from sqlalchemy import RowMapping, case, delete, select, tuple_
 
-from sidecar.domain.model import Naming, ProjectRef
+from sidecar.domain.catalog import Naming
+from sidecar.domain.model import ProjectRef
 from sidecar.store.engine.database import Database, to_ms
 from sidecar.store.engine.health import StoreHealth
 from sidecar.store.schema import namings

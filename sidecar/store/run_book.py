@@ -1,6 +1,6 @@
 """Which runs are the same run, what becomes of one when Litmus tells more, and which count.
 
-Pure; the rules are in :class:`model.Run` and :meth:`ports.History.totals`. Both
+Pure; the rules are in :class:`runs.Run` and :meth:`ports.History.totals`. Both
 stores of the history use it.
 """
 
@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable
 
 import msgspec
 
-from sidecar.domain.model import UNFINISHED, Outcome, Run
+from sidecar.domain.runs import UNFINISHED, Outcome, Run
 
 Key = tuple[str, str]
 """Experiment, and the identity of the run in it."""

@@ -22,8 +22,9 @@ from sidecar.actions.policy import (
 )
 from sidecar.catalog.claims import ClaimSource, ProjectClaim, claim_of
 from sidecar.domain.action import ActionKind
+from sidecar.domain.catalog import Entity
 from sidecar.domain.errors import SidecarError
-from sidecar.domain.model import Content, Entity, Experiment, GitOps, Principal, Section
+from sidecar.domain.model import Content, Experiment, GitOps, Principal, Section
 from sidecar.domain.roles import LitmusRole
 from tests.support.builders import (
     NOW,

@@ -6,7 +6,8 @@ from typing import Any
 from sidecar.actions.resolution import resolutions
 from sidecar.actions.stopping import with_runs
 from sidecar.domain.action import Action, ActionKind, ActionOutcome, RunStop
-from sidecar.domain.model import Content, RecentRun, Schedule, Section, Snapshot
+from sidecar.domain.model import Content, Schedule, Section, Snapshot
+from sidecar.domain.runs import RecentRun
 from tests.support.builders import (
     NOW,
     NOW_MS,

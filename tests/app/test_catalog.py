@@ -9,8 +9,9 @@ import pytest
 
 from sidecar.app.catalog import CatalogReader, open_catalogue
 from sidecar.config import Config, parse_config
+from sidecar.domain.catalog import Catalog
 from sidecar.domain.errors import StoreError
-from sidecar.domain.model import Catalog, ProjectRef
+from sidecar.domain.model import ProjectRef
 from tests.support.backstage import CATALOG_TOKEN, Backstage, FixedClock, component, open_backstage
 from tests.support.builders import catalog, entity, project
 from tests.support.service import catalog_text, eventually

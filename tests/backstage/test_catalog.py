@@ -6,7 +6,8 @@ import pytest
 
 from sidecar.backstage.catalog import BackstageCatalog
 from sidecar.backstage.transport import BackstageHttp, open_backstage_http
-from sidecar.domain.model import Entity, ProjectRef
+from sidecar.domain.catalog import Entity
+from sidecar.domain.model import ProjectRef
 from tests.support.backstage import CATALOG_TOKEN, Backstage, FixedClock, component, open_backstage
 
 BY_QUERY = "/api/catalog/entities/by-query"

@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 from sidecar.catalog.claims import NamingMemory
 from sidecar.catalog.claims.memory import WRITTEN_AT_ONCE
 from sidecar.catalog.claims.rules import HELD_FOR
+from sidecar.domain.catalog import Entity, Naming
 from sidecar.domain.errors import StoreError
-from sidecar.domain.model import Entity, Naming
 from sidecar.store.namings import MemoryNamings
 from tests.support.builders import NOW, catalog, entity, project
 

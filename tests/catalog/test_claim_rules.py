@@ -15,7 +15,8 @@ from sidecar.catalog.claims.rules import (
     claim_sentence,
     owners_in_tags,
 )
-from sidecar.domain.model import Entity, Environment, Naming
+from sidecar.domain.catalog import Entity, Naming
+from sidecar.domain.model import Environment
 from tests.support.builders import NOW, entity, environment, project
 
 A, B, C = "group:default/team-a", "group:default/team-b", "group:default/team-c"

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from sidecar.catalog import CombinedCatalog
 from sidecar.catalog.combined import combined
 from sidecar.catalog.entities import projects_by_id
-from sidecar.domain.model import Catalog, Entity, ProjectRef
+from sidecar.domain.catalog import Catalog, Entity
+from sidecar.domain.model import ProjectRef
 from sidecar.domain.ports import Catalogue
 
 

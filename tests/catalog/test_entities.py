@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sidecar.catalog import Document, catalog_of
-from sidecar.domain.model import Catalog, Entity, ProjectRef
+from sidecar.domain.catalog import Catalog, Entity
+from sidecar.domain.model import ProjectRef
 
 PROJECT = "litmuschaos.io/project-id"
 

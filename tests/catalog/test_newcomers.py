@@ -11,8 +11,9 @@ from sidecar.actions.policy import Caller, CallerKind, Case, Rules, refuse_calle
 from sidecar.catalog import FixedCatalog
 from sidecar.catalog.claims import Claims, NamingMemory
 from sidecar.domain.action import ActionKind
+from sidecar.domain.catalog import Entity, Naming
 from sidecar.domain.errors import StoreError
-from sidecar.domain.model import Entity, Naming, ProjectRef, Snapshot
+from sidecar.domain.model import ProjectRef, Snapshot
 from sidecar.store.namings import MemoryNamings
 from tests.support.builders import NOW, content, entity, environment, experiment, project, snapshot
 

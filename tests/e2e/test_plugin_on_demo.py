@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from sidecar.domain.model import Entity
+from sidecar.domain.catalog import Entity
 from tests.e2e.conftest import Shown
 from tests.replica.documents import (
     BASIC_STATS,

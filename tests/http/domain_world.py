@@ -4,20 +4,11 @@ import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
 
+from sidecar.domain.catalog import Catalog, Entity
 from sidecar.domain.errors import StoreError
-from sidecar.domain.model import (
-    Catalog,
-    Entity,
-    HistoryState,
-    KnownExperiment,
-    Lane,
-    ProjectRef,
-    Run,
-    Section,
-    SectionError,
-    SectionResult,
-)
+from sidecar.domain.model import Lane, ProjectRef, Section, SectionError, SectionResult
 from sidecar.domain.ports import HistoryChange, Job
+from sidecar.domain.runs import HistoryState, KnownExperiment, Run
 from sidecar.http.metrics.domain import DomainMetrics
 from sidecar.insight.digest_cache import Digests
 from sidecar.store.memory.data import MemoryHistory, MemoryLeases, MemorySnapshots

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sidecar.domain.model import Run
+from sidecar.domain.runs import Run
 from sidecar.http.answers.csv_cells import safe_cell
 from sidecar.http.api.runs import csv_text
 

@@ -9,19 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidecar.domain.model import (
-    UNFINISHED,
-    Catalog,
-    Entity,
-    Experiment,
-    HistoryState,
-    KnownExperiment,
-    Outcome,
-    Run,
-    Schedule,
-    Section,
-    Snapshot,
-)
+from sidecar.domain.catalog import Catalog, Entity
+from sidecar.domain.model import Experiment, Schedule, Section, Snapshot
+from sidecar.domain.runs import UNFINISHED, HistoryState, KnownExperiment, Outcome, Run
 from sidecar.http.metrics.domain import CHUNK_BYTES
 from sidecar.http.metrics.text_format import END, clean_id, clean_text
 from tests.http.domain_world import BANK, CART, DOWN, SHOP, TELLER, World

@@ -9,7 +9,9 @@ import pytest
 from aiohttp.test_utils import TestClient
 from pytest_aiohttp.plugin import AiohttpClient
 
-from sidecar.domain.model import UNFINISHED, Entity, Outcome, Schedule
+from sidecar.domain.catalog import Entity
+from sidecar.domain.model import Schedule
+from sidecar.domain.runs import UNFINISHED, Outcome
 from sidecar.insight.rollup import Grouping
 from tests.support.exposition import Samples, by_label, domain, parsed
 from tests.support.golden import golden

@@ -12,7 +12,8 @@ import pytest
 from aiohttp.test_utils import TestClient
 from pytest_aiohttp.plugin import AiohttpClient
 
-from sidecar.domain.model import Content, GitOps, Infra, RecentRun, Schedule
+from sidecar.domain.model import Content, GitOps, Infra, Schedule
+from sidecar.domain.runs import RecentRun
 from sidecar.http.pictures.charts import LOOKS
 from tests.support import builders
 from tests.support.golden import golden

@@ -10,7 +10,8 @@ from aiohttp.test_utils import TestClient, TestServer
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidecar.domain.model import Content, Entity, Hub, ProjectRef, Schedule
+from sidecar.domain.catalog import Entity
+from sidecar.domain.model import Content, Hub, ProjectRef, Schedule
 from tests.support import builders
 from tests.support.golden_service import golden_app
 from tests.support.markup import Element, parse_html

@@ -8,7 +8,7 @@ import pytest
 from aiohttp.test_utils import TestClient
 from pytest_aiohttp.plugin import AiohttpClient
 
-from sidecar.domain.model import Outcome, Run
+from sidecar.domain.runs import Outcome, Run
 from tests.replica.documents import EXPERIMENTS, RUN_STATS, body
 from tests.support.golden import GoldenWindow, golden
 from tests.support.golden_service import ENTITY, PROJECT, golden_app

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from sidecar.domain.model import HistoryState, Run
+from sidecar.domain.runs import HistoryState, Run
 from sidecar.insight.attention import (
     AttentionItem,
     AttentionKind,

@@ -7,8 +7,9 @@ from datetime import timedelta
 import pytest
 
 from sidecar.domain.errors import StoreError
-from sidecar.domain.model import Lane, ProjectRef, Run
+from sidecar.domain.model import Lane, ProjectRef
 from sidecar.domain.ports import HistoryChange, Job, RunQuery
+from sidecar.domain.runs import Run
 from sidecar.insight.digest_cache import LATEST_KEPT, Digests
 from sidecar.store.memory.data import MemoryHistory, MemoryLeases
 from tests.support.builders import NOW

@@ -6,7 +6,8 @@ from datetime import timedelta
 import msgspec
 import pytest
 
-from sidecar.domain.model import Entity, ProjectRef
+from sidecar.domain.catalog import Entity
+from sidecar.domain.model import ProjectRef
 from sidecar.insight.digest import ProjectRuns, project_runs
 from sidecar.insight.narrowing import covered_ids, narrow_content
 from sidecar.insight.rollup import GroupFigures, Grouping, ProjectFigures, project_figures, roll_up

@@ -4,7 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from sidecar.domain.model import Experiment, RecentRun, Run
+from sidecar.domain.model import Experiment
+from sidecar.domain.runs import RecentRun, Run
 from sidecar.insight.digest import project_runs
 from sidecar.insight.running import RunningRun, running_runs
 from tests.support.builders import NOW, content, experiment, recent_run

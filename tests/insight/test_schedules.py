@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidecar.domain.model import Concurrency, HistoryState, Run, Schedule
+from sidecar.domain.model import Concurrency, Schedule
+from sidecar.domain.runs import HistoryState, Run
 from sidecar.insight.cron_text import Cron, ScheduleText, parse_schedule
 from sidecar.insight.digest import project_runs
 from sidecar.insight.fire_times import last_fires, next_fires

@@ -6,7 +6,7 @@ from datetime import timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidecar.domain.model import OUTCOME_OF_PHASE, Run
+from sidecar.domain.runs import OUTCOME_OF_PHASE, Run
 from sidecar.insight.digest import ProjectRuns, narrow, project_runs
 from sidecar.insight.scores import (
     Summary,

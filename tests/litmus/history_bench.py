@@ -5,8 +5,9 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sidecar.domain.model import HistoryState, Lane, ProjectRef, Run, Snapshot
+from sidecar.domain.model import Lane, ProjectRef, Snapshot
 from sidecar.domain.ports import Job, RunQuery
+from sidecar.domain.runs import HistoryState, Run
 from sidecar.litmus.reading.history import LitmusHistorySource
 from sidecar.litmus.reading.source import LitmusSource
 from sidecar.litmus.transport.client import LitmusClient, open_litmus_client

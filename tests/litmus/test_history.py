@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from sidecar.domain.errors import UpstreamError
-from sidecar.domain.model import Outcome
+from sidecar.domain.runs import Outcome
 from sidecar.simulator.faults import ScriptedFault
 from tests.litmus.history_bench import DAY, MINUTE, START, HistoryBench
 

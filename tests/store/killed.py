@@ -15,7 +15,8 @@ from typing import Any, Final
 from sqlalchemy import Engine, event
 from sqlalchemy.pool import Pool
 
-from sidecar.domain.model import HistoryState, Lane
+from sidecar.domain.model import Lane
+from sidecar.domain.runs import HistoryState
 from sidecar.store.store import Store, open_store
 from tests.store.material import FAR, change, clock, experiments_result, plan_and_take, run, take_job
 

@@ -9,18 +9,9 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
-from sidecar.domain.model import (
-    HistoryState,
-    Hub,
-    KnownExperiment,
-    Lane,
-    ProjectRef,
-    Run,
-    Section,
-    SectionError,
-    SectionResult,
-)
+from sidecar.domain.model import Hub, Lane, ProjectRef, Section, SectionError, SectionResult
 from sidecar.domain.ports import HistoryChange, Job, Lease
+from sidecar.domain.runs import HistoryState, KnownExperiment, Run
 from sidecar.store.engine.database import Observe
 from sidecar.store.store import Store, open_store
 from tests.support.builders import experiment, hub

@@ -5,8 +5,9 @@ from collections import defaultdict
 
 import pytest
 
-from sidecar.domain.model import Lane, Outcome, ProjectRef
+from sidecar.domain.model import Lane, ProjectRef
 from sidecar.domain.ports import RunQuery
+from sidecar.domain.runs import Outcome
 from sidecar.store.store import open_store
 from tests.store import counter
 from tests.store.forked import start

@@ -8,8 +8,9 @@ import msgspec
 import pytest
 
 from sidecar.domain.errors import StoreRefusedError
-from sidecar.domain.model import Faults, HistoryState, Lane, Run
+from sidecar.domain.model import Lane
 from sidecar.domain.ports import HistoryChange, Lease, RunQuery
+from sidecar.domain.runs import Faults, HistoryState, Run
 from sidecar.store.store import Store, open_store
 from tests.store.material import (
     BANK,

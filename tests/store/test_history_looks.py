@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from sidecar.config.store_url import parse_url
-from sidecar.domain.model import HistoryState, Lane, ProjectRef
+from sidecar.domain.model import Lane, ProjectRef
+from sidecar.domain.runs import HistoryState
 from sidecar.store.durable_history import DurableHistory
 from sidecar.store.engine.database import Database
 from sidecar.store.engine.health import StoreHealth

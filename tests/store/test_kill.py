@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from sidecar.domain.model import Lane, Outcome, Section
+from sidecar.domain.model import Lane, Section
 from sidecar.domain.ports import RunQuery
+from sidecar.domain.runs import Outcome
 from sidecar.store.store import open_store
 from tests.store.forked import start
 from tests.store.killed import EXPERIMENTS, POINTS, RUNS

@@ -11,7 +11,8 @@ from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.pool import NullPool
 
 from sidecar.config.store_url import parse_url
-from sidecar.domain.model import Lane, Outcome
+from sidecar.domain.model import Lane
+from sidecar.domain.runs import Outcome
 from sidecar.store.engine.migrating import migrate
 from sidecar.store.schema import metadata
 from sidecar.store.store import open_store

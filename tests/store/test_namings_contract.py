@@ -4,8 +4,8 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from sidecar.domain.catalog import Naming
 from sidecar.domain.errors import StoreError
-from sidecar.domain.model import Naming
 from sidecar.store.store import Store, open_store
 from tests.store.material import clock
 from tests.store.postgres import PostgresServer

@@ -8,8 +8,9 @@ import pytest
 from sqlalchemy.engine import make_url
 
 from sidecar.domain.errors import ConfigError, LeaseLostError, StoreError
-from sidecar.domain.model import HistoryState, Lane, Outcome, Section
+from sidecar.domain.model import Lane, Section
 from sidecar.domain.ports import AuditQuery, RunQuery
+from sidecar.domain.runs import HistoryState, Outcome
 from sidecar.store.store import Store, open_store
 from tests.store.disks import fill, pages_limited, small_disk
 from tests.store.material import (

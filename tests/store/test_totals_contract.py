@@ -4,8 +4,9 @@ from collections.abc import Mapping
 
 import pytest
 
-from sidecar.domain.model import HistoryState, Lane, Outcome, Run
+from sidecar.domain.model import Lane
 from sidecar.domain.ports import HistoryChange, Lease, RunQuery
+from sidecar.domain.runs import HistoryState, Outcome, Run
 from sidecar.store.store import Store
 from tests.store.material import BANK, FAR, SHOP, change, clock, known, plan_and_take, run
 

@@ -13,8 +13,9 @@ from sidecar.actions.policy import Caller, CallerKind
 from sidecar.catalog import FixedCatalog
 from sidecar.catalog.claims import Claims, NamingMemory
 from sidecar.domain.action import Action, ActionKind, AuditEntry
+from sidecar.domain.catalog import Entity
 from sidecar.domain.freshness import merge
-from sidecar.domain.model import Entity, Lane, ProjectRef, Section, Snapshot
+from sidecar.domain.model import Lane, ProjectRef, Section, Snapshot
 from sidecar.domain.ports import AuditQuery
 from sidecar.litmus.acting import LitmusActor
 from sidecar.litmus.reading.source import LitmusSource

@@ -10,7 +10,8 @@ from typing import Final
 
 from aiohttp import web
 
-from sidecar.domain.model import Content, Entity, Environment, Experiment, Infra, ProjectRef, Schedule
+from sidecar.domain.catalog import Entity
+from sidecar.domain.model import Content, Environment, Experiment, Infra, ProjectRef, Schedule
 from tests.support.builders import recent_run
 from tests.support.golden import golden
 from tests.support.golden_service import ENTITY, PART, golden_app

@@ -8,10 +8,9 @@ and ``NOW_MS`` are the same instant.
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 
+from sidecar.domain.catalog import Catalog, Entity
 from sidecar.domain.model import (
-    Catalog,
     Content,
-    Entity,
     Environment,
     Experiment,
     Freshness,
@@ -19,13 +18,13 @@ from sidecar.domain.model import (
     Hub,
     Infra,
     ProjectRef,
-    RecentRun,
     RunStats,
     Schedule,
     Section,
     SectionError,
     Snapshot,
 )
+from sidecar.domain.runs import RecentRun
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 NOW_MS = 1_772_452_800_000

@@ -10,17 +10,8 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-from sidecar.domain.model import (
-    Content,
-    Environment,
-    Experiment,
-    HistoryState,
-    Infra,
-    KnownExperiment,
-    Outcome,
-    RecentRun,
-    Run,
-)
+from sidecar.domain.model import Content, Environment, Experiment, Infra
+from sidecar.domain.runs import HistoryState, KnownExperiment, Outcome, RecentRun, Run
 
 TABLES = Path(__file__).parents[1] / "insight" / "golden" / "runs.md"
 

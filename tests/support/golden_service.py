@@ -12,19 +12,11 @@ from sidecar.app.lifecycle import create_app
 from sidecar.catalog import FixedCatalog
 from sidecar.catalog.claims import Claims, NamingMemory
 from sidecar.config import Config
+from sidecar.domain.catalog import Entity
 from sidecar.domain.freshness import FIELD_OF_SECTION
-from sidecar.domain.model import (
-    Content,
-    Entity,
-    Lane,
-    ProjectRef,
-    Run,
-    Schedule,
-    Section,
-    SectionResult,
-    Snapshot,
-)
+from sidecar.domain.model import Content, Lane, ProjectRef, Schedule, Section, SectionResult, Snapshot
 from sidecar.domain.ports import HistoryChange, Job
+from sidecar.domain.runs import Run
 from sidecar.http.services import Phase, Services
 from sidecar.identity.keys import KeyRing
 from sidecar.identity.proxy import ProxySettings

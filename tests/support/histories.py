@@ -2,7 +2,8 @@
 
 from datetime import datetime, timedelta
 
-from sidecar.domain.model import Concurrency, HistoryState, KnownExperiment, Run, Schedule
+from sidecar.domain.model import Concurrency, Schedule
+from sidecar.domain.runs import HistoryState, KnownExperiment, Run
 from tests.support.builders import NOW, NOW_MS
 
 COMPLETE = HistoryState(

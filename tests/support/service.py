@@ -18,8 +18,9 @@ from sidecar.app.lifecycle import create_app, make_runner
 from sidecar.app.tokens import DEFAULT_PACE, TokenPace
 from sidecar.config import Config, parse_config
 from sidecar.config.store_url import MEMORY_URL, parse_url
-from sidecar.domain.model import HistoryState, Section, Snapshot
+from sidecar.domain.model import Section, Snapshot
 from sidecar.domain.ports import Clock
+from sidecar.domain.runs import HistoryState
 from sidecar.http.gate.connections import Bounds
 from sidecar.http.keys import SERVICES
 from sidecar.http.services import Services

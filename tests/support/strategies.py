@@ -9,14 +9,12 @@ from sidecar.domain.model import (
     GitOps,
     Hub,
     Infra,
-    KnownExperiment,
-    RecentRun,
-    Run,
     RunStats,
     Schedule,
     Section,
     Snapshot,
 )
+from sidecar.domain.runs import KnownExperiment, RecentRun, Run
 from tests.support.builders import NOW, fresh, project
 
 texts = st.sampled_from(("", "-", "pod-delete", "<b>x</b>", "Ünïcode\u2028", "a" * 300, "\x00")) | st.text(

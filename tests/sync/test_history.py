@@ -9,18 +9,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from sidecar.domain.errors import StoreError, StoreRefusedError, UpstreamUnavailableError
-from sidecar.domain.model import (
-    Freshness,
-    HistoryState,
-    Lane,
-    ProjectRef,
-    Run,
-    Section,
-    SectionError,
-    SectionResult,
-    Snapshot,
-)
+from sidecar.domain.model import Freshness, Lane, ProjectRef, Section, SectionError, SectionResult, Snapshot
 from sidecar.domain.ports import HistoryChange, Job, Lease, RunQuery
+from sidecar.domain.runs import HistoryState, Run
 from sidecar.store.memory.data import MemoryHistory, MemoryLeases, MemorySnapshots
 from sidecar.sync.history import PRUNED_AT_ONCE, HistoryWorker, history_may_differ, retain
 from sidecar.sync.schedule import Intervals

@@ -22,9 +22,10 @@ from sidecar.actions.kind import (
 from sidecar.domain.action import Action, Change
 from sidecar.domain.errors import AlreadyRunningError, ExperimentScheduledError, SidecarError
 from sidecar.domain.freshness import STUCK_AFTER
-from sidecar.domain.model import Content, Experiment, Outcome, RecentRun, Section
+from sidecar.domain.model import Content, Experiment, Section
 from sidecar.domain.ports import Actor
 from sidecar.domain.roles import LitmusRole
+from sidecar.domain.runs import Outcome, RecentRun
 
 SKEW: Final = timedelta(minutes=2)
 """How far Litmus's clock may be behind ours."""

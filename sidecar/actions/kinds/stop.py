@@ -18,9 +18,10 @@ from sidecar.domain.errors import (
     SidecarError,
     UpstreamProtocolError,
 )
-from sidecar.domain.model import UNFINISHED, Content, Experiment, Outcome, RecentRun, Section
+from sidecar.domain.model import Content, Experiment, Section
 from sidecar.domain.ports import Actor
 from sidecar.domain.roles import LitmusRole
+from sidecar.domain.runs import UNFINISHED, Outcome, RecentRun
 
 
 class StopBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

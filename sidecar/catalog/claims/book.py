@@ -14,7 +14,8 @@ from sidecar.catalog.claims.rules import (
     claim_sentence,
     is_held,
 )
-from sidecar.domain.model import Content, Entity, ProjectRef, Snapshot
+from sidecar.domain.catalog import Entity
+from sidecar.domain.model import Content, ProjectRef, Snapshot
 from sidecar.domain.ports import Catalogue, Clock
 from sidecar.runtime.turns import Work
 

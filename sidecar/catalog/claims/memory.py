@@ -9,8 +9,9 @@ from typing import Final
 import msgspec
 
 from sidecar.catalog.claims.rules import HELD_FOR, is_held, noted
+from sidecar.domain.catalog import Catalog, Naming
 from sidecar.domain.errors import StoreError
-from sidecar.domain.model import Catalog, Naming, ProjectRef
+from sidecar.domain.model import ProjectRef
 from sidecar.domain.ports import Clock, Namings
 
 WRITTEN_AT_ONCE: Final = 2_000

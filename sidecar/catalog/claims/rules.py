@@ -8,7 +8,8 @@ from typing import Final
 
 import msgspec
 
-from sidecar.domain.model import Entity, Environment, Naming, ProjectRef
+from sidecar.domain.catalog import Entity, Naming
+from sidecar.domain.model import Environment, ProjectRef
 from sidecar.domain.references import completed_ref
 
 OWNER_TAG: Final = "backstage-owner:"

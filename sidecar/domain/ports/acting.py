@@ -7,7 +7,8 @@ from typing import Protocol
 import msgspec
 
 from sidecar.domain.action import Action, ActionKind, ActionOutcome, AuditEntry, Change
-from sidecar.domain.model import Experiment, ProjectRef, RecentRun
+from sidecar.domain.model import Experiment, ProjectRef
+from sidecar.domain.runs import RecentRun
 
 
 class Claim(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,21 +6,9 @@ from typing import Protocol
 
 import msgspec
 
-from sidecar.domain.model import (
-    Catalog,
-    Freshness,
-    HistoryState,
-    KnownExperiment,
-    Lane,
-    Naming,
-    Outcome,
-    Principal,
-    ProjectRef,
-    Run,
-    Section,
-    SectionResult,
-    Snapshot,
-)
+from sidecar.domain.catalog import Catalog, Naming
+from sidecar.domain.model import Freshness, Lane, Principal, ProjectRef, Section, SectionResult, Snapshot
+from sidecar.domain.runs import HistoryState, KnownExperiment, Outcome, Run
 
 
 class Clock(Protocol):

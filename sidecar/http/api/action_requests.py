@@ -10,8 +10,9 @@ from sidecar.actions.kinds import KINDS
 from sidecar.actions.policy import Caller as ActingCaller
 from sidecar.actions.policy import caller_of
 from sidecar.domain.action import Action, ActionKind, ActionOutcome
+from sidecar.domain.catalog import Entity
 from sidecar.domain.errors import StopIncompleteError, UpstreamAnswerLostError
-from sidecar.domain.model import Entity, ProjectRef
+from sidecar.domain.model import ProjectRef
 from sidecar.http.gate.caller import Caller
 from sidecar.http.gate.visible_entities import hidden_refs
 from sidecar.http.services import Services

@@ -5,9 +5,10 @@ from datetime import datetime
 
 from aiohttp import web
 
+from sidecar.domain.catalog import Entity
 from sidecar.domain.errors import BadRequestError
 from sidecar.domain.freshness import as_of
-from sidecar.domain.model import Content, Entity, Section
+from sidecar.domain.model import Content, Section
 from sidecar.http.answers.cache import Answer, made, respond
 from sidecar.http.gate.visible_entities import visible_entities
 from sidecar.http.keys import ANSWERS, CALLER, SERVICES

@@ -8,8 +8,9 @@ from typing import Final
 
 from aiohttp import web
 
+from sidecar.domain.catalog import Entity
 from sidecar.domain.errors import BadRequestError
-from sidecar.domain.model import Entity, ProjectRef, Section
+from sidecar.domain.model import ProjectRef, Section
 from sidecar.http.answers.cache import SHORTEST, Answer, made, respond
 from sidecar.http.answers.times import rfc3339
 from sidecar.http.api.entities import read_entities

@@ -11,8 +11,8 @@ import structlog
 from aiohttp import web
 
 from sidecar.domain.errors import BadRequestError, StoreError
-from sidecar.domain.model import OUTCOME_OF_PHASE, Outcome, Run
 from sidecar.domain.ports import RunQuery
+from sidecar.domain.runs import OUTCOME_OF_PHASE, Outcome, Run
 from sidecar.http.answers.cache import Answer, respond
 from sidecar.http.answers.csv_cells import safe_cell
 from sidecar.http.answers.times import rfc3339

@@ -9,8 +9,8 @@ import msgspec
 import structlog
 from aiohttp import web
 
+from sidecar.domain.catalog import Entity
 from sidecar.domain.errors import BadRequestError, ForbiddenError, NotFoundError
-from sidecar.domain.model import Entity
 from sidecar.http.answers.cache import Answer, respond
 from sidecar.http.gate.body import read_json_body
 from sidecar.http.gate.origins import browser_origin

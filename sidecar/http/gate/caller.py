@@ -5,7 +5,8 @@ from typing import Final
 
 import msgspec
 
-from sidecar.domain.model import Entity, Principal, ProjectRef
+from sidecar.domain.catalog import Entity
+from sidecar.domain.model import Principal, ProjectRef
 from sidecar.domain.roles import LitmusRole
 from sidecar.http.services import Services
 from sidecar.identity.sessions import SignedIn

@@ -10,8 +10,9 @@ from typing import Final
 
 from aiohttp import web
 
+from sidecar.domain.catalog import Entity
 from sidecar.domain.errors import NotFoundError
-from sidecar.domain.model import Entity, ProjectRef
+from sidecar.domain.model import ProjectRef
 from sidecar.http.gate.caller import Caller
 from sidecar.http.keys import CALLER
 from sidecar.http.services import Services

@@ -14,9 +14,11 @@ from typing import Final
 import msgspec
 import structlog
 
+from sidecar.domain.catalog import Catalog, Entity
 from sidecar.domain.errors import StoreError
-from sidecar.domain.model import Catalog, Entity, Freshness, HistoryState, ProjectRef, Section
+from sidecar.domain.model import Freshness, ProjectRef, Section
 from sidecar.domain.ports import Catalogue, Clock, History, Snapshots
+from sidecar.domain.runs import HistoryState
 from sidecar.http.metrics.families import (
     EXPERIMENTS_CUT,
     EXPERIMENTS_KNOWN,

@@ -12,16 +12,9 @@ from typing import Final
 
 import msgspec
 
-from sidecar.domain.model import (
-    UNFINISHED,
-    Content,
-    Entity,
-    Freshness,
-    HistoryState,
-    Outcome,
-    ProjectRef,
-    Section,
-)
+from sidecar.domain.catalog import Entity
+from sidecar.domain.model import Content, Freshness, ProjectRef, Section
+from sidecar.domain.runs import UNFINISHED, HistoryState, Outcome
 from sidecar.http.metrics.families import (
     ENTITY_INFO,
     EXPERIMENT_LAST_OUTCOME,

@@ -12,8 +12,9 @@ from sidecar.actions.asked import Asked
 from sidecar.actions.kind import Offer, Scene
 from sidecar.actions.kinds import KINDS
 from sidecar.domain.action import ActionKind
+from sidecar.domain.catalog import Entity
 from sidecar.domain.errors import SidecarError
-from sidecar.domain.model import Entity, Experiment
+from sidecar.domain.model import Experiment
 from sidecar.http.api.action_requests import asked_by_form
 from sidecar.http.pages.words import entity_path
 from sidecar.http.pictures.charts import LOOKS, HeatRun, Look, heat_runs

@@ -12,8 +12,9 @@ from typing import Final
 import msgspec
 from aiohttp import web
 
+from sidecar.domain.catalog import Entity
 from sidecar.domain.errors import BadRequestError
-from sidecar.domain.model import Entity, ProjectRef, Section
+from sidecar.domain.model import ProjectRef, Section
 from sidecar.http.answers.cache import SHORTEST
 from sidecar.http.api.entities import read_entities
 from sidecar.http.api.groups import (

@@ -6,8 +6,9 @@ from datetime import datetime
 import msgspec
 from aiohttp import web
 
+from sidecar.domain.catalog import Entity
 from sidecar.domain.errors import NotReadyError
-from sidecar.domain.model import Entity, Section, Snapshot
+from sidecar.domain.model import Section, Snapshot
 from sidecar.http.gate.visible_entities import find_entity
 from sidecar.http.reading.paging import single
 from sidecar.http.services import Services

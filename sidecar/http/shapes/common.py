@@ -5,8 +5,10 @@ from datetime import datetime, timedelta
 
 import msgspec
 
+from sidecar.domain.catalog import Entity
 from sidecar.domain.freshness import as_of, is_stale
-from sidecar.domain.model import UNFINISHED, Entity, HistoryState, Lane, Outcome, Run, Section, Snapshot
+from sidecar.domain.model import Lane, Section, Snapshot
+from sidecar.domain.runs import UNFINISHED, HistoryState, Outcome, Run
 from sidecar.http.answers.times import rfc3339
 from sidecar.insight.civil_time import from_ms
 from sidecar.insight.links import LitmusLinks

@@ -9,17 +9,9 @@ from typing import TypeVar
 
 import msgspec
 
-from sidecar.domain.model import (
-    Content,
-    Entity,
-    Environment,
-    Experiment,
-    Hub,
-    Infra,
-    RecentRun,
-    Section,
-    Snapshot,
-)
+from sidecar.domain.catalog import Entity
+from sidecar.domain.model import Content, Environment, Experiment, Hub, Infra, Section, Snapshot
+from sidecar.domain.runs import RecentRun
 from sidecar.http.answers.times import rfc3339
 from sidecar.http.shapes.common import (
     Age,

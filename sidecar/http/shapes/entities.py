@@ -5,8 +5,9 @@ from datetime import datetime, timedelta
 
 import msgspec
 
+from sidecar.domain.catalog import Entity
 from sidecar.domain.freshness import as_of, is_stale
-from sidecar.domain.model import Entity, Lane, Section, Snapshot
+from sidecar.domain.model import Lane, Section, Snapshot
 from sidecar.http.answers.times import rfc3339
 
 

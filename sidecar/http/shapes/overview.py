@@ -2,7 +2,9 @@
 
 import msgspec
 
-from sidecar.domain.model import Content, Entity, Run, Section, Snapshot
+from sidecar.domain.catalog import Entity
+from sidecar.domain.model import Content, Section, Snapshot
+from sidecar.domain.runs import Run
 from sidecar.http.answers.times import rfc3339
 from sidecar.http.shapes.claims import ClaimShape
 from sidecar.http.shapes.common import (

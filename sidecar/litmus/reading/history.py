@@ -15,16 +15,9 @@ import msgspec
 import structlog
 from cachetools import LRUCache
 
-from sidecar.domain.model import (
-    OUTCOME_OF_PHASE,
-    UNFINISHED,
-    HistoryState,
-    KnownExperiment,
-    ProjectRef,
-    Run,
-    Snapshot,
-)
+from sidecar.domain.model import ProjectRef, Snapshot
 from sidecar.domain.ports import Clock, History, HistoryChange, RunQuery
+from sidecar.domain.runs import OUTCOME_OF_PHASE, UNFINISHED, HistoryState, KnownExperiment, Run
 from sidecar.litmus.reading import history_plan, history_sweep
 from sidecar.litmus.reading.history_plan import HistorySchedule, Task, to_ms
 from sidecar.litmus.reading.history_progress import (

@@ -10,7 +10,8 @@ from typing import Final
 
 import msgspec
 
-from sidecar.domain.model import HistoryState, Run, Section, Snapshot
+from sidecar.domain.model import Section, Snapshot
+from sidecar.domain.runs import HistoryState, Run
 from sidecar.litmus.reading.history_progress import (
     HistoryProgress,
     Increment,

@@ -11,7 +11,7 @@ from typing import Final
 
 import msgspec
 
-from sidecar.domain.model import Run
+from sidecar.domain.runs import Run
 from sidecar.domain.unreadable import UNREADABLE
 from sidecar.litmus.wire.values import Page
 

@@ -4,7 +4,8 @@ from collections.abc import Collection, Mapping
 from typing import Final
 
 from sidecar.domain.errors import UpstreamOverloadedError
-from sidecar.domain.model import ProjectRef, Run
+from sidecar.domain.model import ProjectRef
+from sidecar.domain.runs import Run
 from sidecar.litmus.reading.history_progress import Increment
 from sidecar.litmus.reading.paging import PageSize
 from sidecar.litmus.transport.client import LitmusClient

@@ -9,7 +9,8 @@ from typing import Final
 
 import msgspec
 
-from sidecar.domain.model import Experiment, Run, Snapshot
+from sidecar.domain.model import Experiment, Snapshot
+from sidecar.domain.runs import Run
 from sidecar.litmus.reading.history_progress import (
     HistoryProgress,
     ListPosition,

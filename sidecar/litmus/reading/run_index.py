@@ -1,6 +1,6 @@
 """What the history already has, against what Litmus told just now.
 
-Pure. Which runs are the same run is said at :class:`model.Run`.
+Pure. Which runs are the same run is said at :class:`runs.Run`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -8,7 +8,8 @@ from datetime import datetime
 
 import msgspec
 
-from sidecar.domain.model import UNFINISHED, Experiment, KnownExperiment, Run
+from sidecar.domain.model import Experiment
+from sidecar.domain.runs import UNFINISHED, KnownExperiment, Run
 
 
 class RunIndex:

@@ -13,7 +13,8 @@ from typing import Any, Final, Generic, Literal, TypeVar
 import msgspec
 
 from sidecar.domain.action import Change
-from sidecar.domain.model import Environment, Experiment, GitOps, Hub, Infra, Run, RunStats
+from sidecar.domain.model import Environment, Experiment, GitOps, Hub, Infra, RunStats
+from sidecar.domain.runs import Run
 from sidecar.litmus.wire import runs, values
 from sidecar.litmus.wire.runs import ManifestRow
 from sidecar.litmus.wire.values import Page

@@ -6,7 +6,7 @@ empty, strict about identifiers, nothing repaired.
 
 import msgspec
 
-from sidecar.domain.model import UNFINISHED, Faults, Run, outcome_of
+from sidecar.domain.runs import UNFINISHED, Faults, Run, outcome_of
 from sidecar.litmus.wire.manifests import ScheduleSpec, parse_manifest
 from sidecar.litmus.wire.values import (
     Count,

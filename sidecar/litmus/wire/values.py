@@ -12,7 +12,8 @@ from typing import Annotated, Final, Generic, TypeVar
 
 import msgspec
 
-from sidecar.domain.model import Environment, Experiment, GitOps, Hub, Infra, RecentRun, RunStats
+from sidecar.domain.model import Environment, Experiment, GitOps, Hub, Infra, RunStats
+from sidecar.domain.runs import RecentRun
 
 T = TypeVar("T")
 R = TypeVar("R")

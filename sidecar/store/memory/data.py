@@ -18,18 +18,9 @@ import msgspec
 
 from sidecar.domain.errors import LeaseLostError
 from sidecar.domain.freshness import merge
-from sidecar.domain.model import (
-    OUTCOME_OF_PHASE,
-    HistoryState,
-    KnownExperiment,
-    Lane,
-    Outcome,
-    ProjectRef,
-    Run,
-    SectionResult,
-    Snapshot,
-)
+from sidecar.domain.model import Lane, ProjectRef, SectionResult, Snapshot
 from sidecar.domain.ports import HistoryChange, Job, Lease, RunQuery, SnapshotHead
+from sidecar.domain.runs import OUTCOME_OF_PHASE, HistoryState, KnownExperiment, Outcome, Run
 from sidecar.store.run_book import RunBook
 
 LEASE_TIME: Final = timedelta(minutes=2)

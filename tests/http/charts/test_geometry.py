@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidecar.domain.model import Outcome
+from sidecar.domain.runs import Outcome
 from sidecar.http.answers.times import rfc3339
 from sidecar.http.pictures.charts import (
     LOOKS,

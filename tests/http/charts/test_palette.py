@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import sidecar.http
-from sidecar.domain.model import Outcome
+from sidecar.domain.runs import Outcome
 from sidecar.http.pictures.charts.palette import DARK_PAGE, LEVELS, LIGHT_PAGE, LOOKS, NO_LEVEL, Level, Look
 
 STYLE = (Path(sidecar.http.__file__).parent / "static" / "style.css").read_text(encoding="utf-8")

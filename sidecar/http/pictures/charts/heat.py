@@ -5,7 +5,7 @@ from typing import Final
 
 import msgspec
 
-from sidecar.domain.model import SCORED, Outcome, RecentRun
+from sidecar.domain.runs import SCORED, Outcome, RecentRun
 from sidecar.http.answers.times import rfc3339
 from sidecar.http.pictures.charts.words import finite
 from sidecar.insight.civil_time import from_ms

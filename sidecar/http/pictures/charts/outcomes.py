@@ -5,7 +5,7 @@ from typing import Final
 
 import msgspec
 
-from sidecar.domain.model import Outcome
+from sidecar.domain.runs import Outcome
 from sidecar.http.pictures.charts.marks import PAD, TEXT_SIZE, Block, Frame, Words, frame, line, shares
 from sidecar.http.pictures.charts.palette import LOOKS
 from sidecar.http.pictures.charts.words import counted, share, width_of

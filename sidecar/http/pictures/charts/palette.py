@@ -11,7 +11,7 @@ from typing import Final
 
 import msgspec
 
-from sidecar.domain.model import Outcome
+from sidecar.domain.runs import Outcome
 
 
 class Look(msgspec.Struct, frozen=True, kw_only=True):

@@ -11,7 +11,7 @@ from typing import Final
 
 import msgspec
 
-from sidecar.domain.model import Outcome
+from sidecar.domain.runs import Outcome
 from sidecar.http.pictures.charts.marks import PAD, TEXT_SIZE, Block, Frame, Words, frame, line, shares
 from sidecar.http.pictures.charts.outcomes import NO_RUNS
 from sidecar.http.pictures.charts.palette import LOOKS
