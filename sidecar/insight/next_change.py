@@ -28,7 +28,7 @@ def next_window_change(window: Window, runs: ProjectRuns, now: datetime) -> date
     """
     if not window.ends_now:
         return None
-    length = WINDOWS.get(window.name) if window.name else None
+    length = WINDOWS[window.name].length if window.name else None
     candidates = [window_end_change(window), _created_from(runs, ceil_ms(now), timedelta(0))]
     if length is not None:
         candidates.append(_created_from(runs, window.since_ms, length))

@@ -24,14 +24,25 @@ from sidecar.insight.civil_time import (
 )
 
 DEFAULT_WINDOW: Final = "30d"
-WINDOWS: Final[Mapping[str, timedelta | None]] = {
-    "24h": timedelta(hours=24),
-    "7d": timedelta(days=7),
-    "30d": timedelta(days=30),
-    "90d": timedelta(days=90),
-    "12mo": None,
+
+
+class NamedWindow(msgspec.Struct, frozen=True, kw_only=True):
+    """A window that has a name."""
+
+    words: str
+    """For people: how long it is."""
+    length: timedelta | None
+    """``None``: calendar months."""
+
+
+WINDOWS: Final[Mapping[str, NamedWindow]] = {
+    "24h": NamedWindow(words="24 hours", length=timedelta(hours=24)),
+    "7d": NamedWindow(words="7 days", length=timedelta(days=7)),
+    "30d": NamedWindow(words="30 days", length=timedelta(days=30)),
+    "90d": NamedWindow(words="90 days", length=timedelta(days=90)),
+    "12mo": NamedWindow(words="12 months", length=None),
 }
-"""The named windows; ``None``: calendar months."""
+"""The named windows, shortest first; parameters, links, pictures and commands walk them."""
 _MONTHS: Final = 12
 _LONGEST: Final = timedelta(days=3_660)
 """Of a window of the caller's own; history is kept for a year or so."""
@@ -135,7 +146,7 @@ def window_end_change(window: Window) -> datetime | None:
 def _named(name: str, zone: ZoneInfo, now: datetime) -> Window:
     if name not in WINDOWS:
         raise BadRequestError(f"window must be one of {', '.join(WINDOWS)}", parameter="window")
-    length = WINDOWS[name]
+    length = WINDOWS[name].length
     if length is None:
         month = month_start(now.astimezone(zone).replace(tzinfo=None))
         since = first_instant(zone, next_local(month, Unit.MONTH, 1 - _MONTHS))

@@ -10,13 +10,6 @@ from sidecar.http.reading.paging import single
 from sidecar.insight.windows import WINDOWS, Window
 
 WINDOW_PARAMETERS: Final = ("window", "since", "until", "tz")
-_WINDOW_WORDS: Final = {
-    "24h": "24 hours",
-    "7d": "7 days",
-    "30d": "30 days",
-    "90d": "90 days",
-    "12mo": "12 months",
-}
 
 
 def kept(request: web.Request, names: Sequence[str] = WINDOW_PARAMETERS) -> dict[str, str]:
@@ -39,9 +32,9 @@ def window_links(
     others = kept(request, ("tz", *beside))
     return [
         (
-            _WINDOW_WORDS.get(name, name),
+            named.words,
             request.path + query({"window": name} | others),
             name == window.name,
         )
-        for name in WINDOWS
+        for name, named in WINDOWS.items()
     ]

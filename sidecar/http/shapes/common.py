@@ -39,7 +39,7 @@ class WindowShape(msgspec.Struct, frozen=True, kw_only=True):
     """The time that figures are about, half-open."""
 
     name: str | None
-    """``24h``, ``7d``, ``30d``, ``90d``, ``12mo``; ``null`` for one given by its borders."""
+    """One of :data:`insight.windows.WINDOWS`; ``null`` for one given by its borders."""
     since: str
     until: str
     tz: str

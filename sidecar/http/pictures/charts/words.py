@@ -7,16 +7,10 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from sidecar.http.shapes.common import WindowShape
+from sidecar.insight.windows import WINDOWS
 
 ELLIPSIS: Final = "…"
 _MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-_WINDOW_WORDS: Final = {
-    "24h": "last 24 hours",
-    "7d": "last 7 days",
-    "30d": "last 30 days",
-    "90d": "last 90 days",
-    "12mo": "last 12 months",
-}
 # What XML 1.0 forbids, in any spelling, and what would turn or hide the text around it.
 _FORBIDDEN: Final = re.compile(
     "[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]|[\x7f-\x9f\u202a-\u202e\u2066-\u2069\ufdd0-\ufdef]"
@@ -111,8 +105,9 @@ def counted(number: int, noun: str) -> str:
 
 def window_words(window: WindowShape) -> str:
     """Return the window in words: ``last 30 days``, or its borders."""
-    if window.name in _WINDOW_WORDS:
-        return _WINDOW_WORDS[window.name]
+    named = WINDOWS.get(window.name or "")
+    if named is not None:
+        return f"last {named.words}"
     return f"{moment(window.since, window.tz)} to {moment(window.until, window.tz)}"
 
 
