@@ -29,8 +29,9 @@ from sidecar.domain.runs import HistoryState, KnownExperiment, Run
 from sidecar.http.metrics.domain import DomainMetrics
 from sidecar.http.metrics.scrape import scraped
 from sidecar.insight.digest_cache import Digests
-from sidecar.store.memory.data import MemoryHistory, MemoryLeases, MemorySnapshots
+from sidecar.store.local_leases import LocalLeases
 from sidecar.telemetry.metrics import Metrics
+from tests.support.memory_store.data import MemoryHistory, MemorySnapshots
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 EXPERIMENTS, RUNS = 50, 10
@@ -46,7 +47,7 @@ class World:
 
     def __init__(self, projects: int) -> None:
         self.current = Catalog(entities=tuple(entity_of(number) for number in range(projects)))
-        self.leases = MemoryLeases()
+        self.leases = LocalLeases()
         self.snapshots = MemorySnapshots(self.leases)
         self.history = MemoryHistory(self.leases)
 

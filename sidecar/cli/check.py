@@ -23,6 +23,7 @@ from sidecar.catalog import FileCatalog, FixedCatalog
 from sidecar.catalog.claims import Claims, NamingMemory
 from sidecar.cli.options import FINDINGS, FINE, config_option, json_option, run
 from sidecar.config import CatalogBackstage, Config, Instance, describe, findings, load_config, masked
+from sidecar.config.store_url import MEMORY_URL
 from sidecar.domain.catalog import PROJECT_ANNOTATION, Catalog, Entity
 from sidecar.domain.errors import UpstreamError, UpstreamProtocolError
 from sidecar.domain.model import Content, Environment, Lane, ProjectRef, Section, SectionResult, Snapshot
@@ -36,7 +37,7 @@ from sidecar.litmus.transport.client import LitmusClient
 from sidecar.litmus.wire.documents import SERVER_VERSION
 from sidecar.litmus.wire.token import LitmusToken
 from sidecar.runtime.turns import run_whole
-from sidecar.store.namings import MemoryNamings
+from sidecar.store.store import open_store
 from sidecar.telemetry.logs import configure_logging
 from sidecar.telemetry.metrics import Metrics
 
@@ -204,8 +205,9 @@ async def _unclaimed(
             return None
         return Snapshot(project=project, version=0, content=tagged[project], freshness={})
 
-    memory = NamingMemory(MemoryNamings(), utc_now)
-    await memory.load()
+    async with open_store(MEMORY_URL, clock=utc_now) as empty:
+        memory = NamingMemory(empty.namings, utc_now)
+        await memory.load()
     claims = Claims(
         configured=configured_claims(config),
         memory=memory,

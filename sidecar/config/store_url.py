@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final
+from uuid import uuid4
 
 from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
@@ -36,7 +37,7 @@ class StoreAddress:
     has_credentials: bool = field(default=False, repr=False)
     """Whether it names a user or a password."""
     file: str | None = None
-    """File of SQLite; ``None`` for another kind of store."""
+    """File of SQLite, or the URI of its database in memory; ``None`` for another kind of store."""
     parameters: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}), repr=False)
     """What PostgreSQL's client is told, by its own keywords; empty for another kind of store."""
 
@@ -54,13 +55,15 @@ class StoreAddress:
 def parse_url(text: str) -> StoreAddress:
     """Return what an address says: ``memory:``, ``sqlite:///relative``, ``sqlite:////absolute``, ``postgresql://…``.
 
+    What ``memory:`` says is another database each time.
+
     Raises:
         ValueError: If it is none of these, or can be read in two ways. The words go on after the name of
             a key and hold nothing of the address.
     """
     text = text.strip()
     if text == MEMORY_URL:
-        return StoreAddress(description=MEMORY_URL)
+        return StoreAddress(description=MEMORY_URL, file=f"file:/{uuid4().hex}?vfs=memdb")
     if not text.isprintable():
         raise ValueError(_WANTED)
     scheme = text[: text.find("://") + 3].lower()

@@ -9,7 +9,7 @@ from sidecar.domain.ports import Job, Lease
 from sidecar.store.engine.failures import StoreUnavailableError
 from sidecar.store.engine.health import StoreHealth
 from sidecar.store.leases import SqlLeases
-from sidecar.store.memory.data import MemoryLeases
+from sidecar.store.local_leases import LocalLeases
 
 _LOCAL_FENCES: Final = -(2**62)
 """Fences given out without the database are negative: it never takes one for its own."""
@@ -27,7 +27,7 @@ class DurableLeases:
     ) -> None:
         self._stored = stored
         self._health = health
-        self._local = MemoryLeases(lease_time=lease_time, last_fence=_LOCAL_FENCES)
+        self._local = LocalLeases(lease_time=lease_time, last_fence=_LOCAL_FENCES)
         self._taken = taken
         self._planned: frozenset[Job] | None = None
         self._planned_there: frozenset[Job] | None = None

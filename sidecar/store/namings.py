@@ -1,9 +1,8 @@
-"""Who named which project since when: in the database, or in this process's memory."""
+"""Who named which project since when, in the database."""
 
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 
-import msgspec
 from sqlalchemy import RowMapping, case, delete, select, tuple_
 
 from sidecar.domain.catalog import Naming
@@ -50,30 +49,6 @@ class SqlNamings:
                 found = select(namings).where(tuple_(*_KEY).in_(keys[start : start + CHUNK]))
                 kept += [_naming(row) for row in (await connection.execute(found)).mappings()]
         return kept
-
-
-class MemoryNamings:
-    """:class:`ports.Namings` for one process."""
-
-    def __init__(self) -> None:
-        self._kept: dict[tuple[ProjectRef, str], Naming] = {}
-
-    async def all(self) -> Sequence[Naming]:
-        """See :meth:`ports.Namings.all`."""
-        return list(self._kept.values())
-
-    async def keep(self, wanted: Collection[Naming], *, gone_before: datetime) -> Sequence[Naming]:
-        """See :meth:`ports.Namings.keep`."""
-        self._kept = {
-            key: one
-            for key, one in self._kept.items()
-            if one.gone_at is None or to_ms(one.gone_at) > to_ms(gone_before)
-        }
-        for one in wanted:
-            key = one.project, one.owner
-            first = min(one.first_seen_at, self._kept.get(key, one).first_seen_at)
-            self._kept[key] = msgspec.structs.replace(one, first_seen_at=first)
-        return [self._kept[one.project, one.owner] for one in wanted]
 
 
 def _row(one: Naming) -> dict[str, str | int | None]:

@@ -1,7 +1,6 @@
 """Which runs are the same run, what becomes of one when Litmus tells more, and which count.
 
-Pure; the rules are in :class:`runs.Run` and :meth:`ports.History.totals`. Both
-stores of the history use it.
+Pure; the rules are in :class:`runs.Run` and :meth:`ports.History.totals`.
 """
 
 from collections import Counter, defaultdict

@@ -10,30 +10,15 @@ replicas wrote.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
 from sidecar.config.store_url import MEMORY_URL, StoreAddress, parse_url
 from sidecar.domain.errors import ConfigError
 from sidecar.domain.model import Lane, ProjectRef
-from sidecar.domain.ports import (
-    Actions,
-    Audit,
-    Clock,
-    History,
-    Lease,
-    Leases,
-    Locks,
-    Namings,
-    Secrets,
-    Sessions,
-    Shares,
-    Snapshots,
-    TokenUses,
-)
+from sidecar.domain.ports import Clock, Lease
 from sidecar.store.accounts import SqlSecrets, SqlSessions, SqlShares
 from sidecar.store.actions import SqlActions
 from sidecar.store.audit import SqlAudit
@@ -45,17 +30,9 @@ from sidecar.store.engine.failures import StoreUnavailableError
 from sidecar.store.engine.health import StoreHealth
 from sidecar.store.history import SqlHistory
 from sidecar.store.leases import SqlLeases
+from sidecar.store.local_leases import LEASE_TIME
 from sidecar.store.locks import SqlLocks, SqlTokenUses
-from sidecar.store.memory.accounts import (
-    MemoryLocks,
-    MemorySecrets,
-    MemorySessions,
-    MemoryShares,
-    MemoryTokenUses,
-)
-from sidecar.store.memory.actions import MemoryActions, MemoryAudit
-from sidecar.store.memory.data import LEASE_TIME, MemoryHistory, MemoryLeases, MemorySnapshots
-from sidecar.store.namings import MemoryNamings, SqlNamings
+from sidecar.store.namings import SqlNamings
 from sidecar.store.schema import meta
 
 POLL_SECONDS: Final = 3.0
@@ -64,111 +41,12 @@ LONGEST_PAUSE_SECONDS: Final = 30.0
 """Between two attempts to get a lost database back."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Store:
-    """The doors of an open store."""
-
-    leases: Leases
-    snapshots: Snapshots
-    history: History
-    namings: Namings
-    actions: Actions
-    audit: Audit
-    locks: Locks
-    token_uses: TokenUses
-    shares: Shares
-    sessions: Sessions
-    secrets: Secrets
-    health: StoreHealth
-    follow: Callable[[], Coroutine[None, None, None]]
-    """Runs until cancelled; to be supervised."""
-
-
-async def _nothing() -> None:
-    """Follow nobody."""
-    await asyncio.Event().wait()
-
-
 def _ignore(_project: ProjectRef) -> None:
     """Nobody waits for other replicas."""
 
 
-def _address(url: str | None) -> StoreAddress:
-    try:
-        return parse_url(MEMORY_URL if url is None else url)
-    except ValueError as exc:
-        raise ConfigError((f"store.url {exc}",)) from None
-
-
-@asynccontextmanager
-async def open_store(
-    url: str | None,
-    *,
-    clock: Clock,
-    on_change: Callable[[ProjectRef], None] = _ignore,
-    lease_time: timedelta = LEASE_TIME,
-    poll_seconds: float = POLL_SECONDS,
-    observe: Observe | None = None,
-) -> AsyncIterator[Store]:
-    """Open the store of an address; ``None`` and ``memory:`` keep nothing.
-
-    A database that is away does not fail this: the store begins degraded.
-
-    Args:
-        url: See :func:`store_url.parse_url`.
-        clock: The time.
-        on_change: Told of every project whose snapshot another replica changed.
-        lease_time: Longer than any lane may run.
-        poll_seconds: How soon other replicas' writes show here.
-        observe: Told of every transaction with the database.
-
-    Raises:
-        ConfigError: If the address is none we know.
-    """
-    address = _address(url)
-    if address.is_memory:
-        leases = MemoryLeases(lease_time=lease_time)
-        audit = MemoryAudit()
-        yield Store(
-            leases=leases,
-            snapshots=MemorySnapshots(leases),
-            history=MemoryHistory(leases),
-            namings=MemoryNamings(),
-            actions=MemoryActions(audit, clock),
-            audit=audit,
-            locks=MemoryLocks(clock),
-            token_uses=MemoryTokenUses(clock),
-            shares=MemoryShares(),
-            sessions=MemorySessions(),
-            secrets=MemorySecrets(),
-            health=StoreHealth(clock, MEMORY_URL),
-            follow=_nothing,
-        )
-        return
-    keeper = _Keeper(Database(address, observe), clock, on_change, lease_time, poll_seconds)
-    try:
-        await keeper.start()
-        yield Store(
-            leases=keeper.leases,
-            snapshots=keeper.snapshots,
-            history=keeper.history,
-            namings=keeper.namings,
-            actions=keeper.actions,
-            audit=keeper.audit,
-            locks=keeper.locks,
-            token_uses=keeper.token_uses,
-            shares=keeper.shares,
-            sessions=keeper.sessions,
-            secrets=keeper.secrets,
-            health=keeper.health,
-            follow=keeper.follow,
-        )
-    finally:
-        await keeper.close()
-
-
-class _Keeper:
-    """Ties the parts of a durable store together and keeps them and the database in step."""
+class Store:
+    """The doors of an open store; keeps them and the database in step."""
 
     def __init__(
         self,
@@ -210,11 +88,11 @@ class _Keeper:
         except StoreUnavailableError as exc:
             self.health.lose(exc)
 
-    async def close(self) -> None:
-        await self._database.close()
-
     async def follow(self) -> None:
-        """Look for others' writes now and then; try to get a lost database back, ever slower."""
+        """Look for others' writes now and then; try to get a lost database back, ever slower.
+
+        Runs until cancelled; to be supervised.
+        """
         pause = self._poll_seconds
         while True:
             await asyncio.sleep(pause)
@@ -271,3 +149,45 @@ class _Keeper:
                 await self.snapshots.refresh(restored=False, only=lease.job.project)
             except StoreUnavailableError as exc:
                 self.health.lose(exc)
+
+
+def _address(url: str | None) -> StoreAddress:
+    try:
+        return parse_url(MEMORY_URL if url is None else url)
+    except ValueError as exc:
+        raise ConfigError((f"store.url {exc}",)) from None
+
+
+@asynccontextmanager
+async def open_store(
+    url: str | None,
+    *,
+    clock: Clock,
+    on_change: Callable[[ProjectRef], None] = _ignore,
+    lease_time: timedelta = LEASE_TIME,
+    poll_seconds: float = POLL_SECONDS,
+    observe: Observe | None = None,
+) -> AsyncIterator[Store]:
+    """Open the store of an address; ``None`` and ``memory:`` keep nothing.
+
+    A database that is away does not fail this: the store begins degraded.
+
+    Args:
+        url: See :func:`store_url.parse_url`.
+        clock: The time.
+        on_change: Told of every project whose snapshot another replica changed.
+        lease_time: Longer than any lane may run.
+        poll_seconds: How soon other replicas' writes show here.
+        observe: Told of every transaction with the database.
+
+    Raises:
+        ConfigError: If the address is none we know.
+    """
+    address = _address(url)
+    database = Database(address, None if address.is_memory else observe)
+    store = Store(database, clock, on_change, lease_time, poll_seconds)
+    try:
+        await store.start()
+        yield store
+    finally:
+        await database.close()

@@ -8,8 +8,8 @@ from sidecar.catalog.claims.memory import WRITTEN_AT_ONCE
 from sidecar.catalog.claims.rules import HELD_FOR
 from sidecar.domain.catalog import Entity, Naming
 from sidecar.domain.errors import StoreError
-from sidecar.store.namings import MemoryNamings
 from tests.support.builders import NOW, catalog, entity, project
+from tests.support.memory_store.namings import MemoryNamings
 
 A, B = "group:default/team-a", "group:default/team-b"
 HOUR = timedelta(hours=1)

@@ -14,8 +14,8 @@ from sidecar.domain.action import ActionKind
 from sidecar.domain.catalog import Entity, Naming
 from sidecar.domain.errors import StoreError
 from sidecar.domain.model import ProjectRef, Snapshot
-from sidecar.store.namings import MemoryNamings
 from tests.support.builders import NOW, content, entity, environment, experiment, project, snapshot
+from tests.support.memory_store.namings import MemoryNamings
 
 ELDER, NEWCOMERS = "group:default/elders", ("group:default/newcomers", "group:default/others")
 HERE, THERE = project("p-1", "default"), project("p-1", "west")

@@ -123,7 +123,7 @@ async def small(tmp_path: Path) -> AsyncIterator[Small]:
 @pytest.fixture(params=["sqlite", "postgresql"])
 def shared_store(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The address of a new, empty database that several replicas can use."""
-    return new_address(request, tmp_path)
+    return new_address(request, tmp_path, request.param)
 
 
 @asynccontextmanager

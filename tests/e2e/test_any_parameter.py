@@ -136,7 +136,7 @@ async def asked(
             {"default": (small.simulator, small.token)},
             small.catalog,
             auth={"keys": keys},
-            store={"url": new_address(request, directory)},
+            store={"url": new_address(request, directory, request.param)},
             limits={"actionsPerMinute": 1_000_000},
         )
         async with open_service(config) as service:

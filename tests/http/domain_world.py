@@ -11,9 +11,10 @@ from sidecar.domain.ports import HistoryChange, Job
 from sidecar.domain.runs import HistoryState, KnownExperiment, Run
 from sidecar.http.metrics.domain import DomainMetrics
 from sidecar.insight.digest_cache import Digests
-from sidecar.store.memory.data import MemoryHistory, MemoryLeases, MemorySnapshots
+from sidecar.store.local_leases import LocalLeases
 from tests.support.builders import NOW, entity, project
 from tests.support.exposition import Samples, parsed
+from tests.support.memory_store.data import MemoryHistory, MemorySnapshots
 
 SHOP, BANK = project("shop"), project("bank")
 CART = entity("component:default/cart", project=SHOP)
@@ -45,7 +46,7 @@ class World:
     ) -> None:
         self.now = NOW
         self.current = Catalog(entities=entities)
-        self.leases = MemoryLeases()
+        self.leases = LocalLeases()
         self.snapshots = MemorySnapshots(self.leases)
         self.history = Unreadable(self.leases)
         self.rendered = 0

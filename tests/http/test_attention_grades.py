@@ -5,7 +5,8 @@ from datetime import timedelta
 import msgspec
 import pytest
 
-from sidecar.domain.model import Content, Entity
+from sidecar.domain.catalog import Entity
+from sidecar.domain.model import Content
 from sidecar.http.pages.attention import (
     LARGE_LOSS_POINTS,
     RECENT,

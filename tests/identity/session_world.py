@@ -15,8 +15,8 @@ from sidecar.domain.model import ProjectRef
 from sidecar.domain.ports import AccountRights, Accounts, OpenedSession, Session
 from sidecar.identity.sessions import LitmusSessions
 from sidecar.identity.signing import SigningKeys
-from sidecar.store.memory.accounts import MemoryLocks, MemorySecrets, MemorySessions
 from tests.support.backstage import FixedClock
+from tests.support.memory_store.accounts import MemoryLocks, MemorySecrets, MemorySessions
 
 START = datetime(2026, 11, 23, 12, tzinfo=UTC)
 SHOP = ProjectRef(instance="default", project_id="shop")

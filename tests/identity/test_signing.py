@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from sidecar.domain.errors import StoreError
 from sidecar.identity.signing import LONGEST_TOKEN, SigningKeys
-from sidecar.store.memory.accounts import MemorySecrets
+from tests.support.memory_store.accounts import MemorySecrets
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 OLD, NEW = "old signing key ".ljust(32, "o"), "new signing key ".ljust(32, "n")

@@ -11,9 +11,10 @@ from sidecar.domain.model import Lane, ProjectRef
 from sidecar.domain.ports import HistoryChange, Job, RunQuery
 from sidecar.domain.runs import Run
 from sidecar.insight.digest_cache import LATEST_KEPT, Digests
-from sidecar.store.memory.data import MemoryHistory, MemoryLeases
+from sidecar.store.local_leases import LocalLeases
 from tests.support.builders import NOW
 from tests.support.histories import COMPLETE, run
+from tests.support.memory_store.data import MemoryHistory
 from tests.support.service import eventually
 
 SHOP = ProjectRef(instance="default", project_id="shop")
@@ -25,7 +26,7 @@ SELDOM = [run(NOW - timedelta(days=1 + number), experiment_id="seldom") for numb
 class Past(MemoryHistory):
     """A history of one project that can be taken away, and counts how often runs are asked for."""
 
-    def __init__(self, leases: MemoryLeases) -> None:
+    def __init__(self, leases: LocalLeases) -> None:
         super().__init__(leases)
         self.is_away = self.never_answers = False
         self.asked = 0
@@ -40,7 +41,7 @@ class Past(MemoryHistory):
 
 
 async def past_of(runs: Sequence[Run]) -> Past:
-    leases = MemoryLeases()
+    leases = LocalLeases()
     past = Past(leases)
     job = Job(project=SHOP, lane=Lane.HISTORY)
     await leases.plan([job], NOW)

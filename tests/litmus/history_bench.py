@@ -14,7 +14,8 @@ from sidecar.litmus.transport.client import LitmusClient, open_litmus_client
 from sidecar.litmus.wire.token import LitmusToken
 from sidecar.simulator import Simulator, World, open_simulator
 from sidecar.simulator.documents import Experiment
-from sidecar.store.memory.data import MemoryHistory, MemoryLeases, MemorySnapshots
+from sidecar.store.local_leases import LocalLeases
+from tests.support.memory_store.data import MemoryHistory, MemorySnapshots
 
 START = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -33,7 +34,7 @@ class HistoryBench:
         environment = self.world.add_environment(self.litmus_project, "production")
         self.infra = self.world.add_infra(self.litmus_project, environment, "gke")
         self.project = ProjectRef(instance="default", project_id=self.litmus_project.project_id)
-        self.leases = MemoryLeases(lease_time=10_000 * DAY)
+        self.leases = LocalLeases(lease_time=10_000 * DAY)
         self.snapshots = MemorySnapshots(self.leases)
         self.history = MemoryHistory(self.leases)
         self.simulator: Simulator

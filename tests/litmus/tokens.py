@@ -19,7 +19,7 @@ from sidecar.litmus.wire.documents import ENVIRONMENTS, pagination
 from sidecar.litmus.wire.token import LitmusToken
 from sidecar.simulator import Simulator, World, open_simulator
 from sidecar.simulator.documents import ApiToken, User
-from sidecar.store.memory.accounts import MemoryLocks, MemorySecrets, MemorySessions, MemoryTokenUses
+from tests.support.memory_store.accounts import MemoryLocks, MemorySecrets, MemorySessions, MemoryTokenUses
 
 NAME = "backstage-litmus-sidecar"
 PASSWORD = "Litmus-1"

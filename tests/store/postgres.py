@@ -161,9 +161,9 @@ def running_server() -> Iterator[PostgresServer]:
             server.stop()
 
 
-def new_address(request: pytest.FixtureRequest, directory: Path) -> str:
-    """Return the address of a new, migrated database of the kind that the fixture's parameter names."""
-    if request.param == "sqlite":
+def new_address(request: pytest.FixtureRequest, directory: Path, kind: str) -> str:
+    """Return the address of a new, migrated database, ``sqlite`` or ``postgresql``."""
+    if kind == "sqlite":
         new_file(directory / "store.db")
         return f"sqlite:///{directory}/store.db"
     server: PostgresServer = request.getfixturevalue("postgres")

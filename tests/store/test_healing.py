@@ -15,14 +15,18 @@ from tests.store.material import (
     FAR,
     SHOP,
     all_jobs,
+    change,
     clock,
     experiments_result,
+    followed_store,
     hubs_result,
     job,
     plan_and_take,
+    run,
     take_job,
 )
 from tests.store.pausing import heal, without_waiting
+from tests.support.service import eventually
 
 pytestmark = pytest.mark.service
 
@@ -119,3 +123,15 @@ async def test_plan_and_release_of_that_moment_reach_the_database(tmp_path: Path
                 assert one is not None
                 await other.leases.release(one, clock(), failed=False)
         assert at >= PAUSES
+
+
+async def test_a_database_in_memory_keeps_everything_while_it_is_opened_anew() -> None:
+    async with followed_store("memory:") as store, open_store("memory:", clock=clock) as other:
+        lease = await plan_and_take(store, lane=Lane.HISTORY)
+        await store.history.record(lease, change(run()))
+        store.health.lose(StoreUnavailableError("timeout"))
+
+        await eventually(lambda: store.health.state == "ok")
+
+        assert await store.history.count(SHOP, ["experiment-1"]) == 1
+        assert await other.history.count(SHOP, ["experiment-1"]) == 0

@@ -46,11 +46,11 @@ def endless_id() -> str:
 
 
 async def test_a_value_that_the_database_refuses_is_an_error_of_that_write_alone(
-    store: Store, any_url: str
+    store: Store, kind: str
 ) -> None:
     lease = await take(store)
     write = store.history.record(lease, change(run(experiment_id=endless_id())))
-    if any_url.startswith("postgresql"):
+    if kind == "postgresql":
         with pytest.raises(StoreRefusedError):
             await write
     else:

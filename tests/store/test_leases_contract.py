@@ -6,7 +6,8 @@ import pytest
 
 from sidecar.domain.errors import LeaseLostError
 from sidecar.domain.model import Lane
-from sidecar.store.store import Store, open_store
+from sidecar.store.store import Store
+from tests.store.conftest import OpenAny
 from tests.store.material import (
     BANK,
     FAR,
@@ -170,8 +171,8 @@ class TestLeases:
 class TestPausedWriter:
     """A worker that slept past its lease, while another took the job."""
 
-    async def test_its_snapshot_is_refused(self, any_url: str) -> None:
-        async with open_store(any_url, clock=clock, lease_time=timedelta(0)) as store:
+    async def test_its_snapshot_is_refused(self, open_any: OpenAny) -> None:
+        async with open_any(lease_time=timedelta(0)) as store:
             paused = await plan_and_take(store)
             current = await take_job(store)
             await store.snapshots.merge(current, [hubs_result("new")])
@@ -183,8 +184,8 @@ class TestPausedWriter:
             assert snapshot is not None
             assert [hub.name for hub in snapshot.content.hubs or ()] == ["new"]
 
-    async def test_its_runs_are_refused(self, any_url: str) -> None:
-        async with open_store(any_url, clock=clock, lease_time=timedelta(0)) as store:
+    async def test_its_runs_are_refused(self, open_any: OpenAny) -> None:
+        async with open_any(lease_time=timedelta(0)) as store:
             paused = await plan_and_take(store, lane=Lane.HISTORY)
             await take_job(store, lane=Lane.HISTORY)
 
@@ -193,8 +194,8 @@ class TestPausedWriter:
 
             assert (await store.history.state(SHOP)).version == 0
 
-    async def test_its_release_has_no_effect(self, any_url: str) -> None:
-        async with open_store(any_url, clock=clock, lease_time=timedelta(seconds=0)) as store:
+    async def test_its_release_has_no_effect(self, open_any: OpenAny) -> None:
+        async with open_any(lease_time=timedelta(0)) as store:
             paused = await plan_and_take(store)
             current = await take_job(store)
 

@@ -29,13 +29,14 @@ from sidecar.replica import Replica
 from sidecar.runtime.supervision import Supervisor
 from sidecar.runtime.turns import Turns
 from sidecar.store.engine.health import StoreHealth
-from sidecar.store.memory.accounts import MemorySecrets, MemoryShares
-from sidecar.store.memory.actions import MemoryActions, MemoryAudit
-from sidecar.store.memory.data import MemoryHistory, MemoryLeases, MemorySnapshots
-from sidecar.store.namings import MemoryNamings
+from sidecar.store.local_leases import LocalLeases
 from sidecar.telemetry.metrics import Metrics
 from sidecar.telemetry.tracing import NO_TRACER
 from tests.support.golden import golden
+from tests.support.memory_store.accounts import MemorySecrets, MemoryShares
+from tests.support.memory_store.actions import MemoryActions, MemoryAudit
+from tests.support.memory_store.data import MemoryHistory, MemorySnapshots
+from tests.support.memory_store.namings import MemoryNamings
 
 PROJECT = ProjectRef(instance="default", project_id="golden")
 ENTITY = Entity(
@@ -92,7 +93,7 @@ def golden_app(
 
     @asynccontextmanager
     async def services(config: Config) -> AsyncIterator[Services]:
-        leases = MemoryLeases()
+        leases = LocalLeases()
         snapshots, history = MemorySnapshots(leases), MemoryHistory(leases)
         await leases.plan(
             [Job(project=project, lane=lane) for project in (PROJECT, *others) for lane in Lane], known.now
@@ -166,7 +167,7 @@ def golden_app(
 
 
 async def _fill(
-    leases: MemoryLeases,
+    leases: LocalLeases,
     snapshots: MemorySnapshots,
     history: MemoryHistory,
     contents: Mapping[ProjectRef, Content],

@@ -21,11 +21,12 @@ from sidecar.domain.model import (
     Snapshot,
 )
 from sidecar.domain.ports import Job, Lease
-from sidecar.store.memory.data import MemoryLeases, MemorySnapshots
+from sidecar.store.local_leases import LocalLeases
 from sidecar.sync.engine import SyncEngine
 from sidecar.sync.schedule import Intervals
 from sidecar.sync.worker import Notifier
 from sidecar.telemetry.metrics import Metrics
+from tests.support.memory_store.data import MemorySnapshots
 from tests.support.service import eventually
 
 SHOP = ProjectRef(instance="default", project_id="shop")
@@ -65,7 +66,7 @@ class ObedientSource:
         ]
 
 
-class LeasesInTrouble(MemoryLeases):
+class LeasesInTrouble(LocalLeases):
     """Leases whose database may be away for who hurries."""
 
     away = False
@@ -79,7 +80,7 @@ class LeasesInTrouble(MemoryLeases):
 class SnapshotsInTrouble(MemorySnapshots):
     """Snapshots with a bug that data of some projects bring out, or any attempt at them."""
 
-    def __init__(self, leases: MemoryLeases) -> None:
+    def __init__(self, leases: LocalLeases) -> None:
         super().__init__(leases)
         self.spoilt_by_data: set[ProjectRef] = set()
         self.spoilt: set[ProjectRef] = set()

@@ -12,12 +12,13 @@ from sidecar.domain.errors import StoreError, StoreRefusedError, UpstreamUnavail
 from sidecar.domain.model import Freshness, Lane, ProjectRef, Section, SectionError, SectionResult, Snapshot
 from sidecar.domain.ports import HistoryChange, Job, Lease, RunQuery
 from sidecar.domain.runs import HistoryState, Run
-from sidecar.store.memory.data import MemoryHistory, MemoryLeases, MemorySnapshots
+from sidecar.store.local_leases import LocalLeases
 from sidecar.sync.history import PRUNED_AT_ONCE, HistoryWorker, history_may_differ, retain
 from sidecar.sync.schedule import Intervals
 from sidecar.telemetry.metrics import Metrics
 from tests.support.builders import NOW, content, experiment, project, recent_run, run_stats
 from tests.support.histories import ms, run
+from tests.support.memory_store.data import MemoryHistory, MemorySnapshots
 from tests.support.service import eventually
 
 SHOP, BANK = project("shop"), project("bank")
@@ -55,7 +56,7 @@ class ObedientHistory:
 class HistoryInTrouble(MemoryHistory):
     """A history whose database refuses what is found in some projects."""
 
-    def __init__(self, leases: MemoryLeases) -> None:
+    def __init__(self, leases: LocalLeases) -> None:
         super().__init__(leases)
         self.refused: set[ProjectRef] = set()
 
@@ -70,7 +71,7 @@ class Bench:
 
     def __init__(self, *, slow: timedelta = HOUR) -> None:
         self.source = ObedientHistory()
-        self.leases = MemoryLeases()
+        self.leases = LocalLeases()
         self.snapshots = MemorySnapshots(self.leases)
         self.history = HistoryInTrouble(self.leases)
         self.metrics = Metrics("test")
@@ -283,7 +284,7 @@ class Pauses:
 
 
 async def history_with(runs: list[Run]) -> MemoryHistory:
-    leases = MemoryLeases()
+    leases = LocalLeases()
     await leases.plan([history_of(SHOP)], NOW)
     lease = await leases.take("default", [Lane.HISTORY], NOW)
     assert lease is not None
@@ -314,7 +315,7 @@ async def test_a_store_that_is_away_does_not_end_retention() -> None:
 
     pauses = Pauses(3)
     with pytest.raises(asyncio.CancelledError):
-        await retain(Away(MemoryLeases()), HOUR, lambda: NOW, sleep=pauses)
+        await retain(Away(LocalLeases()), HOUR, lambda: NOW, sleep=pauses)
 
     assert len(pauses.slept) == 3
 

@@ -14,7 +14,8 @@ from typing import Final
 import msgspec
 
 from sidecar.actions.policy import is_production
-from sidecar.domain.model import Entity, Experiment, ProjectRef
+from sidecar.domain.catalog import Entity
+from sidecar.domain.model import Experiment, ProjectRef
 from sidecar.insight.attention import AttentionItem, AttentionKind, Severity
 from sidecar.insight.links import LitmusLinks
 from sidecar.insight.portfolio import Attention

@@ -1,27 +1,26 @@
 """One database: its engines and transactions, its errors in our words.
 
-SQLite in a file or PostgreSQL; what differs between them is here and in
-``migrating``, so that the statements elsewhere are the same. No exception of a
-driver leaves this module (see ``failures``).
+SQLite, in a file or in memory, or PostgreSQL; what differs between them is here
+and in ``migrating``, so that the statements elsewhere are the same. No
+exception of a driver leaves this module (see ``failures``).
 
-SQLite runs in WAL mode with ``synchronous=NORMAL``: a killed process loses
+SQLite's file runs in WAL mode with ``synchronous=NORMAL``: a killed process loses
 nothing that was committed; a power cut may lose the last commits, never the
 database's consistency.
 """
 
 import asyncio
-import os
+import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from time import perf_counter
 from typing import Any, Final, Protocol
 
-from sqlalchemy import BigInteger, ColumnElement, Table, cast, event, extract, func, literal
+from sqlalchemy import BigInteger, ColumnElement, Table, cast, extract, func, literal
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.engine import URL, Connection
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from sidecar.config.store_url import StoreAddress
@@ -30,11 +29,10 @@ from sidecar.store.engine.failures import StoreUnavailableError, in_our_words
 from sidecar.store.engine.migrating import migrate
 from sidecar.store.engine.pools import PATIENCE_SECONDS, Pool
 from sidecar.store.engine.postgresql import arguments, use_transactions
+from sidecar.store.engine.sqlite import create_private, inode_of, open_memory, sqlite_engine
 
 OPERATION_TIMEOUT_SECONDS: Final = 20.0
 """Longest a transaction may take before the database counts as gone."""
-BUSY_TIMEOUT_SECONDS: Final = 5.0
-"""How long SQLite waits for another process that writes."""
 STATEMENT_TIMEOUT_MS: Final = 15_000
 POOL_SIZE: Final = 5
 READERS: Final = 2
@@ -67,13 +65,18 @@ class Database:
         self.description: Final = address.description
         self._address = address
         self._observe = observe or _ignore
+        self._file = None if address.is_memory or address.file is None else Path(address.file)
         self._inode: int | None = None
         """Of the SQLite file we opened; a file put in its place is another database."""
+        self._memory: sqlite3.Connection | None = None
+        """What keeps a database in memory; everything goes through one more connection, in turn."""
         new_pool = partial(Pool, patience_seconds=patience_seconds)
         if self.is_sqlite:
             new_pool = partial(new_pool, interruptions=0)
-            self._writer = new_pool(partial(_sqlite_engine, address, size=1, begin="BEGIN IMMEDIATE"), 1)
-            self._reader = new_pool(partial(_sqlite_engine, address, size=READERS, begin="BEGIN"), READERS)
+            self._writer = new_pool(partial(sqlite_engine, address, size=1, begin="BEGIN IMMEDIATE"), 1)
+            self._reader = self._writer
+            if not address.is_memory:
+                self._reader = new_pool(partial(sqlite_engine, address, size=READERS, begin="BEGIN"), READERS)
         else:
             self._writer = self._reader = new_pool(partial(_postgresql_engine, address), POOL_SIZE)
 
@@ -83,14 +86,22 @@ class Database:
         Raises:
             StoreUnavailableError: If that is not possible now.
         """
-        await self.close()
+        await self._close_pools()
         async with in_our_words():
-            if self.is_sqlite:
-                self._inode = _create_private(Path(self._address.file or ""))
+            if self._address.is_memory:
+                self._memory = self._memory or open_memory(self._address)
+            elif self._file is not None:
+                self._inode = create_private(self._file)
             await asyncio.to_thread(migrate, self._address)
 
     async def close(self) -> None:
         """Close all connections, those in use after they are given back; later use opens new ones."""
+        await self._close_pools()
+        if self._memory is not None:
+            self._memory.close()
+            self._memory = None
+
+    async def _close_pools(self) -> None:
         await self._reader.close()
         if self._writer is not self._reader:
             await self._writer.close()
@@ -122,8 +133,7 @@ class Database:
         failure: str | None = None
         try:
             async with in_our_words(), asyncio.timeout(OPERATION_TIMEOUT_SECONDS), pool.turns:
-                if self.is_sqlite:
-                    self._check_file()
+                self._check_file()
                 async with pool.transaction() as connection:
                     yield connection
         except StoreUnavailableError as exc:
@@ -140,7 +150,7 @@ class Database:
 
     def _check_file(self) -> None:
         """Refuse a file that was deleted or replaced under us: what we wrote would be lost unseen."""
-        if _inode_of(Path(self._address.file or "")) != self._inode:
+        if self._file is not None and inode_of(self._file) != self._inode:
             raise StoreUnavailableError("missing")
 
     def now_ms(self, ours: datetime) -> ColumnElement[int]:
@@ -166,47 +176,6 @@ def _ignore(operation: str, failure: str | None, seconds: float) -> None:
 def to_ms(moment: datetime) -> int:
     """Return whole Unix milliseconds, exactly; a float of seconds loses the last one now and then."""
     return (moment - _EPOCH) // _MILLISECOND
-
-
-def _create_private(path: Path) -> int:
-    """Make sure that the file exists, readable by us alone if we make it; return its inode.
-
-    SQLite gives the files beside it (``-wal``, ``-shm``) the same mode.
-    """
-    with suppress(FileExistsError):
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
-    return path.stat().st_ino
-
-
-def _inode_of(path: Path) -> int | None:
-    try:
-        return path.stat().st_ino
-    except FileNotFoundError:
-        return None
-
-
-def _sqlite_engine(address: StoreAddress, *, size: int, begin: str) -> AsyncEngine:
-    engine = create_async_engine(
-        URL.create("sqlite+aiosqlite", database=address.file),
-        pool_size=size,
-        max_overflow=0,
-        hide_parameters=True,
-        # The driver begins no transactions by itself; we say when and how.
-        connect_args={"timeout": BUSY_TIMEOUT_SECONDS, "isolation_level": None},
-    )
-
-    @event.listens_for(engine.sync_engine, "connect")
-    def prepare(connection: Any, _record: Any) -> None:
-        cursor = connection.cursor()
-        cursor.execute("PRAGMA synchronous=NORMAL")
-        cursor.execute("PRAGMA foreign_keys=ON")
-        cursor.close()
-
-    @event.listens_for(engine.sync_engine, "begin")
-    def begin_so(connection: Connection) -> None:
-        connection.exec_driver_sql(begin)
-
-    return engine
 
 
 def _postgresql_engine(address: StoreAddress) -> AsyncEngine:

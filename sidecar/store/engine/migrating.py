@@ -18,11 +18,12 @@ from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, create_engine, event, func
-from sqlalchemy.engine import URL, Connection
+from sqlalchemy.engine import Connection
 from sqlalchemy.pool import NullPool
 
 from sidecar.config.store_url import StoreAddress
 from sidecar.store.engine.postgresql import arguments, use_transactions
+from sidecar.store.engine.sqlite import sqlite_url
 from sidecar.store.schema import metadata
 
 T = TypeVar("T")
@@ -105,7 +106,7 @@ def _engine(address: StoreAddress, begin: str) -> Engine:
         use_transactions(engine, address, statement_timeout_ms=int(WAIT_SECONDS * 1000))
         return engine
     engine = create_engine(
-        URL.create("sqlite", database=address.file),
+        sqlite_url("sqlite", address),
         poolclass=NullPool,
         hide_parameters=True,
         connect_args={"timeout": WAIT_SECONDS, "isolation_level": None},

@@ -1,130 +1,28 @@
-"""Snapshots, leases and history in this process's memory.
+"""Snapshots and history in memory.
 
-For one replica without a database, for tests, and, the leases, while the
-database is gone. Nothing here waits, so a
-method is atomic between two awaits of its caller; it is still ``async``
-because the ports are. Runs alone are looked for in a thread, among those that
-were there when it began.
+Nothing here waits, so a method is atomic between two awaits of its caller.
 """
 
 import asyncio
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from typing import Final
 
 import msgspec
 
 from sidecar.domain.errors import LeaseLostError
 from sidecar.domain.freshness import merge
-from sidecar.domain.model import Lane, ProjectRef, SectionResult, Snapshot
-from sidecar.domain.ports import HistoryChange, Job, Lease, RunQuery, SnapshotHead
+from sidecar.domain.model import ProjectRef, SectionResult, Snapshot
+from sidecar.domain.ports import HistoryChange, Lease, RunQuery, SnapshotHead
 from sidecar.domain.runs import OUTCOME_OF_PHASE, HistoryState, KnownExperiment, Outcome, Run
+from sidecar.store.local_leases import LocalLeases
 from sidecar.store.run_book import RunBook
-
-LEASE_TIME: Final = timedelta(minutes=2)
-"""Longer than any lane may run; then another worker may take the job."""
-
-_AT_ONCE: Final = datetime.min.replace(tzinfo=UTC)
-
-
-@dataclass(slots=True)
-class _JobState:
-    """What is known of a job between its runs."""
-
-    due_at: datetime
-    fence: int = 0
-    failures: int = 0
-    leased_until: datetime | None = None
-    hurried: bool = False
-
-
-class MemoryLeases:
-    """:class:`ports.Leases` for one process."""
-
-    def __init__(self, *, lease_time: timedelta = LEASE_TIME, last_fence: int = 0) -> None:
-        self._lease_time = lease_time
-        self._jobs: dict[Job, _JobState] = {}
-        self._last_fence = last_fence
-        """One count for all jobs: a job that left and came back must not repeat a number."""
-
-    async def plan(self, jobs: Collection[Job], now: datetime) -> None:
-        """See :meth:`ports.Leases.plan`."""
-        self._jobs = {job: self._jobs.get(job) or _JobState(due_at=now) for job in jobs}
-
-    async def take(self, instance: str, lanes: Collection[Lane], now: datetime) -> Lease | None:
-        """See :meth:`ports.Leases.take`."""
-        due = [
-            (state.due_at, job)
-            for job, state in self._jobs.items()
-            if job.project.instance == instance
-            and job.lane in lanes
-            and state.due_at <= now
-            and (state.leased_until is None or state.leased_until <= now)
-        ]
-        if not due:
-            return None
-        due_at, job = min(due)
-        state = self._jobs[job]
-        self._last_fence += 1
-        state.fence = self._last_fence
-        state.leased_until = now + self._lease_time
-        state.hurried = False
-        return Lease(
-            job=job,
-            fence=state.fence,
-            due_at=None if due_at == _AT_ONCE else due_at,
-            expires_at=state.leased_until,
-            failures=state.failures,
-        )
-
-    async def release(self, lease: Lease, due_at: datetime, *, failed: bool) -> None:
-        """See :meth:`ports.Leases.release`."""
-        state = self._jobs.get(lease.job)
-        if state is None or state.fence != lease.fence:
-            return
-        state.leased_until = None
-        state.failures = lease.failures + 1 if failed else 0
-        state.due_at = _AT_ONCE if state.hurried else due_at
-
-    async def hurry(self, job: Job, now: datetime, *, again: bool) -> None:
-        """See :meth:`ports.Leases.hurry`."""
-        state = self._jobs.get(job)
-        if state is None:
-            return
-        if state.leased_until is None or state.leased_until <= now:
-            state.due_at = _AT_ONCE
-        elif again:
-            state.hurried = True
-
-    async def next_due(self, instance: str, lanes: Collection[Lane]) -> datetime | None:
-        """See :meth:`ports.Leases.next_due`."""
-        return min(
-            (
-                max(state.due_at, state.leased_until) if state.leased_until else state.due_at
-                for job, state in self._jobs.items()
-                if job.project.instance == instance and job.lane in lanes
-            ),
-            default=None,
-        )
-
-    def postpone(self, job: Job, due_at: datetime) -> None:
-        """Set when a job is due; how the store keeps these leases in step with the database's."""
-        state = self._jobs.get(job)
-        if state is not None:
-            state.due_at = due_at
-
-    async def holds(self, lease: Lease) -> bool:
-        """Tell whether the lease is still the job's latest."""
-        state = self._jobs.get(lease.job)
-        return state is not None and state.fence == lease.fence
 
 
 class MemorySnapshots:
     """:class:`ports.Snapshots` for one process."""
 
-    def __init__(self, leases: MemoryLeases) -> None:
+    def __init__(self, leases: LocalLeases) -> None:
         self._leases = leases
         self._snapshots: dict[ProjectRef, Snapshot] = {}
         self._first_version = 0
@@ -170,7 +68,7 @@ class _Past:
 class MemoryHistory:
     """:class:`ports.History` for one process."""
 
-    def __init__(self, leases: MemoryLeases) -> None:
+    def __init__(self, leases: LocalLeases) -> None:
         self._leases = leases
         self._pasts: defaultdict[ProjectRef, _Past] = defaultdict(_Past)
 

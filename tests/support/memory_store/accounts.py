@@ -1,8 +1,4 @@
-"""Locks, the use of tokens, shares, sessions and secrets in this process's memory.
-
-For one replica without a database, and for tests. No method awaits anything, so
-each happens at once.
-"""
+"""Locks, the use of tokens, shares, sessions and secrets in memory."""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta

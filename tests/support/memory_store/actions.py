@@ -1,4 +1,4 @@
-"""Actions and audit in this process's memory, for one replica without a database and for tests."""
+"""Actions and audit in memory."""
 
 import itertools
 from collections import deque
