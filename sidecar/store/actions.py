@@ -20,7 +20,7 @@ from sidecar.domain.ports import Claim, Clock
 from sidecar.store.audit import insert_entry
 from sidecar.store.engine.database import Database, to_ms
 from sidecar.store.engine.health import StoreHealth
-from sidecar.store.json_bodies import Bodies
+from sidecar.store.json_columns import JsonColumn
 from sidecar.store.schema import action_claims, actions
 from sidecar.store.statements import safe_text
 
@@ -35,10 +35,10 @@ class SqlActions:
         self._database = database
         self._health = health
         self._clock = clock
-        self._bodies = Bodies("actions")
+        self._json = JsonColumn("actions")
 
     def _read(self, row: Row[Any, Any] | None) -> Action | None:
-        return None if row is None else self._bodies.read(_decoder, row.id, row.body)
+        return None if row is None else self._json.read(_decoder, row.id, row.body)
 
     async def claim(self, action: Action, claims: Sequence[Claim]) -> Action | None:
         """See :meth:`ports.Actions.claim`."""

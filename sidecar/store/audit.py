@@ -11,7 +11,7 @@ from sidecar.domain.action import AuditEntry
 from sidecar.domain.ports import AuditQuery
 from sidecar.store.engine.database import Database, to_ms
 from sidecar.store.engine.health import StoreHealth
-from sidecar.store.json_bodies import Bodies
+from sidecar.store.json_columns import JsonColumn
 from sidecar.store.schema import audit
 from sidecar.store.statements import safe_text
 
@@ -28,7 +28,7 @@ class SqlAudit:
     def __init__(self, database: Database, health: StoreHealth) -> None:
         self._database = database
         self._health = health
-        self._bodies = Bodies("audit")
+        self._json = JsonColumn("audit")
 
     async def append(self, entry: AuditEntry) -> None:
         """See :meth:`ports.Audit.append`."""
@@ -66,7 +66,7 @@ class SqlAudit:
         wanted, page = limit, statement
         for _ in range(_LOOKS):
             rows = (await connection.execute(page.limit(wanted))).all()
-            entries = [(row.id, self._bodies.read(_decoder, row.id, row.body)) for row in rows]
+            entries = [(row.id, self._json.read(_decoder, row.id, row.body)) for row in rows]
             found += [msgspec.structs.replace(one, id=row_id) for row_id, one in entries if one is not None]
             if len(found) >= limit or len(rows) < wanted:
                 break

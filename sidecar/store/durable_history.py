@@ -7,7 +7,8 @@ from sidecar.domain.ports import HistoryChange, Lease, RunQuery
 from sidecar.domain.runs import HistoryState, KnownExperiment, Outcome, Run
 from sidecar.store.engine.failures import SENTENCES, StoreUnavailableError
 from sidecar.store.engine.health import StoreHealth
-from sidecar.store.history import SqlHistory, StoredState
+from sidecar.store.history import SqlHistory
+from sidecar.store.history_rows import StoredState
 
 
 class DurableHistory:

@@ -14,7 +14,7 @@ from sidecar.domain.ports import Lease, SnapshotHead
 from sidecar.store.engine.database import Database
 from sidecar.store.engine.failures import StoreUnavailableError
 from sidecar.store.engine.health import StoreHealth
-from sidecar.store.loaded_snapshots import SnapshotView, StoredSnapshot
+from sidecar.store.snapshot_cache import SnapshotCache, SnapshotRow
 from sidecar.store.snapshot_rows import load_revisions, load_rows, save_row
 from sidecar.store.statements import require_lease, save_projects
 
@@ -36,7 +36,7 @@ class DurableSnapshots:
         self._health = health
         self._holds = holds
         self._on_change = on_change
-        self._view = SnapshotView()
+        self._view = SnapshotCache()
         self._kept: frozenset[ProjectRef] | None = None
         """``None``: everything, until the catalog was read once."""
         self._unwritten: defaultdict[ProjectRef, dict[Section, list[SectionResult]]] = defaultdict(dict)
@@ -90,13 +90,13 @@ class DurableSnapshots:
         merged = self._view.merged(project, results)
         return self._view.put(merged, self._view.encoded(merged, self._view.revision(project)))
 
-    def _put(self, written: Snapshot, row: StoredSnapshot) -> Snapshot:
+    def _put(self, written: Snapshot, row: SnapshotRow) -> Snapshot:
         """Take in what was just written, and over it what was merged in memory meanwhile."""
         shown = self._view.put(written, row)
         later = self._results_unwritten(written.project)
         return self._show(written.project, later) if later else shown
 
-    def _adopt(self, row: StoredSnapshot, *, restored: bool) -> None:
+    def _adopt(self, row: SnapshotRow, *, restored: bool) -> None:
         """Take in what was read, and over it what is not written yet."""
         self._view.adopt(row, restored=restored)
         later = self._results_unwritten(row.project)

@@ -9,8 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sidecar.domain.model import ProjectRef
 from sidecar.store.codec import FORMAT
 from sidecar.store.engine.database import Database
-from sidecar.store.loaded_snapshots import StoredSnapshot
 from sidecar.store.schema import projects, snapshots
+from sidecar.store.snapshot_cache import SnapshotRow
 from sidecar.store.statements import CHUNK, project_key
 
 _OURS: Final[Select[Any]] = (
@@ -33,7 +33,7 @@ async def load_revisions(
     return {_ref(row): (row.id, row.revision) for row in rows}
 
 
-async def load_rows(connection: AsyncConnection, keys: Collection[int]) -> list[StoredSnapshot]:
+async def load_rows(connection: AsyncConnection, keys: Collection[int]) -> list[SnapshotRow]:
     """Return the rows of our format of these projects."""
     wanted = sorted(keys)
     found = []
@@ -45,7 +45,7 @@ async def load_rows(connection: AsyncConnection, keys: Collection[int]) -> list[
 
 
 async def save_row(
-    database: Database, connection: AsyncConnection, key: int, row: StoredSnapshot, *, expected: int
+    database: Database, connection: AsyncConnection, key: int, row: SnapshotRow, *, expected: int
 ) -> bool:
     """Write the row if the stored revision is the expected one (0: there is no row); tell whether it was."""
     values = {"version": row.version, "revision": row.revision, "freshness": row.freshness}
@@ -69,8 +69,8 @@ def _ref(row: Any) -> ProjectRef:
     return ProjectRef(instance=row.instance, project_id=row.project_id)
 
 
-def _stored(row: Any) -> StoredSnapshot:
-    return StoredSnapshot(
+def _stored(row: Any) -> SnapshotRow:
+    return SnapshotRow(
         project=_ref(row),
         version=row.version,
         revision=row.revision,

@@ -61,7 +61,7 @@ async def made() -> AsyncIterator[tuple[RecordedWorld, Simulator]]:
         yield recorded, simulator
 
 
-def in_our_words(value: Any, made: RecordedWorld, token: str) -> Any:
+def translated_errors(value: Any, made: RecordedWorld, token: str) -> Any:
     """A part of a recorded request with our ids and our token."""
     text = json.dumps(value)
     for recorded, ours in made.ids.items():
@@ -86,12 +86,12 @@ async def replay(name: str, made: RecordedWorld, litmus: Simulator) -> tuple[int
     token = made.token(WHO.get(name, "owner1"))
     if name in GIVEN:
         GIVEN[name](made, litmus)
-    headers = in_our_words(request["headers"], made, token)
-    body = in_our_words(request["body"], made, made.token("expired") if "remove" in name else token)
+    headers = translated_errors(request["headers"], made, token)
+    body = translated_errors(request["body"], made, made.token("expired") if "remove" in name else token)
     data = None if body is None else (body if isinstance(body, str) else json.dumps(body)).encode()
     if data is not None:
         headers.setdefault("Content-Type", "application/json")
-    url = litmus.url + in_our_words(request["path"], made, token)
+    url = litmus.url + translated_errors(request["path"], made, token)
     async with (
         aiohttp.ClientSession() as session,
         session.request(request["method"], url, headers=headers, data=data) as answer,

@@ -17,7 +17,7 @@ import psycopg
 import pytest
 
 from sidecar.config.store_url import parse_url
-from sidecar.store.engine.migrating import migrate
+from sidecar.store.engine.migration import migrate
 from tests.support.databases import new_file
 
 CEILING_SECONDS = 60.0

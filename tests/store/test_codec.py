@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sidecar.domain.errors import StoreError
 from sidecar.domain.model import Content, Freshness, RunStats, Section, Snapshot
 from sidecar.store.codec import FORMAT, dump_content, dump_freshness, parse_content, parse_freshness
-from sidecar.store.loaded_snapshots import SnapshotView, StoredSnapshot
+from sidecar.store.snapshot_cache import SnapshotCache, SnapshotRow
 from sidecar.store.statements import from_ms
 from tests.store.material import SHOP
 from tests.support.builders import content, failed, fresh, run_stats
@@ -108,11 +108,11 @@ def test_number_beyond_64_bits_becomes_the_greatest_that_fits() -> None:
 
 
 def test_damaged_row_is_as_if_there_were_none() -> None:
-    view = SnapshotView()
+    view = SnapshotCache()
     freshness = dump_freshness({Section.HUBS: fresh()})
 
     view.adopt(
-        StoredSnapshot(project=SHOP, version=1, revision=3, content=b"\x01??", freshness=freshness),
+        SnapshotRow(project=SHOP, version=1, revision=3, content=b"\x01??", freshness=freshness),
         restored=True,
     )
 
@@ -121,11 +121,11 @@ def test_damaged_row_is_as_if_there_were_none() -> None:
 
 
 def test_decoded_snapshots_stay_within_their_bytes() -> None:
-    view = SnapshotView(decoded_bytes=1)
+    view = SnapshotCache(decoded_bytes=1)
     freshness = dump_freshness({Section.HUBS: fresh()})
 
     view.adopt(
-        StoredSnapshot(
+        SnapshotRow(
             project=SHOP, version=1, revision=1, content=dump_content(content()), freshness=freshness
         ),
         restored=True,
@@ -139,11 +139,11 @@ def test_decoded_snapshots_stay_within_their_bytes() -> None:
 
 def test_other_content_never_comes_under_a_version_that_was_seen() -> None:
     """Another replica may count lower: what it stored keeps the number it was seen under here."""
-    view = SnapshotView()
+    view = SnapshotCache()
     freshness = dump_freshness({Section.HUBS: fresh()})
 
     def adopt(version: int, revision: int, stored: Content) -> int:
-        row = StoredSnapshot(
+        row = SnapshotRow(
             project=SHOP,
             version=version,
             revision=revision,

@@ -13,7 +13,8 @@ from sidecar.domain.runs import HistoryState
 from sidecar.store.durable_history import DurableHistory
 from sidecar.store.engine.database import Database
 from sidecar.store.engine.health import StoreHealth
-from sidecar.store.history import SqlHistory, StoredState
+from sidecar.store.history import SqlHistory
+from sidecar.store.history_rows import StoredState
 from sidecar.store.store import open_store
 from tests.store.material import SHOP, change, clock, plan_and_take, run
 

@@ -13,7 +13,7 @@ from sqlalchemy.pool import NullPool
 from sidecar.config.store_url import parse_url
 from sidecar.domain.model import Lane
 from sidecar.domain.runs import Outcome
-from sidecar.store.engine.migrating import migrate
+from sidecar.store.engine.migration import migrate
 from sidecar.store.schema import metadata
 from sidecar.store.store import open_store
 from tests.store.forked import start

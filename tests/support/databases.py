@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 
 from sidecar.config.store_url import StoreAddress, parse_url
-from sidecar.store.engine.migrating import migrate
+from sidecar.store.engine.migration import migrate
 
 
 @functools.cache

@@ -1,7 +1,7 @@
 """One database: its engines and transactions, its errors in our words.
 
 SQLite, in a file or in memory, or PostgreSQL; what differs between them is here
-and in ``migrating``, so that the statements elsewhere are the same. No
+and in ``migration``, so that the statements elsewhere are the same. No
 exception of a driver leaves this module (see ``failures``).
 
 SQLite's file runs in WAL mode with ``synchronous=NORMAL``: a killed process loses
@@ -25,9 +25,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from sidecar.config.store_url import StoreAddress
 from sidecar.domain.errors import StoreError
-from sidecar.store.engine.failures import StoreUnavailableError, in_our_words
-from sidecar.store.engine.migrating import migrate
-from sidecar.store.engine.pools import PATIENCE_SECONDS, Pool
+from sidecar.store.engine.connection_pool import PATIENCE_SECONDS, ConnectionPool
+from sidecar.store.engine.failures import StoreUnavailableError, translated_errors
+from sidecar.store.engine.migration import migrate
 from sidecar.store.engine.postgresql import arguments, use_transactions
 from sidecar.store.engine.sqlite import create_private, inode_of, open_memory, sqlite_engine
 
@@ -70,7 +70,7 @@ class Database:
         """Of the SQLite file we opened; a file put in its place is another database."""
         self._memory: sqlite3.Connection | None = None
         """What keeps a database in memory; everything goes through one more connection, in turn."""
-        new_pool = partial(Pool, patience_seconds=patience_seconds)
+        new_pool = partial(ConnectionPool, patience_seconds=patience_seconds)
         if self.is_sqlite:
             new_pool = partial(new_pool, interruptions=0)
             self._writer = new_pool(partial(sqlite_engine, address, size=1, begin="BEGIN IMMEDIATE"), 1)
@@ -87,7 +87,7 @@ class Database:
             StoreUnavailableError: If that is not possible now.
         """
         await self._close_pools()
-        async with in_our_words():
+        async with translated_errors():
             if self._address.is_memory:
                 self._memory = self._memory or open_memory(self._address)
             elif self._file is not None:
@@ -128,11 +128,11 @@ class Database:
             yield connection
 
     @asynccontextmanager
-    async def _transaction(self, operation: str, pool: Pool) -> AsyncIterator[AsyncConnection]:
+    async def _transaction(self, operation: str, pool: ConnectionPool) -> AsyncIterator[AsyncConnection]:
         started = perf_counter()
         failure: str | None = None
         try:
-            async with in_our_words(), asyncio.timeout(OPERATION_TIMEOUT_SECONDS), pool.turns:
+            async with translated_errors(), asyncio.timeout(OPERATION_TIMEOUT_SECONDS), pool.turns:
                 self._check_file()
                 async with pool.transaction() as connection:
                     yield connection

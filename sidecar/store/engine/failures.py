@@ -79,7 +79,7 @@ class StoreUnavailableError(StoreError):
 
 
 @asynccontextmanager
-async def in_our_words() -> AsyncIterator[None]:
+async def translated_errors() -> AsyncIterator[None]:
     """Turn what a driver raises into our errors: of a value it refused, or of a database that is away."""
     try:
         yield

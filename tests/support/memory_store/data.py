@@ -16,7 +16,7 @@ from sidecar.domain.model import ProjectRef, SectionResult, Snapshot
 from sidecar.domain.ports import HistoryChange, Lease, RunQuery, SnapshotHead
 from sidecar.domain.runs import OUTCOME_OF_PHASE, HistoryState, KnownExperiment, Outcome, Run
 from sidecar.store.local_leases import LocalLeases
-from sidecar.store.run_book import RunBook
+from sidecar.store.run_merging import RunMerge
 
 
 class MemorySnapshots:
@@ -61,7 +61,7 @@ class _Past:
     """The history of one project."""
 
     state: HistoryState = field(default_factory=HistoryState)
-    runs: RunBook = field(default_factory=RunBook)
+    runs: RunMerge = field(default_factory=RunMerge)
     experiments: dict[str, KnownExperiment] = field(default_factory=dict)
 
 

@@ -110,7 +110,7 @@ async def _pause(task: asyncio.Future[Any], seconds: float | None) -> asyncio.Ca
     return None
 
 
-class _SteadyConnection(AsyncConnection):
+class _ShieldedConnection(AsyncConnection):
     """A connection whose statements are not left half-way; what else there is to ask with comes here, too."""
 
     def __init__(self, engine: AsyncEngine, patience: _Patience) -> None:
@@ -122,7 +122,7 @@ class _SteadyConnection(AsyncConnection):
         return await self._patience.to_the_end(super().execute(*args, **kwargs))
 
 
-class Pool:
+class ConnectionPool:
     """Connections to one database, at most so many at once; closed, it opens new ones."""
 
     def __init__(
@@ -152,7 +152,7 @@ class Pool:
     async def _connected(self, patience: _Patience) -> AsyncIterator[AsyncConnection]:
         engine = self._engine
         self._users[engine] += 1
-        connection = _SteadyConnection(engine, patience)
+        connection = _ShieldedConnection(engine, patience)
         try:
             yield await patience.to_the_end(connection.start())
         finally:

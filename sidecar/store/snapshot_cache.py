@@ -25,7 +25,7 @@ EXPANSION: Final = 30
 _log = structlog.get_logger(__name__)
 
 
-class StoredSnapshot(msgspec.Struct, frozen=True, kw_only=True):
+class SnapshotRow(msgspec.Struct, frozen=True, kw_only=True):
     """A row of the store: one snapshot, encoded."""
 
     project: ProjectRef
@@ -38,12 +38,12 @@ class StoredSnapshot(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Entry(msgspec.Struct, frozen=True, kw_only=True):
-    row: StoredSnapshot
+    row: SnapshotRow
     freshness: Mapping[Section, Freshness]
     restored: frozenset[Section]
 
 
-class SnapshotView:
+class SnapshotCache:
     """The current snapshot of every project.
 
     Readers keep answers by version: other content never comes under one that
@@ -68,7 +68,7 @@ class SnapshotView:
         """Estimated bytes of what is decoded."""
         return self._decoded.currsize
 
-    def row(self, project: ProjectRef) -> StoredSnapshot | None:
+    def row(self, project: ProjectRef) -> SnapshotRow | None:
         """Return the encoded snapshot."""
         entry = self._entries.get(project)
         return entry.row if entry else None
@@ -113,7 +113,7 @@ class SnapshotView:
         snapshot = merge(previous, project, results)
         return snapshot if previous else self._numbered(snapshot, self._next_version(project))
 
-    def merged_with(self, row: StoredSnapshot, results: Sequence[SectionResult]) -> Snapshot:
+    def merged_with(self, row: SnapshotRow, results: Sequence[SectionResult]) -> Snapshot:
         """Return what they make of a row that another replica wrote; nothing is taken in.
 
         Without a row of our own that is known, what is stored is from before our start.
@@ -133,11 +133,11 @@ class SnapshotView:
         is_same = ours is not None and merged.content == ours.content
         return self._numbered(merged, self._next_version(row.project) - is_same)
 
-    def encoded(self, snapshot: Snapshot, revision: int) -> StoredSnapshot:
+    def encoded(self, snapshot: Snapshot, revision: int) -> SnapshotRow:
         """Return the row of a snapshot; content that is the current one is not encoded again."""
         known, decoded = self.row(snapshot.project), self._decoded.get(snapshot.project)
         is_same = decoded is not None and decoded.content == snapshot.content
-        return StoredSnapshot(
+        return SnapshotRow(
             project=snapshot.project,
             version=snapshot.version,
             revision=revision,
@@ -145,7 +145,7 @@ class SnapshotView:
             freshness=dump_freshness(snapshot.freshness),
         )
 
-    def put(self, snapshot: Snapshot, row: StoredSnapshot) -> Snapshot:
+    def put(self, snapshot: Snapshot, row: SnapshotRow) -> Snapshot:
         """Take in what was just written, unless something later is here; return it as it is served."""
         if row.revision < self.revision(snapshot.project):
             return snapshot
@@ -157,7 +157,7 @@ class SnapshotView:
         self._remember(snapshot)
         return snapshot
 
-    def adopt(self, row: StoredSnapshot, *, restored: bool) -> None:
+    def adopt(self, row: SnapshotRow, *, restored: bool) -> None:
         """Take in a row that was read from the store.
 
         With ``restored`` every section counts as from before our start; else
@@ -180,7 +180,7 @@ class SnapshotView:
         known = self.row(project)
         return self._first_version if known is None else known.version + 1
 
-    def _renumbered(self, row: StoredSnapshot) -> StoredSnapshot:
+    def _renumbered(self, row: SnapshotRow) -> SnapshotRow:
         """Return the row under a version that readers did not see with other content."""
         known = self.row(row.project)
         is_seen = known is not None and row.content == known.content
@@ -215,7 +215,7 @@ class SnapshotView:
         return EXPANSION * len(row.content) if row else 0
 
 
-def _content(row: StoredSnapshot) -> Content | None:
+def _content(row: SnapshotRow) -> Content | None:
     try:
         return parse_content(row.content)
     except StoreError as exc:
@@ -223,7 +223,7 @@ def _content(row: StoredSnapshot) -> Content | None:
         return None
 
 
-def _freshness(row: StoredSnapshot) -> Mapping[Section, Freshness]:
+def _freshness(row: SnapshotRow) -> Mapping[Section, Freshness]:
     """Return the freshness; empty, as if nothing was ever attempted, when the row is of no use."""
     try:
         return parse_freshness(row.freshness) or {}

@@ -19,8 +19,8 @@ def key_of(run: Run) -> Key:
     return run.experiment_id, run.experiment_run_id or f"@{run.created_at_ms}"
 
 
-class RunBook:
-    """Runs of one project, found by identity."""
+class RunMerge:
+    """Merges what Litmus tells into the known runs of one project, found by identity."""
 
     def __init__(
         self,
@@ -29,7 +29,7 @@ class RunBook:
         counted: Collection[Key] = (),
         pruned_before_ms: int | None = None,
     ) -> None:
-        """Open the book.
+        """Begin with what is known.
 
         Args:
             runs: Known runs.
@@ -39,7 +39,7 @@ class RunBook:
         self.counted = set(counted)
         """Keys of the runs that are in the totals."""
         self.newly_counted: Counter[tuple[str, Outcome]] = Counter()
-        """Runs that were counted since the book was opened, by experiment and outcome."""
+        """Runs that were counted by this merge, by experiment and outcome."""
         self.pruned_before_ms = pruned_before_ms
         """Runs created before were forgotten: one that is told anew may have been counted already."""
         self._runs: dict[Key, Run] = {}

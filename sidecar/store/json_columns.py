@@ -1,4 +1,4 @@
-"""Bodies that rows keep as JSON: of another release, one may be none that this release reads."""
+"""Columns that hold JSON: what another release wrote there may be unreadable for this one."""
 
 from collections.abc import Hashable
 from typing import Final, TypeVar
@@ -14,8 +14,8 @@ _REMEMBERED: Final = 10_000
 _log = structlog.get_logger(__name__)
 
 
-class Bodies:
-    """Reads the bodies of one table; one that cannot be read is told in the log, once."""
+class JsonColumn:
+    """Reads the JSON of one table; a row that cannot be read is logged once."""
 
     def __init__(self, table: str) -> None:
         """Take the name of the table, for the log."""
