@@ -4,7 +4,7 @@ They are local: one that does not exist is skipped, a doubled one fires twice.
 croniter matches fields on a plain local clock; here that clock runs through
 one stretch of constant offset after the other, which gives just that. Where
 clocks change by other than whole hours the scheduler itself stumbles: see
-``odd_changes``.
+``odd_offsets``.
 """
 
 from collections.abc import Iterator
