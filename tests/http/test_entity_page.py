@@ -48,6 +48,11 @@ def percent(score: float | None) -> str:
     return "no score" if score is None else f"{score:g} %"
 
 
+def experiment_rows(document: Element) -> list[Element]:
+    """The rows of the experiments, those in view and the folded ones."""
+    return [row for row in document.by_id("experiment-rows").all("tr") if "data-text" in row.attributes]
+
+
 def figures(section: Element) -> dict[str, str]:
     """What the terms of the section's description lists say."""
     terms = [one.text for one in section.all("dt")]
@@ -86,10 +91,10 @@ async def test_the_score_now_and_the_trend_are_charts_with_their_figures_in_word
 async def test_every_experiment_has_its_row_with_its_last_ten_runs(client: Client) -> None:
     document = await page(client)
     told = (await get(client, f"{API}/content"))["experiments"]
-    rows = document.by_id("experiment-rows").all("tr")[1:]
+    rows = {row.one("th").text.removesuffix(" runs"): row for row in experiment_rows(document)}
     assert len(rows) == len(told) > 1
-    for row, experiment in zip(rows, told, strict=True):
-        assert row.one("th").text.startswith(experiment["name"])
+    for experiment in told:
+        row = rows[experiment["name"]]
         ran = [run for run in experiment["recentExperimentRunDetails"] if run["updatedAt"]]
         cells = row.all("li")
         assert len(cells) == len(ran)
@@ -199,7 +204,7 @@ async def test_experiments_are_filtered_without_a_script(
 ) -> None:
     client = await aiohttp_client(golden_app(content=many(40)))
     table = (await page(client, f"?{query}")).by_id("experiment-rows")
-    names = [row.one("th").text for row in table.all("tr")[1:]]
+    names = sorted(row.one("th").text for row in table.all("tr") if "data-text" in row.attributes)
     assert names == [f"Kill {index:03} runs" for index in chosen]
     if not names:
         assert "No experiment matches. Show all 40." in table.text
@@ -211,11 +216,45 @@ async def test_many_experiments_come_in_pages_of_a_hundred(aiohttp_client: Aioht
     following: list[str] = [PATH]
     while following:
         document = await page(client, path=following.pop())
-        seen += [row[0] for row in document.by_id("experiment-rows").rows()]
+        rows = [row.one("th").text for row in experiment_rows(document)]
+        assert len(rows) <= 100
+        seen += rows
         links = [one.attributes for one in document.one(aria_label="Pages of experiments").all("a")]
         here = [link.get("aria-current") for link in links].index("page")
         following = [link["href"].partition("#")[0] for link in links[here + 1 : here + 2]]
-    assert seen == [f"Kill {index:03} runs" for index in range(230)]
+    failed = [index for index in range(230) if index % 3 == 0 and index % 7]
+    never = list(range(0, 230, 7))
+    passed = [index for index in range(230) if index % 3 and index % 7]
+    assert seen == [f"Kill {index:03} runs" for index in (*failed, *never, *passed)]
+
+
+async def test_experiments_that_pass_are_folded_with_their_number_unless_the_filter_asks_for_them(
+    aiohttp_client: AiohttpClient,
+) -> None:
+    client = await aiohttp_client(golden_app(content=many(40)))
+    passed = [f"Kill {index:03}" for index in range(40) if index % 3 and index % 7]
+    document = await page(client)
+    fold = document.by_id("experiments-passing")
+    assert fold.one("summary", id="experiments-passing-title").text == f"{len(passed)} experiments pass"
+    assert [row.attributes["data-text"] for row in fold.all("tr")[1:]] == passed
+    assert "open" not in fold.attributes
+    narrowed = (await page(client, "?outcome=passed")).by_id("experiments-passing")
+    assert "open" in narrowed.attributes
+    assert len(narrowed.all("tr")[1:]) == len(passed)
+
+
+async def test_the_runs_that_litmus_counts_have_their_explanation_beside_the_number(
+    aiohttp_client: AiohttpClient,
+) -> None:
+    content = msgspec.structs.replace(golden().content, run_stats=builders.run_stats())
+    client = await aiohttp_client(golden_app(content=content))
+    document = await page(client)
+    told = await get(client, f"{API}/overview")
+    total = told["experimentRunStats"]["totalExperimentRuns"]
+    assert figures(document.by_id("stock"))["Runs of all time"].split()[0] == str(total)
+    explained = document.by_id("all-time-help")
+    assert explained.one("p").text == "Litmus's own count, deleted runs included."
+    assert explained.one("summary").text
 
 
 async def test_gitops_that_the_token_may_not_read_is_unknown(aiohttp_client: AiohttpClient) -> None:
@@ -308,7 +347,7 @@ async def test_a_reason_of_one_experiment_stands_in_its_row(aiohttp_client: Aioh
         many(0), experiments=(builders.experiment("a", "A"), builders.experiment("b", "B", infra=refused))
     )
     client = await aiohttp_client(golden_app(content=content))
-    first, second = (await page(client)).by_id("experiment-rows").all("tr")[1:]
+    second, first = experiment_rows(await page(client))
     assert first.one("form").attributes["action"] == f"{PATH}/experiments/a/run"
     assert not second.all("form")
     assert second.one("details", class_="why").one("summary").text == "No run: not connected"

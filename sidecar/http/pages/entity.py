@@ -1,6 +1,6 @@
 """The page of an entity and its report, from the very shapes of ``/overview`` and ``/content``."""
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from typing import Any, Final
 
 from aiohttp import web
@@ -14,10 +14,11 @@ from sidecar.domain.model import Content, Experiment
 from sidecar.http.api.action_requests import acting_caller
 from sidecar.http.api.actions import look
 from sidecar.http.api.entities import content_changes, read_content, read_overview
-from sidecar.http.api.groups import attention_shapes, thresholds
+from sidecar.http.api.groups import thresholds
 from sidecar.http.keys import CALLER, SERVICES
 from sidecar.http.pages.addresses import WINDOW_PARAMETERS, kept, query, window_links
 from sidecar.http.pages.advice import troubles, unread
+from sidecar.http.pages.attention import Grade, GradedItem, attention_line, graded, grades_by_experiment
 from sidecar.http.pages.experiments import AT_ONCE, ExperimentTable, Wanted, experiment_table
 from sidecar.http.pages.frame import Page, kept_page, viewer_of
 from sidecar.http.pages.words import PAPER_ZONE, entity_path
@@ -55,7 +56,16 @@ async def entity_page(request: web.Request) -> web.Response:
     async def make() -> Page:
         context = await _context(request, services, reading, window)
         content: ContentShape = context["content"]
-        work = _table(services, reading, content, wanted, acting=acting, zone=window.zone)
+        found = await _graded(services, reading)
+        work = _table(
+            services,
+            reading,
+            content,
+            wanted,
+            acting=acting,
+            zone=window.zone,
+            grades=grades_by_experiment(found),
+        )
         table = await services.turns.run(object(), work)
         context |= {
             "refresh_seconds": REFRESH_SECONDS,
@@ -79,25 +89,38 @@ async def report_page(request: web.Request) -> web.Response:
     viewer = await viewer_of(request)
 
     async def make() -> Page:
-        part = Part(
-            project=reading.entity.project,
-            entities=(reading.entity,),
-            snapshot=reading.snapshot,
-            digest=reading.digest,
-        )
-        found = await services.turns.aside(needs_attention, [part], thresholds(services), reading.now)
-        worst = await services.turns.aside(worst_shapes, part.runs, reading.links)
+        found = await _graded(services, reading)
+        worst = await services.turns.aside(worst_shapes, _part(reading).runs, reading.links)
         context = await _context(request, services, reading, window)
         context |= {
             PAPER_ZONE: window.zone,
             "windows": window_links(request, window),
-            "attention": await services.turns.aside(attention_shapes, services, found[:FOUND]),
+            "attention": [attention_line(one, reading.links) for one in found[:FOUND]],
             "more_attention": max(0, len(found) - FOUND),
             "worst": worst[:WORST],
         }
         return await _page(services, "pages/report.html", context, reading, window)
 
     return await kept_page(request, viewer, _version(services, reading), make)
+
+
+def _part(reading: EntityReading) -> Part:
+    return Part(
+        project=reading.entity.project,
+        entities=(reading.entity,),
+        snapshot=reading.snapshot,
+        digest=reading.digest,
+    )
+
+
+async def _graded(services: Services, reading: EntityReading) -> list[GradedItem]:
+    """Return what needs attention of the entity, the worst first."""
+
+    def find() -> list[GradedItem]:
+        found = needs_attention([_part(reading)], thresholds(services), reading.now)
+        return graded(found, reading.now)
+
+    return await services.turns.aside(find)
 
 
 async def _read(request: web.Request, services: Services) -> tuple[EntityReading, Window]:
@@ -156,6 +179,7 @@ def _table(
     *,
     acting: ActingCaller,
     zone: str,
+    grades: Mapping[str, Grade],
 ) -> Work[ExperimentTable]:
     known = reading.snapshot.content if reading.snapshot else Content()
 
@@ -171,6 +195,7 @@ def _table(
         zone=zone,
         refusal=refusal,
         is_production=lambda experiment: is_production(experiment, known),
+        grades=grades,
     )
 
 

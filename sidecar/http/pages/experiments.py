@@ -16,6 +16,8 @@ from sidecar.domain.catalog import Entity
 from sidecar.domain.errors import SidecarError
 from sidecar.domain.model import Experiment
 from sidecar.http.api.action_requests import asked_by_form
+from sidecar.http.pages.attention import Grade
+from sidecar.http.pages.row_order import Place, place
 from sidecar.http.pages.words import entity_path
 from sidecar.http.pictures.charts import LOOKS, HeatRun, Look, heat_runs
 from sidecar.http.pictures.charts.words import clean, moment, whole
@@ -105,12 +107,15 @@ class ExperimentRow(msgspec.Struct, frozen=True, kw_only=True):
     schedule: ScheduleShape | None
     """``None``: it has none, or its schedule was not read yet."""
     acts: tuple[Act, ...]
+    passes: bool
+    """Whether nothing about it needs a look, so that it may be folded."""
 
 
 class ExperimentTable(msgspec.Struct, frozen=True, kw_only=True):
     """The experiments that the filter chose, and what holds for all of them."""
 
     rows: tuple[ExperimentRow, ...]
+    """Those that need a look first; see :func:`row_order.place`."""
     chosen: int
     """How many the filter chose; more than the rows if they do not fit one page."""
     total: int
@@ -121,6 +126,16 @@ class ExperimentTable(msgspec.Struct, frozen=True, kw_only=True):
     reasons: tuple[str, ...]
     """Why something cannot be done with any of the rows; told once instead of in each."""
     any_schedule: bool
+
+    @property
+    def in_view(self) -> tuple[ExperimentRow, ...]:
+        """The rows that need a look."""
+        return tuple(row for row in self.rows if not row.passes)
+
+    @property
+    def folded(self) -> tuple[ExperimentRow, ...]:
+        """The rows that pass."""
+        return tuple(row for row in self.rows if row.passes)
 
 
 def experiment_table(
@@ -133,20 +148,27 @@ def experiment_table(
     zone: str,
     refusal: Refusal,
     is_production: Callable[[Experiment], bool],
+    grades: Mapping[str, Grade],
 ) -> Work[ExperimentTable]:
-    """Return the table, in slices; ``experiments`` are those that ``content`` shows, in the same order."""
+    """Return the table, in slices; ``experiments`` are those that ``content`` shows, in the same order.
+
+    ``grades`` are of those that need attention, by id.
+    """
     shapes = content.experiments or []
     lasts: dict[str, HeatRun | None] = {}
     pairs = []
     for experiment, shape in zip(experiments, shapes, strict=True):
         last = lasts[experiment.experiment_id] = _last(experiment)
         if _fits(shape, last, wanted):
-            pairs.append((experiment, shape))
+            outcome = None if last is None else last.outcome
+            order = place(outcome, experiment.infra, grades.get(experiment.experiment_id))
+            pairs.append((order, experiment, shape))
         yield
+    pairs.sort(key=lambda pair: pair[0])
     schedules = {one.experiment_id: one for one in content.schedules or ()}
     stuck = frozenset(run.experiment_id for run in content.running_runs if run.stuck)
     rows = []
-    for experiment, shape in pairs[wanted.offset : wanted.offset + AT_ONCE]:
+    for order, experiment, shape in pairs[wanted.offset : wanted.offset + AT_ONCE]:
         schedule = schedules.get(experiment.experiment_id)
         is_stuck = experiment.experiment_id in stuck
         acts = _acts(entity, experiment, schedule, refusal, is_stuck=is_stuck)
@@ -161,6 +183,7 @@ def experiment_table(
                 last=lasts[shape.experiment_id],
                 schedule=schedule,
                 acts=tuple(msgspec.structs.replace(act, question=act.question + note) for act in acts),
+                passes=order is Place.PASSES,
             )
         )
         yield

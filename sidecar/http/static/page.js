@@ -31,7 +31,7 @@
   function isBusy(part) {
     const selection = document.getSelection();
     return (part.contains(document.activeElement) && document.activeElement.matches("input, select, textarea"))
-      || part.querySelector("details[open] form") !== null
+      || part.querySelector("details[open]:not([data-fold]) form") !== null
       || (selection && !selection.isCollapsed && part.contains(selection.anchorNode));
   }
 
@@ -50,8 +50,12 @@
 
   function replace(part, other, keepsOpen) {
     const copy = document.importNode(other, true);
-    const open = keepsOpen ? [...part.querySelectorAll("details[open][id]")] : [];
-    for (const { id } of open) copy.querySelector(`#${CSS.escape(id)}`)?.setAttribute("open", "");
+    const open = part.querySelectorAll(keepsOpen ? "details[open][id]" : "details[open][data-fold]");
+    for (const { id, dataset } of open) {
+      const heir = copy.querySelector(`#${CSS.escape(id)}`);
+      heir?.setAttribute("open", "");
+      if (heir && "searched" in dataset) heir.dataset.searched = "";
+    }
     const at = part.contains(document.activeElement) ? placeOf(document.activeElement, part) : null;
     const scrolled = [...part.querySelectorAll(".scroll")].map((one) => [one.scrollLeft, one.scrollTop]);
     part.replaceWith(copy);
@@ -77,6 +81,16 @@
       const text = fold(row.dataset.text);
       row.hidden = !words.every((word) => text.includes(word));
       if (!row.hidden) found += 1;
+    }
+    // What is folded is searched, too: it opens where something in it fits, and closes again after the search.
+    for (const fold of part.querySelectorAll("details[data-fold]")) {
+      fold.hidden = fold.querySelector("[data-text]:not([hidden])") === null;
+      if (words.length && !fold.open) fold.dataset.searched = "";
+      if (words.length) fold.open = true;
+      else if ("searched" in fold.dataset) {
+        fold.open = false;
+        delete fold.dataset.searched;
+      }
     }
     const changed = input.value.trim() !== input.defaultValue.trim();
     for (const one of part.querySelectorAll("[data-when=none]")) one.hidden = found > 0;
