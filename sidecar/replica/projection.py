@@ -9,11 +9,20 @@ answer fail.
 from collections.abc import Callable, Mapping
 from operator import attrgetter
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 import msgspec
+from graphql import (
+    GraphQLBoolean,
+    GraphQLFloat,
+    GraphQLInt,
+    GraphQLNonNull,
+    GraphQLObjectType,
+    GraphQLOutputType,
+    get_named_type,
+)
 
-from sidecar.domain.model import Content, Infra, Section
+from sidecar.domain.model import Content, Environment, Experiment, Hub, Infra, RecentRun, Section
 from sidecar.replica.arguments import Page, select_environments, select_experiments, select_hubs
 from sidecar.replica.cron import plugin_cron
 from sidecar.replica.healing import (
@@ -27,6 +36,7 @@ from sidecar.replica.healing import (
     plugin_phase,
     plugin_runs,
 )
+from sidecar.replica.schema import served_schema
 
 Resolver = Callable[[Any], Any]
 """From the value of an object to the value of one of its fields."""
@@ -141,17 +151,49 @@ def _healed_user(value: Any) -> str:
     return UNKNOWN_USER if user is None else user
 
 
-_AUDIT: Final[Mapping[str, Resolver]] = {
-    "createdAt": _time("created_at_ms"),
-    "updatedAt": _time("updated_at_ms"),
-    "createdBy": attrgetter("created_by"),
-    "updatedBy": _healed_user,
-}
-_DESCRIBED: Final[Mapping[str, Resolver]] = {
-    "name": attrgetter("name"),
-    "description": attrgetter("description"),
-    "tags": attrgetter("tags"),
-}
+def _plain(type_: GraphQLOutputType, attribute: str, model: Mapping[str, Any]) -> Resolver | None:
+    """Return how the attribute is served as this type; ``None``: the model has none of this name."""
+    is_required = isinstance(type_, GraphQLNonNull)
+    named = get_named_type(type_)
+    if attribute not in model:
+        return _time(f"{attribute}_ms") if f"{attribute}_ms" in model else None
+    get = attrgetter(attribute)
+    if named is GraphQLFloat:
+        return lambda value: finite(get(value))
+    if is_required and named is GraphQLInt:
+        return _count(attribute)
+    if is_required and type(None) in get_args(model[attribute]):
+        if named is GraphQLBoolean:
+            return lambda value: bool(get(value))
+        return _text(attribute)
+    return get
+
+
+def _attribute(name: str) -> str:
+    """Return a served name as the model spells it: ``infra_ids`` of ``infraIDs``."""
+    letters = name.replace("ID", "Id")
+    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in letters)
+
+
+def _served(
+    name: str, model: type[msgspec.Struct], repaired: Mapping[str, Resolver]
+) -> Mapping[str, Resolver]:
+    """Return every field that the schema serves of the type: as repaired, else the model's of the same name.
+
+    Raises:
+        LookupError: If a field is neither.
+    """
+    served = served_schema().type_map[name]
+    assert isinstance(served, GraphQLObjectType), "schema.graphql has it"  # noqa: S101 - tells mypy
+    attributes = {field.name: field.type for field in msgspec.structs.fields(model)}
+    resolvers = {}
+    for field, definition in served.fields.items():
+        resolver = repaired.get(field) or _plain(definition.type, _attribute(field), attributes)
+        if resolver is None:
+            raise LookupError(f"{name}.{field}: neither {model.__name__} nor a rule here has it")
+        resolvers[field] = resolver
+    return resolvers
+
 
 FIELDS: Final[Mapping[str, Mapping[str, Resolver]]] = MappingProxyType(
     {
@@ -170,71 +212,53 @@ FIELDS: Final[Mapping[str, Mapping[str, Resolver]]] = MappingProxyType(
             "totalActiveInfrastructure": lambda infras: sum(map(_is_active, infras)),
             "totalInactiveInfrastructures": lambda infras: len(infras) - sum(map(_is_active, infras)),
         },
-        "GitConfigResponse": {"enabled": attrgetter("enabled"), "projectID": attrgetter("project_id")},
-        "ChaosHubStatus": {
-            **_DESCRIBED,
-            "id": attrgetter("hub_id"),
-            "isAvailable": attrgetter("is_available"),
-            "isDefault": lambda hub: bool(hub.is_default),
-            "totalFaults": _count("total_faults"),
-            "totalExperiments": _count("total_experiments"),
-        },
+        "GitConfigResponse": _served("GitConfigResponse", GitOpsFlag, {}),
+        "ChaosHubStatus": _served("ChaosHubStatus", Hub, {"id": attrgetter("hub_id")}),
         "ListEnvironmentResponse": {
             "totalNoOfEnvironments": attrgetter("total"),
             "environments": attrgetter("rows"),
         },
-        "Environment": {
-            **_DESCRIBED,
-            **_AUDIT,
-            "environmentID": attrgetter("environment_id"),
-            "type": _text("type"),
-            "infraIDs": attrgetter("infra_ids"),
-            "isRemoved": attrgetter("is_removed"),
-        },
+        "Environment": _served("Environment", Environment, {"updatedBy": _healed_user}),
         "ListExperimentResponse": {
             "totalNoOfExperiments": attrgetter("total"),
             "experiments": attrgetter("rows"),
         },
-        "Experiment": {
-            **_DESCRIBED,
-            **_AUDIT,
-            "experimentID": attrgetter("experiment_id"),
-            "experimentType": attrgetter("experiment_type"),
-            "cronSyntax": lambda experiment: plugin_cron(experiment.cron_syntax),
-            "description": _text("description"),
-            "isRemoved": _always(value=False),
-            "infra": lambda experiment: experiment.infra or NO_INFRA,
-            "recentExperimentRunDetails": lambda experiment: plugin_runs(experiment.recent_runs),
-        },
-        "RecentExperimentRun": {
-            "experimentRunID": attrgetter("experiment_run_id"),
-            "phase": lambda run: plugin_phase(run.phase),
-            "resiliencyScore": lambda run: finite(run.resiliency_score),
-            "runSequence": _count("run_sequence"),
-            "createdAt": _time("created_at_ms"),
-            "updatedAt": lambda run: "" if run is NEVER_RAN else millis(run.updated_at_ms),
-            "createdBy": _healed_user,  # in this list Litmus sends a copy
-            "updatedBy": _healed_user,
-        },
-        "Infra": {
-            **_DESCRIBED,
-            "infraID": attrgetter("infra_id"),
-            "environmentID": attrgetter("environment_id"),
-            "platformName": _text("platform_name"),
-            "isActive": attrgetter("is_active"),
-            "infraNamespace": attrgetter("infra_namespace"),
-            "infraScope": _text("infra_scope"),
-            "infraType": attrgetter("infra_type"),
-            "version": _text("version"),
-            "createdAt": _time("created_at_ms"),
-            "updatedAt": _time("updated_at_ms"),
-            "createdBy": _always(None),  # not filled by Litmus inside experiments
-            "updatedBy": _always(None),
-        },
+        "Experiment": _served(
+            "Experiment",
+            Experiment,
+            {
+                "cronSyntax": lambda experiment: plugin_cron(experiment.cron_syntax),
+                "isRemoved": _always(value=False),
+                "infra": lambda experiment: experiment.infra or NO_INFRA,
+                "recentExperimentRunDetails": lambda experiment: plugin_runs(experiment.recent_runs),
+                "updatedBy": _healed_user,
+            },
+        ),
+        "RecentExperimentRun": _served(
+            "RecentExperimentRun",
+            RecentRun,
+            {
+                "phase": lambda run: plugin_phase(run.phase),
+                "updatedAt": lambda run: "" if run is NEVER_RAN else millis(run.updated_at_ms),
+                "createdBy": _healed_user,  # in this list Litmus sends a copy
+                "updatedBy": _healed_user,
+            },
+        ),
+        "Infra": _served(
+            "Infra",
+            Infra,
+            {
+                "createdBy": _always(None),  # not filled by Litmus inside experiments
+                "updatedBy": _always(None),
+            },
+        ),
         "UserDetails": {"userID": _always(""), "username": _itself, "email": _always("")},
         "RunChaosExperimentResponse": {"notifyID": _itself},
     }
 )
-"""Per served type, from the value it starts from to the value of each field."""
+"""Per served type, from the value it starts from to the value of each field.
+
+Of the model's own types only what is repaired stands here; the rest has the model's names.
+"""
 
 __all__ = ["CONTENT_OF_SECTION", "FIELDS", "ROOT_FIELDS", "GitOpsFlag", "Page", "RootField", "Source"]
