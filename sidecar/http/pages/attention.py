@@ -98,7 +98,7 @@ def grade(item: AttentionItem, *, in_production: bool, now: datetime) -> Grade:
 
 
 def graded(found: Iterable[Attention], now: datetime) -> list[GradedItem]:
-    """Return everything with its grade, the worst first: grade, production, points lost, last seen."""
+    """Return everything with its grade, the worst first: grade, severity, production, points lost, age."""
     items = [
         GradedItem(
             grade=grade(one.about, in_production=in_production, now=now),
@@ -159,12 +159,12 @@ def _with_environment(found: Iterable[Attention]) -> Iterable[tuple[Attention, b
         yield one, experiment is None or is_production(experiment, part.content)
 
 
-def _order(one: GradedItem) -> tuple[int, bool, float, float, str, str]:
+def _order(one: GradedItem) -> tuple[int, int, bool, float, float, str, str]:
     item = one.item
     seen = 0.0 if item.last_seen_at is None else -item.last_seen_at.timestamp()
-    place = tuple(Grade).index(one.grade)
     return (
-        place,
+        tuple(Grade).index(one.grade),
+        tuple(Severity).index(item.severity),
         not one.in_production,
         -(item.points_lost or 0.0),
         seen,
