@@ -20,7 +20,7 @@ PAGE: Final = Path(__file__).with_name("reference") / "configuration.md"
 INTRODUCTION: Final = """\
 # Configuration
 
-<!-- Made by docs/make_configuration_reference.py from sidecar/config/model.py; change it there. -->
+<!-- Made by docs/make_configuration_reference.py from the classes in sidecar/config; change it there. -->
 
 The sidecar is configured in Backstage's own `app-config.yaml`, in the section `litmusSidecar`. `--config`
 names the files, as often as needed: later files win, mappings merge deeply, lists are replaced, `null` for a

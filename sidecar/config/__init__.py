@@ -5,34 +5,32 @@ secret (``.get_secret_value()``) only where they send or compare it. Must not
 know what any key is used for.
 """
 
+from sidecar.config.access import (
+    Actions,
+    Auth,
+    AuthBackstage,
+    AuthProxy,
+    Key,
+    Limits,
+    Listen,
+    Project,
+    SignIn,
+)
 from sidecar.config.display_token import bare_token, display_token, display_uid
 from sidecar.config.fields import LONGEST_TOKEN_DAYS, TOKEN_NAME, TOKEN_NAME_RULE
 from sidecar.config.loading import load_config, parse_config
 from sidecar.config.model import (
-    Actions,
     AttentionSettings,
-    Auth,
-    AuthBackstage,
-    AuthProxy,
-    CatalogBackstage,
-    CatalogSettings,
     Config,
-    Credentials,
     HistorySettings,
-    Instance,
-    Key,
-    Limits,
-    Listen,
     MetricsSettings,
     Pages,
-    Project,
     SidecarSection,
-    SignIn,
     Store,
-    SyncSettings,
     Tracing,
 )
 from sidecar.config.report import describe, findings, masked
+from sidecar.config.sources import CatalogBackstage, CatalogSettings, Credentials, Instance, SyncSettings
 
 __all__ = [
     "LONGEST_TOKEN_DAYS",

@@ -175,16 +175,13 @@ def header_safe(secret: SecretStr) -> SecretStr:
     return SecretStr(value)
 
 
-def _long_enough(secret: SecretStr) -> SecretStr:
-    if len(secret.get_secret_value()) < _MIN_SECRET_LENGTH:
-        raise ValueError(f"must have at least {_MIN_SECRET_LENGTH} characters")
-    return secret
+def _at_least(characters: int) -> Callable[[SecretStr], SecretStr]:
+    def check(secret: SecretStr) -> SecretStr:
+        if len(secret.get_secret_value()) < characters:
+            raise ValueError(f"must have at least {characters} characters")
+        return secret
 
-
-def _signing_key(secret: SecretStr) -> SecretStr:
-    if len(secret.get_secret_value()) < _MIN_SIGNING_KEY_LENGTH:
-        raise ValueError(f"must have at least {_MIN_SIGNING_KEY_LENGTH} characters")
-    return secret
+    return check
 
 
 def _as_set(value: object) -> object:
@@ -293,7 +290,7 @@ TokenName = Annotated[
     str,
     AfterValidator(_matching(TOKEN_NAME, TOKEN_NAME_RULE)),
 ]
-KeySecret = Annotated[Token, AfterValidator(_long_enough)]
+KeySecret = Annotated[Token, AfterValidator(_at_least(_MIN_SECRET_LENGTH))]
 Scope = Literal["read", "run", "metrics", "admin"]
 ListenHost = Annotated[str, AfterValidator(_matching(_LISTEN_HOST, "must be an IP address or a host name"))]
 HostHeader = Annotated[
@@ -304,4 +301,4 @@ Rate = Annotated[float, BeforeValidator(_number), Field(allow_inf_nan=False)]
 Flag = Annotated[bool, BeforeValidator(_boolean)]
 Scopes = Annotated[frozenset[Scope], BeforeValidator(_as_set), Field(min_length=1)]
 AnySecret = Annotated[SecretStr, PlainSerializer(mask, return_type=str, when_used="json")]
-SigningKey = Annotated[AnySecret, AfterValidator(_signing_key)]
+SigningKey = Annotated[AnySecret, AfterValidator(_at_least(_MIN_SIGNING_KEY_LENGTH))]

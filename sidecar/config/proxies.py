@@ -19,6 +19,7 @@ from aiohttp import ClientHandlerType, ClientRequest, ClientResponse, encode_bas
 from multidict import CIMultiDict
 
 from sidecar.config import Config
+from sidecar.config.loopback import is_loopback
 from sidecar.domain.errors import ConfigError
 
 _PORTS: Final = {"http": 80, "https": 443}
@@ -127,17 +128,10 @@ def _authorization(username: str, password: str | None) -> str:
 
 def _is_exempt(host: str, port: int | None, no_proxy: str) -> bool:
     host = host.lower().rstrip(".")
-    return _is_loopback(host) or any(
+    # A proxy elsewhere would take a loopback address for itself.
+    return is_loopback(host) or any(
         _matches(entry, host, port) for entry in no_proxy.lower().replace(",", " ").split()
     )
-
-
-def _is_loopback(host: str) -> bool:
-    """Tell whether a host is this machine, which a proxy elsewhere takes for itself."""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
 
 
 def _matches(entry: str, host: str, port: int | None) -> bool:

@@ -5,12 +5,12 @@
 is unwise about tokens is told by ``token_findings``.
 """
 
-import ipaddress
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any, Final
 
 from sidecar.config.display_token import display_uid, is_decodable, is_signed
+from sidecar.config.loopback import is_loopback
 from sidecar.config.model import Config
 from sidecar.config.yaml_text import dump_yaml
 
@@ -119,14 +119,6 @@ def _sync_findings(config: Config) -> Iterator[str]:
 def _catalog_findings(config: Config) -> Iterator[str]:
     if not config.catalog.files and config.catalog.backstage is None:
         yield "litmusSidecar.catalog.files names no file, so no project is synchronised or served"
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host is this machine."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
 
 
 def _token_state(config: Config) -> str | None:

@@ -16,7 +16,7 @@ import msgspec
 
 from sidecar.config import LONGEST_TOKEN_DAYS, Config
 from sidecar.config.display_token import bare_token, is_signed
-from sidecar.config.report import is_loopback
+from sidecar.config.loopback import is_loopback
 from sidecar.domain.ports import ApiToken, TokenFacts, TokenState, TokenStatus
 
 SOON: Final = timedelta(days=14)
