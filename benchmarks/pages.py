@@ -16,8 +16,10 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from sidecar.domain.model import Content, Environment, Experiment, GitOps, Hub, Infra
-from sidecar.http.answers.cache import Answers
-from sidecar.http.keys import ANSWERS
+from sidecar.http.answers.cache import (
+    ANSWERS,
+    Answers,
+)
 from tests.support.builders import recent_run
 from tests.support.golden import golden
 from tests.support.golden_service import golden_app

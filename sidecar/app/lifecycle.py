@@ -15,13 +15,23 @@ from aiohttp import web
 from sidecar.app.compose import open_services
 from sidecar.app.gauges import answer_readings
 from sidecar.config import Config
-from sidecar.http.answers.sending import Sending, return_freed_memory
+from sidecar.http.answers.cache import ANSWERS
+from sidecar.http.answers.sending import (
+    SENDING,
+    Sending,
+    return_freed_memory,
+)
 from sidecar.http.gate.connections import Bounds, Runner, bounds_within, raise_descriptor_limit
-from sidecar.http.gate.middleware import add_headers, around
-from sidecar.http.keys import ANSWERS, DOMAIN_METRICS, SENDING, SERVICES
-from sidecar.http.metrics.domain import DomainMetrics
+from sidecar.http.metrics.domain import (
+    DOMAIN_METRICS,
+    DomainMetrics,
+)
+from sidecar.http.middleware.request import add_headers, around
 from sidecar.http.routes import add_routes
-from sidecar.http.services import Services
+from sidecar.http.services import (
+    SERVICES,
+    Services,
+)
 
 BACKLOG: Final = 1_024
 """Connections that the system holds ready for us; one more waits for a second before it tries again."""

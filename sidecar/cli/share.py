@@ -19,7 +19,6 @@ from sidecar.config import Config, load_config
 from sidecar.config.store_url import MEMORY_URL
 from sidecar.domain.errors import ConfigError, NotFoundError
 from sidecar.domain.ports import Shares
-from sidecar.http.pictures.sharing import LONGEST_DAYS, Picture, PictureOptions, share_picture
 from sidecar.http.shapes.shares import (
     CreatedShareShape,
     ShareListShape,
@@ -27,6 +26,7 @@ from sidecar.http.shapes.shares import (
     created_share_shape,
     share_shape,
 )
+from sidecar.http.sharing import LONGEST_DAYS, Picture, PictureOptions, share_picture
 from sidecar.identity.signing import SigningKeys
 from sidecar.insight.windows import WINDOWS
 from sidecar.store.store import open_store

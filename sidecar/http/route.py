@@ -1,10 +1,17 @@
 """What a route is: its place, who may use it, and what the documentation says of it."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from aiohttp import web
+
+ANY_SCOPE: Final = "any"
+"""Scope of routes that need somebody known; what they may do is decided further in."""
+QUERY_PATH: Final = "/api/query"
+"""Where the plugin asks."""
+PAGES: Final = "/litmus"
+"""What the paths of all pages begin with."""
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -42,3 +49,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     """Picture that a signed address shows here without any other credential; ``None``: none does."""
     errors: tuple[int, ...] = ()
     """Statuses of problem documents beside those that every private route may answer (401, 403, 429)."""
+
+
+ROUTES_BY_NAME = web.AppKey("routes", dict[str, Route])
+"""Every route by name."""

@@ -5,38 +5,24 @@ from typing import Final
 
 from aiohttp import web
 
-from sidecar.actions.kinds import KINDS
-from sidecar.domain.action import ActionKind, ActionOutcome
-from sidecar.domain.runs import Outcome
-from sidecar.http import keys
-from sidecar.http.answers.cache import Answers
+from sidecar.http.answers.cache import (
+    ANSWERS,
+    Answers,
+)
 from sidecar.http.answers.templates import add_templates
-from sidecar.http.api import actions, entities, groups, health, runs, tokens
-from sidecar.http.gate.authentication import ANY_SCOPE
-from sidecar.http.gate.errors import QUERY_PATH
+from sidecar.http.api import health
+from sidecar.http.api.routes import API_ROUTES
 from sidecar.http.graphql import query
 from sidecar.http.metrics import scrape
 from sidecar.http.openapi import page
 from sidecar.http.pages.routes import PAGE_ROUTES
+from sidecar.http.pages.words import FILTERS
 from sidecar.http.pictures.routes import PICTURE_ROUTES
-from sidecar.http.reading.parameters import CURSOR, GROUP, LIMIT, OWNER, TEXT, TIME, WINDOW
-from sidecar.http.route import Parameter, Route
-from sidecar.http.shapes.actions import ActionShape, AuditShape, BegunShape
-from sidecar.http.shapes.content import ContentShape
-from sidecar.http.shapes.entities import EntityListShape
-from sidecar.http.shapes.groups import AttentionListShape, NowShape, PortfolioShape
-from sidecar.http.shapes.overview import OverviewShape
-from sidecar.http.shapes.runs import RunListShape
-from sidecar.http.shapes.tokens import (
-    CreatedTokenShape,
-    DisplayTokenShape,
-    TokenBody,
-    TokenListShape,
-    TokenStatusShape,
+from sidecar.http.route import (
+    QUERY_PATH,
+    ROUTES_BY_NAME,
+    Route,
 )
-
-_ENTITY: Final = "/api/v1/entities/{kind}/{namespace}/{name}"
-_INSTANCE: Final = "/api/v1/instances/{instance}"
 
 ROUTES: Final = (
     Route(
@@ -80,217 +66,7 @@ ROUTES: Final = (
         scope="read",
         summary="GraphQL for backstage-plugin-litmus.",
     ),
-    Route(
-        method="GET",
-        path="/api/v1/entities",
-        name="entities",
-        handler=entities.entities,
-        scope="read",
-        summary="Entities that name a Litmus project.",
-        parameters=(OWNER, LIMIT, CURSOR),
-        answer=EntityListShape,
-        errors=(400,),
-    ),
-    Route(
-        method="GET",
-        path=f"{_ENTITY}/overview",
-        name="overview",
-        handler=entities.overview,
-        scope="read",
-        summary="Scores and results of a window, score now, latest runs, the card's figures.",
-        parameters=WINDOW,
-        answer=OverviewShape,
-        errors=(400, 404),
-    ),
-    Route(
-        method="GET",
-        path=f"{_ENTITY}/content",
-        name="content",
-        handler=entities.content,
-        scope="read",
-        summary="Hubs, environments, experiments as the plugin shows them; infrastructures, schedules, now.",
-        answer=ContentShape,
-        errors=(404,),
-    ),
-    Route(
-        method="GET",
-        path=f"{_ENTITY}/runs",
-        name="runs",
-        handler=runs.runs,
-        scope="read",
-        summary="Run history, newest first; CSV gives all that match.",
-        parameters=(
-            Parameter(
-                name="outcome",
-                description=f"Only these outcomes, separated by commas: {', '.join(Outcome)}.",
-                schema=TEXT,
-            ),
-            Parameter(name="phase", description="Only this phase, as Litmus writes it.", schema=TEXT),
-            Parameter(name="experiment", description="Only the experiment of this id.", schema=TEXT),
-            Parameter(name="since", description="Created at or after.", schema=TIME),
-            Parameter(name="until", description="Created before.", schema=TIME),
-            Parameter(
-                name="format",
-                description="JSON in pages, or CSV whole.",
-                schema={"type": "string", "enum": ["json", "csv"], "default": "json"},
-            ),
-            LIMIT,
-            CURSOR,
-        ),
-        answer=RunListShape,
-        content_types=("application/json", "text/csv"),
-        errors=(400, 404),
-    ),
-    Route(
-        method="GET",
-        path="/api/v1/portfolio",
-        name="portfolio",
-        handler=groups.portfolio_view,
-        scope="read",
-        summary="Scores, results and trends by owner, system or domain, worst first.",
-        parameters=(
-            GROUP,
-            *WINDOW,
-            OWNER,
-            LIMIT,
-            CURSOR,
-        ),
-        answer=PortfolioShape,
-        errors=(400,),
-    ),
-    Route(
-        method="GET",
-        path="/api/v1/attention",
-        name="attention",
-        handler=groups.attention_view,
-        scope="read",
-        summary="What somebody should look at, most urgent first.",
-        parameters=(OWNER, LIMIT, CURSOR),
-        answer=AttentionListShape,
-        errors=(400,),
-    ),
-    Route(
-        method="GET",
-        path="/api/v1/now",
-        name="now",
-        handler=groups.now_view,
-        scope="read",
-        summary="What runs or waits now, longest first.",
-        parameters=(OWNER, LIMIT, CURSOR),
-        answer=NowShape,
-        errors=(400,),
-    ),
-    *(
-        Route(
-            method="POST",
-            path=f"{_ENTITY}/experiments/{{id}}/{kind.path}",
-            name=f"action_{kind.path.replace('/', '_')}",
-            handler=actions.begin(name),
-            scope=ANY_SCOPE,
-            summary=kind.summary,
-            body=kind.body,
-            body_required=kind.body_required,
-            answer=BegunShape,
-            status=202,
-            errors=(400, 404, 409, 410, 413, 415, 429, 502),
-        )
-        for name, kind in KINDS.items()
-    ),
-    Route(
-        method="GET",
-        path="/api/v1/actions/{id}",
-        name="action",
-        handler=actions.action,
-        scope=ANY_SCOPE,
-        summary="What became of an action: your own, or of a project you may act in.",
-        answer=ActionShape,
-        errors=(404,),
-    ),
-    Route(
-        method="GET",
-        path="/api/v1/audit",
-        name="audit",
-        handler=actions.audit,
-        scope="admin",
-        summary="Who asked for what, and what came of it; newest first.",
-        parameters=(
-            Parameter(name="who", description="Only this caller, by name.", schema=TEXT),
-            Parameter(name="projectID", description="Only this project.", schema=TEXT),
-            Parameter(
-                name="instance", description="Instance of that project; the first if absent.", schema=TEXT
-            ),
-            Parameter(
-                name="kind",
-                description="Only actions of this kind.",
-                schema={"type": "string", "enum": list(ActionKind)},
-            ),
-            Parameter(
-                name="outcome",
-                description="Only this outcome.",
-                schema={"type": "string", "enum": list(ActionOutcome)},
-            ),
-            Parameter(name="since", description="At or after.", schema=TIME),
-            Parameter(name="until", description="Before.", schema=TIME),
-            LIMIT,
-            CURSOR,
-        ),
-        answer=AuditShape,
-        errors=(400,),
-    ),
-    Route(
-        method="GET",
-        path=f"{_INSTANCE}/tokens",
-        name="tokens",
-        handler=tokens.tokens,
-        scope="admin",
-        summary="API tokens of the Litmus user in whose name the sidecar asks, without values.",
-        answer=TokenListShape,
-        errors=(404, 502),
-    ),
-    Route(
-        method="POST",
-        path=f"{_INSTANCE}/tokens",
-        name="token_create",
-        handler=tokens.create,
-        scope="admin",
-        summary="Make an API token of that user. Only this answer has its value.",
-        body=TokenBody,
-        status=201,
-        answer=CreatedTokenShape,
-        errors=(400, 404, 409, 413, 415, 502),
-    ),
-    Route(
-        method="DELETE",
-        path=f"{_INSTANCE}/tokens/{{id}}",
-        name="token_revoke",
-        handler=tokens.revoke,
-        scope="admin",
-        summary="Revoke a token for good; sent as `application/json`, without a body.",
-        status=204,
-        content_types=(),
-        errors=(404, 409, 415, 502),
-    ),
-    Route(
-        method="POST",
-        path=f"{_INSTANCE}/tokens/rotate",
-        name="token_rotate",
-        handler=tokens.rotate,
-        scope="admin",
-        summary="Replace the managed token now; sent as `application/json`, without a body. The one before "
-        "is revoked after 2 to 10 minutes, once no replica uses it.",
-        answer=TokenStatusShape,
-        errors=(404, 409, 415, 502),
-    ),
-    Route(
-        method="GET",
-        path=f"{_INSTANCE}/display-token",
-        name="display_token",
-        handler=tokens.display,
-        scope="admin",
-        summary="What to put into `litmus.apiToken`: links lead to that user, Litmus rejects it.",
-        answer=DisplayTokenShape,
-        errors=(404,),
-    ),
+    *API_ROUTES,
     Route(
         method="GET",
         path="/api/v1/openapi.json",
@@ -325,15 +101,15 @@ ROUTES: Final = (
 async def _ending_answers(app: web.Application) -> AsyncIterator[None]:
     """Outlive no service: what is still being made reads the store."""
     yield
-    await app[keys.ANSWERS].close()
+    await app[ANSWERS].close()
 
 
 def add_routes(app: web.Application) -> None:
     """Add every route of the service, and what their handlers find in the application."""
-    app[keys.ROUTES] = {route.name: route for route in ROUTES}
-    app[keys.ANSWERS] = Answers()
+    app[ROUTES_BY_NAME] = {route.name: route for route in ROUTES}
+    app[ANSWERS] = Answers()
     app.cleanup_ctx.append(_ending_answers)
-    add_templates(app)
+    add_templates(app, FILTERS)
     for route in ROUTES:
         if route.method == "GET":
             # With HEAD (RFC 9110, 9.1); link checkers ask so.

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from aiohttp import web
+
 from sidecar.actions import ActionService
 from sidecar.backstage.users import BackstageUsers
 from sidecar.backstage.visibility import CatalogVisibility
@@ -121,3 +123,6 @@ class Services:
             Lane.SLOW: sync.slow_interval,
             Lane.HISTORY: sync.slow_interval,
         }
+
+
+SERVICES = web.AppKey("services", Services)

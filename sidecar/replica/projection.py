@@ -22,7 +22,8 @@ from graphql import (
     get_named_type,
 )
 
-from sidecar.domain.model import Content, Environment, Experiment, Hub, Infra, RecentRun, Section
+from sidecar.domain.model import Content, Environment, Experiment, Hub, Infra, Section
+from sidecar.domain.runs import RecentRun
 from sidecar.replica.arguments import Page, select_environments, select_experiments, select_hubs
 from sidecar.replica.cron import plugin_cron
 from sidecar.replica.healing import (

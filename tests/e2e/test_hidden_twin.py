@@ -8,9 +8,9 @@ import msgspec
 import pytest
 from aiohttp import web
 
-from sidecar.http.keys import SERVICES
 from sidecar.http.route import Route
 from sidecar.http.routes import ROUTES
+from sidecar.http.services import SERVICES
 from tests.e2e.conftest import Small
 from tests.e2e.twins import KEY, OKAPI, ZEBRA, Asker, Seen, Twin, Twins, open_twins
 from tests.replica.documents import RUN, RUN_STATS

@@ -32,8 +32,8 @@ from sidecar.cli.main import commands, main
 from sidecar.config import Config, describe, load_config
 from sidecar.domain.errors import ConfigError, UpstreamError
 from sidecar.domain.model import Lane, ProjectRef
-from sidecar.http.keys import SERVICES
 from sidecar.http.routes import ROUTES
+from sidecar.http.services import SERVICES
 from sidecar.litmus.reading.source import LitmusSource
 from sidecar.litmus.transport.auth import LitmusAuth
 from sidecar.litmus.transport.client import open_litmus_client

@@ -11,7 +11,7 @@ import aiohttp
 import jwt
 import pytest
 
-from sidecar.http.pictures.sharing import Picture, PictureOptions, share_picture
+from sidecar.http.sharing import Picture, PictureOptions, share_picture
 from tests.e2e.conftest import Small
 from tests.http.charts.drawing import parsed, texts_of
 from tests.support.service import Service, catalog_text, config_for, eventually, open_service

@@ -12,7 +12,8 @@ from graphql import GraphQLObjectType
 from sidecar.actions.kind import Offer, Scene
 from sidecar.actions.kinds import KINDS
 from sidecar.domain.action import ActionKind, Change
-from sidecar.domain.model import Experiment, RecentRun
+from sidecar.domain.model import Experiment
+from sidecar.domain.runs import RecentRun
 from sidecar.http.pages.routes import PAGE_ROUTES
 from sidecar.http.routes import ROUTES
 from sidecar.insight.attention import SEVERITY_OF, AttentionKind

@@ -22,8 +22,10 @@ from sidecar.domain.model import Section, Snapshot
 from sidecar.domain.ports import Clock
 from sidecar.domain.runs import HistoryState
 from sidecar.http.gate.connections import Bounds
-from sidecar.http.keys import SERVICES
-from sidecar.http.services import Services
+from sidecar.http.services import (
+    SERVICES,
+    Services,
+)
 from sidecar.identity.sign_in_limit import RefusalDelay
 from sidecar.litmus.reading.history_progress import load_progress
 from sidecar.simulator import Simulator

@@ -157,6 +157,9 @@ class Answers:
         return answer
 
 
+ANSWERS = web.AppKey("answers", Answers)
+
+
 def respond(
     request: web.Request,
     answer: Answer,

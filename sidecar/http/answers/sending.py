@@ -166,6 +166,7 @@ class Sending:
 
 
 _Body = Slices | Stream | _Written
+SENDING = web.AppKey("sending", Sending)
 
 
 def _held(bodies: Iterable[_Body]) -> int:

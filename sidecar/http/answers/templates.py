@@ -1,6 +1,6 @@
 """Templates filled in without holding the event loop, however long what comes of them."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from itertools import islice
 from types import CodeType
 from typing import Any, Final
@@ -10,8 +10,7 @@ from aiohttp import web
 from jinja2 import BytecodeCache, ChainableUndefined, PackageLoader, Template
 from jinja2.bccache import Bucket
 
-from sidecar.http.keys import SERVICES
-from sidecar.http.pages.words import FILTERS
+from sidecar.http.services import SERVICES
 from sidecar.runtime.turns import Work
 
 
@@ -36,7 +35,7 @@ PIECES_AT_ONCE: Final = 50
 """What of a template is filled in at once: about a millisecond."""
 
 
-def add_templates(app: web.Application) -> None:
+def add_templates(app: web.Application, filters: Mapping[str, Callable[..., Any]]) -> None:
     """Let the application fill in templates, all compiled before anybody waits for it."""
     environment = aiohttp_jinja2.setup(
         app,
@@ -44,7 +43,7 @@ def add_templates(app: web.Application) -> None:
         undefined=ChainableUndefined,
         loader=PackageLoader("sidecar.http", "templates"),
         bytecode_cache=_COMPILED,
-        filters=FILTERS,
+        filters=filters,
         # They are part of the package: looked for on the disk once.
         auto_reload=False,
         trim_blocks=True,

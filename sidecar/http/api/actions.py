@@ -15,12 +15,16 @@ from sidecar.domain.ports import AuditQuery
 from sidecar.http.answers.cache import Answer, respond
 from sidecar.http.api.action_requests import acting_caller, asked_by_body
 from sidecar.http.gate.body import read_json_body
+from sidecar.http.gate.caller import CALLER
 from sidecar.http.gate.visible_entities import find_entity, seen_subjects
-from sidecar.http.keys import CALLER, REQUEST_ID, SERVICES
+from sidecar.http.keys import REQUEST_ID
 from sidecar.http.reading.paging import RowId, decode_cursor, encode_cursor, read_limit, single
 from sidecar.http.reading.parameters import read_choice, read_span, read_text
 from sidecar.http.route import Handler
-from sidecar.http.services import Services
+from sidecar.http.services import (
+    SERVICES,
+    Services,
+)
 from sidecar.http.shapes.actions import action_shape, audit_shape, begun_shape
 
 MAX_BODY_BYTES: Final = 4096

@@ -9,12 +9,20 @@ from sidecar.domain.catalog import Entity
 from sidecar.domain.errors import BadRequestError
 from sidecar.domain.freshness import as_of
 from sidecar.domain.model import Content, Section
-from sidecar.http.answers.cache import Answer, made, respond
+from sidecar.http.answers.cache import (
+    ANSWERS,
+    Answer,
+    made,
+    respond,
+)
+from sidecar.http.gate.caller import CALLER
 from sidecar.http.gate.visible_entities import visible_entities
-from sidecar.http.keys import ANSWERS, CALLER, SERVICES
 from sidecar.http.reading.entity import EntityReading, read_entity, read_window
 from sidecar.http.reading.paging import page, single
-from sidecar.http.services import Services
+from sidecar.http.services import (
+    SERVICES,
+    Services,
+)
 from sidecar.http.shapes.content import CONTENT_SECTIONS, ContentShape, content_shape
 from sidecar.http.shapes.entities import EntityListShape, EntityShape, entity_shape
 from sidecar.http.shapes.overview import OVERVIEW_SECTIONS, OverviewShape, overview_shape

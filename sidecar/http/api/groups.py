@@ -11,13 +11,21 @@ from aiohttp import web
 from sidecar.domain.catalog import Entity
 from sidecar.domain.errors import BadRequestError
 from sidecar.domain.model import ProjectRef, Section
-from sidecar.http.answers.cache import SHORTEST, Answer, made, respond
+from sidecar.http.answers.cache import (
+    ANSWERS,
+    SHORTEST,
+    Answer,
+    made,
+    respond,
+)
 from sidecar.http.answers.times import rfc3339
 from sidecar.http.api.entities import read_entities
-from sidecar.http.keys import ANSWERS, SERVICES
 from sidecar.http.reading.entity import read_window
 from sidecar.http.reading.paging import page_of_ranked, single
-from sidecar.http.services import Services
+from sidecar.http.services import (
+    SERVICES,
+    Services,
+)
 from sidecar.http.shapes.common import Age, age_of, running_run_shape, window_shape
 from sidecar.http.shapes.groups import (
     AttentionListShape,

@@ -12,8 +12,10 @@ from sidecar.domain.model import ProjectRef, Snapshot
 from sidecar.domain.ports import TokenState, TokenStatus
 from sidecar.http.answers.times import rfc3339
 from sidecar.http.gate.authentication import reader_of
-from sidecar.http.keys import SERVICES
-from sidecar.http.services import Services
+from sidecar.http.services import (
+    SERVICES,
+    Services,
+)
 from sidecar.runtime.turns import Work
 
 READY_AFTER: Final = timedelta(seconds=30)

@@ -15,13 +15,16 @@ from sidecar.domain.ports import RunQuery
 from sidecar.domain.runs import OUTCOME_OF_PHASE, Outcome, Run
 from sidecar.http.answers.cache import Answer, respond
 from sidecar.http.answers.csv_cells import safe_cell
+from sidecar.http.answers.sending import SENDING
 from sidecar.http.answers.times import rfc3339
 from sidecar.http.api.entities import covered_experiments
-from sidecar.http.keys import SENDING, SERVICES
 from sidecar.http.reading.entity import EntityReading, read_entity
 from sidecar.http.reading.paging import RowId, decode_cursor, encode_cursor, read_limit, single
 from sidecar.http.reading.parameters import LONGEST_TEXT, read_span, read_text
-from sidecar.http.services import Services
+from sidecar.http.services import (
+    SERVICES,
+    Services,
+)
 from sidecar.http.shapes.common import history_shape, narrowing_shape, run_shape, section_shapes
 from sidecar.http.shapes.runs import RUNS_SECTIONS, RunListShape
 from sidecar.insight.civil_time import ceil_ms, from_ms

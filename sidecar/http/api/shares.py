@@ -13,13 +13,16 @@ from sidecar.domain.catalog import Entity
 from sidecar.domain.errors import BadRequestError, ForbiddenError, NotFoundError
 from sidecar.http.answers.cache import Answer, respond
 from sidecar.http.gate.body import read_json_body
+from sidecar.http.gate.caller import CALLER
 from sidecar.http.gate.origins import browser_origin
 from sidecar.http.gate.visible_entities import find_entity
-from sidecar.http.keys import CALLER, SERVICES
-from sidecar.http.pictures.sharing import PictureOptions, share_picture
 from sidecar.http.reading.paging import page_of_ranked
-from sidecar.http.services import Services
+from sidecar.http.services import (
+    SERVICES,
+    Services,
+)
 from sidecar.http.shapes.shares import ShareBody, ShareListShape, created_share_shape, share_shape
+from sidecar.http.sharing import PictureOptions, share_picture
 
 MAX_BODY_BYTES: Final = 4096
 _NO_STORE: Final = {"Cache-Control": "no-store"}

@@ -15,7 +15,8 @@ from sidecar.domain.errors import BadRequestError, InstanceUnknownError, NotFoun
 from sidecar.domain.ports import Tokens
 from sidecar.http.answers.cache import Answer, respond
 from sidecar.http.gate.body import read_json_body
-from sidecar.http.keys import CALLER, SERVICES
+from sidecar.http.gate.caller import CALLER
+from sidecar.http.services import SERVICES
 from sidecar.http.shapes.tokens import (
     DisplayTokenShape,
     TokenBody,

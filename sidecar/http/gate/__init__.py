@@ -1,4 +1,4 @@
-"""What every request passes before its handler: connections, origins, who is calling, what they see, errors.
+"""What the gate of a request is made of: connections, origins, who is calling, what they see.
 
 Decides whether a request goes on, never what its answer says.
 """

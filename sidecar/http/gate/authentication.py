@@ -1,8 +1,6 @@
-"""Who is calling, and whether the route lets them: one rule for all routes.
+"""Who is calling, one rule for all routes.
 
-A route is private unless the table of routes says that it needs no scope; what
-is not in the table needs ``admin``. The rule itself is in contract words in
-``docs/explanation/people.md``: a key, a person of Backstage, both (then the person
+It is in contract words in ``docs/explanation/people.md``: a key, a person of Backstage, both (then the person
 decides), a person behind an authenticating proxy, on the pages a person signed
 in with Litmus, or, while nothing of this is configured, this machine.
 """
@@ -11,21 +9,17 @@ from typing import Final
 
 from aiohttp import web
 
-from sidecar.domain.errors import ForbiddenError, UnauthenticatedError
+from sidecar.domain.errors import UnauthenticatedError
 from sidecar.domain.model import Principal
 from sidecar.http.gate.caller import Caller, caller_signed_in
 from sidecar.http.gate.origins import is_own_machine
 from sidecar.http.gate.session_cookie import is_under_pages, session_secret
-from sidecar.http.keys import CALLER, ROUTES, SERVICES
-from sidecar.http.pictures.views import caller_by_share, has_share
-from sidecar.http.services import Services
+from sidecar.http.services import SERVICES, Services
 from sidecar.identity.people import Person
 from sidecar.identity.proxy import person_behind_proxy
 
 KEY_HEADER: Final = "X-Litmus-Sidecar-Key"
 ALL_SCOPES: Final = frozenset({"read", "run", "metrics", "admin"})
-ANY_SCOPE: Final = "any"
-"""Scope of routes that need somebody known; what they may do is decided further in."""
 
 
 async def identify(request: web.Request, services: Services) -> Caller:
@@ -55,30 +49,6 @@ async def identify(request: web.Request, services: Services) -> Caller:
             return Caller(Principal(name="local", scopes=ALL_SCOPES), ambient=True)
         raise UnauthenticatedError("Access is limited to this machine until a key is configured (auth.keys).")
     raise UnauthenticatedError(f"Credential missing: send a key in {KEY_HEADER} or a Bearer token.")
-
-
-async def authorize(request: web.Request) -> None:
-    """Let the request through to its route, or say why not; leaves the caller with the request.
-
-    Raises:
-        UnauthenticatedError: Without a credential that holds.
-        ForbiddenError: If the caller's scopes do not include the route's.
-    """
-    services = request.app[SERVICES]
-    name = request.match_info.route.name or ""
-    route = request.app[ROUTES].get(name)
-    scope = route.scope if route is not None else "admin"
-    if scope is None or (name == "metrics" and services.config.metrics.public):
-        return
-    if has_share(request):
-        request[CALLER] = await caller_by_share(request, services)
-        return
-    caller = await identify(request, services)
-    request[CALLER] = caller
-    if scope == "admin":
-        await caller.claim_admin(services)
-    if scope not in caller.principal.scopes and scope != ANY_SCOPE:
-        raise ForbiddenError(f"Scope '{scope}' is needed here, and {caller.principal.name} does not have it.")
 
 
 async def reader_of(request: web.Request) -> Caller | None:

@@ -4,6 +4,7 @@ from collections.abc import Collection
 from typing import Final
 
 import msgspec
+from aiohttp import web
 
 from sidecar.domain.catalog import Entity
 from sidecar.domain.model import Principal, ProjectRef
@@ -101,6 +102,7 @@ class Caller:
         return self.signed_in is None or self.role_in(project) is not None
 
 
+CALLER = web.RequestKey("caller", Caller)
 _ROLES: Final = frozenset(LitmusRole)
 
 

@@ -16,16 +16,16 @@ from typing import Final
 from aiohttp import web
 
 from sidecar.http.gate.origins import browser_origin, is_own_machine
+from sidecar.http.route import PAGES
 from sidecar.http.services import Services
 
 SECURE_NAME: Final = "__Host-litmus-session"
 PLAIN_NAME: Final = "litmus-session"
-_PAGES: Final = "/litmus"
 
 
 def is_under_pages(request: web.Request) -> bool:
     """Tell whether a path is among the pages, the only place where the cookie counts."""
-    return request.path == _PAGES or request.path.startswith(f"{_PAGES}/")
+    return request.path == PAGES or request.path.startswith(f"{PAGES}/")
 
 
 def cookie_name(request: web.Request, services: Services) -> str | None:

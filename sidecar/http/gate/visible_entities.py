@@ -13,8 +13,10 @@ from aiohttp import web
 from sidecar.domain.catalog import Entity
 from sidecar.domain.errors import NotFoundError
 from sidecar.domain.model import ProjectRef
-from sidecar.http.gate.caller import Caller
-from sidecar.http.keys import CALLER
+from sidecar.http.gate.caller import (
+    CALLER,
+    Caller,
+)
 from sidecar.http.services import Services
 
 Subject = tuple[str | None, ProjectRef]

@@ -27,8 +27,11 @@ from sidecar.http.answers.times import http_date, rfc3339
 from sidecar.http.api.action_requests import asked_by_mutation, mutation_result
 from sidecar.http.api.actions import act
 from sidecar.http.gate.body import read_json_body
-from sidecar.http.keys import CALLER, SERVICES
-from sidecar.http.services import Services
+from sidecar.http.gate.caller import CALLER
+from sidecar.http.services import (
+    SERVICES,
+    Services,
+)
 from sidecar.replica import MutationRequest, Prepared, answer_key
 from sidecar.telemetry.tracing import span
 

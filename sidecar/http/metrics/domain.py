@@ -13,6 +13,7 @@ from typing import Final
 
 import msgspec
 import structlog
+from aiohttp import web
 
 from sidecar.domain.catalog import Catalog, Entity
 from sidecar.domain.errors import StoreError
@@ -233,6 +234,9 @@ class DomainMetrics:
         before = self._kept.get(project)
         self._experiments += rendered.experiments - (before.experiments if before else 0)
         self._kept[project] = rendered
+
+
+DOMAIN_METRICS = web.AppKey("domain_metrics", DomainMetrics)
 
 
 def _now() -> float:

@@ -19,9 +19,12 @@ from prometheus_client.openmetrics.exposition import generate_latest as generate
 
 from sidecar.http.answers.negotiation import accepts_gzip, wants_openmetrics
 from sidecar.http.answers.sending import Stream
-from sidecar.http.keys import DOMAIN_METRICS, SERVICES
-from sidecar.http.metrics.domain import DomainMetrics
+from sidecar.http.metrics.domain import (
+    DOMAIN_METRICS,
+    DomainMetrics,
+)
 from sidecar.http.metrics.text_format import END
+from sidecar.http.services import SERVICES
 
 _GZIP_LEVEL: Final = 1
 """A scrape is the same text over and over: the fastest makes it some twenty times smaller too."""

@@ -6,10 +6,16 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from sidecar.http.answers.cache import Answer, made, respond
+from sidecar.http.answers.cache import (
+    ANSWERS,
+    Answer,
+    made,
+    respond,
+)
 from sidecar.http.answers.templates import filled
-from sidecar.http.keys import ANSWERS, ROUTES, SERVICES
 from sidecar.http.openapi.document import openapi_document
+from sidecar.http.route import ROUTES_BY_NAME
+from sidecar.http.services import SERVICES
 
 
 async def openapi(request: web.Request) -> web.Response:
@@ -51,4 +57,4 @@ async def _kept(request: web.Request, make: Callable[[], Awaitable[Answer]]) -> 
 
 
 def _document(request: web.Request) -> dict[str, Any]:
-    return openapi_document(list(request.app[ROUTES].values()))
+    return openapi_document(list(request.app[ROUTES_BY_NAME].values()))

@@ -15,7 +15,7 @@ from sidecar.http.api.action_requests import acting_caller
 from sidecar.http.api.actions import look
 from sidecar.http.api.entities import content_changes, read_content, read_overview
 from sidecar.http.api.groups import thresholds
-from sidecar.http.keys import CALLER, SERVICES
+from sidecar.http.gate.caller import CALLER
 from sidecar.http.pages.addresses import WINDOW_PARAMETERS, kept, query, window_links
 from sidecar.http.pages.advice import troubles, unread
 from sidecar.http.pages.attention import Grade, GradedItem, attention_line, graded, grades_by_experiment
@@ -25,7 +25,10 @@ from sidecar.http.pages.words import PAPER_ZONE, entity_path
 from sidecar.http.pictures.charts import overview_charts
 from sidecar.http.reading.entity import EntityReading, read_entity, read_window
 from sidecar.http.reading.paging import single
-from sidecar.http.services import Services
+from sidecar.http.services import (
+    SERVICES,
+    Services,
+)
 from sidecar.http.shapes.content import CONTENT_SECTIONS, ContentShape
 from sidecar.http.shapes.overview import OVERVIEW_SECTIONS
 from sidecar.http.shapes.worst import worst_shapes

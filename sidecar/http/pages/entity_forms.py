@@ -8,10 +8,10 @@ from sidecar.domain.action import ActionKind
 from sidecar.http.api.action_requests import asked_by_form
 from sidecar.http.api.actions import act
 from sidecar.http.gate.visible_entities import find_entity
-from sidecar.http.keys import SERVICES
 from sidecar.http.pages.forms import read_form
 from sidecar.http.pages.words import entity_path
 from sidecar.http.route import Handler
+from sidecar.http.services import SERVICES
 
 
 def form(kind: ActionKind) -> Handler:

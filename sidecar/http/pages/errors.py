@@ -6,10 +6,13 @@ from urllib.parse import urlencode
 from aiohttp import web
 
 from sidecar.domain.errors import BadRequestError, SidecarError
+from sidecar.http.gate.caller import CALLER
 from sidecar.http.gate.session_cookie import forget_cookie
 from sidecar.http.gate.visible_entities import path_ref
-from sidecar.http.keys import CALLER, REQUEST_ID, SERVICES
-from sidecar.http.pages.frame import NOBODY, PAGES, Page, fresh_page, viewer_of
+from sidecar.http.keys import REQUEST_ID
+from sidecar.http.pages.frame import NOBODY, Page, fresh_page, viewer_of
+from sidecar.http.route import PAGES
+from sidecar.http.services import SERVICES
 
 SIGN_IN: Final = f"{PAGES}/sign-in"
 _UNAUTHENTICATED: Final = 401

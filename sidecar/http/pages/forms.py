@@ -8,9 +8,10 @@ from aiohttp import web
 
 from sidecar.domain.errors import BadRequestError, ForbiddenError, UnsupportedMediaTypeError
 from sidecar.http.gate.body import BODY_SECONDS, read_bounded
+from sidecar.http.gate.caller import CALLER
 from sidecar.http.gate.origins import own_origins
-from sidecar.http.keys import CALLER, SERVICES
 from sidecar.http.pages.frame import FORM_PURPOSE, TOKEN_FIELD, form_binding
+from sidecar.http.services import SERVICES
 from sidecar.identity.origins import refuse_foreign_form
 
 MAX_FORM_BYTES: Final = 16 * 1024

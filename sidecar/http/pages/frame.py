@@ -14,17 +14,26 @@ from aiohttp import web
 from sidecar import __version__
 from sidecar.config import Config
 from sidecar.domain.errors import StoreError
-from sidecar.http.answers.cache import Answer, made, respond
+from sidecar.http.answers.cache import (
+    ANSWERS,
+    Answer,
+    made,
+    respond,
+)
 from sidecar.http.answers.templates import filled
-from sidecar.http.gate.caller import Caller
+from sidecar.http.gate.caller import (
+    CALLER,
+    Caller,
+)
 from sidecar.http.gate.path_prefix import markup_below, prefix_of
-from sidecar.http.keys import ANSWERS, CALLER, SERVICES
 from sidecar.http.pages.assets import asset_url
 from sidecar.http.pictures.charts import LOOKS
-from sidecar.http.services import Services
+from sidecar.http.services import (
+    SERVICES,
+    Services,
+)
 from sidecar.insight.token_findings import pressing
 
-PAGES: Final = "/litmus"
 LOOKS_BY_WORD: Final = {outcome.value: look for outcome, look in LOOKS.items()}
 FORM_PURPOSE: Final = "form"
 """What the keys of CSRF tokens are for."""

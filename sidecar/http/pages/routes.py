@@ -3,12 +3,15 @@
 from typing import Final
 
 from sidecar.actions.kinds import KINDS
-from sidecar.http.gate.authentication import ANY_SCOPE
 from sidecar.http.pages import assets, entity, entity_forms, portfolio, runs, sign_in, tokens
 from sidecar.http.pages.errors import SIGN_IN
-from sidecar.http.pages.frame import PAGES
 from sidecar.http.reading.parameters import GROUP, TEXT, WINDOW
-from sidecar.http.route import Parameter, Route
+from sidecar.http.route import (
+    ANY_SCOPE,
+    PAGES,
+    Parameter,
+    Route,
+)
 
 _ENTITY: Final = f"{PAGES}/entities/{{kind}}/{{namespace}}/{{name}}"
 _RUNS: Final = (

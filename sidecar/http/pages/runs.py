@@ -10,7 +10,6 @@ from sidecar.domain.errors import BadRequestError
 from sidecar.domain.ports import RunQuery
 from sidecar.http.answers.times import rfc3339
 from sidecar.http.api.runs import read_filters, read_position, read_runs, stream_csv
-from sidecar.http.keys import SERVICES
 from sidecar.http.pages.addresses import kept, query
 from sidecar.http.pages.advice import troubles
 from sidecar.http.pages.frame import Page, kept_page, viewer_of
@@ -18,6 +17,7 @@ from sidecar.http.pages.words import entity_path
 from sidecar.http.pictures.charts import LOOKS
 from sidecar.http.reading.entity import EntityReading, read_entity
 from sidecar.http.reading.paging import single
+from sidecar.http.services import SERVICES
 from sidecar.http.shapes.runs import RUNS_SECTIONS
 from sidecar.insight.civil_time import find_zone, first_instant
 from sidecar.insight.narrowing import narrow_runs

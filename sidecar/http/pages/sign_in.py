@@ -24,14 +24,21 @@ from sidecar.domain.errors import (
     UpstreamError,
 )
 from sidecar.domain.ports import AccountRights, Session
-from sidecar.http.gate.caller import caller_signed_in
+from sidecar.http.gate.caller import (
+    CALLER,
+    caller_signed_in,
+)
 from sidecar.http.gate.origins import is_own_machine, own_origins
 from sidecar.http.gate.session_cookie import cookie_name, forget_cookie, keep_cookie, session_secret
-from sidecar.http.keys import CALLER, OUTCOME, SERVICES
+from sidecar.http.keys import OUTCOME
 from sidecar.http.pages.errors import SIGN_IN
 from sidecar.http.pages.forms import read_fields, read_form
-from sidecar.http.pages.frame import NOBODY, PAGES, Page, fresh_page
-from sidecar.http.services import Services
+from sidecar.http.pages.frame import NOBODY, Page, fresh_page
+from sidecar.http.route import PAGES
+from sidecar.http.services import (
+    SERVICES,
+    Services,
+)
 from sidecar.identity.origins import ORIGIN, refuse_foreign_form
 from sidecar.identity.proxy import client_address
 from sidecar.identity.sessions import LitmusSessions, SignedIn

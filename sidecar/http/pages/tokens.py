@@ -26,12 +26,17 @@ from sidecar.domain.errors import (
 )
 from sidecar.domain.ports import ApiToken, CreatedToken, Tokens
 from sidecar.http.api.tokens import check_asked, tell_change
-from sidecar.http.keys import CALLER, OUTCOME, SERVICES
+from sidecar.http.gate.caller import CALLER
+from sidecar.http.keys import OUTCOME
 from sidecar.http.pages.forms import read_form
-from sidecar.http.pages.frame import PAGES, Page, form_binding, fresh_page, viewer_of
+from sidecar.http.pages.frame import Page, form_binding, fresh_page, viewer_of
 from sidecar.http.pages.words import number
 from sidecar.http.reading.paging import single
-from sidecar.http.services import Services
+from sidecar.http.route import PAGES
+from sidecar.http.services import (
+    SERVICES,
+    Services,
+)
 from sidecar.http.shapes.tokens import (
     TokenBody,
     TokenShape,

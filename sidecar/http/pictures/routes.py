@@ -3,13 +3,16 @@
 from typing import Final
 
 from sidecar.http.api import shares
-from sidecar.http.gate.authentication import ANY_SCOPE
-from sidecar.http.pages.frame import PAGES
 from sidecar.http.pictures import views
-from sidecar.http.pictures.sharing import LONGEST_LABEL, PARAMETER, WINDOWED, Picture
 from sidecar.http.reading.parameters import CURSOR, LIMIT, NAMED_WINDOW, TEXT, ZONE
-from sidecar.http.route import Parameter, Route
+from sidecar.http.route import (
+    ANY_SCOPE,
+    PAGES,
+    Parameter,
+    Route,
+)
 from sidecar.http.shapes.shares import CreatedShareShape, ShareBody, ShareListShape
+from sidecar.http.sharing import LONGEST_LABEL, PARAMETER, WINDOWED, Picture
 
 _PICTURES: Final = f"{PAGES}/entities/{{kind}}/{{namespace}}/{{name}}"
 _SHARES: Final = "/api/v1/entities/{kind}/{namespace}/{name}/share"

@@ -12,11 +12,15 @@ from aiohttp import web
 
 from sidecar.domain.errors import BadRequestError, ShareInvalidError, SidecarError
 from sidecar.domain.model import Principal
-from sidecar.http.answers.cache import Answer, made, respond
+from sidecar.http.answers.cache import (
+    ANSWERS,
+    Answer,
+    made,
+    respond,
+)
 from sidecar.http.answers.templates import filled
 from sidecar.http.api.entities import read_overview
 from sidecar.http.gate.caller import Caller
-from sidecar.http.keys import ANSWERS, ROUTES, SERVICES
 from sidecar.http.pictures.charts.badge import badge_chart
 from sidecar.http.pictures.charts.overview import (
     badge_picture,
@@ -25,11 +29,15 @@ from sidecar.http.pictures.charts.overview import (
     trend_picture,
 )
 from sidecar.http.pictures.charts.palette import NO_LEVEL
-from sidecar.http.pictures.sharing import PARAMETER, Claims, Picture, PictureOptions, check_options, claims_of
 from sidecar.http.reading.entity import read_entity
 from sidecar.http.reading.paging import single
-from sidecar.http.services import Services
+from sidecar.http.route import ROUTES_BY_NAME
+from sidecar.http.services import (
+    SERVICES,
+    Services,
+)
 from sidecar.http.shapes.overview import OVERVIEW_SECTIONS, OverviewShape
+from sidecar.http.sharing import PARAMETER, Claims, Picture, PictureOptions, check_options, claims_of
 from sidecar.insight.next_change import next_window_change
 from sidecar.insight.windows import parse_window
 
@@ -72,7 +80,7 @@ async def badge(request: web.Request) -> web.Response:
 
 def has_share(request: web.Request) -> bool:
     """Tell whether the request comes with the signed address of a picture."""
-    route = request.app[ROUTES].get(request.match_info.route.name or "")
+    route = request.app[ROUTES_BY_NAME].get(request.match_info.route.name or "")
     return route is not None and route.picture is not None and PARAMETER in request.query
 
 
@@ -88,7 +96,7 @@ async def caller_by_share(request: web.Request, services: Services) -> Caller:
     claims = await claims_of(services.signing, services.shares, tokens[0], services.clock())
     parts = request.match_info
     ref = f"{parts['kind']}:{parts['namespace']}/{parts['name']}".lower()
-    route = request.app[ROUTES][parts.route.name or ""]
+    route = request.app[ROUTES_BY_NAME][parts.route.name or ""]
     asked = {name: value for name in _OPTIONS for value in request.query.getall(name, [])}
     if (
         len(tokens) > 1

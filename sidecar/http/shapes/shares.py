@@ -6,7 +6,7 @@ import msgspec
 
 from sidecar.domain.ports import SharedPicture
 from sidecar.http.answers.times import rfc3339
-from sidecar.http.pictures.sharing import LONGEST_DAYS, LONGEST_LABEL, Made, Picture
+from sidecar.http.sharing import LONGEST_DAYS, LONGEST_LABEL, Made, Picture
 from sidecar.insight.windows import WINDOWS
 
 

@@ -22,8 +22,7 @@ from sidecar.domain.errors import (
 from sidecar.http.keys import OUTCOME, REQUEST_ID
 from sidecar.http.pages.errors import is_page, page_error
 from sidecar.http.pictures.views import has_share, picture_error
-
-QUERY_PATH: Final = "/api/query"
+from sidecar.http.route import QUERY_PATH
 
 _HTTP_LEVEL: Final = (BadRequestError, TooLargeError, UnsupportedMediaTypeError)
 _log = structlog.get_logger(__name__)

@@ -11,15 +11,22 @@ import structlog
 from aiohttp import web
 
 from sidecar.domain.errors import BadRequestError, TooManyRequestsError, UnsupportedMediaTypeError
-from sidecar.http.gate.authentication import KEY_HEADER, authorize
+from sidecar.http.answers.sending import SENDING
+from sidecar.http.gate.authentication import KEY_HEADER
 from sidecar.http.gate.body import read_ahead
-from sidecar.http.gate.caller import Caller
+from sidecar.http.gate.caller import (
+    CALLER,
+    Caller,
+)
 from sidecar.http.gate.connections import SOFTWARE, Connection
-from sidecar.http.gate.errors import QUERY_PATH, answer_for
 from sidecar.http.gate.origins import own_origins
 from sidecar.http.gate.path_prefix import below, prefix_of
-from sidecar.http.keys import CALLER, OUTCOME, REQUEST_ID, SENDING, SERVICES
+from sidecar.http.keys import OUTCOME, REQUEST_ID
+from sidecar.http.middleware.authorization import authorize
+from sidecar.http.middleware.errors import answer_for
 from sidecar.http.pictures.views import SHARE
+from sidecar.http.route import QUERY_PATH
+from sidecar.http.services import SERVICES
 from sidecar.identity.origins import cors_headers, is_preflight, refuse_api_change
 from sidecar.identity.proxy import client_address
 from sidecar.runtime.turns import Meter, metered
