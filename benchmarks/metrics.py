@@ -27,7 +27,7 @@ from sidecar.domain.model import Experiment, Lane, ProjectRef, Schedule, Section
 from sidecar.domain.ports import HistoryChange, Job
 from sidecar.domain.runs import HistoryState, KnownExperiment, Run
 from sidecar.http.metrics.domain import DomainMetrics
-from sidecar.http.metrics.scrape import scraped
+from sidecar.http.metrics.scrape import scrape_response
 from sidecar.insight.digest_cache import Digests
 from sidecar.store.local_leases import LocalLeases
 from sidecar.telemetry.metrics import Metrics
@@ -212,7 +212,7 @@ async def served(domain: DomainMetrics) -> AsyncIterator[str]:
     registry = Metrics("benchmark").registry
 
     async def metrics(request: web.Request) -> web.Response:
-        return await scraped(request, registry, domain)
+        return await scrape_response(request, registry, domain)
 
     app = web.Application()
     app.router.add_get("/metrics", metrics)

@@ -17,8 +17,8 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from sidecar.domain.model import Content, Environment, Experiment, GitOps, Hub, Infra
 from sidecar.http.answers.cache import (
-    ANSWERS,
-    Answers,
+    ANSWER_CACHE,
+    AnswerCache,
 )
 from tests.support.builders import recent_run
 from tests.support.golden import golden
@@ -102,7 +102,7 @@ async def time_of(client: Client, *paths: str, headers: Mapping[str, str] | None
 async def measure() -> None:
     without_memory = golden_app(content=content())
     # Nothing is remembered in caches without room.
-    without_memory[ANSWERS] = Answers(cache_bytes=0)
+    without_memory[ANSWER_CACHE] = AnswerCache(cache_bytes=0)
     async with (
         TestClient(TestServer(without_memory)) as cold,
         TestClient(TestServer(golden_app(content=content()))) as warm,

@@ -8,7 +8,7 @@ from sidecar.config import Config
 from sidecar.domain.model import LANE_OF_SECTION, Lane, ProjectRef
 from sidecar.domain.ports import Catalogue, StoreHealth, Tokens, TokenState, TokenStatus
 from sidecar.domain.roles import LitmusRole
-from sidecar.http.answers.cache import Answers
+from sidecar.http.answers.cache import AnswerCache
 from sidecar.litmus.tokens.managed import RENEWED_BEFORE
 from sidecar.litmus.transport.client import LitmusClient
 from sidecar.replica import Replica
@@ -114,7 +114,7 @@ def readings(
     }
 
 
-def answer_readings(answers: Answers) -> Mapping[str, Reading]:
+def answer_readings(answers: AnswerCache) -> Mapping[str, Reading]:
     """Return what the answers to GET were made from, for a scrape."""
     return {
         "litmus_sidecar_answer_cache_hits": Reading(

@@ -15,18 +15,18 @@ from aiohttp import web
 from sidecar.app.compose import open_services
 from sidecar.app.gauges import answer_readings
 from sidecar.config import Config
-from sidecar.http.answers.cache import ANSWERS
+from sidecar.http.answers.cache import ANSWER_CACHE
 from sidecar.http.answers.sending import (
-    SENDING,
-    Sending,
+    SENDING_BUDGET,
+    SendingBudget,
     return_freed_memory,
 )
-from sidecar.http.gate.connections import Bounds, Runner, bounds_within, raise_descriptor_limit
+from sidecar.http.gate.connections import ConnectionLimits, Runner, limits_within, raise_descriptor_limit
 from sidecar.http.metrics.domain import (
     DOMAIN_METRICS,
     DomainMetrics,
 )
-from sidecar.http.middleware.request import add_headers, around
+from sidecar.http.middleware.request import add_headers, request_middleware
 from sidecar.http.routes import add_routes
 from sidecar.http.services import (
     SERVICES,
@@ -53,13 +53,13 @@ def create_app(config: Config, *, open_services: ServicesContext = open_services
     async def services(app: web.Application) -> AsyncIterator[None]:
         async with open_services(config) as parts:
             app[SERVICES] = parts
-            parts.metrics.observe_with(partial(answer_readings, app[ANSWERS]))
+            parts.metrics.observe_with(partial(answer_readings, app[ANSWER_CACHE]))
             domain = app[DOMAIN_METRICS] = _domain_metrics(parts)
             async with parts.supervisor.running("metrics of the domain", domain.follow):
                 yield
 
-    app = web.Application(middlewares=[around])
-    app[SENDING] = Sending()
+    app = web.Application(middlewares=[request_middleware])
+    app[SENDING_BUDGET] = SendingBudget()
     app.on_response_prepare.append(add_headers)
     app.cleanup_ctx.append(services)
     add_routes(app)
@@ -81,7 +81,7 @@ async def serve(
     """
     return_freed_memory()
     app = create_app(config, open_services=open_services)
-    runner = make_runner(app, config, bounds_within(raise_descriptor_limit()))
+    runner = make_runner(app, config, limits_within(raise_descriptor_limit()))
     await runner.setup()
     services = app[SERVICES]
     # What is there now stays: a full collection need not walk it while everybody waits.
@@ -144,7 +144,7 @@ async def listen(runner: web.BaseRunner, host: str, port: int) -> Sequence[web.B
     return sites
 
 
-def make_runner(app: web.Application, config: Config, bounds: Bounds) -> Runner:
+def make_runner(app: web.Application, config: Config, bounds: ConnectionLimits) -> Runner:
     """Return what runs the application, with these bounds for its connections."""
     return Runner(
         app,

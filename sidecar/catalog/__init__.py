@@ -8,12 +8,12 @@ is. Must not know Litmus or Backstage's HTTP, nor decide who may see what.
 from sidecar.catalog.combined import CombinedCatalog
 from sidecar.catalog.entities import Document, catalog_of
 from sidecar.catalog.files import FileCatalog
-from sidecar.catalog.fixed import FixedCatalog
+from sidecar.catalog.static import StaticCatalog
 
 __all__ = [
     "CombinedCatalog",
     "Document",
     "FileCatalog",
-    "FixedCatalog",
+    "StaticCatalog",
     "catalog_of",
 ]

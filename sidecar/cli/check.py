@@ -19,7 +19,7 @@ import msgspec
 from sidecar.app.catalog import catalog_signer, configured_claims, open_backstage_catalog
 from sidecar.app.compose import require_usable, utc_now
 from sidecar.app.tokens import configured_token, managed_name, open_client, shown_token, source_of
-from sidecar.catalog import FileCatalog, FixedCatalog
+from sidecar.catalog import FileCatalog, StaticCatalog
 from sidecar.catalog.claims import Claims, NamingMemory
 from sidecar.cli.options import FINDINGS, FINE, config_option, json_option, run
 from sidecar.config import CatalogBackstage, Config, Instance, describe, findings, load_config, masked
@@ -211,7 +211,7 @@ async def _unclaimed(
     claims = Claims(
         configured=configured_claims(config),
         memory=memory,
-        catalogue=FixedCatalog(entities),
+        catalogue=StaticCatalog(entities),
         snapshot_of=snapshot_of,
         project_tags=lambda project: project_tags.get(project, ()),
         clock=utc_now,

@@ -7,9 +7,10 @@ from pydantic import Field, model_validator
 
 from sidecar.config.fields import (
     Algorithm,
+    Boolean,
     FileName,
-    Flag,
     HeaderName,
+    Integer,
     Interval,
     KeySecret,
     Label,
@@ -20,7 +21,6 @@ from sidecar.config.fields import (
     SigningKey,
     Text,
     Url,
-    Whole,
 )
 from sidecar.config.section import Section, require_distinct
 
@@ -30,7 +30,7 @@ class Listen(Section):
 
     host: ListenHost = "127.0.0.1"
     """Address to bind. Anything but loopback needs a key, or nobody beyond loopback is served."""
-    port: Annotated[Whole, Field(ge=0, le=65_535)] = 8080
+    port: Annotated[Integer, Field(ge=0, le=65_535)] = 8080
     """TCP port; 0 takes any free one."""
     trusted_proxies: Networks = ()
     """Networks of reverse proxies whose `X-Forwarded-For` is believed; it names clients in the log."""
@@ -79,7 +79,7 @@ class AuthProxy(Section):
 class SignIn(Section):
     """Signing in with a Litmus account, for the pages under `/litmus` only."""
 
-    enabled: Flag = False
+    enabled: Boolean = False
     """Whether there is a sign-in page."""
     idle: Interval = timedelta(hours=1)
     """A session ends when nothing was asked for so long."""
@@ -142,19 +142,19 @@ class Actions(Section):
 class Limits(Section):
     """How much a caller may ask for."""
 
-    person_per_minute: Annotated[Whole, Field(ge=1, le=1_000_000)] = 600
+    person_per_minute: Annotated[Integer, Field(ge=1, le=1_000_000)] = 600
     """Requests of one verified person."""
-    actions_per_minute: Annotated[Whole, Field(ge=1, le=1_000_000)] = 30
+    actions_per_minute: Annotated[Integer, Field(ge=1, le=1_000_000)] = 30
     """Actions of one caller."""
-    key_per_minute: Annotated[Whole, Field(ge=1, le=10_000_000)] | None = None
+    key_per_minute: Annotated[Integer, Field(ge=1, le=10_000_000)] | None = None
     """Requests of one key without a person; all of Backstage may share it, so none unless given."""
-    concurrent_requests: Annotated[Whole, Field(ge=1, le=100_000)] = 500
+    concurrent_requests: Annotated[Integer, Field(ge=1, le=100_000)] = 500
     """Requests worked on at the same time, of all known callers together."""
-    person_concurrent_requests: Annotated[Whole, Field(ge=1, le=100_000)] = 8
+    person_concurrent_requests: Annotated[Integer, Field(ge=1, le=100_000)] = 8
     """Of them, those of one person, at most half of all; as many more wait for up to 2 s."""
-    key_concurrent_requests: Annotated[Whole, Field(ge=1, le=100_000)] = 100
+    key_concurrent_requests: Annotated[Integer, Field(ge=1, le=100_000)] = 100
     """The same for one key without a person, which all of Backstage may share."""
-    person_work_ms_per_minute: Annotated[Whole, Field(ge=1, le=60_000)] = 6_000
+    person_work_ms_per_minute: Annotated[Integer, Field(ge=1, le=60_000)] = 6_000
     """Milliseconds of computing a minute for one person; the process has 60,000 for everybody."""
-    key_work_ms_per_minute: Annotated[Whole, Field(ge=1, le=60_000)] = 30_000
+    key_work_ms_per_minute: Annotated[Integer, Field(ge=1, le=60_000)] = 30_000
     """The same for one key without a person: 15,000 requests of the plugin a minute, at 2 ms each."""

@@ -232,7 +232,7 @@ Interval = Annotated[
     AfterValidator(_between(timedelta(milliseconds=10), timedelta(days=7), "10 milliseconds and 7 days")),
 ]
 """How often something is done; short ones are for tests, `findings` speaks about them."""
-Patience = Annotated[
+Timeout = Annotated[
     timedelta,
     *_duration_parts,
     AfterValidator(
@@ -296,9 +296,9 @@ ListenHost = Annotated[str, AfterValidator(_matching(_LISTEN_HOST, "must be an I
 HostHeader = Annotated[
     str, AfterValidator(_matching(_HOST, "must be a host name, optionally with a port after ':'"))
 ]
-Whole = Annotated[int, BeforeValidator(_number)]
-Rate = Annotated[float, BeforeValidator(_number), Field(allow_inf_nan=False)]
-Flag = Annotated[bool, BeforeValidator(_boolean)]
+Integer = Annotated[int, BeforeValidator(_number)]
+Number = Annotated[float, BeforeValidator(_number), Field(allow_inf_nan=False)]
+Boolean = Annotated[bool, BeforeValidator(_boolean)]
 Scopes = Annotated[frozenset[Scope], BeforeValidator(_as_set), Field(min_length=1)]
 AnySecret = Annotated[SecretStr, PlainSerializer(mask, return_type=str, when_used="json")]
 SigningKey = Annotated[AnySecret, AfterValidator(_at_least(_MIN_SIGNING_KEY_LENGTH))]

@@ -9,9 +9,9 @@ from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
 from sidecar.config.fields import header_safe
+from sidecar.config.merging import SECTION
 from sidecar.config.model import SidecarSection
 from sidecar.config.problems import Problems, keys_of, models_in
-from sidecar.config.reading import SECTION
 from sidecar.config.section import Section
 from sidecar.config.sources import Instance
 from sidecar.config.substitution import KeyPath, SubstitutionError, path_text, read_text

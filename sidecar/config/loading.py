@@ -10,9 +10,9 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from sidecar.config.files import check_certificates, read_secret_files
-from sidecar.config.model import Config, Outside, SidecarSection
+from sidecar.config.merging import OTHER_KEYS, SECTION, MergedFiles, read_files, read_mapping, unset_sentence
+from sidecar.config.model import Config, OtherSections, SidecarSection
 from sidecar.config.problems import Problems
-from sidecar.config.reading import OUTSIDE, SECTION, Source, read_files, read_mapping, unset_sentence
 from sidecar.domain.errors import ConfigError
 
 TOKEN_VARIABLE: Final = "LITMUS_AUTH_TOKEN"  # noqa: S105  # the name of a variable, not a token
@@ -41,9 +41,9 @@ def parse_config(
     return _config(read_mapping(mapping, directory, environ), environ)
 
 
-def _config(source: Source, environ: Mapping[str, str]) -> Config:
+def _config(source: MergedFiles, environ: Mapping[str, str]) -> Config:
     problems = Problems(source)
-    outside = problems.validated(Outside, source.outside)
+    outside = problems.validated(OtherSections, source.outside)
     section: object = source.section
     missing_tokens: list[str] = []
     if isinstance(section, dict):
@@ -62,7 +62,7 @@ def _config(source: Source, environ: Mapping[str, str]) -> Config:
     return Config.model_validate({**vars(valid), **vars(outside), "notices": (*unset, *missing_tokens)})
 
 
-def _set_external_urls(instances: object, outside: Outside | None) -> None:
+def _set_external_urls(instances: object, outside: OtherSections | None) -> None:
     """Let browsers open ``litmus.baseUrl`` for the first instance, if it names no address of its own.
 
     It is one Litmus alone; links of any other instance would lead into the wrong one.
@@ -74,14 +74,14 @@ def _set_external_urls(instances: object, outside: Outside | None) -> None:
 
 
 def _default_instance(
-    outside: Outside | None, environ: Mapping[str, str], problems: Problems
+    outside: OtherSections | None, environ: Mapping[str, str], problems: Problems
 ) -> tuple[object, ...]:
     """Return the instance that is meant when none is configured; nothing without its address or token."""
     token = environ.get(TOKEN_VARIABLE, "").strip()
     if outside is None:
         return ()
     if outside.litmus_base_url is None:
-        base_url = OUTSIDE["litmusBaseUrl"]
+        base_url = OTHER_KEYS["litmusBaseUrl"]
         why = f"needs {problems.unset[base_url]}" if base_url in problems.unset else "is not given"
         problems.note(_INSTANCES, f"names no instance, and litmus.baseUrl, which would be the one, {why}")
     if not token:
@@ -95,7 +95,7 @@ def _default_instance(
     return ({"name": DEFAULT_INSTANCE, "baseUrl": outside.litmus_base_url, "token": token},)
 
 
-def _check_issuer(section: SidecarSection, outside: Outside | None, problems: Problems) -> None:
+def _check_issuer(section: SidecarSection, outside: OtherSections | None, problems: Problems) -> None:
     """Note that nothing says who issues the tokens of Backstage's people."""
     settings = section.auth.backstage
     if settings is None or settings.issuer is not None or outside is None or outside.backend_base_url:

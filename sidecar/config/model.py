@@ -9,7 +9,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, SecretStr, model_validator
 
 from sidecar.config.access import Actions, Auth, Limits, Listen, Project
-from sidecar.config.fields import AnySecret, FileName, Flag, Rate, StoreUrl, Url, Whole
+from sidecar.config.fields import AnySecret, Boolean, FileName, Integer, Number, StoreUrl, Url
 from sidecar.config.section import Section, require_distinct
 from sidecar.config.sources import CatalogSettings, Instance, SyncSettings
 
@@ -17,9 +17,9 @@ from sidecar.config.sources import CatalogSettings, Instance, SyncSettings
 class MetricsSettings(Section):
     """Who may scrape."""
 
-    public: Flag = False
+    public: Boolean = False
     """Whether `GET /metrics` needs no credential."""
-    max_experiments: Annotated[Whole, Field(ge=0, le=1_000_000)] = 2_000
+    max_experiments: Annotated[Integer, Field(ge=0, le=1_000_000)] = 2_000
     """With more experiments than this altogether there are no series per experiment; a metric says so."""
 
 
@@ -35,7 +35,7 @@ class Tracing(Section):
 
     endpoint: Url | None = None
     """OTLP collector over HTTP, such as `http://collector:4318`; without it nothing is traced."""
-    sample_ratio: Annotated[Rate, Field(ge=0, le=1)] = 1.0
+    sample_ratio: Annotated[Number, Field(ge=0, le=1)] = 1.0
     """Part of the requests that is traced; a caller may keep its own from being traced, not force it."""
 
 
@@ -51,18 +51,18 @@ class Store(Section):
 class HistorySettings(Section):
     """How long runs are kept."""
 
-    retention_days: Annotated[Whole, Field(ge=1, le=3_650)] = 400
+    retention_days: Annotated[Integer, Field(ge=1, le=3_650)] = 400
     """Older runs are forgotten, and not read from Litmus in the first place."""
 
 
 class AttentionSettings(Section):
     """From when on an experiment needs attention."""
 
-    not_run_days: Annotated[Whole, Field(ge=1, le=3_650)] = 30
+    not_run_days: Annotated[Integer, Field(ge=1, le=3_650)] = 30
     """It did not run for so many days."""
-    score_drop: Annotated[Rate, Field(gt=0, le=100)] = 10.0
+    score_drop: Annotated[Number, Field(gt=0, le=100)] = 10.0
     """Its latest score lies more than so many points below the mean of those before."""
-    failures_in_row: Annotated[Whole, Field(ge=1, le=1_000)] = 3
+    failures_in_row: Annotated[Integer, Field(ge=1, le=1_000)] = 3
     """It failed so many times in a row."""
 
 
@@ -107,7 +107,7 @@ class SidecarSection(Section):
         return self
 
 
-class Outside(Section):
+class OtherSections(Section):
     """What is read of the rest of app-config.yaml."""
 
     litmus_base_url: Url | None = None
@@ -118,7 +118,7 @@ class Outside(Section):
     """`backend.baseUrl`: where browsers find Backstage's backend."""
 
 
-class Config(SidecarSection, Outside):
+class Config(SidecarSection, OtherSections):
     """The whole configuration, valid and complete."""
 
     notices: tuple[str, ...] = ()

@@ -9,8 +9,8 @@ from typing import Final, TypeVar
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from sidecar.config.model import Outside
-from sidecar.config.reading import OUTSIDE, SECTION, Source
+from sidecar.config.merging import OTHER_KEYS, SECTION, MergedFiles
+from sidecar.config.model import OtherSections
 from sidecar.config.section import Section
 from sidecar.config.substitution import KeyPath, path_text
 
@@ -43,11 +43,11 @@ _SENTENCES: Final[Mapping[str, str]] = {
 class Problems:
     """Collects problems, and knows why a key is absent."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: MergedFiles) -> None:
         self.sentences = list(source.problems)
         self.unset = source.unset
-        """See :attr:`Source.unset`."""
-        self._explained = set(source.told)
+        """See :attr:`MergedFiles.unset`."""
+        self._explained = set(source.explained)
         self._renamed: tuple[KeyPath, str] | None = None
 
     def note(self, path: KeyPath, sentence: str) -> None:
@@ -77,7 +77,7 @@ class Problems:
 
     def _note_detail(self, model: type[Section], detail: ErrorDetails) -> None:
         location = detail["loc"]
-        path: KeyPath = OUTSIDE[str(location[0])] if model is Outside else (SECTION, *location)
+        path: KeyPath = OTHER_KEYS[str(location[0])] if model is OtherSections else (SECTION, *location)
         context = detail.get("ctx", {})
         match detail["type"]:
             case "missing":
@@ -88,7 +88,7 @@ class Problems:
             case "value_error" if self._explains_absence((*path, "token")):
                 pass  # The one key that is needed was meant to be there.
             case "default_factory_not_called":
-                pass  # What the default would be made of is wrong, and told.
+                pass  # What the default would be made of is wrong, and noted.
             case kind:
                 template = _SENTENCES.get(kind, "is not valid here")
                 self.note(path, template.format_map({name: str(value) for name, value in context.items()}))
@@ -100,7 +100,7 @@ class Problems:
         self.note(path, f"is required, or {alternative}" if alternative in keys_of(model) else "is required")
 
     def _explains_absence(self, path: KeyPath) -> bool:
-        """Tell whether a key was written, and why it is absent is told; tell it if it was not yet."""
+        """Tell whether a key was written and a problem says why it is absent; add that problem if need be."""
         if path in self.unset:
             self.note(path, f"needs the environment variable {self.unset[path]}, which is not set")
         return path in self._explained or path in self.unset

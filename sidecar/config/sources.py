@@ -12,15 +12,15 @@ from sidecar.config.fields import (
     AnySecret,
     FileName,
     HostHeader,
+    Integer,
     Interval,
     Label,
-    Patience,
-    Rate,
+    Number,
     Text,
+    Timeout,
     Token,
     TokenName,
     Url,
-    Whole,
 )
 from sidecar.config.section import Section
 
@@ -36,7 +36,7 @@ class Credentials(Section):
     """File that holds the password; read again at every sign-in."""
     token_name: TokenName = "backstage-litmus-sidecar"  # noqa: S105  # a name, not a token
     """Name of the token in Litmus's list; every replica finds it by this name."""
-    token_days: Annotated[Whole, Field(ge=1, le=LONGEST_TOKEN_DAYS)] = 30
+    token_days: Annotated[Integer, Field(ge=1, le=LONGEST_TOKEN_DAYS)] = 30
     """Lifetime of a token; it is renewed before a fifth of it remains."""
 
 
@@ -138,11 +138,11 @@ class SyncSettings(Section):
     """The same for a project while a run of it changes. Never longer than `interval`."""
     max_stale: Age = timedelta(days=1)
     """Older data is an error in the plugin, which cannot show an age. Longer than `slowInterval`."""
-    max_in_flight: Annotated[Whole, Field(ge=1, le=100)] = 4
+    max_in_flight: Annotated[Integer, Field(ge=1, le=100)] = 4
     """Requests to one instance at the same time."""
-    max_requests_per_second: Annotated[Rate, Field(gt=0, le=1_000)] = 5.0
+    max_requests_per_second: Annotated[Number, Field(gt=0, le=1_000)] = 5.0
     """Requests to one instance per second; intervals stretch when the projects do not fit."""
-    request_timeout: Patience = timedelta(seconds=30)
+    request_timeout: Timeout = timedelta(seconds=30)
     """Longest that one answer of an instance is waited for; some are waited for less."""
 
     @model_validator(mode="after")

@@ -6,8 +6,8 @@ from typing import Final
 from aiohttp import web
 
 from sidecar.http.answers.cache import (
-    ANSWERS,
-    Answers,
+    ANSWER_CACHE,
+    AnswerCache,
 )
 from sidecar.http.answers.templates import add_templates
 from sidecar.http.api import health
@@ -101,13 +101,13 @@ ROUTES: Final = (
 async def _ending_answers(app: web.Application) -> AsyncIterator[None]:
     """Outlive no service: what is still being made reads the store."""
     yield
-    await app[ANSWERS].close()
+    await app[ANSWER_CACHE].close()
 
 
 def add_routes(app: web.Application) -> None:
     """Add every route of the service, and what their handlers find in the application."""
     app[ROUTES_BY_NAME] = {route.name: route for route in ROUTES}
-    app[ANSWERS] = Answers()
+    app[ANSWER_CACHE] = AnswerCache()
     app.cleanup_ctx.append(_ending_answers)
     add_templates(app, FILTERS)
     for route in ROUTES:

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from sidecar.catalog.claims import NamingMemory
 from sidecar.catalog.claims.memory import WRITTEN_AT_ONCE
-from sidecar.catalog.claims.rules import HELD_FOR
+from sidecar.catalog.claims.rules import REMEMBERED_FOR
 from sidecar.domain.catalog import Entity, Naming
 from sidecar.domain.errors import StoreError
 from tests.support.builders import NOW, catalog, entity, project
@@ -87,7 +87,7 @@ async def test_who_was_away_for_long_is_a_newcomer() -> None:
     memory = shared.replica()
     await memory.learn(catalog(named(A)))
     await memory.learn(catalog(named(B)))
-    shared.now += HELD_FOR
+    shared.now += REMEMBERED_FOR
     await memory.learn(catalog(named(A), named(B)))
     assert order(memory) == [B, A]
     restarted = shared.replica()
@@ -100,7 +100,7 @@ async def test_who_went_long_ago_is_forgotten() -> None:
     memory = shared.replica()
     await memory.learn(catalog(named(A)))
     await memory.learn(catalog(named(B)))
-    shared.now += HELD_FOR
+    shared.now += REMEMBERED_FOR
     await memory.learn(catalog(named(B), named(B, "other")))
     assert order(memory) == [B]
     assert memory.projects_with_id("p") == {project("p")}
@@ -110,7 +110,7 @@ async def test_who_went_long_ago_is_forgotten() -> None:
 async def test_a_time_without_the_service_is_no_time_away() -> None:
     shared = Shared()
     await shared.replica().learn(catalog(named(A)))
-    shared.now += 3 * HELD_FOR
+    shared.now += 3 * REMEMBERED_FOR
     memory = shared.replica()
     await memory.learn(catalog(named(B)))
     assert order(memory) == [A, B]

@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 
 from sidecar.catalog.claims.rules import (
-    HELD_FOR,
+    REMEMBERED_FOR,
     ClaimSource,
     ProjectClaim,
-    chosen_project,
     claim_of,
     claim_sentence,
     owners_in_tags,
+    preferred_project,
 )
 from sidecar.domain.catalog import Entity, Naming
 from sidecar.domain.model import Environment
@@ -132,7 +132,7 @@ CLAIMS: dict[str, tuple[ProjectClaim, ClaimSource, set[str]]] = {
         {A, B},
     ),
     "the newcomer once the elder is long gone": (
-        claim(B, namings=[seen(A, 9, gone=HELD_FOR), seen(B, 5)]),
+        claim(B, namings=[seen(A, 9, gone=REMEMBERED_FOR), seen(B, 5)]),
         ClaimSource.NAMED,
         {B},
     ),
@@ -230,4 +230,4 @@ CONFIGURED = ProjectClaim(source=ClaimSource.CONFIGURED, owners=frozenset({A}))
 def test_of_two_instances_the_claim_wins_else_the_elder(given: dict[str, Any], meant: object) -> None:
     since = dict(zip((HERE, THERE), given["since"], strict=True))
     claims = dict(zip((HERE, THERE), given["claims"], strict=True))
-    assert chosen_project(claims, {key: at for key, at in since.items() if at is not None}) == meant
+    assert preferred_project(claims, {key: at for key, at in since.items() if at is not None}) == meant

@@ -8,7 +8,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from sidecar.actions.asked import Asked
 from sidecar.actions.policy import Caller, CallerKind, Case, Rules, refuse_caller, refuse_rights
-from sidecar.catalog import FixedCatalog
+from sidecar.catalog import StaticCatalog
 from sidecar.catalog.claims import Claims, NamingMemory
 from sidecar.domain.action import ActionKind
 from sidecar.domain.catalog import Entity, Naming
@@ -43,7 +43,7 @@ class FailingNamings:
             raise StoreError("The database is away.")
 
 
-class NamedBy(FixedCatalog):
+class NamedBy(StaticCatalog):
     """What the catalog has now; another object after every change, as the real ones."""
 
 

@@ -14,12 +14,12 @@ import pytest
 import structlog
 from aiohttp import web
 
-from sidecar.http.gate.connections import Bounds, bounds_within
+from sidecar.http.gate.connections import ConnectionLimits, limits_within
 from tests.e2e.conftest import ReadOnly, Small
 from tests.support.service import CEILING_SECONDS, Service, config_for, eventually, open_service
 
 LONG = b"x" * 6_000_000
-QUICK = Bounds(head_seconds=1.0, write_seconds=0.3, sweep_seconds=0.05, log_seconds=0.1)
+QUICK = ConnectionLimits(head_seconds=1.0, write_seconds=0.3, sweep_seconds=0.05, log_seconds=0.1)
 KEY = "reader-secret-0123456789"
 RAISING = """
 import resource
@@ -37,7 +37,7 @@ async def long(_request: web.Request) -> web.Response:
 
 
 @asynccontextmanager
-async def serving(small: Small, bounds: Bounds) -> AsyncIterator[Service]:
+async def serving(small: Small, bounds: ConnectionLimits) -> AsyncIterator[Service]:
     config = config_for(
         {"default": (small.simulator, small.token)},
         small.catalog,
@@ -106,7 +106,7 @@ async def test_a_compressed_body_is_refused_on_every_path_and_its_connection_clo
 
 
 async def test_what_comes_of_an_answered_request_is_not_read_for_ever(small: Small) -> None:
-    bounds = Bounds(request_bytes=100_000, linger_seconds=CEILING_SECONDS)
+    bounds = ConnectionLimits(request_bytes=100_000, linger_seconds=CEILING_SECONDS)
     async with (
         serving(small, bounds) as service,
         connected(service, first=b"POST /nope HTTP/1.1\r\nHost: a\r\nContent-Length: 900000000\r\n\r\n") as [
@@ -174,7 +174,7 @@ async def test_a_request_in_a_transfer_coding_other_than_chunked_is_refused_and_
 
 
 async def test_what_is_cut_off_is_told_in_one_line_of_the_log(small: Small) -> None:
-    bounds = Bounds(per_address=5, head_seconds=0.3, sweep_seconds=0.05, log_seconds=0.5)
+    bounds = ConnectionLimits(per_address=5, head_seconds=0.3, sweep_seconds=0.05, log_seconds=0.5)
     with structlog.testing.capture_logs() as log:
         async with serving(small, bounds) as service, connected(service, 30, first=b"GET") as streams:
             await eventually(lambda: refused(service, "address") >= 25)
@@ -195,7 +195,7 @@ async def test_who_does_not_read_is_cut_off_and_holds_little(small: Small) -> No
     head = f"GET /long HTTP/1.1\r\nHost: a\r\nX-Litmus-Sidecar-Key: {KEY}\r\n\r\n".encode()
     before = _held_kib()
     # With time for heads: on a slow machine fifty take a while to be read.
-    bounds = Bounds(write_seconds=0.3, sweep_seconds=0.05)
+    bounds = ConnectionLimits(write_seconds=0.3, sweep_seconds=0.05)
     async with serving(small, bounds) as service, connected(service, 50, first=head):
         await eventually(lambda: refused(service, "unread") == 50)
     # Fifty copies would be 300 MB.
@@ -211,7 +211,7 @@ async def test_who_reads_gets_every_byte(small: Small) -> None:
 
 
 async def test_health_answers_while_half_open_connections_take_all_places(small: Small) -> None:
-    async with serving(small, Bounds(total=20, per_address=1_000)) as service:
+    async with serving(small, ConnectionLimits(total=20, per_address=1_000)) as service:
         known = {"X-Litmus-Sidecar-Key": KEY}
         # The connection of somebody known stays; strangers give way.
         assert (await service.get("/long", headers=known)).status == 200
@@ -223,7 +223,7 @@ async def test_health_answers_while_half_open_connections_take_all_places(small:
 
 
 async def test_one_address_takes_its_share_and_a_proxy_all(small: Small) -> None:
-    bounds = Bounds(total=1_000, per_address=5)
+    bounds = ConnectionLimits(total=1_000, per_address=5)
     async with serving(small, bounds) as service, connected(service, 12, first=b"GET"):
         await eventually(lambda: refused(service, "address") == 7)
     config = config_for(
@@ -274,9 +274,9 @@ async def test_no_answer_tells_a_version_of_the_software(read_only: ReadOnly, se
 
 @pytest.mark.parametrize("descriptors", [2, 64, 256, 1_024, 1_000_000])
 def test_connections_stay_below_the_limit_of_open_files(descriptors: int) -> None:
-    bounds = bounds_within(descriptors)
+    bounds = limits_within(descriptors)
     assert 1 <= bounds.per_address <= bounds.total < descriptors
-    assert bounds_within(resource.RLIM_INFINITY) == Bounds()
+    assert limits_within(resource.RLIM_INFINITY) == ConnectionLimits()
 
 
 def _held_kib() -> int:

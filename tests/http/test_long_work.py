@@ -8,7 +8,7 @@ import pytest_asyncio
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
-from sidecar.http.answers.cache import ROWS_AT_ONCE, Answer, made
+from sidecar.http.answers.cache import ROWS_AT_ONCE, Answer, encode_answer
 from sidecar.http.routes import ROUTES
 from sidecar.runtime.turns import SLICE_SECONDS, Turns
 from tests.support.big_world import Passes, big_app, slowness, without_old_garbage
@@ -73,6 +73,6 @@ async def test_an_answer_made_in_slices_has_the_very_bytes_of_one_made_at_once(r
 
     shape = Shape(all_rows=[{"row": number} for number in range(rows)])
     turns = Turns()
-    in_slices = await made(turns, shape, as_of=None)
+    in_slices = await encode_answer(turns, shape, as_of=None)
     at_once = Answer(shape, as_of=None)
     assert (in_slices.body, in_slices.tag) == (at_once.body, at_once.tag)

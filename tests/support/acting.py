@@ -10,7 +10,7 @@ from typing import Any
 from sidecar.actions import ActionService, Settings, open_actions, recent_starts
 from sidecar.actions.asked import Asked
 from sidecar.actions.policy import Caller, CallerKind
-from sidecar.catalog import FixedCatalog
+from sidecar.catalog import StaticCatalog
 from sidecar.catalog.claims import Claims, NamingMemory
 from sidecar.domain.action import Action, ActionKind, AuditEntry
 from sidecar.domain.catalog import Entity
@@ -161,7 +161,7 @@ async def open_replica(shop: Shop, url: str = "memory:", **settings: Any) -> Asy
             base_url=shop.simulator.url, token=lambda: LitmusToken(token), max_requests_per_second=500.0
         ) as client,
     ):
-        catalogue = FixedCatalog(shop.entities)
+        catalogue = StaticCatalog(shop.entities)
         memory = NamingMemory(store.namings, shop.clock)
         await memory.learn(catalogue.current)
         sync = SyncByHand(

@@ -9,7 +9,7 @@ from aiohttp import web
 
 from sidecar.actions import ActionService, Settings
 from sidecar.app.lifecycle import create_app
-from sidecar.catalog import FixedCatalog
+from sidecar.catalog import StaticCatalog
 from sidecar.catalog.claims import Claims, NamingMemory
 from sidecar.config import Config
 from sidecar.domain.catalog import Entity
@@ -89,7 +89,7 @@ def golden_app(
     """
     known = golden()
     others = {entity.project: given for entity, given in (beside or {}).items()}
-    catalogue = FixedCatalog([*entities, *(beside or {})])
+    catalogue = StaticCatalog([*entities, *(beside or {})])
 
     @asynccontextmanager
     async def services(config: Config) -> AsyncIterator[Services]:

@@ -21,7 +21,7 @@ from sidecar.config.store_url import MEMORY_URL, parse_url
 from sidecar.domain.model import Section, Snapshot
 from sidecar.domain.ports import Clock
 from sidecar.domain.runs import HistoryState
-from sidecar.http.gate.connections import Bounds
+from sidecar.http.gate.connections import ConnectionLimits
 from sidecar.http.services import (
     SERVICES,
     Services,
@@ -61,7 +61,7 @@ async def eventually(condition: Callable[[], Awaitable[bool] | bool]) -> None:
 class _Server(TestServer):
     """The application behind the connections it has in earnest."""
 
-    def __init__(self, app: web.Application, config: Config, bounds: Bounds) -> None:
+    def __init__(self, app: web.Application, config: Config, bounds: ConnectionLimits) -> None:
         super().__init__(app, host="127.0.0.1")
         self._config = config
         self._bounds = bounds
@@ -183,7 +183,7 @@ async def open_service(
     token_pace: TokenPace = DEFAULT_PACE,
     refusal_pace: RefusalDelay = QUICK_REFUSALS,
     clock: Clock = utc_now,
-    bounds: Bounds = Bounds(),  # noqa: B008 - frozen
+    bounds: ConnectionLimits = ConnectionLimits(),  # noqa: B008 - frozen
 ) -> AsyncIterator[Service]:
     """Serve the configuration on a free port of the loopback interface."""
     store = config.store.url.get_secret_value()

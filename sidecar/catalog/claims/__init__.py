@@ -5,7 +5,7 @@ named it first to one claim. ``memory`` keeps who named what since when;
 ``claims`` answers for a running service. Must not know who is calling.
 """
 
-from sidecar.catalog.claims.book import Claims
+from sidecar.catalog.claims.lookup import Claims
 from sidecar.catalog.claims.memory import NamingMemory
 from sidecar.catalog.claims.rules import (
     HOW_TO_CLAIM,

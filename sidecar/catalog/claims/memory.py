@@ -8,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-from sidecar.catalog.claims.rules import HELD_FOR, is_held, noted
+from sidecar.catalog.claims.rules import REMEMBERED_FOR, is_remembered, naming_changes
 from sidecar.domain.catalog import Catalog, Naming
 from sidecar.domain.errors import StoreError
 from sidecar.domain.model import ProjectRef
@@ -75,10 +75,10 @@ class NamingMemory:
 
     def _note(self, catalog: Catalog, now: datetime) -> None:
         """Remember, without waiting: nobody sees half of it."""
-        over = [key for key, naming in self._known.items() if not is_held(naming, now)]
+        over = [key for key, naming in self._known.items() if not is_remembered(naming, now)]
         for key in over:
             self._forget(key)
-        for naming in noted(self._known, catalog.entities, now):
+        for naming in naming_changes(self._known, catalog.entities, now):
             self._keep(naming)
             self._unwritten[naming.project, naming.owner] = None
         self._learnt = catalog
@@ -88,7 +88,7 @@ class NamingMemory:
             keys = list(islice(self._unwritten, WRITTEN_AT_ONCE))
             try:
                 stored = await self._namings.keep(
-                    [self._known[key] for key in keys], gone_before=self._clock() - HELD_FOR
+                    [self._known[key] for key in keys], gone_before=self._clock() - REMEMBERED_FOR
                 )
             except StoreError:  # Tried again with the next reading; its health tells.
                 return

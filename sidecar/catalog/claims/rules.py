@@ -14,7 +14,7 @@ from sidecar.domain.references import completed_ref
 
 OWNER_TAG: Final = "backstage-owner:"
 """What a tag of a project or of an environment of it begins with that names an owner of the project."""
-HELD_FOR: Final = timedelta(days=30)
+REMEMBERED_FOR: Final = timedelta(days=30)
 """For so long after its first owner stopped naming a project, nobody who came later takes it over."""
 HOW_TO_CLAIM: Final = (
     "name its owners in litmusSidecar.projects of the sidecar's configuration, or tag it or one of "
@@ -126,7 +126,7 @@ def _naming_owners(
         for naming in namings
         if naming.owner not in owned
         and (first is None or naming.first_seen_at <= first)
-        and is_held(naming, now)
+        and is_remembered(naming, now)
         and (naming.owner or (first is None or naming.first_seen_at < first))
     }
     if not owned:
@@ -134,18 +134,18 @@ def _naming_owners(
     return frozenset(owned | elders), bool(elders - set(present))
 
 
-def noted(
+def naming_changes(
     known: Mapping[tuple[ProjectRef, str], Naming], entities: Iterable[Entity], now: datetime
 ) -> Sequence[Naming]:
     """Return what is to be remembered anew after the catalog was read: who came, who went, who came back.
 
     Newcomers come after everybody who is known, whatever the clock says; who
-    was away for longer than :data:`HELD_FOR` is one.
+    was away for longer than :data:`REMEMBERED_FOR` is one.
     """
     present = {(entity.project, entity.owner or "") for entity in entities}
     away = {key for key, naming in known.items() if naming.gone_at is not None}
     at = max([now, *(naming.first_seen_at + timedelta(milliseconds=1) for naming in known.values())])
-    over = {key for key in away if not is_held(known[key], now)}
+    over = {key for key in away if not is_remembered(known[key], now)}
     new = (present - known.keys()) | (present & over)
     # In no order: those who come at once came at once.
     return [
@@ -155,12 +155,12 @@ def noted(
     ]
 
 
-def is_held(naming: Naming, now: datetime) -> bool:
+def is_remembered(naming: Naming, now: datetime) -> bool:
     """Tell whether the project is still named so, or was until lately."""
-    return naming.gone_at is None or now - naming.gone_at < HELD_FOR
+    return naming.gone_at is None or now - naming.gone_at < REMEMBERED_FOR
 
 
-def chosen_project(
+def preferred_project(
     claims: Mapping[ProjectRef, ProjectClaim], since: Mapping[ProjectRef, datetime]
 ) -> ProjectRef | None:
     """Return which of the projects with one id is meant where the id alone is given; ``None``: none of them.
@@ -191,8 +191,8 @@ def claim_sentence(claim: ProjectClaim) -> str | None:
     if claim.has_left:
         return (
             "Another owner named this Litmus project first and no longer does, and nobody has a claim to it. "
-            f"For {HELD_FOR.days} days after that, only who owns it as all of them may act. If it changed "
-            f"hands: {HOW_TO_CLAIM}."
+            f"For {REMEMBERED_FOR.days} days after that, only who owns it as all of them may act. "
+            f"If it changed hands: {HOW_TO_CLAIM}."
         )
     if claim.is_contested:
         return (

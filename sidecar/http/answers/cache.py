@@ -47,7 +47,7 @@ class Answer:
         until: datetime | None = None,
         tag: str | None = None,
     ) -> None:
-        """Serialise ``shape``, which is small (else: :func:`made`); bytes are taken as they are.
+        """Serialise ``shape``, which is small (else: :func:`encode_answer`); bytes are taken as they are.
 
         Args:
             shape: What is served.
@@ -61,9 +61,9 @@ class Answer:
         self.tag = _tag(hashlib.sha256(self.body)) if tag is None else tag
 
     @cached_property
-    def packed(self) -> bytes:
+    def compressed(self) -> bytes:
         """The body compressed with gzip, once."""
-        return gzipped(self.body)
+        return compress(self.body)
 
     @property
     def size(self) -> int:
@@ -71,15 +71,17 @@ class Answer:
         return _ENTRY_BYTES + 2 * len(self.body)
 
 
-async def made(turns: Turns, shape: Any, *, as_of: datetime | None, until: datetime | None = None) -> Answer:
+async def encode_answer(
+    turns: Turns, shape: Any, *, as_of: datetime | None, until: datetime | None = None
+) -> Answer:
     """Return the answer of a shape or of bytes, however large; see :class:`Answer`."""
-    body, tag = await turns.run(object(), _serialised(shape))
+    body, tag = await turns.run(object(), _encode(shape))
     return Answer(body, as_of=as_of, until=until, tag=tag)
 
 
-def _serialised(shape: Any) -> Work[tuple[bytes, str]]:
+def _encode(shape: Any) -> Work[tuple[bytes, str]]:
     """Return the bytes of a shape and their tag."""
-    body = shape if isinstance(shape, bytes) else b"".join((yield from _encoded(shape)))
+    body = shape if isinstance(shape, bytes) else b"".join((yield from _encode_struct(shape)))
     digest = hashlib.sha256()
     for begin in range(0, len(body), HASHED_AT_ONCE):
         digest.update(body[begin : begin + HASHED_AT_ONCE])
@@ -87,7 +89,7 @@ def _serialised(shape: Any) -> Work[tuple[bytes, str]]:
     return body, _tag(digest)
 
 
-def _encoded(shape: msgspec.Struct) -> Work[list[bytes]]:
+def _encode_struct(shape: msgspec.Struct) -> Work[list[bytes]]:
     """Return the JSON of a struct in pieces, the very bytes of msgspec; long lists are encoded in parts."""
     pieces: list[bytes] = []
     for field in msgspec.structs.fields(shape):
@@ -109,13 +111,13 @@ def _tag(digest: "hashlib._Hash") -> str:
     return digest.hexdigest()[:32]
 
 
-def gzipped(body: bytes) -> bytes:
+def compress(body: bytes) -> bytes:
     """Return the body compressed, the same bytes for the same body."""
     compressor = zlib.compressobj(level=5, wbits=31)
     return compressor.compress(body) + compressor.flush()
 
 
-class Answers:
+class AnswerCache:
     """Answers kept, bounded in bytes; each made once however many ask at the same time."""
 
     def __init__(self, *, cache_bytes: int = CACHE_BYTES) -> None:
@@ -126,7 +128,7 @@ class Answers:
         self.hits = 0
         self.made = 0
 
-    async def of(self, key: Hashable, now: datetime, make: Callable[[], Awaitable[Answer]]) -> Answer:
+    async def get(self, key: Hashable, now: datetime, make: Callable[[], Awaitable[Answer]]) -> Answer:
         """Return the answer kept under the key, or make it."""
         kept = self._kept.get(key)
         if kept is not None and now < kept[1]:
@@ -149,7 +151,7 @@ class Answers:
             answer = await make()
         if len(answer.body) >= WORTH_A_THREAD_BYTES:
             # Most readers take it compressed; the compressor lets the event loop go on.
-            await asyncio.to_thread(getattr, answer, "packed")
+            await asyncio.to_thread(getattr, answer, "compressed")
         self.made += 1
         until = now + LONGEST if answer.until is None else answer.until
         if answer.size <= self._kept.maxsize:
@@ -157,10 +159,10 @@ class Answers:
         return answer
 
 
-ANSWERS = web.AppKey("answers", Answers)
+ANSWER_CACHE = web.AppKey("answers", AnswerCache)
 
 
-def respond(
+def conditional_response(
     request: web.Request,
     answer: Answer,
     content_type: str = "application/json",
@@ -172,26 +174,26 @@ def respond(
     compress = len(answer.body) >= WORTH_COMPRESSING_BYTES and accepts_gzip(
         request.headers.get("Accept-Encoding", "")
     )
-    packed_tag = f"{answer.tag}-gzip"
+    compressed_tag = f"{answer.tag}-gzip"
     headers = {
-        "ETag": f'"{packed_tag if compress else answer.tag}"',
+        "ETag": f'"{compressed_tag if compress else answer.tag}"',
         "Cache-Control": "private, no-cache",
         "Vary": _VARY,
     }
     if answer.as_of is not None:
         headers["Last-Modified"] = http_date(answer.as_of)
-    if _client_has(request, {answer.tag, packed_tag}):
+    if _client_has_any(request, {answer.tag, compressed_tag}):
         return web.Response(status=304, headers=headers)
     if compress:
         headers["Content-Encoding"] = "gzip"
     return web.Response(
-        body=answer.packed if compress else answer.body,
+        body=answer.compressed if compress else answer.body,
         content_type=content_type,
         charset=charset,
         headers=headers,
     )
 
 
-def _client_has(request: web.Request, tags: set[str]) -> bool:
+def _client_has_any(request: web.Request, tags: set[str]) -> bool:
     given = request.if_none_match
     return given is not None and any(tag.value == "*" or tag.value in tags for tag in given)

@@ -24,7 +24,7 @@ PATIENCE_SECONDS: Final = 1.0
 """For others to take theirs, before a long answer is refused; most are taken within moments."""
 WAITING_BYTES: Final = 16 * 1024 * 1024
 """Of the long answers that wait for that, one larger than all aside."""
-_LOOK_SECONDS: Final = 0.05
+_POLL_SECONDS: Final = 0.05
 _M_MMAP_THRESHOLD: Final = -3
 _MAPPED_BYTES: Final = 256 * 1024
 
@@ -76,7 +76,7 @@ class Slices(Payload):
             raise
 
 
-def joined(*parts: bytes) -> bytes | Slices:
+def join_body(*parts: bytes) -> bytes | Slices:
     """Return a body of these parts, copied together only while it is short."""
     return b"".join(parts) if sum(map(len, parts)) <= SLICE_BYTES else Slices(*parts)
 
@@ -92,13 +92,13 @@ class Stream(AsyncIterablePayload):
         await super().close()
 
 
-class _Written:
+class _WrittenByHandler:
     """Stands for an answer that its handler writes."""
 
     is_over: Final = False
 
 
-class Sending:
+class SendingBudget:
     """The long answers that are being sent, bounded in bytes."""
 
     def __init__(
@@ -115,7 +115,7 @@ class Sending:
         """What the answers being sent hold, shared bytes once."""
         return _held(self._bodies)
 
-    async def begin(self, response: web.StreamResponse) -> None:
+    async def admit(self, response: web.StreamResponse) -> None:
         """Let a long answer be sent in slices, or in the parts that it is made in.
 
         Raises:
@@ -144,7 +144,7 @@ class Sending:
         Raises:
             BusyError: If too much is being sent that clients do not take.
         """
-        mine = _Written()
+        mine = _WrittenByHandler()
         try:
             await self._make_room(mine)
             yield
@@ -160,13 +160,13 @@ class Sending:
                 self._waiting.discard(body)
                 raise BusyError("Too busy: too many long answers are being sent.", retry_after_seconds=1)
             self._waiting.add(body)
-            await asyncio.sleep(_LOOK_SECONDS)
+            await asyncio.sleep(_POLL_SECONDS)
         self._waiting.discard(body)
         self._bodies.add(body)
 
 
-_Body = Slices | Stream | _Written
-SENDING = web.AppKey("sending", Sending)
+_Body = Slices | Stream | _WrittenByHandler
+SENDING_BUDGET = web.AppKey("sending", SendingBudget)
 
 
 def _held(bodies: Iterable[_Body]) -> int:

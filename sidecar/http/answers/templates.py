@@ -53,13 +53,13 @@ def add_templates(app: web.Application, filters: Mapping[str, Callable[..., Any]
         environment.get_template(name)
 
 
-async def filled(request: web.Request, template: str, context: Mapping[str, Any]) -> bytes:
+async def render_template(request: web.Request, template: str, context: Mapping[str, Any]) -> bytes:
     """Return the bytes of a template with this context."""
     found = aiohttp_jinja2.get_env(request.app).get_template(template)
-    return await request.app[SERVICES].turns.run(object(), _filling(found, context))
+    return await request.app[SERVICES].turns.run(object(), _render(found, context))
 
 
-def _filling(template: Template, context: Mapping[str, Any]) -> Work[bytes]:
+def _render(template: Template, context: Mapping[str, Any]) -> Work[bytes]:
     parts: list[bytes] = []
     pieces = template.generate(context)
     while part := list(islice(pieces, PIECES_AT_ONCE)):

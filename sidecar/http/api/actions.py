@@ -12,11 +12,11 @@ from sidecar.domain.action import Action, ActionKind, ActionOutcome, AuditEntry
 from sidecar.domain.errors import BadRequestError, NotFoundError
 from sidecar.domain.model import ProjectRef
 from sidecar.domain.ports import AuditQuery
-from sidecar.http.answers.cache import Answer, respond
+from sidecar.http.answers.cache import Answer, conditional_response
 from sidecar.http.api.action_requests import acting_caller, asked_by_body
 from sidecar.http.gate.body import read_json_body
 from sidecar.http.gate.caller import CALLER
-from sidecar.http.gate.visible_entities import find_entity, seen_subjects
+from sidecar.http.gate.visible_entities import find_entity, visible_subjects
 from sidecar.http.keys import REQUEST_ID
 from sidecar.http.reading.paging import RowId, decode_cursor, encode_cursor, read_limit, single
 from sidecar.http.reading.parameters import read_choice, read_span, read_text
@@ -50,7 +50,7 @@ async def action(request: web.Request) -> web.Response:
     found = await look(request, services, acting, request.match_info["id"])
     if found is None:
         raise NotFoundError("No such action, or not one of yours.")
-    return respond(request, Answer(action_shape(found), as_of=None))
+    return conditional_response(request, Answer(action_shape(found), as_of=None))
 
 
 async def audit(request: web.Request) -> web.Response:
@@ -74,7 +74,7 @@ async def audit(request: web.Request) -> web.Response:
     )
     shown, last = await _seen_entries(request, services, query)
     following = None if last is None else encode_cursor(last)
-    return respond(request, Answer(audit_shape(shown, following), as_of=None))
+    return conditional_response(request, Answer(audit_shape(shown, following), as_of=None))
 
 
 async def look(
@@ -85,7 +85,7 @@ async def look(
     if found is None:
         return None
     subject = (found.entity, found.project)
-    return found if await seen_subjects(request[CALLER], services, [subject]) else None
+    return found if await visible_subjects(request[CALLER], services, [subject]) else None
 
 
 async def act(request: web.Request, services: Services, asked: Asked) -> Action:
@@ -131,7 +131,9 @@ async def _seen_entries(
     for _ in range(_SCANS):
         found = await services.audit.find(msgspec.structs.replace(query, before_id=last))
         entries = found[:limit]
-        seen = await seen_subjects(request[CALLER], services, {(one.entity, one.project) for one in entries})
+        seen = await visible_subjects(
+            request[CALLER], services, {(one.entity, one.project) for one in entries}
+        )
         for entry in entries:
             last = entry.id
             if (entry.entity, entry.project) in seen:

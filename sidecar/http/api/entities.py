@@ -10,10 +10,10 @@ from sidecar.domain.errors import BadRequestError
 from sidecar.domain.freshness import as_of
 from sidecar.domain.model import Content, Section
 from sidecar.http.answers.cache import (
-    ANSWERS,
+    ANSWER_CACHE,
     Answer,
-    made,
-    respond,
+    conditional_response,
+    encode_answer,
 )
 from sidecar.http.gate.caller import CALLER
 from sidecar.http.gate.visible_entities import visible_entities
@@ -44,7 +44,7 @@ async def entities(request: web.Request) -> web.Response:
     chosen, following = page(request, wanted, lambda entity: entity.ref)
     rows, age = await services.turns.run(object(), _entity_rows(services, chosen, now))
     shape = EntityListShape(entities=rows, next_cursor=following)
-    return respond(request, await made(services.turns, shape, as_of=age))
+    return conditional_response(request, await encode_answer(services.turns, shape, as_of=age))
 
 
 def _entity_rows(
@@ -73,9 +73,9 @@ async def overview(request: web.Request) -> web.Response:
     async def make() -> Answer:
         shape = await read_overview(services, reading, window)
         until = next_window_change(window, reading.digest.runs, reading.now)
-        return await made(services.turns, shape, as_of=reading.age.as_of, until=until)
+        return await encode_answer(services.turns, shape, as_of=reading.age.as_of, until=until)
 
-    return respond(request, await request.app[ANSWERS].of(key, reading.now, make))
+    return conditional_response(request, await request.app[ANSWER_CACHE].get(key, reading.now, make))
 
 
 async def content(request: web.Request) -> web.Response:
@@ -87,10 +87,10 @@ async def content(request: web.Request) -> web.Response:
     async def make() -> Answer:
         shape = await read_content(services, reading)
         until = await services.turns.aside(content_changes, reading)
-        return await made(services.turns, shape, as_of=reading.age.as_of, until=until)
+        return await encode_answer(services.turns, shape, as_of=reading.age.as_of, until=until)
 
     key = ("content", version, reading.version)
-    return respond(request, await request.app[ANSWERS].of(key, reading.now, make))
+    return conditional_response(request, await request.app[ANSWER_CACHE].get(key, reading.now, make))
 
 
 async def read_overview(services: Services, reading: EntityReading, window: Window) -> OverviewShape:

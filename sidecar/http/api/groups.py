@@ -12,11 +12,11 @@ from sidecar.domain.catalog import Entity
 from sidecar.domain.errors import BadRequestError
 from sidecar.domain.model import ProjectRef, Section
 from sidecar.http.answers.cache import (
-    ANSWERS,
+    ANSWER_CACHE,
     SHORTEST,
     Answer,
-    made,
-    respond,
+    conditional_response,
+    encode_answer,
 )
 from sidecar.http.answers.times import rfc3339
 from sidecar.http.api.entities import read_entities
@@ -70,7 +70,7 @@ async def portfolio_view(request: web.Request) -> web.Response:
             groups=await services.turns.aside(group_shapes, chosen),
             next_cursor=following,
         )
-        return await made(services.turns, shape, as_of=age.as_of, until=now + SHORTEST)
+        return await encode_answer(services.turns, shape, as_of=age.as_of, until=now + SHORTEST)
 
     return await _kept(request, entities, now, make)
 
@@ -93,7 +93,7 @@ async def attention_view(request: web.Request) -> web.Response:
             attention=await services.turns.aside(attention_shapes, services, chosen),
             next_cursor=following,
         )
-        return await made(services.turns, shape, as_of=age.as_of, until=now + SHORTEST)
+        return await encode_answer(services.turns, shape, as_of=age.as_of, until=now + SHORTEST)
 
     return await _kept(request, entities, now, make)
 
@@ -116,7 +116,7 @@ async def now_view(request: web.Request) -> web.Response:
             runs=await services.turns.aside(now_shapes, services, chosen),
             next_cursor=following,
         )
-        return await made(services.turns, shape, as_of=age.as_of, until=now + SHORTEST)
+        return await encode_answer(services.turns, shape, as_of=age.as_of, until=now + SHORTEST)
 
     return await _kept(request, entities, now, make)
 
@@ -155,7 +155,7 @@ async def _kept(
     # What a caller sees is part of the question: nobody gets another's answer.
     seen = frozenset(entity.ref for entity in entities)
     key: Hashable = (request.path, tuple(sorted(request.query.items())), seen)
-    return respond(request, await request.app[ANSWERS].of(key, now, make))
+    return conditional_response(request, await request.app[ANSWER_CACHE].get(key, now, make))
 
 
 def read_grouping(request: web.Request) -> Grouping:

@@ -11,7 +11,7 @@ from sidecar.domain.freshness import FIELD_OF_SECTION, was_attempted
 from sidecar.domain.model import ProjectRef, Snapshot
 from sidecar.domain.ports import TokenState, TokenStatus
 from sidecar.http.answers.times import rfc3339
-from sidecar.http.gate.authentication import reader_of
+from sidecar.http.gate.authentication import optional_reader
 from sidecar.http.services import (
     SERVICES,
     Services,
@@ -39,7 +39,7 @@ async def readyz(request: web.Request) -> web.Response:
     }
     status = _status(services, projects, now)
     document: dict[str, Any] = {"status": status}
-    reader = await reader_of(request)
+    reader = await optional_reader(request)
     if reader is not None:
         entities = services.catalogue.current.entities
         seen = await reader.sees(services, entities)

@@ -13,9 +13,9 @@ from aiohttp import web
 from sidecar.domain.errors import BadRequestError, StoreError
 from sidecar.domain.ports import RunQuery
 from sidecar.domain.runs import OUTCOME_OF_PHASE, Outcome, Run
-from sidecar.http.answers.cache import Answer, respond
+from sidecar.http.answers.cache import Answer, conditional_response
 from sidecar.http.answers.csv_cells import safe_cell
-from sidecar.http.answers.sending import SENDING
+from sidecar.http.answers.sending import SENDING_BUDGET
 from sidecar.http.answers.times import rfc3339
 from sidecar.http.api.entities import covered_experiments
 from sidecar.http.reading.entity import EntityReading, read_entity
@@ -67,7 +67,7 @@ async def runs(request: web.Request) -> web.StreamResponse:
     if form == "csv":
         return await stream_csv(request, reading, wanted)
     shape = await read_runs(services, reading, wanted, after=after, limit=limit)
-    return respond(request, Answer(shape, as_of=reading.digest.state.synced_at))
+    return conditional_response(request, Answer(shape, as_of=reading.digest.state.synced_at))
 
 
 async def read_runs(
@@ -155,7 +155,7 @@ async def stream_csv(request: web.Request, reading: EntityReading, wanted: RunQu
     Raises:
         BusyError: If too much is being sent that clients do not take.
     """
-    async with request.app[SENDING].streaming():
+    async with request.app[SENDING_BUDGET].streaming():
         return await _write_csv(request, reading, wanted)
 
 

@@ -11,7 +11,7 @@ from aiohttp import web
 
 from sidecar.domain.catalog import Entity
 from sidecar.domain.errors import BadRequestError, ForbiddenError, NotFoundError
-from sidecar.http.answers.cache import Answer, respond
+from sidecar.http.answers.cache import Answer, conditional_response
 from sidecar.http.gate.body import read_json_body
 from sidecar.http.gate.caller import CALLER
 from sidecar.http.gate.origins import browser_origin
@@ -63,7 +63,9 @@ async def shares(request: web.Request) -> web.Response:
     chosen, following = page_of_ranked(request, await services.shares.of(entity.ref))
     now = services.clock()
     rows = [share_shape(one, expired=one.expires_at <= now) for one in chosen]
-    return respond(request, Answer(ShareListShape(shares=rows, next_cursor=following), as_of=None))
+    return conditional_response(
+        request, Answer(ShareListShape(shares=rows, next_cursor=following), as_of=None)
+    )
 
 
 async def revoke(request: web.Request) -> web.Response:

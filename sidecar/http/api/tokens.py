@@ -13,7 +13,7 @@ from aiohttp import web
 from sidecar.config import LONGEST_TOKEN_DAYS, TOKEN_NAME, TOKEN_NAME_RULE, display_token
 from sidecar.domain.errors import BadRequestError, InstanceUnknownError, NotFoundError
 from sidecar.domain.ports import Tokens
-from sidecar.http.answers.cache import Answer, respond
+from sidecar.http.answers.cache import Answer, conditional_response
 from sidecar.http.gate.body import read_json_body
 from sidecar.http.gate.caller import CALLER
 from sidecar.http.services import SERVICES
@@ -35,7 +35,7 @@ async def tokens(request: web.Request) -> web.Response:
     held = _tokens_of(request)
     listed = await held.listed()
     shape = token_list_shape(listed, held.status, request.app[SERVICES].clock())
-    return respond(request, Answer(shape, as_of=None))
+    return conditional_response(request, Answer(shape, as_of=None))
 
 
 async def create(request: web.Request) -> web.Response:
@@ -80,7 +80,9 @@ async def display(request: web.Request) -> web.Response:
     uid = _tokens_of(request).status.user_id
     if uid is None or not uid.strip():
         raise NotFoundError("No display token: the token of this instance does not say which user it is of.")
-    return respond(request, Answer(DisplayTokenShape(token=display_token(uid), uid=uid), as_of=None))
+    return conditional_response(
+        request, Answer(DisplayTokenShape(token=display_token(uid), uid=uid), as_of=None)
+    )
 
 
 def _tokens_of(request: web.Request) -> Tokens:

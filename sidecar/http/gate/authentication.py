@@ -11,7 +11,7 @@ from aiohttp import web
 
 from sidecar.domain.errors import UnauthenticatedError
 from sidecar.domain.model import Principal
-from sidecar.http.gate.caller import Caller, caller_signed_in
+from sidecar.http.gate.caller import Caller, caller_of_session
 from sidecar.http.gate.origins import is_own_machine
 from sidecar.http.gate.session_cookie import is_under_pages, session_secret
 from sidecar.http.services import SERVICES, Services
@@ -51,7 +51,7 @@ async def identify(request: web.Request, services: Services) -> Caller:
     raise UnauthenticatedError(f"Credential missing: send a key in {KEY_HEADER} or a Bearer token.")
 
 
-async def reader_of(request: web.Request) -> Caller | None:
+async def optional_reader(request: web.Request) -> Caller | None:
     """Return who calls a public route if they may see more than its public part, else ``None``."""
     try:
         caller = await identify(request, request.app[SERVICES])
@@ -76,7 +76,7 @@ async def _signed_in(request: web.Request, services: Services) -> Caller | None:
         return None
     secret = session_secret(request, services)
     person = None if secret is None else await services.sessions.person(secret)
-    return None if person is None else caller_signed_in(person)
+    return None if person is None else caller_of_session(person)
 
 
 def _bearer(request: web.Request) -> str | None:

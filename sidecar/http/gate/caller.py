@@ -106,7 +106,7 @@ CALLER = web.RequestKey("caller", Caller)
 _ROLES: Final = frozenset(LitmusRole)
 
 
-def caller_signed_in(person: SignedIn) -> Caller:
+def caller_of_session(person: SignedIn) -> Caller:
     """Return the caller that somebody is who signed in with Litmus: reads, and manages as account admin."""
     scopes = frozenset({"read", "admin"}) if person.rights.is_admin else frozenset({"read"})
     principal = Principal(name=f"litmus:{person.username}", scopes=scopes)

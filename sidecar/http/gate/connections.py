@@ -32,7 +32,7 @@ Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 _log = structlog.get_logger(__name__)
 
 
-class Bounds(msgspec.Struct, frozen=True, kw_only=True):
+class ConnectionLimits(msgspec.Struct, frozen=True, kw_only=True):
     """What connections may take; times are seconds."""
 
     total: int = _MOST
@@ -63,12 +63,12 @@ def raise_descriptor_limit() -> int:
     return hard
 
 
-def bounds_within(descriptors: int) -> Bounds:
+def limits_within(descriptors: int) -> ConnectionLimits:
     """Return bounds that so many open files allow."""
     if descriptors == resource.RLIM_INFINITY:
-        return Bounds()
+        return ConnectionLimits()
     total = max(min(_MOST, descriptors - _OWN_DESCRIPTORS, descriptors // 2), 1)
-    return Bounds(total=total, per_address=max(min(256, total // 2), 1))
+    return ConnectionLimits(total=total, per_address=max(min(256, total // 2), 1))
 
 
 class Connection(web.RequestHandler):
@@ -176,7 +176,7 @@ class Server(web.Server):
         handler: Handler,
         *,
         request_factory: Any,
-        bounds: Bounds,
+        bounds: ConnectionLimits,
         proxies: Sequence[Network],
         count: Callable[[str], None],
     ) -> None:
@@ -281,7 +281,7 @@ class Runner(web.AppRunner):
         self,
         app: web.Application,
         *,
-        bounds: Bounds,
+        bounds: ConnectionLimits,
         proxies: Sequence[Network],
         count: Callable[[str], None],
         **options: Any,

@@ -21,11 +21,11 @@ def prefix_of(config: Config) -> str:
     return urlsplit(config.public_url or "").path.rstrip("/")
 
 
-def below(prefix: str, address: str) -> str:
+def with_prefix(prefix: str, address: str) -> str:
     """Return an address as browsers have to ask for it; those of other hosts stay as they are."""
     return prefix + address if address.startswith("/") and not address.startswith("//") else address
 
 
-def markup_below(prefix: str, markup: str) -> str:
+def markup_with_prefix(prefix: str, markup: str) -> str:
     """Return a page whose addresses of ours are as browsers have to ask for them."""
     return _ADDRESS.sub(lambda found: f'{found[1]}="{prefix}/', markup) if prefix else markup

@@ -45,12 +45,12 @@ def session_secret(request: web.Request, services: Services) -> str | None:
     return None if name is None else request.cookies.get(name)
 
 
-def keep_cookie(response: web.Response, name: str, secret: str) -> None:
+def set_session_cookie(response: web.Response, name: str, secret: str) -> None:
     """Have the browser keep the cookie until it is closed; the session may well end before."""
     response.set_cookie(name, secret, path="/", secure=name == SECURE_NAME, httponly=True, samesite="Lax")
 
 
-def forget_cookie(request: web.Request, response: web.Response, services: Services) -> None:
+def delete_session_cookie(request: web.Request, response: web.Response, services: Services) -> None:
     """Have the browser forget the cookie, if it sent one."""
     name = cookie_name(request, services)
     if name is not None and name in request.cookies:

@@ -61,7 +61,7 @@ async def hidden_refs(caller: Caller, services: Services, project: ProjectRef) -
     return frozenset(one.ref for one in naming) - await caller.sees(services, naming)
 
 
-async def seen_subjects(
+async def visible_subjects(
     caller: Caller, services: Services, subjects: Collection[Subject]
 ) -> frozenset[Subject]:
     """Return those of the subjects that the caller may read of.

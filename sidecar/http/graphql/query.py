@@ -22,7 +22,7 @@ from sidecar.domain.errors import (
 )
 from sidecar.domain.freshness import as_of, has_data, is_stale
 from sidecar.domain.model import ProjectRef, Section, Snapshot
-from sidecar.http.answers.sending import joined
+from sidecar.http.answers.sending import join_body
 from sidecar.http.answers.times import http_date, rfc3339
 from sidecar.http.api.action_requests import asked_by_mutation, mutation_result
 from sidecar.http.api.actions import act
@@ -144,7 +144,7 @@ def _response(
         headers["Last-Modified"] = http_date(served_as_of)
     return web.Response(
         # Whoever asks for the same shares the bytes of it.
-        body=joined(b'{"data":', data, b',"extensions":' + msgspec.json.encode(tail) + b"}"),
+        body=join_body(b'{"data":', data, b',"extensions":' + msgspec.json.encode(tail) + b"}"),
         content_type="application/json",
         headers=headers,
     )

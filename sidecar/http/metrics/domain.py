@@ -28,12 +28,12 @@ from sidecar.http.metrics.families import (
     OF_PROJECTS,
 )
 from sidecar.http.metrics.lines import (
-    GroupParts,
+    GroupScores,
     TimedLines,
     experiments_of,
     freshness_lines,
     group_lines,
-    group_parts,
+    group_scores,
     is_known,
     steady_lines,
     timed_lines,
@@ -47,18 +47,18 @@ POLL_SECONDS: Final = 1.0
 """How soon a change is looked at."""
 LOOKED_AT_ONCE: Final = 100
 """Unchanged projects passed without a pause."""
-REST: Final = 20.0
+REST_FACTOR: Final = 20.0
 """A project is left alone for so many times as long as it took: years of a schedule's fires are costly."""
 LONGEST_REST_SECONDS: Final = 300.0
 CHUNK_BYTES: Final = 256 * 1024
 """About so much of a scrape is joined at once."""
 
-_NOTHING: Final[Mapping[str, bytes]] = {}
+_NO_LINES: Final[Mapping[str, bytes]] = {}
 _NO_RUNS: Final = Digest(runs=project_runs(()), state=HistoryState(), totals={})
 _log = structlog.get_logger(__name__)
 
 
-class _Basis(msgspec.Struct, frozen=True, kw_only=True):
+class _RenderedFrom(msgspec.Struct, frozen=True, kw_only=True):
     """What lines of a project were rendered from, time and freshness aside."""
 
     entities: tuple[Entity, ...]
@@ -74,10 +74,10 @@ class _Basis(msgspec.Struct, frozen=True, kw_only=True):
         return self.entities, self.version, state.version, state.is_complete, is_known(state)
 
 
-class _Kept(msgspec.Struct, frozen=True, kw_only=True):
+class _RenderedProject(msgspec.Struct, frozen=True, kw_only=True):
     """A project as rendered."""
 
-    basis: _Basis
+    basis: _RenderedFrom
     freshness: Mapping[Section, Freshness]
     experiments: int
     steady: Mapping[str, bytes]
@@ -85,7 +85,7 @@ class _Kept(msgspec.Struct, frozen=True, kw_only=True):
     fresh: Mapping[str, bytes]
     lines: Mapping[str, bytes]
     """All of them."""
-    groups: GroupParts
+    groups: GroupScores
     rested_at: float = 0.0
     """When it may be rendered again, by the event loop's clock."""
 
@@ -103,7 +103,7 @@ class DomainMetrics:
         clock: Clock,
         max_experiments: int,
         observe: Callable[[float], None] = lambda _seconds: None,
-        rest: float = REST,
+        rest: float = REST_FACTOR,
     ) -> None:
         """Take what it reads; there is nothing to scrape before :meth:`update`.
 
@@ -115,7 +115,7 @@ class DomainMetrics:
             clock: The time.
             max_experiments: With more than this altogether, none has series of its own.
             observe: Told how many seconds each rendering took.
-            rest: See :data:`REST`.
+            rest: See :data:`REST_FACTOR`.
         """
         self._catalogue = catalogue
         self._snapshots = snapshots
@@ -125,11 +125,11 @@ class DomainMetrics:
         self._max_experiments = max_experiments
         self._observe = observe
         self._rest = rest
-        self._kept: dict[ProjectRef, _Kept] = {}
+        self._kept: dict[ProjectRef, _RenderedProject] = {}
         self._experiments = 0
         self._grouped: tuple[Catalog, Mapping[ProjectRef, tuple[Entity, ...]]] | None = None
-        self._groups: Mapping[str, bytes] = _NOTHING
-        self._grouped_from: list[GroupParts] = []
+        self._groups: Mapping[str, bytes] = _NO_LINES
+        self._grouped_from: list[GroupScores] = []
         """What :attr:`_groups` was rendered from."""
         self._is_complete = False
         """Whether every project was looked at once: only then is known how many experiments there are."""
@@ -159,7 +159,7 @@ class DomainMetrics:
     def chunks(self, *, openmetrics: bool) -> Iterator[bytes]:
         """Yield the text of a scrape, as of the first chunk, without the end mark of OpenMetrics."""
         kept, known = tuple(self._kept.values()), self._experiments
-        groups = self._groups if self._is_complete else _NOTHING
+        groups = self._groups if self._is_complete else _NO_LINES
         families: tuple[Family, ...] = OF_PROJECTS
         if self._is_complete:
             cut = known > self._max_experiments
@@ -171,7 +171,7 @@ class DomainMetrics:
         for family in families:
             found = [lines for one in kept if (lines := one.lines.get(family.name))]
             if found:
-                yield from _joined([family.head(openmetrics=openmetrics), *found])
+                yield from _in_chunks([family.head(openmetrics=openmetrics), *found])
         for family in OF_GROUPS:
             if lines := groups.get(family.name):
                 yield family.head(openmetrics=openmetrics) + lines
@@ -188,7 +188,7 @@ class DomainMetrics:
 
     async def _look(self, project: ProjectRef, entities: tuple[Entity, ...], state: HistoryState) -> None:
         head = self._snapshots.head(project)
-        basis = _Basis(
+        basis = _RenderedFrom(
             entities=entities,
             version=head.version if head else None,
             state=state,
@@ -202,11 +202,11 @@ class DomainMetrics:
         if kept.freshness is not freshness and kept.freshness != freshness:
             self._keep(project, _with_freshness(kept, project, freshness))
 
-    def _may_differ(self, kept: _Kept, basis: _Basis) -> bool:
+    def _may_differ(self, kept: _RenderedProject, basis: _RenderedFrom) -> bool:
         due_at = kept.timed.due_at
         return kept.basis != basis or (due_at is not None and self._clock() >= due_at)
 
-    async def _render(self, project: ProjectRef, wanted: _Basis) -> None:
+    async def _render(self, project: ProjectRef, wanted: _RenderedFrom) -> None:
         kept = self._kept.get(project)
         try:
             digest = await self._digests.of(project)
@@ -221,16 +221,16 @@ class DomainMetrics:
         )
         started = _now()
         try:
-            rendered = await asyncio.to_thread(_rendered, part, basis, kept, self._clock())
+            rendered = await asyncio.to_thread(_render_project, part, basis, kept, self._clock())
         except Exception:  # noqa: BLE001 - a bug met in one project's data must not take the others' figures
             _log.exception("metrics of a project could not be rendered", project=str(project))
-            rendered = _unrendered(basis, kept)
+            rendered = _render_without_figures(basis, kept)
         took = _now() - started
         self._observe(took)
         rested_at = _now() + min(self._rest * took, LONGEST_REST_SECONDS)
         self._keep(project, msgspec.structs.replace(rendered, rested_at=rested_at))
 
-    def _keep(self, project: ProjectRef, rendered: _Kept) -> None:
+    def _keep(self, project: ProjectRef, rendered: _RenderedProject) -> None:
         before = self._kept.get(project)
         self._experiments += rendered.experiments - (before.experiments if before else 0)
         self._kept[project] = rendered
@@ -243,7 +243,7 @@ def _now() -> float:
     return asyncio.get_running_loop().time()
 
 
-def _joined(pieces: Iterable[bytes]) -> Iterator[bytes]:
+def _in_chunks(pieces: Iterable[bytes]) -> Iterator[bytes]:
     """Yield the pieces joined to chunks."""
     chunk: list[bytes] = []
     size = 0
@@ -256,7 +256,9 @@ def _joined(pieces: Iterable[bytes]) -> Iterator[bytes]:
     yield b"".join(chunk)
 
 
-def _rendered(part: Part, basis: _Basis, kept: _Kept | None, now: datetime) -> _Kept:
+def _render_project(
+    part: Part, basis: _RenderedFrom, kept: _RenderedProject | None, now: datetime
+) -> _RenderedProject:
     """Render a project; what only other parts of it change is taken over."""
     with_experiments = basis.with_experiments
     is_same = (
@@ -268,8 +270,8 @@ def _rendered(part: Part, basis: _Basis, kept: _Kept | None, now: datetime) -> _
         kept.steady if kept is not None and is_same else steady_lines(part, with_experiments=with_experiments)
     )
     timed = timed_lines(part, now, with_experiments=with_experiments)
-    fresh = kept.fresh if kept is not None else _NOTHING
-    return _Kept(
+    fresh = kept.fresh if kept is not None else _NO_LINES
+    return _RenderedProject(
         basis=basis,
         freshness=kept.freshness if kept is not None else {},
         experiments=len(experiments_of(part)),
@@ -277,25 +279,27 @@ def _rendered(part: Part, basis: _Basis, kept: _Kept | None, now: datetime) -> _
         timed=timed,
         fresh=fresh,
         lines={**steady, **timed.lines, **fresh},
-        groups=kept.groups if kept is not None and is_same else group_parts(part),
+        groups=kept.groups if kept is not None and is_same else group_scores(part),
     )
 
 
-def _unrendered(basis: _Basis, kept: _Kept | None) -> _Kept:
+def _render_without_figures(basis: _RenderedFrom, kept: _RenderedProject | None) -> _RenderedProject:
     """Return a project without figures: old ones would be taken for present ones."""
-    return _Kept(
+    return _RenderedProject(
         basis=basis,
         freshness=kept.freshness if kept is not None else {},
         experiments=0,
-        steady=_NOTHING,
-        timed=TimedLines(lines=_NOTHING, due_at=None),
-        fresh=kept.fresh if kept is not None else _NOTHING,
-        lines=kept.fresh if kept is not None else _NOTHING,
+        steady=_NO_LINES,
+        timed=TimedLines(lines=_NO_LINES, due_at=None),
+        fresh=kept.fresh if kept is not None else _NO_LINES,
+        lines=kept.fresh if kept is not None else _NO_LINES,
         groups={},
     )
 
 
-def _with_freshness(kept: _Kept, project: ProjectRef, freshness: Mapping[Section, Freshness]) -> _Kept:
+def _with_freshness(
+    kept: _RenderedProject, project: ProjectRef, freshness: Mapping[Section, Freshness]
+) -> _RenderedProject:
     fresh = freshness_lines(project, freshness)
     return msgspec.structs.replace(
         kept,

@@ -66,7 +66,7 @@ _SECOND: Final = timedelta(seconds=1)
 
 GroupKey = tuple[Grouping, str | None]
 """What entities are put together by, and the group's reference; ``None``: of those that name none."""
-GroupParts = Mapping[GroupKey, "array[float]"]
+GroupScores = Mapping[GroupKey, "array[float]"]
 """What a project adds to the score of each group: latest scores of its experiments."""
 
 
@@ -149,7 +149,7 @@ def freshness_lines(project: ProjectRef, freshness: Mapping[Section, Freshness])
     return lines.encoded()
 
 
-def group_parts(part: Part) -> GroupParts:
+def group_scores(part: Part) -> GroupScores:
     """Return what the project adds to the groups that its entities belong to."""
     members: defaultdict[GroupKey, list[Entity]] = defaultdict(list)
     for entity in part.entities:
@@ -159,7 +159,7 @@ def group_parts(part: Part) -> GroupParts:
     return {key: latest_scores(narrow_runs(runs, entities)) for key, entities in members.items()}
 
 
-def group_lines(projects: Iterable[GroupParts]) -> Mapping[str, bytes]:
+def group_lines(projects: Iterable[GroupScores]) -> Mapping[str, bytes]:
     """Return the scores of owners, systems and domains: over experiments, each project once in a group."""
     by_group: defaultdict[GroupKey, list[array[float]]] = defaultdict(list)
     for parts in projects:
@@ -284,11 +284,11 @@ def _add_schedules(
     figures: Sequence[ScheduleFigures],
     state: HistoryState,
 ) -> None:
-    told = summarise_schedules(figures, state)
-    lines.add(families.next_run, labels, _instant(told.next_fire_at))
-    lines.add(families.missed_runs, labels, told.missed)
-    lines.add(families.last_missed, labels, _instant(told.last_missed_at))
-    lines.add(families.overdue_schedules, labels, told.overdue)
+    summary = summarise_schedules(figures, state)
+    lines.add(families.next_run, labels, _instant(summary.next_fire_at))
+    lines.add(families.missed_runs, labels, summary.missed)
+    lines.add(families.last_missed, labels, _instant(summary.last_missed_at))
+    lines.add(families.overdue_schedules, labels, summary.overdue)
 
 
 def _add_schedules_of_experiments(lines: Lines, part: Part, figures: Iterable[ScheduleFigures]) -> None:

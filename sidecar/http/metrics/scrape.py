@@ -32,10 +32,12 @@ _GZIP_LEVEL: Final = 1
 
 async def metrics(request: web.Request) -> web.Response:
     """Give Prometheus its text, in OpenMetrics when it asks for that."""
-    return await scraped(request, request.app[SERVICES].metrics.registry, request.app[DOMAIN_METRICS])
+    return await scrape_response(request, request.app[SERVICES].metrics.registry, request.app[DOMAIN_METRICS])
 
 
-async def scraped(request: web.Request, registry: CollectorRegistry, domain: DomainMetrics) -> web.Response:
+async def scrape_response(
+    request: web.Request, registry: CollectorRegistry, domain: DomainMetrics
+) -> web.Response:
     """Return the metrics of the registry and those of the domain as one answer."""
     openmetrics = wants_openmetrics(request.headers.get("Accept", ""))
     packed = accepts_gzip(request.headers.get("Accept-Encoding", ""))
@@ -50,7 +52,7 @@ async def scraped(request: web.Request, registry: CollectorRegistry, domain: Dom
     }
     if packed:
         headers["Content-Encoding"] = "gzip"
-    return web.Response(body=Stream(_packed(chunks) if packed else _paced(chunks)), headers=headers)
+    return web.Response(body=Stream(_compressed(chunks) if packed else _paced(chunks)), headers=headers)
 
 
 async def _paced(chunks: Iterable[bytes]) -> AsyncIterator[bytes]:
@@ -59,7 +61,7 @@ async def _paced(chunks: Iterable[bytes]) -> AsyncIterator[bytes]:
         await asyncio.sleep(0)
 
 
-async def _packed(chunks: Iterable[bytes]) -> AsyncIterator[bytes]:
+async def _compressed(chunks: Iterable[bytes]) -> AsyncIterator[bytes]:
     compressor = zlib.compressobj(level=_GZIP_LEVEL, wbits=31)
     for chunk in chunks:
         if packed := await asyncio.to_thread(compressor.compress, chunk):

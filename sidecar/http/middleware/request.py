@@ -11,7 +11,7 @@ import structlog
 from aiohttp import web
 
 from sidecar.domain.errors import BadRequestError, TooManyRequestsError, UnsupportedMediaTypeError
-from sidecar.http.answers.sending import SENDING
+from sidecar.http.answers.sending import SENDING_BUDGET
 from sidecar.http.gate.authentication import KEY_HEADER
 from sidecar.http.gate.body import read_ahead
 from sidecar.http.gate.caller import (
@@ -20,7 +20,7 @@ from sidecar.http.gate.caller import (
 )
 from sidecar.http.gate.connections import SOFTWARE, Connection
 from sidecar.http.gate.origins import own_origins
-from sidecar.http.gate.path_prefix import below, prefix_of
+from sidecar.http.gate.path_prefix import prefix_of, with_prefix
 from sidecar.http.keys import OUTCOME, REQUEST_ID
 from sidecar.http.middleware.authorization import authorize
 from sidecar.http.middleware.errors import answer_for
@@ -36,7 +36,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _QUIET_ROUTES: Final = frozenset({"healthz", "readyz", "metrics"})
-STRANGERS_AT_ONCE: Final = 20
+ANONYMOUS_AT_ONCE: Final = 20
 """Requests to one public route, or to one picture's by signed addresses, that are worked on at once."""
 _WITHOUT_BODY: Final = frozenset({"GET", "HEAD"})
 """No route reads one with these."""
@@ -50,7 +50,7 @@ _log = structlog.get_logger(__name__)
 
 
 @web.middleware
-async def around(request: web.Request, handler: Handler) -> web.StreamResponse:
+async def request_middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Give the request an id, let it through the gate, and turn any error into an answer."""
     started = perf_counter()
     given = request.headers.get("X-Request-ID", "")
@@ -66,12 +66,12 @@ async def around(request: web.Request, handler: Handler) -> web.StreamResponse:
                 # Nothing to guard where there is no route; everybody may learn that.
                 if request.match_info.http_exception is None:
                     await _admit(request)
-                response = await _limited(request, handler)
+                response = await _handle_within_limits(request, handler)
         except Exception as exc:  # noqa: BLE001 - the one place where exceptions become answers
             response = await answer_for(request, exc)
         if _is_encoded(request):
             response.force_close()
-        _account(request, response, perf_counter() - started, span)
+        _record(request, response, perf_counter() - started, span)
     return response
 
 
@@ -79,7 +79,7 @@ async def add_headers(request: web.Request, response: web.StreamResponse) -> Non
     """Give an answer the headers that all have, just before its head is sent; for the signal of that moment.
 
     What is streamed was sent in part, and what aiohttp answers by itself never
-    was seen, once :func:`around` has the answer.
+    was seen, once :func:`request_middleware` has the answer.
     """
     # An expectation that cannot be met is refused before the request has an id.
     if REQUEST_ID in request:
@@ -92,7 +92,7 @@ async def add_headers(request: web.Request, response: web.StreamResponse) -> Non
         response.headers.update({**cors, "Vary": vary})
     if "Location" in response.headers:
         prefix = prefix_of(request.app[SERVICES].config)
-        response.headers["Location"] = below(prefix, response.headers["Location"])
+        response.headers["Location"] = with_prefix(prefix, response.headers["Location"])
     response.headers["Server"] = SOFTWARE
     for name, value in _SECURITY_HEADERS.items():
         response.headers.setdefault(name, value)
@@ -157,7 +157,7 @@ async def _admit(request: web.Request) -> None:
     await services.pace.check_request(caller.principal.name, is_person=_is_person(caller))
 
 
-async def _limited(request: web.Request, handler: Handler) -> web.StreamResponse:
+async def _handle_within_limits(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Work on a bounded number of requests at once; health must answer whatever else happens.
 
     Who has shown no credential, or just a signed address, shares a few places
@@ -168,9 +168,9 @@ async def _limited(request: web.Request, handler: Handler) -> web.StreamResponse
     services = request.app[SERVICES]
     route = request.match_info.route.name
     if route in _QUIET_ROUTES:
-        return await _worked_on(request, handler)
+        return await _handle(request, handler)
     if CALLER not in request or SHARE in request:
-        return await _in_place(request, handler, route or "", STRANGERS_AT_ONCE)
+        return await _handle_in_pool(request, handler, route or "", ANONYMOUS_AT_ONCE)
     at_once = services.config.limits.concurrent_requests
     name, is_person = request[CALLER].principal.name, _is_person(request[CALLER])
     services.work_pace.check(name, is_person=is_person)
@@ -181,27 +181,29 @@ async def _limited(request: web.Request, handler: Handler) -> web.StreamResponse
         async with services.places.place(name, is_person=is_person):
             # Of several that waited, the first may have used up what was left.
             services.work_pace.check(name, is_person=is_person)
-            return await metered(_in_place(request, handler, "", at_once), meter)
+            return await metered(_handle_in_pool(request, handler, "", at_once), meter)
     finally:
         services.work_pace.spend(name, meter.seconds, is_person=is_person)
 
 
-async def _in_place(request: web.Request, handler: Handler, pool: str, at_once: int) -> web.StreamResponse:
+async def _handle_in_pool(
+    request: web.Request, handler: Handler, pool: str, at_once: int
+) -> web.StreamResponse:
     in_progress = request.app[SERVICES].phase.in_progress
     if in_progress[pool] >= at_once:
         raise TooManyRequestsError("Too busy: too many requests at the same time.", retry_after_seconds=1)
     in_progress[pool] += 1
     try:
-        return await _worked_on(request, handler)
+        return await _handle(request, handler)
     finally:
         in_progress[pool] -= 1
 
 
-async def _worked_on(request: web.Request, handler: Handler) -> web.StreamResponse:
+async def _handle(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Return the handler's answer, once it may be sent; one that waits for that keeps its place."""
     response = await handler(request)
     if request.method != "HEAD":
-        await request.app[SENDING].begin(response)
+        await request.app[SENDING_BUDGET].admit(response)
     return response
 
 
@@ -209,7 +211,7 @@ def _is_person(caller: Caller) -> bool:
     return caller.is_person or caller.signed_in is not None
 
 
-def _account(request: web.Request, response: web.StreamResponse, took_seconds: float, span: Span) -> None:
+def _record(request: web.Request, response: web.StreamResponse, took_seconds: float, span: Span) -> None:
     """Count the request, log it, and say in its trace what it was."""
     route = request.match_info.route
     resource = route.resource

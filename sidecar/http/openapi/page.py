@@ -7,12 +7,12 @@ from typing import Any, Final
 from aiohttp import web
 
 from sidecar.http.answers.cache import (
-    ANSWERS,
+    ANSWER_CACHE,
     Answer,
-    made,
-    respond,
+    conditional_response,
+    encode_answer,
 )
-from sidecar.http.answers.templates import filled
+from sidecar.http.answers.templates import render_template
 from sidecar.http.openapi.document import openapi_document
 from sidecar.http.route import ROUTES_BY_NAME
 from sidecar.http.services import SERVICES
@@ -24,17 +24,17 @@ async def openapi(request: web.Request) -> web.Response:
     async def make() -> Answer:
         return Answer(_document(request), as_of=None)
 
-    return respond(request, await _kept(request, make))
+    return conditional_response(request, await _kept(request, make))
 
 
 async def page(request: web.Request) -> web.Response:
     """Give the documentation as a page; no script, no other host."""
 
     async def make() -> Answer:
-        body = await filled(request, "api_docs.html", {"document": _document(request)})
-        return await made(request.app[SERVICES].turns, body, as_of=None)
+        body = await render_template(request, "api_docs.html", {"document": _document(request)})
+        return await encode_answer(request.app[SERVICES].turns, body, as_of=None)
 
-    response = respond(request, await _kept(request, make), "text/html", charset="utf-8")
+    response = conditional_response(request, await _kept(request, make), "text/html", charset="utf-8")
     response.headers["Content-Security-Policy"] = _POLICY
     return response
 
@@ -53,7 +53,7 @@ _POLICY: Final = (
 async def _kept(request: web.Request, make: Callable[[], Awaitable[Answer]]) -> Answer:
     """Return what the table of routes alone makes, from what was made before or now."""
     now = request.app[SERVICES].clock()
-    return await request.app[ANSWERS].of(("docs", request.path), now, make)
+    return await request.app[ANSWER_CACHE].get(("docs", request.path), now, make)
 
 
 def _document(request: web.Request) -> dict[str, Any]:

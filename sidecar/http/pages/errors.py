@@ -7,7 +7,7 @@ from aiohttp import web
 
 from sidecar.domain.errors import BadRequestError, SidecarError
 from sidecar.http.gate.caller import CALLER
-from sidecar.http.gate.session_cookie import forget_cookie
+from sidecar.http.gate.session_cookie import delete_session_cookie
 from sidecar.http.gate.visible_entities import path_ref
 from sidecar.http.keys import REQUEST_ID
 from sidecar.http.pages.frame import NOBODY, Page, fresh_page, viewer_of
@@ -49,7 +49,7 @@ async def page_error(request: web.Request, error: SidecarError) -> web.Response:
             status=303, headers={"Location": f"{SIGN_IN}?{urlencode({'next': request.path_qs})}"}
         )
         # Whoever is nobody with a cookie has one of a session that is over.
-        forget_cookie(request, to_sign_in, services)
+        delete_session_cookie(request, to_sign_in, services)
         return to_sign_in
     viewer = await viewer_of(request) if CALLER in request and error.status < _INTERNAL else NOBODY
     context = {

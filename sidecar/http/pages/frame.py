@@ -15,17 +15,17 @@ from sidecar import __version__
 from sidecar.config import Config
 from sidecar.domain.errors import StoreError
 from sidecar.http.answers.cache import (
-    ANSWERS,
+    ANSWER_CACHE,
     Answer,
-    made,
-    respond,
+    conditional_response,
+    encode_answer,
 )
-from sidecar.http.answers.templates import filled
+from sidecar.http.answers.templates import render_template
 from sidecar.http.gate.caller import (
     CALLER,
     Caller,
 )
-from sidecar.http.gate.path_prefix import markup_below, prefix_of
+from sidecar.http.gate.path_prefix import markup_with_prefix, prefix_of
 from sidecar.http.pages.assets import asset_url
 from sidecar.http.pictures.charts import LOOKS
 from sidecar.http.services import (
@@ -133,10 +133,10 @@ async def kept_page(
         page = await make()
         body = await rendered(request, viewer, page)
         turns = request.app[SERVICES].turns
-        return await made(turns, body, as_of=page.as_of, until=page.until)
+        return await encode_answer(turns, body, as_of=page.as_of, until=page.until)
 
     full_key = ("page", request.path, tuple(sorted(request.query.items())), viewer, key)
-    return _framed(request, await request.app[ANSWERS].of(full_key, now, render))
+    return _framed(request, await request.app[ANSWER_CACHE].get(full_key, now, render))
 
 
 async def fresh_page(request: web.Request, viewer: Viewer, page: Page, *, status: int = 200) -> web.Response:
@@ -160,9 +160,9 @@ async def rendered(request: web.Request, viewer: Viewer, page: Page) -> bytes:
         "looks": LOOKS_BY_WORD,
         **page.context,
     }
-    markup = await filled(request, page.template, context)
+    markup = await render_template(request, page.template, context)
     prefix = prefix_of(services.config)
-    return markup_below(prefix, markup.decode()).encode() if prefix else markup
+    return markup_with_prefix(prefix, markup.decode()).encode() if prefix else markup
 
 
 def policy(config: Config) -> str:
@@ -175,7 +175,7 @@ def policy(config: Config) -> str:
 
 
 def _framed(request: web.Request, answer: Answer) -> web.Response:
-    response = respond(request, answer, "text/html", charset="utf-8")
+    response = conditional_response(request, answer, "text/html", charset="utf-8")
     return _with_headers(response, request.app[SERVICES].config)
 
 

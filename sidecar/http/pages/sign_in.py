@@ -26,10 +26,15 @@ from sidecar.domain.errors import (
 from sidecar.domain.ports import AccountRights, Session
 from sidecar.http.gate.caller import (
     CALLER,
-    caller_signed_in,
+    caller_of_session,
 )
 from sidecar.http.gate.origins import is_own_machine, own_origins
-from sidecar.http.gate.session_cookie import cookie_name, forget_cookie, keep_cookie, session_secret
+from sidecar.http.gate.session_cookie import (
+    cookie_name,
+    delete_session_cookie,
+    session_secret,
+    set_session_cookie,
+)
 from sidecar.http.keys import OUTCOME
 from sidecar.http.pages.errors import SIGN_IN
 from sidecar.http.pages.forms import read_fields, read_form
@@ -132,7 +137,7 @@ async def sign_in(request: web.Request) -> web.Response:
             # Ended on this replica, and on the others when the store is back; the new one holds.
             _log.warning("earlier session not ended yet", instance=earlier.instance, reason=exc.code)
     response = _led_to(local_path(fields.get("next")))
-    keep_cookie(response, name, secret)
+    set_session_cookie(response, name, secret)
     return response
 
 
@@ -154,7 +159,7 @@ async def sign_out(request: web.Request) -> web.Response:
             raise
     response = _led_to(f"{SIGN_IN}?signed-out")
     if session is not None:
-        request[CALLER] = caller_signed_in(_person(session))
+        request[CALLER] = caller_of_session(_person(session))
         await read_form(request)
         try:
             await sessions.end(session)
@@ -162,7 +167,7 @@ async def sign_out(request: web.Request) -> web.Response:
             _log.warning("signed out without the store", instance=session.instance, reason=exc.code)
             request[OUTCOME] = exc.code
             response = await _form(request, {}, refusal=_STORE_AWAY, status=_UNAVAILABLE)
-    forget_cookie(request, response, services)
+    delete_session_cookie(request, response, services)
     # What the browser kept of pages would be shown again to whoever goes back.
     response.headers["Clear-Site-Data"] = '"cache"'
     return response

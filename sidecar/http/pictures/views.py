@@ -13,12 +13,12 @@ from aiohttp import web
 from sidecar.domain.errors import BadRequestError, ShareInvalidError, SidecarError
 from sidecar.domain.model import Principal
 from sidecar.http.answers.cache import (
-    ANSWERS,
+    ANSWER_CACHE,
     Answer,
-    made,
-    respond,
+    conditional_response,
+    encode_answer,
 )
-from sidecar.http.answers.templates import filled
+from sidecar.http.answers.templates import render_template
 from sidecar.http.api.entities import read_overview
 from sidecar.http.gate.caller import Caller
 from sidecar.http.pictures.charts.badge import badge_chart
@@ -144,9 +144,11 @@ async def _picture(
         shape = await read_overview(services, reading, window)
         body = await _drawn(request, template, make_chart(shape, options))
         until = next_window_change(window, reading.digest.runs, reading.now)
-        return await made(services.turns, body, as_of=reading.age.as_of, until=until)
+        return await encode_answer(services.turns, body, as_of=reading.age.as_of, until=until)
 
-    response = respond(request, await request.app[ANSWERS].of(key, reading.now, make), _TYPE, charset="utf-8")
+    response = conditional_response(
+        request, await request.app[ANSWER_CACHE].get(key, reading.now, make), _TYPE, charset="utf-8"
+    )
     if SHARE in request:
         response.headers["Cache-Control"] = _SHARED_CACHE
         response.headers["Vary"] = "Accept-Encoding"
@@ -175,4 +177,4 @@ def _options(request: web.Request, picture: Picture) -> PictureOptions:
 
 
 async def _drawn(request: web.Request, template: str, chart: Any) -> bytes:
-    return await filled(request, f"charts/{template}.svg", {"chart": chart})
+    return await render_template(request, f"charts/{template}.svg", {"chart": chart})

@@ -7,7 +7,7 @@ from sidecar.domain.catalog import Catalog, Entity
 from sidecar.domain.model import ProjectRef
 
 
-class FixedCatalog:
+class StaticCatalog:
     """Entities that never change. Implements ``ports.Catalogue``."""
 
     def __init__(self, entities: Collection[Entity]) -> None:

@@ -16,7 +16,7 @@ from sidecar.config.yaml_text import TextError, parse_json, parse_yaml
 from sidecar.domain.errors import ConfigError
 
 SECTION: Final = "litmusSidecar"
-OUTSIDE: Final[Mapping[str, KeyPath]] = {
+OTHER_KEYS: Final[Mapping[str, KeyPath]] = {
     "litmusBaseUrl": ("litmus", "baseUrl"),
     "displayToken": ("litmus", "apiToken"),
     "backendBaseUrl": ("backend", "baseUrl"),
@@ -24,25 +24,25 @@ OUTSIDE: Final[Mapping[str, KeyPath]] = {
 """The keys outside our section, by the name (camelCase) that they have in ``Config``."""
 
 
-class Source(NamedTuple):
+class MergedFiles(NamedTuple):
     """What the files say, merged and substituted."""
 
     section: object
     """The value of ``litmusSidecar``; an empty mapping if no file has it."""
     outside: Mapping[str, object]
-    """Of :data:`OUTSIDE`, those that are written."""
+    """Of :data:`OTHER_KEYS`, those that are written."""
     unset: Mapping[KeyPath, str]
     """Keys that are absent because a variable is not set."""
-    told: frozenset[KeyPath]
+    explained: frozenset[KeyPath]
     """Keys that are absent for a reason that ``problems`` already has."""
     problems: tuple[str, ...]
 
 
-def read_files(paths: Sequence[Path], environ: Mapping[str, str]) -> Source:
+def read_files(paths: Sequence[Path], environ: Mapping[str, str]) -> MergedFiles:
     """Read and merge the files in their order.
 
     Raises:
-        ConfigError: If a file cannot be read; told alone, for the rest of the
+        ConfigError: If a file cannot be read; reported alone, for the rest of the
             configuration cannot be judged without it.
     """
     problems: list[str] = []
@@ -71,15 +71,15 @@ def read_files(paths: Sequence[Path], environ: Mapping[str, str]) -> Source:
     return _merged(trees, environ)
 
 
-def read_mapping(mapping: Mapping[str, Any], directory: Path, environ: Mapping[str, str]) -> Source:
+def read_mapping(mapping: Mapping[str, Any], directory: Path, environ: Mapping[str, str]) -> MergedFiles:
     """Do the same with a mapping in place of a file that lies in ``directory``."""
     return _merged([(mapping, directory, "")], environ)
 
 
-def _merged(trees: Sequence[tuple[object, Path, str]], environ: Mapping[str, str]) -> Source:
+def _merged(trees: Sequence[tuple[object, Path, str]], environ: Mapping[str, str]) -> MergedFiles:
     problems: list[str] = []
     values: dict[str, object] = {}
-    paths = {SECTION: (SECTION,), **OUTSIDE}
+    paths = {SECTION: (SECTION,), **OTHER_KEYS}
 
     def take(tree: object, directory: Path, prefix: str, substitution: Substitution) -> None:
         for name, path in paths.items():
@@ -95,14 +95,14 @@ def _merged(trees: Sequence[tuple[object, Path, str]], environ: Mapping[str, str
     problems += wrong
     take(variables, Path.cwd(), "", Substitution(environ, literal=True))
     unset: dict[KeyPath, str] = {}
-    told: set[KeyPath] = set()
-    clean = {name: _pruned(value, paths[name], unset, told) for name, value in values.items()}
+    explained: set[KeyPath] = set()
+    clean = {name: _pruned(value, paths[name], unset, explained) for name, value in values.items()}
     section = clean.pop(SECTION, None)
-    return Source(
+    return MergedFiles(
         section={} if section is None else section,
         outside={name: value for name, value in clean.items() if value is not None},
         unset=unset,
-        told=frozenset(told),
+        explained=frozenset(explained),
         problems=tuple(problems),
     )
 
@@ -119,21 +119,21 @@ def merge(earlier: object, later: object) -> object:
     return later
 
 
-def _pruned(value: object, path: KeyPath, unset: dict[KeyPath, str], told: set[KeyPath]) -> object:
+def _pruned(value: object, path: KeyPath, unset: dict[KeyPath, str], explained: set[KeyPath]) -> object:
     """Take away what is absent, and note why it is."""
     if isinstance(value, Unset):
         if value.variable is None:
-            told.add(path)
+            explained.add(path)
         else:
             unset[path] = value.variable
         return None
     if isinstance(value, Mapping):
-        children = {key: _pruned(child, (*path, key), unset, told) for key, child in value.items()}
+        children = {key: _pruned(child, (*path, key), unset, explained) for key, child in value.items()}
         return {key: child for key, child in children.items() if child is not None}
     if isinstance(value, tuple):
         kept: list[object] = []
         for child in value:
-            pruned = _pruned(child, (*path, len(kept)), unset, told)
+            pruned = _pruned(child, (*path, len(kept)), unset, explained)
             if not isinstance(child, Unset):
                 kept.append(pruned)
         return tuple(kept)

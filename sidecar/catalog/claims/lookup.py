@@ -9,10 +9,10 @@ from sidecar.catalog.claims.memory import NamingMemory
 from sidecar.catalog.claims.rules import (
     HOW_TO_CLAIM,
     ProjectClaim,
-    chosen_project,
     claim_of,
     claim_sentence,
-    is_held,
+    is_remembered,
+    preferred_project,
 )
 from sidecar.domain.catalog import Entity
 from sidecar.domain.model import Content, ProjectRef, Snapshot
@@ -120,7 +120,8 @@ class Claims:
             project
             for project in remembered - set(named)
             if any(
-                is_held(naming, now) and naming.owner not in present for naming in self._memory.of(project)
+                is_remembered(naming, now) and naming.owner not in present
+                for naming in self._memory.of(project)
             )
         }
         rivals = sorted(held | set(named))
@@ -129,7 +130,9 @@ class Claims:
             for project in rivals
             if (namings := self._memory.of(project))
         }
-        meant = chosen_project({project: self.of(project) for project in rivals}, since) if rivals else None
+        meant = (
+            preferred_project({project: self.of(project) for project in rivals}, since) if rivals else None
+        )
         return meant if meant in named else None
 
     def problem(self, project: ProjectRef) -> str | None:
