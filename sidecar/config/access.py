@@ -33,7 +33,7 @@ class Listen(Section):
     port: Annotated[Integer, Field(ge=0, le=65_535)] = 8080
     """TCP port; 0 takes any free one."""
     trusted_proxies: Networks = ()
-    """Networks of reverse proxies whose `X-Forwarded-For` is believed; it names clients in the log."""
+    """Networks of reverse proxies whose `X-Forwarded-For` is trusted; it names clients in the log."""
     allowed_origins: tuple[Url, ...] = ()
     """Origins whose pages may read `/api` from a browser (CORS); off without any."""
 
@@ -82,9 +82,9 @@ class SignIn(Section):
     enabled: Boolean = False
     """Whether there is a sign-in page."""
     idle: Interval = timedelta(hours=1)
-    """A session ends when nothing was asked for so long."""
+    """A session expires after so long without a request."""
     longest: Interval = timedelta(hours=12)
-    """A session ends at the latest so long after it began, and never after its Litmus token."""
+    """A session expires at the latest so long after it began, and never after its Litmus token."""
 
 
 class Auth(Section):

@@ -83,14 +83,16 @@ def _default_instance(
     if outside.litmus_base_url is None:
         base_url = OTHER_KEYS["litmusBaseUrl"]
         why = f"needs {problems.unset[base_url]}" if base_url in problems.unset else "is not given"
-        problems.note(_INSTANCES, f"names no instance, and litmus.baseUrl, which would be the one, {why}")
+        problems.note(
+            _INSTANCES, f"names no instance, and litmus.baseUrl, the address of the default one, {why}"
+        )
     if not token:
         problems.note(
-            _INSTANCES, f"names no instance, and the token of the one meant, ${TOKEN_VARIABLE}, is not set"
+            _INSTANCES, f"names no instance, and the token of the default one, ${TOKEN_VARIABLE}, is not set"
         )
     if outside.litmus_base_url is None or not token:
         return ()
-    where = f"{TOKEN_VARIABLE} (token of the instance meant when {SECTION}.instances names none)"
+    where = f"{TOKEN_VARIABLE} (token of the default instance when {SECTION}.instances names none)"
     problems.rename(_INSTANCES, where)
     return ({"name": DEFAULT_INSTANCE, "baseUrl": outside.litmus_base_url, "token": token},)
 

@@ -52,11 +52,11 @@ class HistorySettings(Section):
     """How long runs are kept."""
 
     retention_days: Annotated[Integer, Field(ge=1, le=3_650)] = 400
-    """Older runs are forgotten, and not read from Litmus in the first place."""
+    """Older runs are deleted here, and not read from Litmus at all."""
 
 
 class AttentionSettings(Section):
-    """From when on an experiment needs attention."""
+    """When an experiment needs attention."""
 
     not_run_days: Annotated[Integer, Field(ge=1, le=3_650)] = 30
     """It did not run for so many days."""

@@ -85,7 +85,7 @@ def _listen_findings(config: Config) -> Iterator[str]:
 def _display_token_findings(config: Config) -> Iterator[str]:
     """Judge what the plugin can make of it; whether it is a real token is told by ``token_findings``."""
     state = _token_state(config)
-    make_one = "litmus-sidecar display-token makes a good one"
+    make_one = "litmus-sidecar display-token creates one"
     if state is None:
         yield f"litmus.apiToken is missing; the plugin needs a display token there ({make_one})"
     elif state == _UNREADABLE:

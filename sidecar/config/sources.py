@@ -56,7 +56,7 @@ class Instance(Section):
     token: Token | None = None
     """API token of a Litmus user; the role Viewer is enough to read. Or give `tokenFile` or `credentials`."""
     token_file: FileName | None = None
-    """File that holds the token; read again when it changes, and the new token used once it is proven.
+    """File that holds the token; read again when it changes, and the new token used once Litmus accepts it.
     Without one in it the service starts, and serves what it has."""
     credentials: Credentials | None = None
     """A user of Litmus in whose name the sidecar keeps an API token of its own, renewed before it expires."""
@@ -120,7 +120,7 @@ class CatalogSettings(Section):
 
 
 class SyncSettings(Section):
-    """How often Litmus is asked, and how hard."""
+    """How often Litmus is read, and with how many requests."""
 
     interval: Interval = timedelta(seconds=60)
     """Time between two synchronisations of a project in which nothing runs."""
@@ -128,7 +128,7 @@ class SyncSettings(Section):
         default_factory=lambda valid: max(timedelta(seconds=600), valid.get("interval", timedelta(0))),
         json_schema_extra={"default": {"seconds": 600}},
     )
-    """The same for what is costly to ask: ChaosHubs, GitOps, project tags. Never shorter than `interval`."""
+    """The same for what is costly to read: ChaosHubs, GitOps, project tags. Never shorter than `interval`."""
     active_interval: Interval = Field(
         default_factory=lambda valid: min(
             timedelta(seconds=10), valid.get("interval", timedelta(seconds=10))
@@ -143,7 +143,7 @@ class SyncSettings(Section):
     max_requests_per_second: Annotated[Number, Field(gt=0, le=1_000)] = 5.0
     """Requests to one instance per second; intervals stretch when the projects do not fit."""
     request_timeout: Timeout = timedelta(seconds=30)
-    """Longest that one answer of an instance is waited for; some are waited for less."""
+    """Longest wait for one answer of an instance; some requests wait less."""
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:

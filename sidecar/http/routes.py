@@ -31,7 +31,7 @@ ROUTES: Final = (
         name="healthz",
         handler=health.healthz,
         scope=None,
-        summary="Whether the process should go on living.",
+        summary="Whether the process is alive.",
     ),
     Route(
         method="GET",
@@ -39,7 +39,7 @@ ROUTES: Final = (
         name="readyz",
         handler=health.readyz,
         scope=None,
-        summary="Whether requests should come here; with scope `read`, what is degraded and why.",
+        summary="Whether to send requests here; with scope `read`, what is degraded and why.",
     ),
     Route(
         method="GET",
@@ -81,7 +81,7 @@ ROUTES: Final = (
         name="docs",
         handler=page.page,
         scope="read",
-        summary="This API, to read.",
+        summary="This API as a page.",
         content_types=("text/html",),
     ),
     Route(
@@ -90,7 +90,7 @@ ROUTES: Final = (
         name="docs_style",
         handler=page.style,
         scope="read",
-        summary="The look of the page above.",
+        summary="Style sheet of that page.",
         content_types=("text/css",),
     ),
     *PAGE_ROUTES,

@@ -72,7 +72,7 @@ async def portfolio_view(request: web.Request) -> web.Response:
         )
         return await encode_answer(services.turns, shape, as_of=age.as_of, until=now + SHORTEST)
 
-    return await _kept(request, entities, now, make)
+    return await _cached_answer(request, entities, now, make)
 
 
 async def attention_view(request: web.Request) -> web.Response:
@@ -95,7 +95,7 @@ async def attention_view(request: web.Request) -> web.Response:
         )
         return await encode_answer(services.turns, shape, as_of=age.as_of, until=now + SHORTEST)
 
-    return await _kept(request, entities, now, make)
+    return await _cached_answer(request, entities, now, make)
 
 
 async def now_view(request: web.Request) -> web.Response:
@@ -118,7 +118,7 @@ async def now_view(request: web.Request) -> web.Response:
         )
         return await encode_answer(services.turns, shape, as_of=age.as_of, until=now + SHORTEST)
 
-    return await _kept(request, entities, now, make)
+    return await _cached_answer(request, entities, now, make)
 
 
 async def read_parts(services: Services, entities: Sequence[Entity]) -> list[Part]:
@@ -143,7 +143,7 @@ async def read_parts(services: Services, entities: Sequence[Entity]) -> list[Par
     return parts
 
 
-async def _kept(
+async def _cached_answer(
     request: web.Request, entities: Sequence[Entity], now: datetime, make: Callable[[], Awaitable[Answer]]
 ) -> web.Response:
     """Answer from what was made for the same query a moment ago, or make it.

@@ -41,10 +41,10 @@ async def tokens(request: web.Request) -> web.Response:
 async def create(request: web.Request) -> web.Response:
     """Create token; this answer alone has its value."""
     held = _tokens_of(request)
-    asked = _asked(await read_json_body(request, MAX_BODY_BYTES))
-    await _count(request)
+    asked = _read_body(await read_json_body(request, MAX_BODY_BYTES))
+    await _count_action(request)
     created = await held.create(asked.name, asked.expires_in_days)
-    _tell(request, "token created", created.token.id)
+    _log_change(request, "token created", created.token.id)
     return web.Response(
         body=msgspec.json.encode(created_token_shape(created)),
         status=201,
@@ -56,18 +56,18 @@ async def create(request: web.Request) -> web.Response:
 async def revoke(request: web.Request) -> web.Response:
     """Revoke a token for good."""
     held, token_id = _tokens_of(request), request.match_info["id"]
-    await _count(request)
+    await _count_action(request)
     await held.revoke(token_id)
-    _tell(request, "token revoked", token_id)
+    _log_change(request, "token revoked", token_id)
     return web.Response(status=204, headers=_NO_STORE)
 
 
 async def rotate(request: web.Request) -> web.Response:
-    """Replace the token that the sidecar manages, now."""
+    """Rotate the token that the sidecar manages, now."""
     held = _tokens_of(request)
-    await _count(request)
+    await _count_action(request)
     status = await held.rotate()
-    _tell(request, "token rotated", status.token_id)
+    _log_change(request, "token rotated", status.token_id)
     return web.Response(
         body=msgspec.json.encode(token_status_shape(status)),
         content_type="application/json",
@@ -76,10 +76,10 @@ async def rotate(request: web.Request) -> web.Response:
 
 
 async def display(request: web.Request) -> web.Response:
-    """Give the display token of the user in whose name the sidecar asks."""
+    """Give the display token of the Litmus user that the sidecar uses."""
     uid = _tokens_of(request).status.user_id
     if uid is None or not uid.strip():
-        raise NotFoundError("No display token: the token of this instance does not say which user it is of.")
+        raise NotFoundError("No display token: the token of this instance names no user.")
     return conditional_response(
         request, Answer(DisplayTokenShape(token=display_token(uid), uid=uid), as_of=None)
     )
@@ -97,7 +97,7 @@ def _tokens_of(request: web.Request) -> Tokens:
     return held
 
 
-async def _count(request: web.Request) -> None:
+async def _count_action(request: web.Request) -> None:
     """Count the request among the caller's actions.
 
     Raises:
@@ -106,16 +106,16 @@ async def _count(request: web.Request) -> None:
     await request.app[SERVICES].pace.check_action(request[CALLER].principal.name)
 
 
-def _tell(request: web.Request, event: str, token_id: str | None) -> None:
-    tell_change(request, request.match_info["instance"], event, token_id)
+def _log_change(request: web.Request, event: str, token_id: str | None) -> None:
+    log_change(request, request.match_info["instance"], event, token_id)
 
 
-def tell_change(request: web.Request, instance: str, event: str, token_id: str | None) -> None:
+def log_change(request: web.Request, instance: str, event: str, token_id: str | None) -> None:
     """Log who changed what about the tokens of an instance."""
     _log.info(event, instance=instance, token_id=token_id, caller=request[CALLER].principal.name)
 
 
-def _asked(body: bytes) -> TokenBody:
+def _read_body(body: bytes) -> TokenBody:
     """Return what is asked for; the name and the days keep the rules of the configuration.
 
     Raises:
@@ -127,11 +127,11 @@ def _asked(body: bytes) -> TokenBody:
         raise BadRequestError(
             "Body must be a JSON object with nothing but name (text) and expiresInDays (a whole number)."
         ) from exc
-    check_asked(asked)
+    check_token_body(asked)
     return asked
 
 
-def check_asked(asked: TokenBody) -> None:
+def check_token_body(asked: TokenBody) -> None:
     """Refuse a name or an expiry that breaks the rules of the configuration.
 
     Raises:

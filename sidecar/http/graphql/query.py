@@ -93,7 +93,7 @@ async def find_project(request: web.Request, services: Services, project_id: str
     if len(projects) > 1 or (meant is None and len(candidates) == 1):
         names = ", ".join(project.instance for project in projects)
         raise ProjectAmbiguousError(
-            f"Project id is not that of one instance alone (entities name it in {names}), and a query cannot "
+            f"Project id is ambiguous: entities name it in several instances ({names}), and a query cannot "
             f"tell which is meant: {HOW_TO_CLAIM}."
         )
     return projects[0]

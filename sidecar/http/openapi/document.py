@@ -20,15 +20,15 @@ _PATH_DESCRIPTIONS: Final = {
 }
 _STATUS: Final = {
     400: "A parameter is wrong; `parameter` names it.",
-    401: "No credential, or one that does not hold.",
+    401: "No credential, or one that is not accepted.",
     403: "The caller's scopes do not include this.",
-    404: "There is no such thing.",
-    409: "It makes no sense as things stand; the code says why.",
-    410: "It was there, and Litmus deleted it.",
+    404: "Not found.",
+    409: "It conflicts with the present state; the code says why.",
+    410: "Litmus deleted it.",
     413: "The body is too large.",
     415: "The body is not declared as JSON.",
     429: "Too many requests; `Retry-After` says when.",
-    502: "Litmus did not do it.",
+    502: "Litmus rejected it, or did not answer.",
     503: "Starting, draining, or the store cannot be read.",
 }
 _PROBLEM: Final = "Problem"
@@ -70,7 +70,7 @@ def _operation(route: Route, schema_of: Mapping[Any, dict[str, Any]]) -> dict[st
         content[content_type] = {
             "schema": schema if content_type == "application/json" else {"type": "string"}
         }
-    responses: dict[str, Any] = {str(route.status): {"description": "The answer.", "content": content}}
+    responses: dict[str, Any] = {str(route.status): {"description": "Success.", "content": content}}
     if route.answer is not None and route.method == "GET":
         responses["304"] = {"description": "The client has this answer (`If-None-Match`)."}
     for status in sorted({*route.errors, 401, 403, 429, 503}):
@@ -127,6 +127,6 @@ def _problem_schema() -> dict[str, Any]:
             "detail": text,
             "code": {**text, "description": "Stable name of the error."},
             "requestID": {**text, "description": "Finds the request in the log."},
-            "parameter": {**text, "description": "The parameter to blame, where one is."},
+            "parameter": {**text, "description": "The parameter that is wrong, if one is."},
         },
     }

@@ -24,7 +24,7 @@ async def openapi(request: web.Request) -> web.Response:
     async def make() -> Answer:
         return Answer(_document(request), as_of=None)
 
-    return conditional_response(request, await _kept(request, make))
+    return conditional_response(request, await _cached_answer(request, make))
 
 
 async def page(request: web.Request) -> web.Response:
@@ -34,7 +34,9 @@ async def page(request: web.Request) -> web.Response:
         body = await render_template(request, "api_docs.html", {"document": _document(request)})
         return await encode_answer(request.app[SERVICES].turns, body, as_of=None)
 
-    response = conditional_response(request, await _kept(request, make), "text/html", charset="utf-8")
+    response = conditional_response(
+        request, await _cached_answer(request, make), "text/html", charset="utf-8"
+    )
     response.headers["Content-Security-Policy"] = _POLICY
     return response
 
@@ -50,7 +52,7 @@ _POLICY: Final = (
 )
 
 
-async def _kept(request: web.Request, make: Callable[[], Awaitable[Answer]]) -> Answer:
+async def _cached_answer(request: web.Request, make: Callable[[], Awaitable[Answer]]) -> Answer:
     """Return what the table of routes alone makes, from what was made before or now."""
     now = request.app[SERVICES].clock()
     return await request.app[ANSWER_CACHE].get(("docs", request.path), now, make)

@@ -25,7 +25,7 @@ from sidecar.domain.errors import (
     UpstreamError,
 )
 from sidecar.domain.ports import ApiToken, CreatedToken, Tokens
-from sidecar.http.api.tokens import check_asked, tell_change
+from sidecar.http.api.tokens import check_token_body, log_change
 from sidecar.http.gate.caller import CALLER
 from sidecar.http.keys import OUTCOME
 from sidecar.http.pages.forms import read_form
@@ -108,10 +108,10 @@ async def change_tokens(request: web.Request) -> web.Response:
                 return await _page(request, instance, await _created(request, instance, fields))
             case "revoke":
                 await held.revoke(fields.get("id", ""))
-                tell_change(request, instance, "token revoked", fields.get("id", ""))
+                log_change(request, instance, "token revoked", fields.get("id", ""))
                 return await _back(request, instance, "revoked")
             case "rotate":
-                tell_change(request, instance, "token rotated", (await held.rotate()).token_id)
+                log_change(request, instance, "token rotated", (await held.rotate()).token_id)
                 return await _back(request, instance, "rotated")
             case _:
                 raise BadRequestError("The form does not say what to do.", parameter="do")
@@ -137,10 +137,10 @@ def _managed(request: web.Request) -> list[str]:
 
 async def _created(request: web.Request, instance: str, fields: Mapping[str, str]) -> Said:
     asked = TokenBody(name=fields.get("name", "").strip(), expires_in_days=_days(fields))
-    check_asked(asked)
+    check_token_body(asked)
     held = request.app[SERVICES].tokens[instance]
     created = await held.create(asked.name, asked.expires_in_days, is_only_one=True)
-    tell_change(request, instance, "token created", created.token.id)
+    log_change(request, instance, "token created", created.token.id)
     return Said(sentence="The token is created.", is_good=True, created=created, status=201)
 
 
