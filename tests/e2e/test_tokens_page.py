@@ -208,7 +208,7 @@ async def test_a_token_from_outside_is_not_rotated_and_the_page_says_why(
     assert "It cannot be rotated here" in shown.text
     refused = await visitor.send(form_of(shown, "create"), do="rotate")
     assert refused.status == 409
-    assert "only one that the sidecar makes itself" in refused.page.by_id("said").text
+    assert "only one that the sidecar creates itself" in refused.page.by_id("said").text
     assert not small.world.revoked_tokens
 
 
