@@ -70,7 +70,9 @@ class DurableSnapshots:
                 if await save_row(self._database, connection, key, row, expected=revision):
                     break
                 for stored in await load_rows(connection, [key]):
-                    self._adopt(stored, restored=False)
+                    # What the other lane took in while this was read is later than it.
+                    if self._view.revision(project) == revision:
+                        self._adopt(stored, restored=False)
             else:
                 raise StoreError("Other replicas write this project all the time.")
         return self._put(merged, row)
