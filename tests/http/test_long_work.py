@@ -17,8 +17,12 @@ Client = TestClient[web.Request, web.Application]
 
 pytestmark = pytest.mark.service
 
-MOST_SECONDS = 3 * SLICE_SECONDS * slowness()
-"""Of the thread's own time: a slice, what it ends with, and the client's part here."""
+MOST_SECONDS = 10 * SLICE_SECONDS * slowness()
+"""Of the thread's own time: a slice, what it ends with, and the client's part here.
+
+That is three slices on a quiet machine. Others who share its caches make the same work longer at times; in
+one piece, these answers take seconds.
+"""
 NAMES = {
     "kind": "component",
     "namespace": "default",
