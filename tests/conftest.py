@@ -16,8 +16,7 @@ from tests.support import kinds
 settings.register_profile(
     "tests",
     derandomize=True,
-    # The same ones each time; `make soak` looks for others.
-    max_examples=50,
+    # The same ones each time; `make soak` looks for others, and more.
     deadline=None,
     database=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],

@@ -37,7 +37,7 @@ def cells(text: str, split: str) -> list[str]:
     return [cell for row in csv.reader(io.StringIO(text, newline=""), delimiter=split) for cell in row]
 
 
-@settings(max_examples=max(300, settings().max_examples))
+@settings(max_examples=max(1_000, settings().max_examples))
 @given(NASTY, NASTY)
 def test_no_cell_begins_like_a_formula_wherever_the_text_is_split(text: str, other: str) -> None:
     written = csv_text([run_of(text, other)], header=True)

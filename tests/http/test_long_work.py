@@ -17,12 +17,8 @@ Client = TestClient[web.Request, web.Application]
 
 pytestmark = pytest.mark.service
 
-MOST_SECONDS = 10 * SLICE_SECONDS * slowness()
-"""Of the thread's own time: a slice, what it ends with, and the client's part here.
-
-That is three slices on a quiet machine. Others who share its caches make the same work longer at times; in
-one piece, these answers take seconds.
-"""
+MOST_SECONDS = 3 * SLICE_SECONDS
+"""Of the thread's own time on a quiet machine: a slice, what it ends with, and the client's part here."""
 NAMES = {
     "kind": "component",
     "namespace": "default",
@@ -62,10 +58,12 @@ async def client() -> AsyncIterator[Client]:
 @pytest.mark.parametrize("path", [*PATHS, *LARGER])
 async def test_no_route_holds_the_event_loop(client: Client, path: str) -> None:
     passes = Passes()
+    # Others share the machine's caches for moments: what the same work takes is measured in the same moment.
+    before = slowness()
     async with passes.watched(), client.get(path) as response:
         await response.read()
     assert response.status in {200, 404}
-    assert passes.longest_seconds < MOST_SECONDS
+    assert passes.longest_seconds < MOST_SECONDS * max(before, slowness())
 
 
 @pytest.mark.parametrize("rows", [0, 1, ROWS_AT_ONCE, ROWS_AT_ONCE + 1, 5 * ROWS_AT_ONCE])

@@ -12,7 +12,7 @@ from graphql import (
     parse,
     validate,
 )
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sidecar.domain.model import Snapshot
@@ -121,6 +121,7 @@ def can_be_merged(document: str) -> bool:
 
 
 @pytest.mark.service
+@settings(max_examples=max(150, settings().max_examples))
 @given(document=documents().filter(can_be_merged), snapshot=snapshots)
 def test_plan_and_executor_give_the_same_bytes(document: str, snapshot: Snapshot) -> None:
     replica = Replica(limits=Limits(tokens=100_000, fields=100_000, depth=60))
