@@ -244,3 +244,23 @@ async def test_a_search_for_too_much_is_refused_by_name(client: Client, wanted: 
     async with client.get("/litmus", params={"q": wanted}) as response:
         assert response.status == 400
         assert "at most 300 characters and 20 words" in await response.text()
+
+
+async def test_that_something_never_ran_is_said_only_of_a_history_that_was_read_whole(
+    aiohttp_client: AiohttpClient,
+) -> None:
+    unread = builders.entity(
+        "component:default/unread", owner="group:default/newcomers", project=builders.project("unread")
+    )
+    client = await aiohttp_client(golden_app(beside={unread: builders.content()}))
+    whole = await page(client)
+    (group,) = [row for row in whole.by_id("groups").rows() if row[0].startswith("newcomers")]
+    (entity,) = [row for row in whole.by_id("entity-rows").rows() if row[0].startswith("unread")]
+    assert (group[5], group[6], entity[6], entity[7]) == ("unknown",) * 4
+
+
+async def test_a_window_without_runs_is_no_claim_that_there_never_was_one(client: Client) -> None:
+    shown = await page(client, "?since=2020-01-01T00:00:00Z&until=2020-01-02T00:00:00Z")
+    for row in shown.by_id("groups").rows():
+        assert row[5] == "none"
+        assert row[6] not in {"never run", "unknown"}

@@ -229,7 +229,7 @@ class TokenState(StrEnum):
     GOOD = "good"
     """Litmus took it when it was last asked."""
     UNPROVEN = "unproven"
-    """Not checked yet: Litmus did not answer."""
+    """Not checked yet."""
     REJECTED = "rejected"
     """Litmus refused it: expired, revoked, or none of its own."""
     MISSING = "missing"
