@@ -12,7 +12,7 @@ import structlog
 from sidecar import __version__
 from sidecar.app.acting import open_acting
 from sidecar.app.catalog import catalog_signer, configured_claims, open_catalogue
-from sidecar.app.gauges import configured_readings, readings, renewal_leads
+from sidecar.app.gauges import configured_gauges, renewal_leads, service_gauges
 from sidecar.app.people import litmus_sessions, open_people, sign_in_pace
 from sidecar.app.sync import open_sync
 from sidecar.app.tokens import (
@@ -208,7 +208,7 @@ class _Composition:
         self._stack.push_async_callback(turns.close)
         self._metrics.observe_with(
             partial(
-                readings,
+                service_gauges,
                 catalogue=catalogue,
                 replica=replica,
                 clients=clients,
@@ -218,7 +218,7 @@ class _Composition:
                 renewal_leads=renewal_leads(config),
             )
         )
-        self._metrics.observe_with(partial(configured_readings, config))
+        self._metrics.observe_with(partial(configured_gauges, config))
         self._metrics.begin(instance.name for instance in config.instances)
         proxy, limits = config.auth.proxy, config.limits
         return Services(

@@ -23,7 +23,7 @@ class HasStatus(Protocol):
         """How it stands now."""
 
 
-def configured_readings(config: Config) -> Mapping[str, Reading]:
+def configured_gauges(config: Config) -> Mapping[str, Reading]:
     """Return what alerts compare ages with."""
     sync = config.sync
     intervals = {
@@ -52,7 +52,7 @@ def renewal_leads(config: Config) -> Mapping[str, timedelta]:
     }
 
 
-def readings(
+def service_gauges(
     *,
     catalogue: Catalogue,
     replica: Replica,
@@ -77,7 +77,7 @@ def readings(
             {(name,): float(client.breaker.state.value != "closed") for name, client in clients.items()},
             labels=("instance",),
         ),
-        **token_readings(tokens, renewal_leads),
+        **token_gauges(tokens, renewal_leads),
         "litmus_sidecar_token_role": Reading(
             "1 for the role (Owner, Executor, Viewer) that a project gives the token's user; else absent.",
             {
@@ -114,7 +114,7 @@ def readings(
     }
 
 
-def answer_readings(answers: AnswerCache) -> Mapping[str, Reading]:
+def answer_gauges(answers: AnswerCache) -> Mapping[str, Reading]:
     """Return what the answers to GET were made from, for a scrape."""
     return {
         "litmus_sidecar_answer_cache_hits": Reading(
@@ -126,7 +126,7 @@ def answer_readings(answers: AnswerCache) -> Mapping[str, Reading]:
     }
 
 
-def token_readings(
+def token_gauges(
     tokens: Mapping[str, HasStatus], renewal_leads: Mapping[str, timedelta]
 ) -> Mapping[str, Reading]:
     """Return how it stands with the tokens of the instances, without anything of their values."""

@@ -13,7 +13,7 @@ import structlog
 from aiohttp import web
 
 from sidecar.app.compose import open_services
-from sidecar.app.gauges import answer_readings
+from sidecar.app.gauges import answer_gauges
 from sidecar.config import Config
 from sidecar.http.answers.cache import ANSWER_CACHE
 from sidecar.http.answers.sending import (
@@ -53,7 +53,7 @@ def create_app(config: Config, *, open_services: ServicesContext = open_services
     async def services(app: web.Application) -> AsyncIterator[None]:
         async with open_services(config) as parts:
             app[SERVICES] = parts
-            parts.metrics.observe_with(partial(answer_readings, app[ANSWER_CACHE]))
+            parts.metrics.observe_with(partial(answer_gauges, app[ANSWER_CACHE]))
             domain = app[DOMAIN_METRICS] = _domain_metrics(parts)
             async with parts.supervisor.running("metrics of the domain", domain.follow):
                 yield

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from sidecar.app.gauges import configured_readings, renewal_leads, token_readings
+from sidecar.app.gauges import configured_gauges, renewal_leads, token_gauges
 from sidecar.config import Config, parse_config
 from sidecar.domain.ports import TokenState, TokenStatus
 from sidecar.telemetry.metrics import Metrics
@@ -40,7 +40,7 @@ def configured(section: dict[str, Any]) -> Config:
 
 @pytest.mark.parametrize("source", ["token", "tokenFile", "credentials"])
 def test_the_end_of_a_token_names_where_it_comes_from(source: str) -> None:
-    told = token_readings({"default": Held(source)}, {})
+    told = token_gauges({"default": Held(source)}, {})
     assert told[EXPIRY].labels == ("instance", "source")
     assert told[EXPIRY].values == {("default", source): (NOW + timedelta(days=30)).timestamp()}
 
@@ -52,18 +52,18 @@ def test_a_managed_token_is_renewed_before_a_fifth_of_its_life_is_left() -> None
         {"name": "given", "baseUrl": "http://b.example.com", "token": "a-token"},
     ]
     leads = renewal_leads(configured({"instances": instances}))
-    told = token_readings({"managed": Held("credentials"), "given": Held("token")}, leads)
+    told = token_gauges({"managed": Held("credentials"), "given": Held("token")}, leads)
     assert told[RENEWAL].values == {("managed",): (NOW + timedelta(days=24)).timestamp()}
 
 
 def test_a_token_that_never_expires_has_neither_end_nor_renewal() -> None:
-    told = token_readings({"default": Held("credentials", days=None)}, {"default": timedelta(days=6)})
+    told = token_gauges({"default": Held("credentials", days=None)}, {"default": timedelta(days=6)})
     assert told[EXPIRY].values == told[RENEWAL].values == {}
 
 
 def test_a_token_that_cannot_be_replaced_is_a_problem_though_it_is_still_good() -> None:
     tokens = {"a": Held("credentials", problem="Litmus is away."), "b": Held("token")}
-    assert token_readings(tokens, {})[PROBLEM].values == {("a", "credentials"): 1.0, ("b", "token"): 0.0}
+    assert token_gauges(tokens, {})[PROBLEM].values == {("a", "credentials"): 1.0, ("b", "token"): 0.0}
 
 
 def test_counters_of_which_the_labels_are_known_begin_at_zero() -> None:
@@ -84,7 +84,7 @@ def test_every_part_of_a_project_tells_how_often_it_is_to_be_read() -> None:
     config = configured(
         {"instances": instances, "sync": {"interval": {"seconds": 60}, "slowInterval": {"hours": 2}}}
     )
-    (reading,) = configured_readings(config).values()
+    (reading,) = configured_gauges(config).values()
     assert reading.labels == ("section",)
     assert reading.values[("experiments",)] == 60
     assert reading.values[("hubs",)] == reading.values[("gitops",)] == 7_200
