@@ -31,7 +31,7 @@ check test: export PYTHONDONTWRITEBYTECODE :=
 # The quick loop: what is held without a run, and the tests that start nothing. Those with a whole service are not
 # even imported.
 check: lint ## Lint, types, layers and the fast tests: the loop of a minute
-	$(BIN)/pytest -n auto --dist worksteal -m fast --ignore tests/e2e --ignore tests/benchmarks
+	$(BIN)/pytest -n auto --dist worksteal -m fast --hypothesis-profile quick --ignore tests/e2e --ignore tests/benchmarks
 
 # Everything. Tests of whole services wait more than they compute, so two share a core.
 test: lint tests/node/node_modules/.package-lock.json ## Lint, types, layers and all tests, as CI does

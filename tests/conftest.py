@@ -21,6 +21,8 @@ settings.register_profile(
     database=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
+# What `make check` takes: the first of those of `make test`.
+settings.register_profile("quick", settings.get_profile("tests"), max_examples=25)
 settings.register_profile(
     "soak",
     deadline=None,
