@@ -31,6 +31,10 @@ class Needs:
     """Limit of open files, soft and hard; ``None``: the machine's."""
     person: bool = False
     """Whether somebody is to be signed in."""
+    sync_seconds: int = 1
+    """Of every interval."""
+    log_requests: str = "all"
+    """Setting ``log.requests``."""
     malady: str | None = None
     """What the neighbour's answers about roles have from the start."""
 
@@ -75,7 +79,7 @@ def usual_documents(projects: Mapping[str, str], entities: int) -> list[dict[str
     return [document("large", projects["large"]), *few]
 
 
-def _configuration(neighbour: Mapping[str, str], folder: Path) -> Path:
+def _configuration(neighbour: Mapping[str, str], folder: Path, needs: Needs) -> Path:
     section = {
         "listen": {"host": "127.0.0.1", "port": 0},
         "instances": [{"name": "default", "baseUrl": neighbour["url"], "token": neighbour["token"]}],
@@ -84,13 +88,14 @@ def _configuration(neighbour: Mapping[str, str], folder: Path) -> Path:
             "keys": [{"name": name, "secret": key, "scopes": ["read"]} for name, key in KEYS.items()],
             "signIn": {"enabled": True},
         },
+        "log": {"requests": needs.log_requests},
         "store": {"url": f"sqlite:///{folder / 'sidecar.db'}"},
         "sync": {
             "maxRequestsPerSecond": 100,
             "requestTimeout": {"seconds": 5},
-            "interval": {"seconds": 1},
-            "activeInterval": {"seconds": 1},
-            "slowInterval": {"seconds": 1},
+            "interval": {"seconds": needs.sync_seconds},
+            "activeInterval": {"seconds": needs.sync_seconds},
+            "slowInterval": {"seconds": needs.sync_seconds},
             "maxStale": {"days": 1},
         },
     }
@@ -155,7 +160,7 @@ async def open_target(needs: Needs) -> AsyncIterator[Target]:
                 "sidecar",
                 "serve",
                 "--config",
-                str(_configuration(place, folder)),
+                str(_configuration(place, folder, needs)),
                 core=SERVER_CORE,
                 descriptors=needs.descriptors,
             )

@@ -26,7 +26,9 @@ from sidecar.http.metrics.domain import (
     DOMAIN_METRICS,
     DomainMetrics,
 )
+from sidecar.http.middleware.record import RECORDER, Recorder
 from sidecar.http.middleware.request import add_headers, request_middleware
+from sidecar.http.middleware.warm import WARM_ANSWERS, WarmAnswers
 from sidecar.http.routes import add_routes
 from sidecar.http.services import (
     SERVICES,
@@ -53,6 +55,7 @@ def create_app(config: Config, *, open_services: ServicesContext = open_services
     async def services(app: web.Application) -> AsyncIterator[None]:
         async with open_services(config) as parts:
             app[SERVICES] = parts
+            app[RECORDER] = Recorder(config, parts.metrics)
             parts.metrics.observe_with(partial(answer_gauges, app[ANSWER_CACHE]))
             domain = app[DOMAIN_METRICS] = _domain_metrics(parts)
             async with parts.supervisor.running("metrics of the domain", domain.follow):
@@ -60,7 +63,10 @@ def create_app(config: Config, *, open_services: ServicesContext = open_services
 
     app = web.Application(middlewares=[request_middleware])
     app[SENDING_BUDGET] = SendingBudget()
+    app[WARM_ANSWERS] = WarmAnswers(app, config)
     app.on_response_prepare.append(add_headers)
+    # Last, for it remembers the head as it is sent.
+    app.on_response_prepare.append(app[WARM_ANSWERS].remember)
     app.cleanup_ctx.append(services)
     add_routes(app)
     return app
@@ -151,6 +157,7 @@ def make_runner(app: web.Application, config: Config, bounds: ConnectionLimits) 
         bounds=bounds,
         proxies=config.listen.trusted_proxies,
         count=lambda reason: app[SERVICES].metrics.connections_refused.labels(reason).inc(),
+        in_front=app[WARM_ANSWERS].in_front_of,
         shutdown_timeout=HANDLERS_SECONDS,
     )
 

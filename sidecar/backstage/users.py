@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import jwt
 import structlog
@@ -81,6 +81,14 @@ class TokenRefusedError(UnauthenticatedError):
         self.reason = reason
 
 
+class Proof(NamedTuple):
+    """That a token was verified, and for how long that counts."""
+
+    version: int
+    """Of the keys it was verified with."""
+    until: datetime
+
+
 class BackstageUsers:
     """Verifies people's tokens against one Backstage; made by :func:`open_backstage_users`."""
 
@@ -115,6 +123,18 @@ class BackstageUsers:
         ends = _unix(person.expires_at) + LEEWAY_SECONDS
         self._verified[digest, self._keys.version] = (person, ends)
         return person
+
+    def proof(self, token: str) -> Proof | None:
+        """Return for how long a token that was verified lately is one; ``None``: it was not."""
+        kept = self._verified.get((token_digest(token), self._keys.version))
+        if kept is None:
+            return None
+        return Proof(self._keys.version, datetime.fromtimestamp(kept[1], UTC))
+
+    def still_holds(self, proof: Proof) -> bool:
+        """Tell whether what was proven counts as long as its time is not over: the keys are the same."""
+        self._keys.keep_fresh()
+        return proof.version == self._keys.version
 
     async def ownership(self, token: str) -> frozenset[str]:
         """Return the references a person acts as: their own and their groups', full and lower-case.

@@ -5,6 +5,7 @@ moment. What it does not say is visible is not: also while it is away.
 """
 
 from collections.abc import Collection, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import structlog
@@ -64,6 +65,12 @@ class CatalogVisibility:
             for start in range(0, len(unknown), REFS_AT_ONCE):
                 seen |= await self._fetch(token, digest, unknown[start : start + REFS_AT_ONCE])
         return frozenset(seen)
+
+    def known_until(self, token: str, refs: Collection[str]) -> datetime | None:
+        """Return until when it is known which of the entities the person sees; ``None``: it is not of all."""
+        digest = token_digest(token)
+        ends = [kept[1] for ref in refs if (kept := self._kept.get((digest, ref))) is not None]
+        return datetime.fromtimestamp(min(ends), UTC) if ends and len(ends) == len(refs) else None
 
     def _known(self, digest: bytes, ref: str) -> bool | None:
         kept = self._kept.get((digest, ref))

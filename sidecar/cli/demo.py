@@ -27,7 +27,7 @@ _DISPLAY_UID: Final = "demo"
 @log_level_option
 def demo_command(port: int, log_level: str) -> int:
     """Serve the demonstration until told to end."""
-    configure_logging(level=log_level)
+    configure_logging(level=log_level, in_batches=True)
     return run(run_demo(port, announce=click.echo))
 
 

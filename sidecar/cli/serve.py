@@ -18,5 +18,5 @@ from sidecar.telemetry.logs import configure_logging
 def serve_command(environ: Mapping[str, str], config_paths: tuple[Path, ...], log_level: str) -> int:
     """Serve until told to end."""
     config = load_config(config_paths, environ)
-    configure_logging(level=log_level)
+    configure_logging(level=log_level, in_batches=True)
     return run(serve(config, announce=lambda url: click.echo(f"Serving on {url}", err=True)))

@@ -30,6 +30,14 @@ class Pages(Section):
     """Origins that may show the pages in a frame; none unless given."""
 
 
+class LogSettings(Section):
+    """What is written to the log."""
+
+    requests: Literal["all", "errors", "off"] = "all"
+    """Which requests have a line: `all`; `errors`: those that failed; `off`: none. Refusals, actions,
+    failures of the service and requests slower than a second have one in any case."""
+
+
 class Tracing(Section):
     """OpenTelemetry traces; needs the extra `otel`."""
 
@@ -91,6 +99,7 @@ class SidecarSection(Section):
     history: HistorySettings = HistorySettings()
     attention: AttentionSettings = AttentionSettings()
     pages: Pages = Pages()
+    log: LogSettings = LogSettings()
     tracing: Tracing = Tracing()
 
     @model_validator(mode="after")

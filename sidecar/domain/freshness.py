@@ -129,6 +129,26 @@ def _is_behind(
     return now - freshness.succeeded_at > 2 * intervals[LANE_OF_SECTION[section]]
 
 
+def next_judgement(
+    snapshot: Snapshot,
+    sections: Collection[Section],
+    intervals: Mapping[Lane, timedelta],
+    max_stale: timedelta,
+    now: datetime,
+) -> datetime | None:
+    """Return when time alone changes what this module says of age, or data gets too old; ``None``: never.
+
+    Until then, and at that instant itself, they say what they say now.
+    """
+    changes = (
+        freshness.succeeded_at + age
+        for section in sections
+        if (freshness := snapshot.freshness.get(section)) and freshness.succeeded_at
+        for age in (2 * intervals[LANE_OF_SECTION[section]], max_stale)
+    )
+    return min((change for change in changes if change >= now), default=None)
+
+
 def is_changing(content: Content, now: datetime) -> bool:
     """Tell whether a run is unfinished and changed within :data:`STUCK_AFTER`."""
     since_ms = (now - STUCK_AFTER).timestamp() * 1000

@@ -6,6 +6,7 @@ else they are as if not sent.
 
 import re
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Final, Protocol
 
@@ -23,6 +24,8 @@ FORWARDED_PROTO: Final = "X-Forwarded-Proto"
 FORWARDED_HOST: Final = "X-Forwarded-Host"
 MAX_HOPS: Final = 32
 MAX_GROUPS: Final = 1_000
+_ADDRESSES: Final = 4_096
+"""That are remembered as parsed: each connection asks for its own with every request."""
 
 _log = structlog.get_logger(__name__)
 _NAME: Final = re.compile(r"[A-Za-z0-9_.@+-]{1,127}")
@@ -81,6 +84,8 @@ def networks(texts: Iterable[str]) -> tuple[Network, ...]:
 
 def is_trusted(peer: str | None, trusted: Sequence[Network]) -> bool:
     """Tell whether the address of a peer lies in one of the networks."""
+    if not trusted:
+        return False
     address = _address(peer)
     return address is not None and any(address in network for network in trusted)
 
@@ -134,6 +139,8 @@ def client_address(peer: str | None, headers: Headers, trusted: Sequence[Network
     What stands left of it in ``X-Forwarded-For`` is the client's word. ``None``
     where the connection has no address (a Unix socket).
     """
+    if not trusted:
+        return _written_address(peer)
     address = _address(peer)
     if address is None:
         return None
@@ -146,6 +153,12 @@ def client_address(peer: str | None, headers: Headers, trusted: Sequence[Network
             break
         address = earlier
     return str(address)
+
+
+@lru_cache(_ADDRESSES)
+def _written_address(peer: str | None) -> str | None:
+    address = _address(peer)
+    return None if address is None else str(address)
 
 
 def requested_origin(
@@ -166,6 +179,7 @@ def requested_origin(
     return f"{scheme}://{host.lower().removesuffix(own_port) if own_port else host.lower()}"
 
 
+@lru_cache(_ADDRESSES)
 def _address(text: str | None) -> Address | None:
     """Return an address, without port and scope; an IPv4 one in IPv6 clothes as IPv4."""
     if not text:

@@ -43,6 +43,15 @@ class RequestRateLimit:
         if limit is not None:
             await self._hit(limit, _REQUESTS, name, "Too many requests: slow down and try again.")
 
+    def is_limited(self, *, is_person: bool) -> bool:
+        """Tell whether requests of such a caller are counted."""
+        return is_person or self._key is not None
+
+    async def may_request(self, name: str, *, is_person: bool) -> bool:
+        """Count a request of the caller unless it is one too many; tell whether it was counted."""
+        limit = self._person if is_person else self._key
+        return limit is None or await self._limiter.hit(limit, _REQUESTS, name)
+
     async def check_action(self, name: str) -> None:
         """Count an action of the caller.
 
@@ -139,6 +148,11 @@ class WorkBudget:
                 "Too much work: your requests of the last minute took too long to answer. Ask for less.",
                 retry_after_seconds=max(1, math.ceil(excess * _MINUTE_SECONDS / allowed)),
             )
+
+    def has_left(self, name: str, *, is_person: bool) -> bool:
+        """Tell whether a caller has not used up the allowance."""
+        allowed = self._allowed(is_person=is_person)
+        return self._left_of(name, allowed) < allowed
 
     def spend(self, name: str, seconds: float, *, is_person: bool) -> None:
         """Count work that was done for a caller."""

@@ -21,6 +21,10 @@ class DurableHistory:
 
     async def state(self, project: ProjectRef) -> HistoryState:
         """See :meth:`ports.History.state`; what another replica wrote shows after the next look."""
+        return self.known(project)
+
+    def known(self, project: ProjectRef) -> HistoryState:
+        """See :meth:`ports.History.known`."""
         known = self._states.get(project)
         return known.state if known else HistoryState()
 

@@ -14,6 +14,8 @@ from typing import Any, Final, TextIO
 
 import structlog
 
+from sidecar.telemetry.log_writer import LogWriter
+
 _RUN: Final = re.compile(r"[A-Za-z0-9_.-]+")
 """What a JWT is made of; looked into by :func:`_without_jwt`, since one pattern for a JWT is quadratic."""
 _JWT_BEGINS: Final = "eyJ"
@@ -24,8 +26,21 @@ _SILENT: Final = ("aiohttp.access", "aiohttp.server")
 """Requests are logged by our middleware; what is left are broken bytes that anybody may send."""
 
 
+_output: LogWriter | TextIO | None = None
+"""Where JSON lines go; ``None``: to a terminal, or nothing was configured."""
+
+
+def request_stream() -> LogWriter | TextIO | None:
+    """Return the stream that takes whole lines of JSON; ``None`` if the log is not of such."""
+    return _output
+
+
 def configure_logging(
-    *, level: str = "info", stream: TextIO | None = None, as_json: bool | None = None
+    *,
+    level: str = "info",
+    stream: TextIO | None = None,
+    as_json: bool | None = None,
+    in_batches: bool = False,
 ) -> None:
     """Send the log to ``stream`` (standard error by default).
 
@@ -33,10 +48,15 @@ def configure_logging(
         level: Lowest level that is written.
         stream: Where to.
         as_json: JSON lines or a readable form; ``None`` decides by whether the stream is a terminal.
+        in_batches: Whether JSON lines may wait for a moment, so that whoever logs does not; for a service.
     """
+    global _output  # noqa: PLW0603 - logging is one for the process
     stream = stream or sys.stderr
+    is_terminal = stream.isatty()
     if as_json is None:
-        as_json = not stream.isatty()
+        as_json = not is_terminal
+    output = LogWriter(stream) if as_json and in_batches else stream
+    _output = output if as_json else None
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -48,11 +68,11 @@ def configure_logging(
         structlog.processors.JSONRenderer(default=str)
         if as_json
         else structlog.dev.ConsoleRenderer(
-            colors=stream.isatty(), exception_formatter=structlog.dev.plain_traceback
+            colors=is_terminal, exception_formatter=structlog.dev.plain_traceback
         )
     )
     renderer: list[structlog.typing.Processor] = [structlog.processors.format_exc_info, redact, last]
-    handler = logging.StreamHandler(stream)
+    handler = logging.StreamHandler(output)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
@@ -77,6 +97,12 @@ def configure_logging(
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=False,
     )
+
+
+def may_hold_secret(line: str) -> bool:
+    """Tell whether a line has anything that :func:`redact` may blot out; it mostly has not."""
+    folded = line.casefold()
+    return "eyj" in folded or "bearer" in folded
 
 
 def redact(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

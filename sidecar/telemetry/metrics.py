@@ -60,6 +60,7 @@ class Metrics:
             buckets=_LATENCY_BUCKETS,
             registry=self.registry,
         )
+        self._counting: dict[tuple[str, str, str], tuple[Counter, Histogram]] = {}
         self.connections_refused = Counter(
             "litmus_sidecar_connections_refused",
             "Connections refused or cut off: address, all (too many), head, body, unread.",
@@ -141,6 +142,15 @@ class Metrics:
             ["task"],
             registry=self.registry,
         )
+
+    def count_request(self, route: str, method: str, outcome: str, took_seconds: float) -> None:
+        """Count a request that was answered; the labels are few, so what counts them is looked up once."""
+        counting = self._counting.get((route, method, outcome))
+        if counting is None:
+            counting = self.requests.labels(route, method, outcome), self.request_seconds.labels(route)
+            self._counting[route, method, outcome] = counting
+        counting[0].inc()
+        counting[1].observe(took_seconds)
 
     def begin(self, instances: Iterable[str]) -> None:
         """Tell counters of which the labels are known from 0 on: what is first told as 1 never increased."""

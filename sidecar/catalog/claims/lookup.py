@@ -135,6 +135,20 @@ class Claims:
         )
         return meant if meant in named else None
 
+    @property
+    def version(self) -> int:
+        """Rises with everything that is learnt of who named what."""
+        return self._memory.version
+
+    def is_sole(self, project: ProjectRef) -> bool:
+        """Tell whether nobody is known to have named another project of this id.
+
+        What a bare id means then depends on the catalog and :attr:`version` alone.
+        """
+        alone = (project,)
+        remembered = self._memory.projects_with_id(project.project_id)
+        return self._catalogue.projects_with_id(project.project_id) == alone and remembered <= set(alone)
+
     def problem(self, project: ProjectRef) -> str | None:
         """Return what those who name the project should know of whose it is; names nobody."""
         sentence = claim_sentence(self.of(project))

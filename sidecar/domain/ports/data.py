@@ -149,6 +149,9 @@ class History(Protocol):
         Cheap: readers ask before every answer whether anything changed.
         """
 
+    def known(self, project: ProjectRef) -> HistoryState:
+        """Return what :meth:`state` said of the project, or would say, without waiting."""
+
     async def states(self) -> Mapping[ProjectRef, HistoryState]:
         """Return the states of all projects."""
 

@@ -58,6 +58,8 @@ class Answer:
         self.body = shape if isinstance(shape, bytes) else msgspec.json.encode(shape)
         self.as_of = as_of
         self.until = until
+        self.kept_until: datetime | None = None
+        """Until when the cache gives it; ``None``: it was not kept."""
         self.tag = _tag(hashlib.sha256(self.body)) if tag is None else tag
 
     @cached_property
@@ -155,7 +157,8 @@ class AnswerCache:
         self.made += 1
         until = now + LONGEST if answer.until is None else answer.until
         if answer.size <= self._kept.maxsize:
-            self._kept[key] = (answer, min(max(until, now + SHORTEST), now + LONGEST))
+            answer.kept_until = min(max(until, now + SHORTEST), now + LONGEST)
+            self._kept[key] = (answer, answer.kept_until)
         return answer
 
 

@@ -16,6 +16,8 @@ from aiohttp.payload import AsyncIterablePayload, Payload
 from sidecar.domain.errors import BusyError
 
 SLICE_BYTES: Final = 64 * 1024
+AT_ONCE_BYTES: Final = 256 * 1024
+"""Taken by a client as fast as they are sent; then others have their turn."""
 STREAM_BYTES: Final = 512 * 1024
 """At most what an answer holds that is made while it is sent: a part of it, and what the transport has."""
 UNSENT_BYTES: Final = 64 * 1024 * 1024
@@ -60,15 +62,25 @@ class Slices(Payload):
 
     async def write(self, writer: AbstractStreamWriter) -> None:
         """Send slice after slice, each once the client has taken most of those before."""
+        await self.write_after(b"", writer)
+
+    async def write_after(self, head: bytes, writer: AbstractStreamWriter) -> None:
+        """Send these bytes together with the first slice, then as :meth:`write`."""
+        sent = 0
         try:
             for part in self.parts:
                 view = memoryview(part)
                 for start in range(0, len(view), SLICE_BYTES):
-                    await writer.write(view[start : start + SLICE_BYTES])
+                    piece = view[start : start + SLICE_BYTES]
+                    await writer.write(head + piece if head else piece)
+                    head = b""
                     # Waits only while the transport holds more than it wants to.
                     await writer.drain()
+                    sent += len(piece)
                     # A client that takes all at once must not keep others waiting.
-                    await asyncio.sleep(0)
+                    if sent >= AT_ONCE_BYTES:
+                        sent = 0
+                        await asyncio.sleep(0)
         except BaseException as exc:
             # A future that fails and the frame that waits for it hold each other, and the bytes
             # with them, until the collector of garbage comes by, which megabytes do not hurry.
@@ -136,6 +148,13 @@ class SendingBudget:
             await body.close()
             raise
         response.body = body
+
+    def take(self, body: Slices) -> bool:
+        """Count a long answer that is ready, if there is room for it now."""
+        if self._bodies and _held([*self._bodies, body]) > self._at_most_bytes:
+            return False
+        self._bodies.add(body)
+        return True
 
     @asynccontextmanager
     async def streaming(self) -> AsyncIterator[None]:

@@ -2,7 +2,11 @@
 
 from datetime import UTC, datetime
 from email.utils import format_datetime
-from typing import overload
+from functools import lru_cache
+from typing import Final, overload
+
+_SECONDS: Final = 1_024
+"""That are remembered as written: every answer says when it is sent, and many the same ``asOf``."""
 
 
 @overload
@@ -18,4 +22,9 @@ def rfc3339(instant: datetime | None) -> str | None:
 
 def http_date(instant: datetime) -> str:
     """Return the instant as HTTP writes dates (RFC 9110, 5.6.7); whole seconds."""
-    return format_datetime(instant.astimezone(UTC).replace(microsecond=0), usegmt=True)
+    return _http_date(int(instant.timestamp() // 1))
+
+
+@lru_cache(_SECONDS)
+def _http_date(unix_seconds: int) -> str:
+    return format_datetime(datetime.fromtimestamp(unix_seconds, UTC), usegmt=True)

@@ -17,7 +17,7 @@ from sidecar.http.api.action_requests import acting_caller, asked_by_body
 from sidecar.http.gate.body import read_json_body
 from sidecar.http.gate.caller import CALLER
 from sidecar.http.gate.visible_entities import find_entity, visible_subjects
-from sidecar.http.keys import REQUEST_ID
+from sidecar.http.keys import IS_ACTION, REQUEST_ID
 from sidecar.http.reading.paging import RowId, decode_cursor, encode_cursor, read_limit, single
 from sidecar.http.reading.parameters import read_choice, read_span, read_text
 from sidecar.http.route import Handler
@@ -95,6 +95,7 @@ async def act(request: web.Request, services: Services, asked: Asked) -> Action:
         SidecarError: If it is refused, or Litmus did not do it.
     """
     caller = request[CALLER]
+    request[IS_ACTION] = True
     await services.pace.check_action(caller.principal.name)
     return await services.actions.act(
         await acting_caller(services, caller, asked.project),

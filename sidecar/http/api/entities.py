@@ -17,7 +17,7 @@ from sidecar.http.answers.cache import (
 )
 from sidecar.http.gate.caller import CALLER
 from sidecar.http.gate.visible_entities import visible_entities
-from sidecar.http.reading.entity import EntityReading, read_entity, read_window
+from sidecar.http.reading.entity import EntityReading, note_reuse, read_entity, read_window
 from sidecar.http.reading.paging import page, single
 from sidecar.http.services import (
     SERVICES,
@@ -75,22 +75,25 @@ async def overview(request: web.Request) -> web.Response:
         until = next_window_change(window, reading.digest.runs, reading.now)
         return await encode_answer(services.turns, shape, as_of=reading.age.as_of, until=until)
 
-    return conditional_response(request, await request.app[ANSWER_CACHE].get(key, reading.now, make))
+    answer = await request.app[ANSWER_CACHE].get(key, reading.now, make)
+    note_reuse(request, services, reading, answer, sections=OVERVIEW_SECTIONS)
+    return conditional_response(request, answer)
 
 
 async def content(request: web.Request) -> web.Response:
     """Give an entity's page: the plugin's lists, infrastructures, schedules, what runs."""
     services = request.app[SERVICES]
     reading = await read_entity(request, services, CONTENT_SECTIONS)
-    version = services.litmus_version(reading.entity.project.instance)
 
     async def make() -> Answer:
         shape = await read_content(services, reading)
         until = await services.turns.aside(content_changes, reading)
         return await encode_answer(services.turns, shape, as_of=reading.age.as_of, until=until)
 
-    key = ("content", version, reading.version)
-    return conditional_response(request, await request.app[ANSWER_CACHE].get(key, reading.now, make))
+    key = ("content", reading.litmus_version, reading.version)
+    answer = await request.app[ANSWER_CACHE].get(key, reading.now, make)
+    note_reuse(request, services, reading, answer, sections=CONTENT_SECTIONS)
+    return conditional_response(request, answer)
 
 
 async def read_overview(services: Services, reading: EntityReading, window: Window) -> OverviewShape:
@@ -122,7 +125,7 @@ async def read_content(services: Services, reading: EntityReading) -> ContentSha
         snapshot=reading.snapshot,
         digest=reading.digest,
         links=reading.links,
-        litmus_version=services.litmus_version(reading.entity.project.instance),
+        litmus_version=reading.litmus_version,
         age=reading.age,
         now=reading.now,
     )

@@ -38,7 +38,7 @@ async def identify(request: web.Request, services: Services) -> Caller:
     token = _bearer(request)
     if key is not None and (token is None or services.users is None):
         # Without Backstage configured, Authorization is somebody's token that nothing here verifies.
-        return Caller(key)
+        return Caller(key, by_key=True)
     if token is not None:
         return await _by_token(services, token, beside_key=key is not None)
     # A credential that was sent on purpose decides; a cookie comes along by itself.
@@ -89,7 +89,7 @@ def _bearer(request: web.Request) -> str | None:
 
 async def _by_token(services: Services, token: str, *, beside_key: bool) -> Caller:
     if not beside_key and (principal := services.keys.match(token)) is not None:
-        return Caller(principal)
+        return Caller(principal, by_key=True)
     if services.users is None:
         raise UnauthenticatedError("Key not accepted: it is none of those in auth.keys.")
     return _person(services, await services.users.verify(token), token=token)

@@ -36,8 +36,13 @@ async def read_ahead(request: web.Request) -> None:
     Raises:
         BadRequestError: If it is too slow.
     """
-    if request.can_read_body and (request.content_length or 0) <= AHEAD_BYTES:
+    if _AHEAD not in request and request.can_read_body and (request.content_length or 0) <= AHEAD_BYTES:
         request[_AHEAD] = await _read(request, AHEAD_BYTES, BODY_SECONDS)
+
+
+def keep_ahead(request: web.Request, body: bytes) -> None:
+    """Keep what was read of the body before, for whoever reads it."""
+    request[_AHEAD] = body
 
 
 async def read_bounded(request: web.Request, max_bytes: int, seconds: float = BODY_SECONDS) -> bytes:

@@ -1,6 +1,8 @@
 """Who is calling, as handlers see it."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
+from datetime import UTC, datetime
+from functools import partial
 from typing import Final
 
 import msgspec
@@ -13,6 +15,14 @@ from sidecar.http.services import Services
 from sidecar.identity.sessions import SignedIn
 
 
+class Lasting(msgspec.Struct, frozen=True):
+    """For how long a credential, as it was sent, makes the same caller with the same view."""
+
+    until: datetime
+    holds: Callable[[], bool] | None
+    """Tells whether it still does before then; ``None``: always, as a configured key does."""
+
+
 class Caller:
     """A principal, and what goes with it.
 
@@ -22,7 +32,7 @@ class Caller:
     Not a struct: nothing prints or serialises it by accident.
     """
 
-    __slots__ = ("_groups", "_token", "ambient", "is_person", "principal", "signed_in")
+    __slots__ = ("_by_key", "_groups", "_token", "ambient", "is_person", "principal", "signed_in")
 
     def __init__(
         self,
@@ -32,8 +42,10 @@ class Caller:
         groups: frozenset[str] | None = None,
         ambient: bool = False,
         signed_in: SignedIn | None = None,
+        by_key: bool = False,
     ) -> None:
         self.principal = principal
+        self._by_key = by_key
         self.is_person = token is not None or groups is not None
         """Whether it is a person whom Backstage knows."""
         self.ambient = ambient
@@ -60,6 +72,31 @@ class Caller:
         """
         elsewhere = self.signed_in is not None and self.signed_in.instance != instance
         return "admin" in self.principal.scopes and not elsewhere
+
+    def lasting(self, services: Services, refs: Collection[str]) -> Lasting | None:
+        """Return for how long the same headers from the same peer make one who sees the same of ``refs``.
+
+        ``None`` where that is not known beforehand: a session may end on another replica, a shared picture
+        may be revoked.
+        """
+        if self.is_fixed:
+            return Lasting(_FOR_EVER, None)
+        users = services.users
+        proof = users.proof(self._token) if users is not None and self._token is not None else None
+        if users is None or proof is None or self._token is None:
+            return None
+        until = proof.until
+        if services.visibility is not None:
+            known_until = services.visibility.known_until(self._token, refs)
+            if known_until is None:
+                return None
+            until = min(until, known_until)
+        return Lasting(until, partial(users.still_holds, proof))
+
+    @property
+    def is_fixed(self) -> bool:
+        """Whether all that is known of the caller is configured, or stands in headers of a trusted proxy."""
+        return self._by_key or (self._token is None and self._groups is not None)
 
     def sees_all(self, services: Services) -> bool:
         """Tell whether no entity is hidden from the caller."""
@@ -100,6 +137,9 @@ class Caller:
     def may_read(self, project: ProjectRef) -> bool:
         """Tell whether Litmus lets the caller read the project, where they signed in with it; others may."""
         return self.signed_in is None or self.role_in(project) is not None
+
+
+_FOR_EVER: Final = datetime.max.replace(tzinfo=UTC)
 
 
 CALLER = web.RequestKey("caller", Caller)

@@ -135,6 +135,10 @@ class Connection(web.RequestHandler):
 
     def data_received(self, data: bytes) -> None:
         """Watch what comes: how much of one request, and whether headers have begun."""
+        if not data and not self.is_waiting:
+            # aiohttp itself, which has it look on behind a body that was read.
+            super().data_received(data)
+            return
         self.heard_at = monotonic()
         self.is_between = False
         if self.is_waiting and self.head_since is None:
@@ -284,9 +288,12 @@ class Runner(web.AppRunner):
         bounds: ConnectionLimits,
         proxies: Sequence[Network],
         count: Callable[[str], None],
+        in_front: Callable[[Any], Any],
         **options: Any,
     ) -> None:
+        """Take what runs the application; ``in_front`` makes of its handler the one that is asked first."""
         super().__init__(app, **options)
+        self._in_front = in_front
         self._bounds = bounds
         self._proxies = proxies
         self._told = count
@@ -295,7 +302,7 @@ class Runner(web.AppRunner):
     async def _make_server(self) -> Server:
         plain = await super()._make_server()
         server = Server(
-            plain.request_handler,
+            self._in_front(plain.request_handler),
             request_factory=plain.request_factory,
             bounds=self._bounds,
             proxies=self._proxies,

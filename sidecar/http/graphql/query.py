@@ -6,7 +6,7 @@ project of the catalog; the first answer may wait for the first
 synchronisation; data past ``sync.maxStale`` is refused with its age.
 """
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -14,13 +14,14 @@ import msgspec
 from aiohttp import web
 
 from sidecar.catalog.claims import HOW_TO_CLAIM
+from sidecar.domain.catalog import Catalog
 from sidecar.domain.errors import (
     NoDataError,
     ProjectAmbiguousError,
     ProjectUnknownError,
     TooStaleError,
 )
-from sidecar.domain.freshness import as_of, has_data, is_stale
+from sidecar.domain.freshness import as_of, has_data, is_stale, next_judgement
 from sidecar.domain.model import ProjectRef, Section, Snapshot
 from sidecar.http.answers.sending import join_body
 from sidecar.http.answers.times import http_date, rfc3339
@@ -28,6 +29,7 @@ from sidecar.http.api.action_requests import asked_by_mutation, mutation_result
 from sidecar.http.api.actions import act
 from sidecar.http.gate.body import read_json_body
 from sidecar.http.gate.caller import CALLER
+from sidecar.http.reuse import REUSE, REUSED_FOR, Reuse
 from sidecar.http.services import (
     SERVICES,
     Services,
@@ -50,6 +52,7 @@ async def query(request: web.Request) -> web.Response:
     services = request.app[SERVICES]
     body = await read_json_body(request, services.replica.limits.body_bytes)
     prepared = await _prepared(body, services)
+    catalog, claims_version = services.catalogue.current, services.claims.version
     project = await find_project(request, services, prepared.project_id)
     if isinstance(prepared, MutationRequest):
         done = await act(request, services, asked_by_mutation(prepared, project))
@@ -61,7 +64,18 @@ async def query(request: web.Request) -> web.Response:
         data = await services.turns.run(
             answer_key(prepared, snapshot), services.replica.answering(prepared, snapshot)
         )
-    return _response(data, snapshot, prepared.sections, services, now)
+    parts = _parts(data, snapshot, prepared.sections, services, now)
+    # Not if a reading of the catalog came in between.
+    if services.claims.is_sole(project) and services.catalogue.current is catalog:
+        judged = next_judgement(
+            snapshot, prepared.sections, services.intervals, services.config.sync.max_stale, now
+        )
+        request[REUSE] = Reuse(
+            until=min(now + REUSED_FOR, judged or now + REUSED_FOR),
+            holds=_unchanged(services, snapshot, catalog, claims_version),
+            refs=[entity.ref for entity in services.claims.entities(project)],
+        )
+    return _response(parts, as_of(snapshot, prepared.sections, services.intervals, now))
 
 
 async def _prepared(body: bytes, services: Services) -> Prepared:
@@ -128,23 +142,40 @@ def _mutated(data: bytes) -> web.Response:
     )
 
 
-def _response(
+def _parts(
     data: bytes, snapshot: Snapshot, sections: Collection[Section], services: Services, now: datetime
-) -> web.Response:
-    """Join the cached ``data`` and the short tail that tells how fresh it is."""
-    served_as_of = as_of(snapshot, sections, services.intervals, now)
+) -> tuple[bytes, ...]:
+    """Return the body: the cached ``data`` and the short tail that tells how fresh it is."""
     tail = {
         "litmusSidecar": {
-            "asOf": rfc3339(served_as_of),
+            "asOf": rfc3339(as_of(snapshot, sections, services.intervals, now)),
             "stale": is_stale(snapshot, sections, services.intervals, now),
         }
     }
+    # Whoever asks for the same shares the bytes of it.
+    return b'{"data":', data, b',"extensions":' + msgspec.json.encode(tail) + b"}"
+
+
+def _unchanged(
+    services: Services, snapshot: Snapshot, catalog: Catalog, claims_version: int
+) -> Callable[[], bool]:
+    """Return what tells whether the id still means the same project, with the same data of the same age."""
+
+    def holds() -> bool:
+        head = services.snapshots.head(snapshot.project)
+        return (
+            head is not None
+            and head.freshness is snapshot.freshness
+            and head.version == snapshot.version
+            and services.catalogue.current is catalog
+            and services.claims.version == claims_version
+        )
+
+    return holds
+
+
+def _response(parts: tuple[bytes, ...], served_as_of: datetime | None) -> web.Response:
     headers = {"Cache-Control": "private, no-store"}
     if served_as_of is not None:
         headers["Last-Modified"] = http_date(served_as_of)
-    return web.Response(
-        # Whoever asks for the same shares the bytes of it.
-        body=join_body(b'{"data":', data, b',"extensions":' + msgspec.json.encode(tail) + b"}"),
-        content_type="application/json",
-        headers=headers,
-    )
+    return web.Response(body=join_body(*parts), content_type="application/json", headers=headers)

@@ -1,5 +1,6 @@
 """What happens around every request: its id, the gate, limits, errors, the log line, the metrics."""
 
+import random
 import re
 import secrets
 from collections.abc import Awaitable, Callable, Collection
@@ -24,37 +25,34 @@ from sidecar.http.gate.path_prefix import prefix_of, with_prefix
 from sidecar.http.keys import OUTCOME, REQUEST_ID
 from sidecar.http.middleware.authorization import authorize
 from sidecar.http.middleware.errors import answer_for
+from sidecar.http.middleware.record import QUIET_ROUTES, RECORDER
 from sidecar.http.pictures.views import SHARE
 from sidecar.http.route import QUERY_PATH
 from sidecar.http.services import SERVICES
 from sidecar.identity.origins import cors_headers, is_preflight, refuse_api_change
-from sidecar.identity.proxy import client_address
 from sidecar.runtime.turns import Meter, metered
 from sidecar.telemetry.tracing import NO_TRACER, Span
 
+_IDS: Final = random.Random(secrets.token_bytes(16))  # noqa: S311 - no secret
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
-_QUIET_ROUTES: Final = frozenset({"healthz", "readyz", "metrics"})
 ANONYMOUS_AT_ONCE: Final = 20
 """Requests to one public route, or to one picture's by signed addresses, that are worked on at once."""
 _WITHOUT_BODY: Final = frozenset({"GET", "HEAD"})
 """No route reads one with these."""
-_METHODS: Final = frozenset({"GET", "HEAD", "POST", "DELETE"})
 _SECURITY_HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
 }
-_log = structlog.get_logger(__name__)
 
 
 @web.middleware
 async def request_middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Give the request an id, let it through the gate, and turn any error into an answer."""
     started = perf_counter()
-    given = request.headers.get("X-Request-ID", "")
-    request_id = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
+    request_id = request_id_of(request)
     request[REQUEST_ID] = request_id
     with structlog.contextvars.bound_contextvars(request_id=request_id), _trace(request) as span:
         allowed = request.app[SERVICES].config.listen.allowed_origins
@@ -73,6 +71,15 @@ async def request_middleware(request: web.Request, handler: Handler) -> web.Stre
             response.force_close()
         _record(request, response, perf_counter() - started, span)
     return response
+
+
+def request_id_of(request: web.Request) -> str:
+    """Return the id that the client gave the request, if it can be used, else a new one."""
+    given = request.headers.get("X-Request-ID")
+    if given is not None and _REQUEST_ID.fullmatch(given):
+        return given
+    # To tell requests apart, no secret; and asking the system for each costs more than all else about it.
+    return f"{_IDS.getrandbits(64):016x}"
 
 
 async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
@@ -126,7 +133,7 @@ def _is_api(request: web.Request) -> bool:
 
 def _trace(request: web.Request) -> AbstractContextManager[Span]:
     """Begin the trace of the request; whoever only looks after us leaves none."""
-    if request.match_info.route.name in _QUIET_ROUTES:
+    if request.match_info.route.name in QUIET_ROUTES:
         return NO_TRACER.request(None)
     return request.app[SERVICES].tracer.request(request.headers.get("traceparent"))
 
@@ -167,7 +174,7 @@ async def _handle_within_limits(request: web.Request, handler: Handler) -> web.S
     """
     services = request.app[SERVICES]
     route = request.match_info.route.name
-    if route in _QUIET_ROUTES:
+    if route in QUIET_ROUTES:
         return await _handle(request, handler)
     if CALLER not in request or SHARE in request:
         return await _handle_in_pool(request, handler, route or "", ANONYMOUS_AT_ONCE)
@@ -213,31 +220,11 @@ def _is_person(caller: Caller) -> bool:
 
 def _record(request: web.Request, response: web.StreamResponse, took_seconds: float, span: Span) -> None:
     """Count the request, log it, and say in its trace what it was."""
-    route = request.match_info.route
-    resource = route.resource
-    template = resource.canonical if resource is not None else "unmatched"
-    outcome = request.get(OUTCOME, "ok")
-    services = request.app[SERVICES]
-    # Any other method is the client's text; it must not become a label.
-    method = request.method if request.method in _METHODS else "other"
-    services.metrics.requests.labels(template, method, outcome).inc()
-    services.metrics.request_seconds.labels(template).observe(took_seconds)
+    method, template = request.app[RECORDER].record(request, response.status, took_seconds)
     span.rename(f"{method} {template}")
     span.note("http.request.method", method)
     span.note("http.route", template)
     span.note("http.response.status_code", response.status)
-    span.note("sidecar.outcome", outcome)
+    span.note("sidecar.outcome", request.get(OUTCOME, "ok"))
     if OUTCOME in request:
-        span.fail(outcome)
-    log = _log.debug if route.name in _QUIET_ROUTES else _log.info
-    caller = request.get(CALLER)
-    log(
-        "request",
-        method=request.method,
-        route=template,
-        status=response.status,
-        outcome=outcome,
-        caller=caller.principal.name if caller else None,
-        client=client_address(request.remote, request.headers, services.config.listen.trusted_proxies),
-        seconds=round(took_seconds, 4),
-    )
+        span.fail(request[OUTCOME])

@@ -1,6 +1,6 @@
 """The page of an entity and its report, from the very shapes of ``/overview`` and ``/content``."""
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from typing import Any, Final
 
 from aiohttp import web
@@ -20,10 +20,10 @@ from sidecar.http.pages.addresses import WINDOW_PARAMETERS, kept, query, window_
 from sidecar.http.pages.advice import troubles, unread
 from sidecar.http.pages.attention import Grade, GradedItem, attention_line, graded, grades_by_experiment
 from sidecar.http.pages.experiments import AT_ONCE, ExperimentTable, Wanted, experiment_table
-from sidecar.http.pages.frame import Page, kept_page, viewer_of
+from sidecar.http.pages.frame import Page, framed, kept_page, viewer_of
 from sidecar.http.pages.words import PAPER_ZONE, entity_path
 from sidecar.http.pictures.charts import overview_charts
-from sidecar.http.reading.entity import EntityReading, read_entity, read_window
+from sidecar.http.reading.entity import EntityReading, note_reuse, read_entity, read_window
 from sidecar.http.reading.paging import single
 from sidecar.http.services import (
     SERVICES,
@@ -82,7 +82,11 @@ async def entity_page(request: web.Request) -> web.Response:
         return await _page(services, "pages/entity.html", context, reading, window)
 
     key = (_version(services, reading), acting, _fingerprint(action))
-    return await kept_page(request, viewer, key, make)
+    answer = await kept_page(request, viewer, key, make)
+    # What else a page shows: an action under way, what is pressing for administrators, rights by groups.
+    if action is None and not viewer.is_admin and request[CALLER].is_fixed:
+        note_reuse(request, services, reading, answer, sections=SECTIONS, also=_same_role(services, reading))
+    return framed(request, answer)
 
 
 async def report_page(request: web.Request) -> web.Response:
@@ -104,7 +108,7 @@ async def report_page(request: web.Request) -> web.Response:
         }
         return await _page(services, "pages/report.html", context, reading, window)
 
-    return await kept_page(request, viewer, _version(services, reading), make)
+    return framed(request, await kept_page(request, viewer, _version(services, reading), make))
 
 
 def _part(reading: EntityReading) -> Part:
@@ -152,7 +156,7 @@ async def _context(
         "troubles": troubles(overview.sections | content.sections),
         "unread": unread(overview.sections | content.sections),
         "links": reading.links,
-        "litmus_version": services.litmus_version(entity.project.instance),
+        "litmus_version": reading.litmus_version,
         "any_run": await services.turns.aside(_any_run, reading),
         "now": reading.now,
     }
@@ -217,11 +221,18 @@ def _fingerprint(action: Action | None) -> Hashable:
     return (action.id, action.outcome, action.answered_at, action.run_id, action.error_code, action.runs)
 
 
+def _same_role(services: Services, reading: EntityReading) -> Callable[[], bool]:
+    """Return what tells whether our token may do in the project what it may do now."""
+    project = reading.entity.project
+    role = services.actions.token_role(project)
+    return lambda: services.actions.token_role(project) == role
+
+
 def _version(services: Services, reading: EntityReading) -> Hashable:
     """Return what the page is made from, beside its address and who looks."""
     project = reading.entity.project
-    version = services.litmus_version(project.instance)
-    return reading.version, reading.links, version, services.actions.token_role(project)
+    role = services.actions.token_role(project)
+    return reading.version, reading.links, reading.litmus_version, role
 
 
 def _name(content: ContentShape, experiment_id: str) -> str:

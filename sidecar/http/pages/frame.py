@@ -122,8 +122,8 @@ def form_binding(caller: Caller) -> str:
 
 async def kept_page(
     request: web.Request, viewer: Viewer, key: Hashable, make: Callable[[], Awaitable[Page]]
-) -> web.Response:
-    """Answer with the page kept under the key for this viewer, or make it.
+) -> Answer:
+    """Return the page kept under the key for this viewer, or make it; for :func:`framed`.
 
     ``key`` holds everything that the page depends on beside path, query and viewer.
     """
@@ -136,7 +136,7 @@ async def kept_page(
         return await encode_answer(turns, body, as_of=page.as_of, until=page.until)
 
     full_key = ("page", request.path, tuple(sorted(request.query.items())), viewer, key)
-    return _framed(request, await request.app[ANSWER_CACHE].get(full_key, now, render))
+    return await request.app[ANSWER_CACHE].get(full_key, now, render)
 
 
 async def fresh_page(request: web.Request, viewer: Viewer, page: Page, *, status: int = 200) -> web.Response:
@@ -174,7 +174,8 @@ def policy(config: Config) -> str:
     )
 
 
-def _framed(request: web.Request, answer: Answer) -> web.Response:
+def framed(request: web.Request, answer: Answer) -> web.Response:
+    """Answer with a page that was kept, or made."""
     response = conditional_response(request, answer, "text/html", charset="utf-8")
     return _with_headers(response, request.app[SERVICES].config)
 

@@ -30,7 +30,7 @@ from sidecar.http.gate.caller import CALLER
 from sidecar.http.gate.visible_entities import visible_entities
 from sidecar.http.pages.addresses import WINDOW_PARAMETERS, kept, query, window_links
 from sidecar.http.pages.attention import AttentionList, attention_list, graded
-from sidecar.http.pages.frame import Page, kept_page, viewer_of
+from sidecar.http.pages.frame import Page, framed, kept_page, viewer_of
 from sidecar.http.pictures.charts import OutcomeBar, SparkChart, outcome_bar, spark_chart
 from sidecar.http.reading.entity import read_window
 from sidecar.http.reading.paging import single
@@ -173,7 +173,8 @@ async def portfolio_page(request: web.Request) -> web.Response:
         }
         return Page(template="pages/portfolio.html", context=context, as_of=age.as_of, until=now + SHORTEST)
 
-    return await kept_page(request, viewer, (frozenset(entity.ref for entity in entities), any_entity), make)
+    key = (frozenset(entity.ref for entity in entities), any_entity)
+    return framed(request, await kept_page(request, viewer, key, make))
 
 
 async def to_portfolio(request: web.Request) -> web.Response:

@@ -12,7 +12,7 @@ from sidecar.http.answers.times import rfc3339
 from sidecar.http.api.runs import read_filters, read_position, read_runs, stream_csv
 from sidecar.http.pages.addresses import kept, query
 from sidecar.http.pages.advice import troubles
-from sidecar.http.pages.frame import Page, kept_page, viewer_of
+from sidecar.http.pages.frame import Page, framed, kept_page, viewer_of
 from sidecar.http.pages.words import entity_path
 from sidecar.http.pictures.charts import LOOKS
 from sidecar.http.reading.entity import EntityReading, read_entity
@@ -59,7 +59,7 @@ async def runs_page(request: web.Request) -> web.Response:
         }
         return Page(template="pages/runs.html", context=context, as_of=reading.digest.state.synced_at)
 
-    return await kept_page(request, viewer, (reading.version, reading.links), make)
+    return framed(request, await kept_page(request, viewer, (reading.version, reading.links), make))
 
 
 async def runs_csv(request: web.Request) -> web.StreamResponse:

@@ -29,7 +29,7 @@ from sidecar.http.pictures.charts.overview import (
     trend_picture,
 )
 from sidecar.http.pictures.charts.palette import NO_LEVEL
-from sidecar.http.reading.entity import read_entity
+from sidecar.http.reading.entity import note_reuse, read_entity
 from sidecar.http.reading.paging import single
 from sidecar.http.route import ROUTES_BY_NAME
 from sidecar.http.services import (
@@ -146,9 +146,9 @@ async def _picture(
         until = next_window_change(window, reading.digest.runs, reading.now)
         return await encode_answer(services.turns, body, as_of=reading.age.as_of, until=until)
 
-    response = conditional_response(
-        request, await request.app[ANSWER_CACHE].get(key, reading.now, make), _TYPE, charset="utf-8"
-    )
+    answer = await request.app[ANSWER_CACHE].get(key, reading.now, make)
+    note_reuse(request, services, reading, answer, sections=OVERVIEW_SECTIONS)
+    response = conditional_response(request, answer, _TYPE, charset="utf-8")
     if SHARE in request:
         response.headers["Cache-Control"] = _SHARED_CACHE
         response.headers["Vary"] = "Accept-Encoding"

@@ -1,16 +1,19 @@
 """What handlers of entities read together: the entity, its snapshot, its runs, its window."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from datetime import datetime
 
 import msgspec
 from aiohttp import web
 
-from sidecar.domain.catalog import Entity
+from sidecar.domain.catalog import Catalog, Entity
 from sidecar.domain.errors import NotReadyError
+from sidecar.domain.freshness import next_judgement
 from sidecar.domain.model import Section, Snapshot
+from sidecar.http.answers.cache import Answer
 from sidecar.http.gate.visible_entities import find_entity
 from sidecar.http.reading.paging import single
+from sidecar.http.reuse import REUSE, REUSED_FOR, Reuse
 from sidecar.http.services import Services
 from sidecar.http.shapes.claims import ClaimShape, claim_shape
 from sidecar.http.shapes.common import Age, age_of
@@ -28,6 +31,9 @@ class EntityReading(msgspec.Struct, frozen=True, kw_only=True):
     links: LitmusLinks
     claim: ClaimShape
     age: Age
+    litmus_version: str | None
+    catalog: Catalog
+    """That the entity was found in."""
     now: datetime
 
     @property
@@ -56,6 +62,7 @@ async def read_entity(
     Raises:
         NotFoundError: If no such entity names a project.
     """
+    catalog = services.catalogue.current
     entity = await find_entity(request, services)
     try:
         snapshot: Snapshot | None = await services.sync.ensure(entity.project, sections)
@@ -69,7 +76,54 @@ async def read_entity(
         links=services.links(entity.project),
         claim=claim_shape(services.claims, entity.project),
         age=age_of(snapshot, sections, services.intervals, now),
+        litmus_version=services.litmus_version(entity.project.instance),
+        catalog=catalog,
         now=now,
+    )
+
+
+def note_reuse(
+    request: web.Request,
+    services: Services,
+    reading: EntityReading,
+    answer: Answer,
+    *,
+    sections: Collection[Section],
+    also: Callable[[], bool] | None = None,
+) -> None:
+    """Note with the request for how long an answer made from a look at an entity may be given again.
+
+    ``also`` tells whether what else it was made of is still the same; ``None``: it was made of nothing else.
+    """
+    snapshot, project = reading.snapshot, reading.entity.project
+    if snapshot is None or answer.kept_until is None or not services.claims.is_sole(project):
+        return
+    claim, claims_version = services.claims.of(project), services.claims.version
+    if claim_shape(services.claims, project) != reading.claim:
+        return
+
+    def holds() -> bool:
+        head = services.snapshots.head(project)
+        return (
+            head is not None
+            and head.freshness is snapshot.freshness
+            and head.version == snapshot.version
+            and services.catalogue.current is reading.catalog
+            and services.history.known(project) == reading.digest.state
+            and services.claims.version == claims_version
+            and services.claims.of(project) is claim
+            and services.links(project) == reading.links
+            and services.litmus_version(project.instance) == reading.litmus_version
+            and (also is None or also())
+        )
+
+    judged = next_judgement(
+        snapshot, sections, services.intervals, services.config.sync.max_stale, reading.now
+    )
+    request[REUSE] = Reuse(
+        until=min(answer.kept_until, reading.now + REUSED_FOR, judged or answer.kept_until),
+        holds=holds,
+        refs=(reading.entity.ref,),
     )
 
 

@@ -74,6 +74,10 @@ class MemoryHistory:
 
     async def state(self, project: ProjectRef) -> HistoryState:
         """See :meth:`ports.History.state`."""
+        return self.known(project)
+
+    def known(self, project: ProjectRef) -> HistoryState:
+        """See :meth:`ports.History.known`."""
         return self._pasts[project].state if project in self._pasts else HistoryState()
 
     async def states(self) -> Mapping[ProjectRef, HistoryState]:

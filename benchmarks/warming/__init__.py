@@ -1,0 +1,1 @@
+"""Parts of ``benchmarks.warm``: the bare handler that it compares with, and the load."""

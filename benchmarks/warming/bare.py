@@ -1,0 +1,36 @@
+"""The least that aiohttp does: a handler that reads the body and gives back bytes of a file.
+
+Says its port on the first line. ``python -m benchmarks.warming.bare FOLDER``: ``/N`` answers with ``FOLDER/N``,
+whatever the method, with the content type that stands in ``FOLDER/N.type``.
+"""
+
+import asyncio
+import sys
+from pathlib import Path
+
+import uvloop
+from aiohttp import web
+
+
+async def main(folder: Path) -> None:
+    async def answer(request: web.Request) -> web.Response:
+        body, content_type = files[request.path]
+        await request.read()
+        return web.Response(body=body, content_type=content_type)
+
+    files = {
+        f"/{path.stem}": (path.with_suffix("").read_bytes(), path.read_text(encoding="ascii"))
+        for path in folder.glob("*.type")
+    }
+    app = web.Application()
+    for path in files:
+        app.router.add_route("*", path, answer)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    print(runner.addresses[0][1], flush=True)
+    await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    uvloop.run(main(Path(sys.argv[1])))

@@ -1,0 +1,283 @@
+"""The warm path: a request answered before gets the same bytes again, while all they depend on is the same.
+
+One look-up, by everything of the request that an answer can depend on: who sent it, as
+sent, where to, what for. It leads to the bytes and to what they were decided under. If
+all of that still holds they are sent, with an id and a date of their own, counted and
+logged as every other request; else the request takes the usual way, and what comes of it
+is remembered. Nothing is decided here: handlers say of their answers how long they hold
+(:class:`sidecar.http.reuse.Reuse`), callers the same of their credentials.
+"""
+
+import hashlib
+import secrets
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from functools import partial
+from time import perf_counter
+from typing import Final
+
+import msgspec
+from aiohttp import HttpVersion11, web
+from cachetools import LRUCache
+
+from sidecar.config import Config
+from sidecar.http.answers.sending import SENDING_BUDGET, SLICE_BYTES, Slices
+from sidecar.http.answers.times import http_date
+from sidecar.http.gate.body import AHEAD_BYTES, keep_ahead
+from sidecar.http.gate.caller import CALLER
+from sidecar.http.gate.connections import Connection
+from sidecar.http.keys import OUTCOME, REQUEST_ID
+from sidecar.http.middleware.record import RECORDER, Recorder
+from sidecar.http.middleware.request import request_id_of
+from sidecar.http.reuse import REUSE
+from sidecar.http.services import SERVICES, Services
+from sidecar.identity.proxy import is_trusted
+from sidecar.telemetry.request_log import RequestLine
+from sidecar.telemetry.tracing import NO_TRACER
+
+KEPT_BYTES: Final = 32 * 1024 * 1024
+_ENTRY_BYTES: Final = 4_096
+"""Rough memory of an entry beside its body."""
+LARGEST_BYTES: Final = 1024 * 1024
+"""Of a body that is remembered; what is longer costs more to send than to look up."""
+IGNORED: Final = frozenset(
+    {
+        b"accept-language",
+        b"connection",
+        b"content-length",
+        b"dnt",
+        b"forwarded",
+        b"priority",
+        b"referer",
+        b"sec-ch-ua",
+        b"sec-ch-ua-mobile",
+        b"sec-ch-ua-platform",
+        b"sec-fetch-dest",
+        b"sec-fetch-mode",
+        b"sec-fetch-user",
+        b"traceparent",
+        b"tracestate",
+        b"upgrade-insecure-requests",
+        b"user-agent",
+        b"via",
+        b"x-forwarded-for",
+        b"x-real-ip",
+        b"x-request-id",
+    }
+)
+"""Headers that no answer depends on; whatever else is sent is part of what the answer is looked up by."""
+_NEVER: Final = frozenset({b"content-encoding", b"transfer-encoding", b"expect", b"upgrade", b"range"})
+"""Headers of requests that always take the usual way."""
+_METHODS: Final = frozenset({"GET", "POST"})
+_OWN: Final = frozenset({"date", "x-request-id", "connection"})
+"""Headers that each answer has anew."""
+_STATUSES: Final = frozenset({200, 304})
+_DIGEST: Final = web.RequestKey("warm", bytes)
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class _Entry(msgspec.Struct, frozen=True):
+    """An answer, and what it was decided under."""
+
+    status: int
+    head: bytes
+    """Status line and headers but :data:`_OWN`."""
+    parts: tuple[bytes, ...]
+    size: int
+    caller: str
+    is_person: bool
+    method: str
+    route: str
+    until: datetime
+    is_limited: bool
+    """Whether requests of the caller are counted against a limit."""
+    holds: Callable[[], bool]
+    credential: Callable[[], bool] | None
+
+
+class WarmResponse(web.StreamResponse):
+    """An answer whose bytes are ready; written as they are."""
+
+    def __init__(self, request: web.Request, entry: _Entry, head: bytes, long: Slices | None) -> None:
+        super().__init__(status=entry.status)
+        self._keep_alive = request.keep_alive
+        self._head = head
+        self._parts = entry.parts
+        self._long = long
+        self._writer = request.writer
+
+    async def prepare(self, request: web.BaseRequest) -> None:
+        """Do nothing: head and body are sent together."""
+
+    async def write_eof(self, data: bytes = b"") -> None:  # noqa: ARG002 - all of it is here
+        """Send all of it."""
+        if self._long is None:
+            await self._writer.write_eof(b"".join((self._head, *self._parts)))
+            return
+        try:
+            await self._long.write_after(self._head, self._writer)
+            await self._writer.write_eof()
+        finally:
+            await self._long.close()
+
+
+class WarmAnswers:
+    """Answers remembered, bounded in bytes, in front of an application's handler."""
+
+    def __init__(self, app: web.Application, config: Config, *, kept_bytes: int = KEPT_BYTES) -> None:
+        self._app = app
+        proxy = config.auth.proxy
+        self._ignored = IGNORED - {name.lower().encode() for name in (proxy.user_header, proxy.groups_header)}
+        self._kept: LRUCache[bytes, _Entry] = LRUCache(kept_bytes, getsizeof=_size)
+        # What is looked up by holds secrets; only its digest is kept, under a key that nobody knows.
+        self._hasher = hashlib.blake2b(key=secrets.token_bytes(32), digest_size=32)
+        self.hits = 0
+
+    def in_front_of(self, handler: Handler) -> Handler:
+        """Return a handler that answers from what is remembered, and leaves the rest to this one."""
+        return partial(self._answer, handler)
+
+    async def _answer(self, handler: Handler, request: web.Request) -> web.StreamResponse:
+        started = perf_counter()
+        digest = self._digest(request)
+        if digest is not None:
+            services = self._app[SERVICES]
+            entry = self._kept.get(digest)
+            if entry is not None and await self._holds(entry, services):
+                response = self._warm(request, entry, services, started)
+                if response is not None:
+                    return response
+            request[_DIGEST] = digest
+        return await handler(request)
+
+    async def remember(self, request: web.Request, response: web.StreamResponse) -> None:
+        """Remember an answer that may be given again; for the signal just before its head is sent."""
+        reuse, digest = request.get(REUSE), request.get(_DIGEST)
+        if reuse is None or digest is None or OUTCOME in request or not isinstance(response, web.Response):
+            return
+        services = self._app[SERVICES]
+        caller = request.get(CALLER)
+        lasting = caller.lasting(services, reuse.refs) if caller is not None else None
+        parts = _parts(response)
+        if caller is None or lasting is None or parts is None or response.status not in _STATUSES:
+            return
+        size = sum(map(len, parts))
+        if size > LARGEST_BYTES or response.cookies:
+            return
+        resource = request.match_info.route.resource
+        self._kept[digest] = _Entry(
+            status=response.status,
+            head=_head(response),
+            parts=parts,
+            size=size,
+            caller=caller.principal.name,
+            is_person=caller.is_person,
+            method=request.method,
+            route=resource.canonical if resource is not None else "unmatched",
+            until=min(reuse.until, lasting.until),
+            is_limited=services.pace.is_limited(is_person=caller.is_person),
+            holds=reuse.holds,
+            credential=lasting.holds,
+        )
+
+    def _digest(self, request: web.Request) -> bytes | None:
+        """Return what the answer is looked up by; ``None`` for a request that takes the usual way.
+
+        The body is read if all of it is here, as it mostly is; a client that sends slowly is not waited for.
+        """
+        method = request.method
+        if method not in _METHODS or request.version != HttpVersion11:
+            return None
+        services = self._app[SERVICES]
+        if services.tracer is not NO_TRACER:
+            return None
+        # Only of a trusted proxy the headers say who asks.
+        vouched = b"vouched" if is_trusted(request.remote, services.proxy.trusted) else b""
+        said = [vouched, method.encode(), request.raw_path.encode(errors="surrogateescape")]
+        ignored = self._ignored
+        for name, value in request.raw_headers:
+            folded = name.lower()
+            if folded in ignored:
+                continue
+            if folded in _NEVER:
+                return None
+            said += (folded, value)
+        # No line of a head holds its own end, so nothing said can pass for something else.
+        said.append(b"")
+        if method == "POST":
+            content = request.content
+            if not content.is_eof() or content.total_bytes > AHEAD_BYTES:
+                return None
+            body = content.read_nowait()
+            keep_ahead(request, body)
+            said.append(body)
+        hasher = self._hasher.copy()
+        hasher.update(b"\n".join(said))
+        return hasher.digest()
+
+    @staticmethod
+    async def _holds(entry: _Entry, services: Services) -> bool:
+        """Tell whether an answer may be given again, and to this caller now."""
+        return (
+            services.clock() < entry.until
+            and (entry.credential is None or entry.credential())
+            and entry.holds()
+            and services.work_pace.has_left(entry.caller, is_person=entry.is_person)
+            and (
+                not entry.is_limited
+                or await services.pace.may_request(entry.caller, is_person=entry.is_person)
+            )
+        )
+
+    def _warm(
+        self, request: web.Request, entry: _Entry, services: Services, started: float
+    ) -> WarmResponse | None:
+        """Return the answer, counted and logged; ``None`` if it is long and has to wait for others."""
+        long = Slices(*entry.parts) if entry.size > SLICE_BYTES else None
+        if long is not None and not self._app[SENDING_BUDGET].take(long):
+            return None
+        self.hits += 1
+        if isinstance(request.protocol, Connection):
+            request.protocol.is_known = True
+        request_id = request_id_of(request)
+        request[REQUEST_ID] = request_id
+        close = "" if request.keep_alive else "Connection: close\r\n"
+        tail = f"Date: {http_date(services.clock())}\r\n{close}X-Request-ID: {request_id}\r\n\r\n"
+        response = WarmResponse(request, entry, entry.head + tail.encode(), long)
+        recorder: Recorder = self._app[RECORDER]
+        line = RequestLine(
+            method=entry.method,
+            route=entry.route,
+            status=entry.status,
+            outcome="ok",
+            caller=entry.caller,
+            client=None,
+            seconds=perf_counter() - started,
+            request_id=request_id,
+        )
+        recorder.note(request, line, label=entry.method)
+        return response
+
+
+WARM_ANSWERS = web.AppKey("warm", WarmAnswers)
+
+
+def _head(response: web.Response) -> bytes:
+    """Return status line and headers as they are sent, but those that each answer has anew."""
+    lines = [f"HTTP/1.1 {response.status} {response.reason}"]
+    lines += [f"{name}: {value}" for name, value in response.headers.items() if name.lower() not in _OWN]
+    return "".join(f"{line}\r\n" for line in lines).encode()
+
+
+def _parts(response: web.Response) -> tuple[bytes, ...] | None:
+    """Return the body in pieces; ``None`` for one that is made while it is sent."""
+    body = response.body
+    if response.status == web.HTTPNotModified.status_code or body is None:
+        return ()
+    if isinstance(body, Slices):
+        return body.parts
+    return (body,) if isinstance(body, bytes) else None
+
+
+def _size(entry: _Entry) -> int:
+    return _ENTRY_BYTES + len(entry.head) + entry.size
