@@ -1,6 +1,6 @@
 """The application on the golden history, at the golden moment: no Litmus, no waiting."""
 
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime
 
@@ -15,7 +15,7 @@ from sidecar.config import Config
 from sidecar.domain.catalog import Entity
 from sidecar.domain.freshness import FIELD_OF_SECTION
 from sidecar.domain.model import Content, Lane, ProjectRef, Schedule, Section, SectionResult, Snapshot
-from sidecar.domain.ports import HistoryChange, Job
+from sidecar.domain.ports import HistoryChange, Job, Snapshots
 from sidecar.domain.runs import Run
 from sidecar.http.services import Phase, Services
 from sidecar.identity.keys import KeyRing
@@ -58,7 +58,7 @@ PART = Entity(
 class NothingToSync:
     """Everything was synchronised already."""
 
-    def __init__(self, snapshots: MemorySnapshots) -> None:
+    def __init__(self, snapshots: Snapshots) -> None:
         self._snapshots = snapshots
 
     async def ensure(self, project: ProjectRef, sections: Collection[Section]) -> Snapshot:
@@ -81,11 +81,12 @@ def golden_app(
     schedules: Collection[Schedule] | None = None,
     content: Content | None = None,
     beside: Mapping[Entity, Content] | None = None,
+    change: Callable[[Services], Awaitable[Services]] | None = None,
 ) -> web.Application:
     """Return the application, without tasks, with the golden runs (and others) in its history.
 
     ``content`` stands in for the golden content of the snapshot; ``beside`` are
-    entities of other projects, without any history.
+    entities of other projects, without any history; ``change`` makes of the services those that are used.
     """
     known = golden()
     others = {entity.project: given for entity, given in (beside or {}).items()}
@@ -124,7 +125,7 @@ def golden_app(
             clock=lambda: known.now,
             settings=Settings(),
         )
-        yield Services(
+        made = Services(
             config=config,
             clock=lambda: known.now,
             catalogue=catalogue,
@@ -162,6 +163,7 @@ def golden_app(
             ),
             litmus_version=lambda _instance: "3.31.0",
         )
+        yield made if change is None else await change(made)
 
     return create_app(Config(), open_services=services)
 

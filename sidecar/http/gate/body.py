@@ -45,6 +45,12 @@ def keep_ahead(request: web.Request, body: bytes) -> None:
     request[_AHEAD] = body
 
 
+def ahead_of(request: web.Request) -> bytes:
+    """Return what was read of the body before anybody asked for it."""
+    body: bytes = request.get(_AHEAD, b"")
+    return body
+
+
 async def read_bounded(request: web.Request, max_bytes: int, seconds: float = BODY_SECONDS) -> bytes:
     """Return the body of a request, whatever it is, if it is here within these seconds.
 
@@ -54,7 +60,7 @@ async def read_bounded(request: web.Request, max_bytes: int, seconds: float = BO
     """
     if (request.content_length or 0) > max_bytes:
         raise TooLargeError(f"Body too large: at most {max_bytes} bytes are read.")
-    body: bytes = request.get(_AHEAD, b"")
+    body = ahead_of(request)
     body += await _read(request, max_bytes - len(body), seconds)
     if len(body) > max_bytes:
         raise TooLargeError(f"Body too large: at most {max_bytes} bytes are read.")

@@ -11,6 +11,7 @@ is remembered. Nothing is decided here: handlers say of their answers how long t
 import hashlib
 import secrets
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import datetime
 from functools import partial
 from time import perf_counter
@@ -21,9 +22,10 @@ from aiohttp import HttpVersion11, web
 from cachetools import LRUCache
 
 from sidecar.config import Config
+from sidecar.domain.errors import BadRequestError
 from sidecar.http.answers.sending import SENDING_BUDGET, SLICE_BYTES, Slices
 from sidecar.http.answers.times import http_date
-from sidecar.http.gate.body import AHEAD_BYTES, keep_ahead
+from sidecar.http.gate.body import AHEAD_BYTES, ahead_of, keep_ahead, read_ahead
 from sidecar.http.gate.caller import CALLER
 from sidecar.http.gate.connections import Connection
 from sidecar.http.keys import OUTCOME, REQUEST_ID
@@ -36,6 +38,7 @@ from sidecar.telemetry.request_log import RequestLine
 from sidecar.telemetry.tracing import NO_TRACER
 
 KEPT_BYTES: Final = 32 * 1024 * 1024
+KEPT_HEADS: Final = 10_000
 _ENTRY_BYTES: Final = 4_096
 """Rough memory of an entry beside its body."""
 LARGEST_BYTES: Final = 1024 * 1024
@@ -72,7 +75,7 @@ _METHODS: Final = frozenset({"GET", "POST"})
 _OWN: Final = frozenset({"date", "x-request-id", "connection"})
 """Headers that each answer has anew."""
 _STATUSES: Final = frozenset({200, 304})
-_DIGEST: Final = web.RequestKey("warm", bytes)
+_HEAD: Final = web.RequestKey("warm", hashlib.blake2b)
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -129,6 +132,8 @@ class WarmAnswers:
         proxy = config.auth.proxy
         self._ignored = IGNORED - {name.lower().encode() for name in (proxy.user_header, proxy.groups_header)}
         self._kept: LRUCache[bytes, _Entry] = LRUCache(kept_bytes, getsizeof=_size)
+        self._heads: LRUCache[bytes, None] = LRUCache(KEPT_HEADS)
+        """Heads of requests with a body that something is remembered of."""
         # What is looked up by holds secrets; only its digest is kept, under a key that nobody knows.
         self._hasher = hashlib.blake2b(key=secrets.token_bytes(32), digest_size=32)
         self.hits = 0
@@ -139,21 +144,21 @@ class WarmAnswers:
 
     async def _answer(self, handler: Handler, request: web.Request) -> web.StreamResponse:
         started = perf_counter()
-        digest = self._digest(request)
-        if digest is not None:
+        hasher = self._hashed_head(request)
+        if hasher is not None:
+            request[_HEAD] = hasher
             services = self._app[SERVICES]
-            entry = self._kept.get(digest)
+            entry = await self._find(request, hasher)
             if entry is not None and await self._holds(entry, services):
                 response = self._warm(request, entry, services, started)
                 if response is not None:
                     return response
-            request[_DIGEST] = digest
         return await handler(request)
 
     async def remember(self, request: web.Request, response: web.StreamResponse) -> None:
         """Remember an answer that may be given again; for the signal just before its head is sent."""
-        reuse, digest = request.get(REUSE), request.get(_DIGEST)
-        if reuse is None or digest is None or OUTCOME in request or not isinstance(response, web.Response):
+        reuse, hasher = request.get(REUSE), request.get(_HEAD)
+        if reuse is None or hasher is None or OUTCOME in request or not isinstance(response, web.Response):
             return
         services = self._app[SERVICES]
         caller = request.get(CALLER)
@@ -165,7 +170,8 @@ class WarmAnswers:
         if size > LARGEST_BYTES or response.cookies:
             return
         resource = request.match_info.route.resource
-        self._kept[digest] = _Entry(
+        self._heads[hasher.digest()] = None
+        self._kept[_with_body(hasher, ahead_of(request))] = _Entry(
             status=response.status,
             head=_head(response),
             parts=parts,
@@ -180,16 +186,13 @@ class WarmAnswers:
             credential=lasting.holds,
         )
 
-    def _digest(self, request: web.Request) -> bytes | None:
-        """Return what the answer is looked up by; ``None`` for a request that takes the usual way.
-
-        The body is read if all of it is here, as it mostly is; a client that sends slowly is not waited for.
-        """
+    def _hashed_head(self, request: web.Request) -> "hashlib.blake2b | None":
+        """Return what stands for the head of a request; ``None`` for one that takes the usual way."""
         method = request.method
         if method not in _METHODS or request.version != HttpVersion11:
             return None
         services = self._app[SERVICES]
-        if services.tracer is not NO_TRACER:
+        if services.tracer is not NO_TRACER or (method == "GET" and request.body_exists):
             return None
         # Only of a trusted proxy the headers say who asks.
         vouched = b"vouched" if is_trusted(request.remote, services.proxy.trusted) else b""
@@ -202,18 +205,29 @@ class WarmAnswers:
             if folded in _NEVER:
                 return None
             said += (folded, value)
-        # No line of a head holds its own end, so nothing said can pass for something else.
-        said.append(b"")
-        if method == "POST":
-            content = request.content
-            if not content.is_eof() or content.total_bytes > AHEAD_BYTES:
-                return None
-            body = content.read_nowait()
-            keep_ahead(request, body)
-            said.append(body)
         hasher = self._hasher.copy()
+        # No line of a head holds its own end, so nothing said can pass for something else.
         hasher.update(b"\n".join(said))
-        return hasher.digest()
+        return hasher
+
+    async def _find(self, request: web.Request, hasher: "hashlib.blake2b") -> _Entry | None:
+        """Return what is remembered of a request.
+
+        A body is waited for only behind a head that was answered before: whoever has shown no credential
+        that held has none read.
+        """
+        if request.method == "GET":
+            return self._kept.get(_with_body(hasher, b""))
+        if hasher.digest() not in self._heads:
+            return None
+        content = request.content
+        if content.is_eof() and content.total_bytes <= AHEAD_BYTES:
+            keep_ahead(request, content.read_nowait())
+        else:
+            # One that is too slow is refused on the usual way.
+            with suppress(BadRequestError):
+                await read_ahead(request)
+        return self._kept.get(_with_body(hasher, ahead_of(request)))
 
     @staticmethod
     async def _holds(entry: _Entry, services: Services) -> bool:
@@ -260,6 +274,13 @@ class WarmAnswers:
 
 
 WARM_ANSWERS = web.AppKey("warm", WarmAnswers)
+
+
+def _with_body(hasher: "hashlib.blake2b", body: bytes) -> bytes:
+    """Return what an answer is looked up by."""
+    whole = hasher.copy()
+    whole.update(b"\n\n" + body)
+    return whole.digest()
 
 
 def _head(response: web.Response) -> bytes:

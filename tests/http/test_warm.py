@@ -1,0 +1,384 @@
+"""The warm path gives what the usual way would give, whatever changes between two requests."""
+
+import asyncio
+import dataclasses
+from collections.abc import AsyncIterator, Collection, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
+from typing import Any, Final, NamedTuple
+
+import aiohttp
+import msgspec
+import pytest
+from aiohttp import web
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sidecar.app.lifecycle import make_runner
+from sidecar.backstage.transport import open_backstage_http
+from sidecar.backstage.users import open_backstage_users
+from sidecar.backstage.visibility import CatalogVisibility
+from sidecar.catalog.claims import Claims, NamingMemory
+from sidecar.catalog.static import StaticCatalog
+from sidecar.config import Config
+from sidecar.domain.catalog import Catalog, Entity
+from sidecar.domain.freshness import merge
+from sidecar.domain.model import Content, GitOps, ProjectRef, Section, SectionError, SectionResult, Snapshot
+from sidecar.domain.ports import SnapshotHead
+from sidecar.http.gate.connections import ConnectionLimits
+from sidecar.http.middleware.warm import IGNORED, WARM_ANSWERS, WarmAnswers
+from sidecar.http.services import Services
+from sidecar.identity.keys import KeyRing
+from sidecar.identity.rates import RequestRateLimit
+from tests.replica.documents import ENVIRONMENTS, EXPERIMENTS, RUN_STATS, body
+from tests.support.backstage import ISSUER, Backstage, FixedClock, component, open_backstage, user_claims
+from tests.support.golden import golden
+from tests.support.golden_service import ENTITY, PROJECT, NothingToSync, golden_app
+from tests.support.memory_store.namings import MemoryNamings
+
+KEY: Final = {"X-Litmus-Sidecar-Key": "reader-0123456789abcdef"}
+ELSEWHERE: Final = ProjectRef(instance="default", project_id="another-project")
+ANEW: Final = {"Range": "bytes=0-"}
+"""Sends a request the usual way, and means nothing else here."""
+ENTITY_PATH: Final = "/api/v1/entities/component/default/shop"
+PLACES: Final = (
+    ENTITY_PATH + "/overview?window=7d",
+    ENTITY_PATH + "/content",
+    "/litmus/entities/component/default/shop",
+    "/litmus/entities/component/default/shop/badge.svg",
+)
+COUNT: Final = """query count($projectID: ID!, $request: ListExperimentRequest!) {
+  listExperiment(projectID: $projectID, request: $request) { totalNoOfExperiments }
+}"""
+QUERIES: Final = (EXPERIMENTS, ENVIRONMENTS, COUNT)
+REFUSED: Final = RUN_STATS
+"""There is no data for it."""
+ASKED: Final = (*PLACES, *QUERIES, REFUSED)
+OWN: Final = frozenset({"date", "x-request-id"})
+"""Headers that differ from answer to answer."""
+
+
+class ChangingCatalog:
+    """A catalog that is read anew whenever a test says so."""
+
+    def __init__(self, entities: Collection[Entity]) -> None:
+        self.read(entities)
+
+    def read(self, entities: Collection[Entity]) -> None:
+        self._read = StaticCatalog(entities)
+
+    @property
+    def current(self) -> Catalog:
+        return self._read.current
+
+    def projects_with_id(self, project_id: str) -> tuple[ProjectRef, ...]:
+        return self._read.projects_with_id(project_id)
+
+
+class ChangingSnapshots:
+    """Snapshots that a test synchronises."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self._kept = {snapshot.project: snapshot}
+
+    def get(self, project: ProjectRef) -> Snapshot | None:
+        return self._kept.get(project)
+
+    def head(self, project: ProjectRef) -> SnapshotHead | None:
+        kept = self._kept.get(project)
+        return None if kept is None else SnapshotHead(version=kept.version, freshness=kept.freshness)
+
+    def take(self, project: ProjectRef, results: Collection[SectionResult]) -> None:
+        self._kept[project] = merge(self._kept.get(project), project, list(results))
+
+    async def merge(self, *_: object) -> Snapshot:
+        raise NotImplementedError
+
+    async def retain(self, projects: Collection[ProjectRef]) -> None:
+        raise NotImplementedError
+
+
+class Answer(NamedTuple):
+    """What a client sees of an answer, without what each has of its own."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class World:
+    """A service behind its connections, with a Backstage; everything that it depends on can change."""
+
+    def __init__(self, backstage: Backstage, client: aiohttp.ClientSession, url: str, parts: "Parts") -> None:
+        self.backstage = backstage
+        self.parts = parts
+        self._client = client
+        self._url = url
+        self.token = ""
+        self.sign_in()
+
+    @property
+    def warm(self) -> WarmAnswers:
+        return self.parts.app[WARM_ANSWERS]
+
+    def sign_in(self, **changes: Any) -> None:
+        """Give the person a new token."""
+        claims = user_claims(now=self.parts.clock.now, **changes)
+        self.token = self.backstage.keys[-1].sign(claims)
+
+    def credential(self, who: str) -> Mapping[str, str]:
+        person = {"Authorization": f"Bearer {self.token}"}
+        known = {"key": KEY, "person": person, "both": {**KEY, **person}}
+        return known.get(who, {"X-Litmus-Sidecar-Key": "nobody-0123456789abcdef"})
+
+    async def ask(self, who: str, what: str, headers: Mapping[str, str] | None = None) -> Answer:
+        response, content = await self.answer(who, what, headers)
+        request_id = response.headers["X-Request-ID"]
+        named = {name.lower(): value for name, value in response.headers.items()}
+        shown = {name: value for name, value in named.items() if name not in OWN}
+        return Answer(response.status, shown, content.replace(request_id.encode(), b"ID"))
+
+    async def answer(
+        self, who: str, what: str, headers: Mapping[str, str] | None = None
+    ) -> tuple[aiohttp.ClientResponse, bytes]:
+        sent = {**self.credential(who), **(headers or {})}
+        if what.startswith("/"):
+            asking = self._client.get(self._url + what, headers=sent)
+        else:
+            data = body(what, {"projectID": PROJECT.project_id, "request": {}})
+            sent["Content-Type"] = "application/json"
+            asking = self._client.post(f"{self._url}/api/query", data=data, headers=sent)
+        async with asking as response:
+            return response, await response.read()
+
+    async def close(self) -> None:
+        await self._client.close()
+
+
+@dataclasses.dataclass
+class Parts:
+    """What a test changes."""
+
+    clock: FixedClock
+    catalogue: ChangingCatalog
+    memory: NamingMemory
+    app: web.Application
+    snapshots: ChangingSnapshots
+
+
+@asynccontextmanager
+async def open_world(*, is_enforced: bool = True, per_minute: int = 100_000) -> AsyncIterator[World]:
+    clock = FixedClock(golden().now)
+    catalogue = ChangingCatalog([ENTITY])
+    memory = NamingMemory(MemoryNamings(), clock)
+    await memory.learn(catalogue.current)
+    taken: list[ChangingSnapshots] = []
+    async with AsyncExitStack() as stack:
+        backstage = await stack.enter_async_context(open_backstage())
+        backstage.entities.append(component("shop", PROJECT.project_id))
+        http = await stack.enter_async_context(open_backstage_http(backstage.url))
+        users = await stack.enter_async_context(open_backstage_users(http, issuer=ISSUER, clock=clock))
+
+        async def change(services: Services) -> Services:
+            snapshot = services.snapshots.get(PROJECT)
+            assert snapshot is not None
+            snapshots = ChangingSnapshots(snapshot)
+            taken.append(snapshots)
+            return dataclasses.replace(
+                services,
+                clock=clock,
+                catalogue=catalogue,
+                claims=Claims(
+                    configured={},
+                    memory=memory,
+                    catalogue=catalogue,
+                    snapshot_of=snapshots.get,
+                    project_tags=lambda _project: (),
+                    clock=clock,
+                ),
+                snapshots=snapshots,
+                sync=NothingToSync(snapshots),
+                keys=KeyRing([("reader", KEY["X-Litmus-Sidecar-Key"], frozenset({"read"}))]),
+                users=users,
+                visibility=CatalogVisibility(http, clock=clock) if is_enforced else None,
+                pace=RequestRateLimit(
+                    person_per_minute=per_minute, actions_per_minute=30, key_per_minute=None
+                ),
+            )
+
+        app = golden_app(change=change)
+        runner = make_runner(app, Config(), ConnectionLimits())
+        await runner.setup()
+        stack.push_async_callback(runner.cleanup)
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        host, port = runner.addresses[0][:2]
+        parts = Parts(clock=clock, catalogue=catalogue, memory=memory, app=app, snapshots=taken[0])
+        client = await stack.enter_async_context(aiohttp.ClientSession())
+        yield World(backstage, client, f"http://{host}:{port}", parts)
+
+
+def synchronised(world: World, kind: str) -> None:
+    """Let a synchronisation end: with other content, with the same, or with an error."""
+    now, snapshots = world.parts.clock.now, world.parts.snapshots
+    known = snapshots.get(PROJECT)
+    content = known.content if known is not None else Content()
+    error = (
+        SectionError(code="upstream_error", message="Litmus did not answer.") if kind == "failed" else None
+    )
+    value: Any = content.gitops
+    if kind == "changed":
+        value = GitOps(enabled=not (content.gitops and content.gitops.enabled))
+    gitops = SectionResult(section=Section.GITOPS, attempted_at=now, value=value, error=error)
+    experiments: Any = content.experiments
+    if kind == "changed":
+        experiments = tuple(
+            msgspec.structs.replace(one, name=f"{one.name}+") for one in content.experiments or ()
+        )
+    listed = SectionResult(section=Section.EXPERIMENTS, attempted_at=now, value=experiments, error=error)
+    snapshots.take(PROJECT, [gitops, listed])
+
+
+async def changed(world: World, step: str, amount: int) -> None:
+    """Change what the step names."""
+    backstage, clock = world.backstage, world.parts.clock
+    match step:
+        case "advance":
+            clock.advance(amount)
+        case "annotate":
+            entity = msgspec.structs.replace(ENTITY, project=ELSEWHERE) if amount % 2 else ENTITY
+            world.parts.catalogue.read([entity])
+            await world.parts.memory.learn(world.parts.catalogue.current)
+        case "leave":
+            world.parts.catalogue.read([])
+            await world.parts.memory.learn(world.parts.catalogue.current)
+        case "rotate":
+            backstage.rotate()
+            if amount % 2:
+                del backstage.keys[:-1]
+        case "sign in":
+            world.sign_in(**({"sub": "user:default/bob"} if amount % 3 == 0 else {}))
+        case "hide":
+            backstage.visible["user:default/alice"] = set()
+        case "show":
+            backstage.visible.clear()
+        case kind:
+            synchronised(world, kind)
+
+
+CHANGES: Final = ("annotate", "leave", "rotate", "sign in", "hide", "show", "changed", "same", "failed")
+STEPS: Final = st.one_of(
+    st.tuples(st.just("advance"), st.sampled_from((1, 9, 29, 31, 61, 121, 700, 3_500, 3_700, 90_000))),
+    st.tuples(st.sampled_from(CHANGES), st.integers(0, 5)),
+    st.tuples(st.sampled_from(("key", "person", "both", "nobody")), st.integers(0, len(ASKED) - 1)),
+)
+
+
+async def follow(steps: Collection[tuple[str, int]], *, is_enforced: bool) -> None:
+    async with open_world(is_enforced=is_enforced) as world:
+        asked = dict.fromkeys((("key", 0), ("key", 4), ("person", 4)))
+        for step, amount in steps:
+            if step in {"key", "person", "both", "nobody"}:
+                asked[step, amount] = None
+            else:
+                await changed(world, step, amount)
+            for who, number in asked:
+                what = ASKED[number]
+                before = await world.ask(who, what, ANEW)
+                first, again = await world.ask(who, what), await world.ask(who, what)
+                after = await world.ask(who, what, ANEW)
+                # What Backstage is asked in the background may be answered in between.
+                assert first in (before, after), (step, who, what)
+                assert again in (before, after), (step, who, what)
+
+
+@given(steps=st.lists(STEPS, max_size=8), is_enforced=st.booleans())
+def test_the_warm_path_agrees_with_the_usual_way_always(
+    steps: list[tuple[str, int]],
+    is_enforced: bool,  # noqa: FBT001 - hypothesis gives it by name
+) -> None:
+    asyncio.run(follow(steps, is_enforced=is_enforced))
+
+
+@pytest.fixture
+async def world() -> AsyncIterator[World]:
+    async with open_world(is_enforced=False) as opened:
+        yield opened
+
+
+@pytest.mark.parametrize("who", ["key", "person", "both"])
+@pytest.mark.parametrize("what", [*QUERIES, *PLACES[:2], PLACES[3]])
+async def test_what_was_answered_is_answered_again_without_the_usual_way(
+    world: World, who: str, what: str
+) -> None:
+    first = await world.ask(who, what)
+    assert world.warm.hits == 0
+    assert await world.ask(who, what) == first
+    assert world.warm.hits == 1
+    assert first.status == 200
+
+
+async def test_a_client_that_has_the_answer_is_told_so_on_the_warm_path(world: World) -> None:
+    tag = (await world.ask("key", PLACES[0])).headers["etag"]
+    for hits in (0, 1, 2):
+        answer = await world.ask("key", PLACES[0], {"If-None-Match": tag})
+        assert (answer.status, answer.body) == (304, b"")
+        assert world.warm.hits == hits
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Accept-Encoding": "gzip"},
+        {"Accept": "text/html"},
+        {"Origin": "https://elsewhere.example.com"},
+        {"Cookie": "session=1"},
+        {"X-Forwarded-User": "root"},
+        {"Host": "other.example.com"},
+    ],
+    ids=lambda headers: next(iter(headers)),
+)
+async def test_another_header_is_another_request(world: World, headers: dict[str, str]) -> None:
+    await world.ask("key", PLACES[0])
+    await world.ask("key", PLACES[0], headers)
+    assert world.warm.hits == 0
+
+
+async def test_headers_that_no_answer_depends_on_do_not_matter(world: World) -> None:
+    known = await world.ask("key", EXPERIMENTS)
+    for name in sorted(IGNORED - {b"connection", b"content-length"}):
+        assert await world.ask("key", EXPERIMENTS, {name.decode(): "other"}) == known
+    assert world.warm.hits == len(IGNORED) - 2
+
+
+async def test_a_refusal_is_decided_anew_each_time(world: World) -> None:
+    for _ in range(3):
+        assert (await world.ask("nobody", EXPERIMENTS)).status == 401
+        assert b"errors" in (await world.ask("key", "{ nothing }")).body
+    assert world.warm.hits == 0
+
+
+async def test_warm_requests_count_against_the_limit_of_a_person() -> None:
+    async with open_world(is_enforced=False, per_minute=5) as world:
+        answers = [await world.ask("person", EXPERIMENTS) for _ in range(7)]
+        assert [b"Too many requests" in one.body for one in answers] == [False] * 5 + [True] * 2
+        assert world.warm.hits == 4
+
+
+async def test_an_answer_that_gets_stale_says_so_at_once(world: World) -> None:
+    assert b'"stale":false' in (await world.ask("key", COUNT)).body
+    world.parts.clock.advance(timedelta(minutes=2).total_seconds() + 1)
+    assert b'"stale":true' in (await world.ask("key", COUNT)).body
+    assert world.warm.hits == 0
+
+
+async def test_the_request_id_is_each_requests_own(world: World) -> None:
+    await world.ask("key", COUNT)
+    ids = set()
+    for given_id in (None, None, "my-id_1", "not an id"):
+        headers = {} if given_id is None else {"X-Request-ID": given_id}
+        response, _ = await world.answer("key", COUNT, headers)
+        ids.add(response.headers["X-Request-ID"])
+    assert world.warm.hits == 4
+    assert len(ids) == 4
+    assert "my-id_1" in ids
+    assert "not an id" not in ids
