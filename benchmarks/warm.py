@@ -1,8 +1,8 @@
-"""What a warm answer costs: CPU time of the service per request, beside a bare aiohttp handler with the same bytes.
+"""What a warm answer costs: CPU time of the service, beside a bare aiohttp handler with the same bytes.
 
-Both are asked in turns, in many short rounds, each alone on one core; the load comes from another. Ratios of
-the medians are printed: 1.00 is what aiohttp itself takes. Run it from the root of the repository:
-``python -m benchmarks.warm``.
+Both are asked in turns, in many short rounds, each alone on one core; the load comes from
+another. Ratios of the medians are printed: 1.00 is what aiohttp itself takes. Run it from
+the root of the repository: ``python -m benchmarks.warm``.
 """
 
 import argparse
@@ -84,7 +84,8 @@ _STATS: Final = (
     "totalErroredExperimentRuns }"
 )
 _LIST: Final = (
-    "listExperiment(projectID: $p, request: {pagination: {page: 0, limit: %d}}) { totalNoOfExperiments experiments { "
+    "listExperiment(projectID: $p, request: {pagination: {page: 0, limit: %d}}) { "
+    "totalNoOfExperiments experiments { "
     "experimentID name cronSyntax infra { infraID name isActive } recentExperimentRunDetails { "
     "experimentRunID phase resiliencyScore updatedAt updatedBy { username } } } }"
 )

@@ -1,7 +1,7 @@
 """The least that aiohttp does: a handler that reads the body and gives back bytes of a file.
 
-Says its port on the first line. ``python -m benchmarks.warming.bare FOLDER``: ``/N`` answers with ``FOLDER/N``,
-whatever the method, with the content type that stands in ``FOLDER/N.type``.
+Says its port on the first line. ``python -m benchmarks.warming.bare FOLDER``: ``/N`` answers
+with ``FOLDER/N``, whatever the method, with the content type that stands in ``FOLDER/N.type``.
 """
 
 import asyncio
@@ -12,16 +12,20 @@ import uvloop
 from aiohttp import web
 
 
-async def main(folder: Path) -> None:
+def read(folder: Path) -> dict[str, tuple[bytes, str]]:
+    """Return body and content type by path."""
+    return {
+        f"/{path.stem}": (path.with_suffix("").read_bytes(), path.read_text(encoding="ascii"))
+        for path in folder.glob("*.type")
+    }
+
+
+async def main(files: dict[str, tuple[bytes, str]]) -> None:
     async def answer(request: web.Request) -> web.Response:
         body, content_type = files[request.path]
         await request.read()
         return web.Response(body=body, content_type=content_type)
 
-    files = {
-        f"/{path.stem}": (path.with_suffix("").read_bytes(), path.read_text(encoding="ascii"))
-        for path in folder.glob("*.type")
-    }
     app = web.Application()
     for path in files:
         app.router.add_route("*", path, answer)
@@ -33,4 +37,4 @@ async def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    uvloop.run(main(Path(sys.argv[1])))
+    uvloop.run(main(read(Path(sys.argv[1]))))

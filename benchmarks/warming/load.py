@@ -67,6 +67,7 @@ class _Asking(asyncio.Protocol):
                 self._ask()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        del exc
         if not self.over.done():
             self.over.set_result(None)
 

@@ -189,6 +189,7 @@ class Server(web.Server):
         self._proxies = proxies
         self._count = count
         self._open: dict[Connection, None] = {}
+        self._by_address: dict[str, dict[Connection, None]] = {}
         self._cut: Counter[str] = Counter()
 
     def __call__(self) -> Connection:
@@ -206,16 +207,16 @@ class Server(web.Server):
     def connection_lost(self, handler: web.RequestHandler, exc: BaseException | None = None) -> None:
         """Forget a connection."""
         if isinstance(handler, Connection):
-            self._open.pop(handler, None)
+            self._forget(handler)
         super().connection_lost(handler, exc)
 
     def admit(self, new: Connection) -> None:
         """Take a connection in; where there are too many, the one that waited longest gives way to it."""
         self._open[new] = None
-        if not is_trusted(new.address, self._proxies):
-            mine = [one for one in self._open if one.address == new.address]
-            if len(mine) > self.bounds.per_address:
-                self.cut(_to_give_way(mine, new), "address")
+        mine = self._by_address.setdefault(new.address, {})
+        mine[new] = None
+        if len(mine) > self.bounds.per_address and not is_trusted(new.address, self._proxies):
+            self.cut(_to_give_way(mine, new), "address")
         if len(self._open) > self.bounds.total:
             self.cut(_to_give_way(self._open, new), "all")
 
@@ -223,9 +224,16 @@ class Server(web.Server):
         """End a connection at once, whatever waits in it, and count it."""
         self._cut[reason] += 1
         self._count(reason)
-        self._open.pop(connection, None)
+        self._forget(connection)
         if connection.transport is not None:
             connection.transport.abort()
+
+    def _forget(self, connection: Connection) -> None:
+        self._open.pop(connection, None)
+        mine = self._by_address.get(connection.address, {})
+        mine.pop(connection, None)
+        if not mine:
+            self._by_address.pop(connection.address, None)
 
     def sweep(self) -> None:
         """End the connections that have kept us waiting for too long."""
