@@ -109,6 +109,8 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True):
     """Adds what the arguments of that mutation say."""
     roles: frozenset[LitmusRole]
     """The roles to which Litmus grants it."""
+    plainest: Mapping[str, Any] = {}
+    """What its plainest request says beside the experiment, by field of :class:`Asked`."""
     refuse_form: Callable[[Asked], SidecarError | None] = _nothing_against
     """Refuses what no state of the world would make sensible."""
     refuse_state: Callable[[Asked, Experiment, Content, datetime], SidecarError | None]

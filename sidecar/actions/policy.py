@@ -183,6 +183,22 @@ def refuse_state(
     return refusal or _refuse_token(kind.roles, content, token_role)
 
 
+def refuse(
+    case: Case,
+    experiment: Experiment,
+    content: Content,
+    token_role: LitmusRole | None,
+    now: datetime,
+) -> SidecarError | None:
+    """Refuse by every rule in turn, form and rights before state."""
+    return (
+        refuse_form(case.asked)
+        or refuse_caller(case)
+        or refuse_rights(case, experiment, content)
+        or refuse_state(case.asked, experiment, content, token_role, now)
+    )
+
+
 def covers(entity: Entity, experiment: Experiment) -> bool:
     """Tell whether the experiment belongs to the part of its project that the entity is."""
     narrowing = narrowing_of(entity)
@@ -197,6 +213,40 @@ def is_production(experiment: Experiment, content: Content) -> bool:
     wanted = experiment.infra.environment_id
     types = [one.type for one in content.environments if one.environment_id == wanted]
     return not types or any(type_ != "NON_PROD" for type_ in types)
+
+
+def standing(case: Case) -> Caller:
+    """Return the caller with nothing but what the refusals of this case follow from.
+
+    Callers of one standing get the very same refusals. A name is kept where a
+    refusal may tell it, else it is empty.
+    """
+    caller, rules = case.caller, case.rules
+    owners = {entity.owner for entity in case.entities} | case.claim.owners | rules.groups
+    return Caller(
+        name=caller.name if _may_be_named(case) else "",
+        kind=caller.kind,
+        scopes=caller.scopes & {"run", "admin"},
+        owns=caller.owns & owners,
+        role=caller.role,
+        hidden=caller.hidden & {entity.ref for entity in case.entities},
+    )
+
+
+def _may_be_named(case: Case) -> bool:
+    """Tell whether a refusal may tell the caller's name."""
+    caller = case.caller
+    match caller.kind:
+        case CallerKind.LOCAL:
+            return False
+        case CallerKind.KEY:
+            return _refuse_key(caller) is not None
+        case CallerKind.LITMUS:
+            return caller.role not in KINDS[case.asked.kind].roles
+        case CallerKind.PERSON:
+            return not _acts_as_owner(case, PolicyLevel.OWNERS)
+        case _:
+            assert_never(caller.kind)
 
 
 def _acts_everywhere(case: Case, level: PolicyLevel) -> bool:

@@ -18,9 +18,11 @@ from sidecar.actions.asked import Asked
 from sidecar.actions.idempotency import UNKNOWN_HOLD, is_same, key_claim, window_claim
 from sidecar.actions.kinds import KINDS
 from sidecar.actions.outcome import given
+from sidecar.actions.permissions import Permissions, plainest_of
 from sidecar.actions.policy import (
     Caller,
     Case,
+    refuse,
     refuse_caller,
     refuse_form,
     refuse_rights,
@@ -37,6 +39,7 @@ from sidecar.domain.action import (
     AuditEvent,
     entry_of,
 )
+from sidecar.domain.catalog import Entity
 from sidecar.domain.errors import (
     ExperimentRemovedError,
     ExperimentUnknownError,
@@ -126,11 +129,18 @@ class ActionService:
         For offering actions: it asks nobody, claims nothing and is not written down.
         """
         case = self._case(caller, asked, content)
-        return (
-            refuse_form(asked)
-            or refuse_caller(case)
-            or refuse_rights(case, experiment, content)
-            or refuse_state(asked, experiment, content, self.token_role(asked.project), self._clock())
+        return refuse(case, experiment, content, self.token_role(asked.project), self._clock())
+
+    def permissions(self, caller: Caller, entity: Entity, content: Content) -> Permissions:
+        """Return what the caller may do with the entity's experiments as things are known.
+
+        ``content`` is the whole project's. Like :meth:`refusal` it asks nobody.
+        """
+        return Permissions(
+            cases=tuple(self._case(caller, asked, content) for asked in plainest_of(entity)),
+            content=content,
+            token_role=self.token_role(entity.project),
+            now=self._clock(),
         )
 
     def token_role(self, project: ProjectRef) -> LitmusRole | None:

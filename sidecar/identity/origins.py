@@ -30,12 +30,13 @@ def refuse_api_change(
     their browser could have sent the request; only then its origin matters.
 
     Raises:
-        UnsupportedMediaTypeError: If it changes state and is not JSON, which a foreign form cannot send.
+        UnsupportedMediaTypeError: If it changes state and is not JSON, which a foreign form cannot send. One
+            without body and type passes: no form sends that, and what a script sends has its origin with it.
         ForbiddenError: If a foreign page sent it.
     """
     if method in SAFE_METHODS:
         return
-    if content_type.strip().lower() != JSON_TYPE:
+    if content_type.strip().lower() != JSON_TYPE and not _is_bare(headers):
         raise UnsupportedMediaTypeError(f"A request that changes something must be sent as {JSON_TYPE}.")
     if not ambient:
         return
@@ -45,6 +46,15 @@ def refuse_api_change(
             raise ForbiddenError("Request not accepted: a page of another origin sent it.")
     elif headers.get(FETCH_SITE, "none") not in _OWN_SITES:
         raise ForbiddenError("Request not accepted: a page of another site sent it.")
+
+
+def _is_bare(headers: Mapping[str, str]) -> bool:
+    """Tell whether the request has no body and declares none."""
+    return (
+        "Content-Type" not in headers
+        and "Transfer-Encoding" not in headers
+        and headers.get("Content-Length", "0").strip() == "0"
+    )
 
 
 def refuse_foreign_form(headers: Mapping[str, str], origins: Collection[str]) -> None:

@@ -7,15 +7,8 @@ import pytest
 
 from sidecar.domain.catalog import Entity
 from sidecar.domain.model import Content
-from sidecar.http.pages.attention import (
-    LARGE_LOSS_POINTS,
-    RECENT,
-    Grade,
-    attention_list,
-    grade,
-    graded,
-    grades_by_experiment,
-)
+from sidecar.http.pages.attention import attention_list, grades_by_experiment
+from sidecar.http.shapes.grades import LARGE_LOSS_POINTS, RECENT, Grade, grade, graded
 from sidecar.insight.attention import SEVERITY_OF, AttentionItem, AttentionKind
 from sidecar.insight.digest import project_runs
 from sidecar.insight.digest_cache import Digest

@@ -4,8 +4,8 @@ import pytest
 
 from sidecar.domain.model import Infra
 from sidecar.domain.runs import Outcome
-from sidecar.http.pages.attention import Grade
 from sidecar.http.pages.row_order import Place, place
+from sidecar.http.shapes.grades import Grade
 from tests.support import builders
 
 CONNECTED = builders.infra()

@@ -25,9 +25,38 @@ def headers(**sent: str) -> CIMultiDict[str]:
     "content_type",
     ["", "text/plain", "application/x-www-form-urlencoded", "multipart/form-data", "text/json"],
 )
-def test_what_changes_state_is_json(method: str, content_type: str) -> None:
+def test_a_body_that_changes_state_is_json(method: str, content_type: str) -> None:
+    sent = headers(content_length="2", **({"content_type": content_type} if content_type else {}))
     with pytest.raises(UnsupportedMediaTypeError):
-        refuse_api_change(method, content_type, headers(), ORIGINS, ambient=False)
+        refuse_api_change(method, content_type, sent, ORIGINS, ambient=False)
+
+
+@pytest.mark.parametrize("sent", [headers(), headers(content_length="0"), headers(origin=OWN)], ids=str)
+@pytest.mark.parametrize("method", ["POST", "DELETE"])
+def test_without_a_body_it_needs_no_type(method: str, sent: CIMultiDict[str]) -> None:
+    # What aiohttp calls a request that declares none.
+    refuse_api_change(method, "application/octet-stream", sent, ORIGINS, ambient=True)
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        headers(content_length="0", content_type="application/x-www-form-urlencoded"),
+        headers(content_type="text/plain"),
+        headers(transfer_encoding="chunked"),
+    ],
+    ids=str,
+)
+def test_what_a_form_can_send_is_refused_though_it_is_empty(sent: CIMultiDict[str]) -> None:
+    content_type = sent.get("Content-Type", "application/octet-stream")
+    with pytest.raises(UnsupportedMediaTypeError):
+        refuse_api_change("POST", content_type, sent, ORIGINS, ambient=False)
+
+
+def test_a_foreign_page_changes_nothing_without_a_body_either() -> None:
+    sent = headers(origin=FOREIGN, content_length="0")
+    with pytest.raises(ForbiddenError):
+        refuse_api_change("POST", "application/octet-stream", sent, ORIGINS, ambient=True)
 
 
 def test_what_only_reads_needs_nothing() -> None:

@@ -117,7 +117,7 @@ def _offers(scene: Scene) -> Iterator[Offer]:
 
 KIND: Final = Kind(
     path="run",
-    summary="Run an experiment; needs scope `run`, or policy. Sent as `application/json`, body or not.",
+    summary="Run an experiment; needs scope `run`, or policy. A body is `application/json`.",
     form_summary="Form of the entity page: run an experiment.",
     body=RunBody,
     read=_read,

@@ -75,6 +75,8 @@ KIND: Final = Kind(
     mutation=Change.SWITCH_SCHEDULE,
     read_mutation=_read_mutation,
     roles=frozenset({LitmusRole.OWNER}),
+    # Whether it is switched off or on, the same rules hold.
+    plainest={"suspended": True},
     refuse_form=_refuse_form,
     refuse_state=_refuse,
     send=_send,

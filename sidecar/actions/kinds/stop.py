@@ -154,7 +154,7 @@ def _offers(scene: Scene) -> Iterator[Offer]:
 
 KIND: Final = Kind(
     path="stop",
-    summary="Stop a run, or all unfinished ones, body or not. Sent as `application/json`.",
+    summary="Stop a run, or all unfinished ones, body or not; a body is `application/json`.",
     form_summary="Form of the entity page: stop its unfinished runs.",
     body=StopBody,
     read=_read,

@@ -1,8 +1,9 @@
-"""JSON of entities: the list, and overview, content and runs of one."""
+"""JSON of entities: their list; and what every answer about one reads."""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
+import msgspec
 from aiohttp import web
 
 from sidecar.domain.catalog import Entity
@@ -10,24 +11,23 @@ from sidecar.domain.errors import BadRequestError
 from sidecar.domain.freshness import as_of
 from sidecar.domain.model import Content, Section
 from sidecar.http.answers.cache import (
-    ANSWER_CACHE,
-    Answer,
     conditional_response,
     encode_answer,
 )
 from sidecar.http.gate.caller import CALLER
 from sidecar.http.gate.visible_entities import visible_entities
-from sidecar.http.reading.entity import EntityReading, note_reuse, read_entity, read_window
+from sidecar.http.reading.entity import EntityReading
 from sidecar.http.reading.paging import page, single
 from sidecar.http.services import (
     SERVICES,
     Services,
 )
-from sidecar.http.shapes.content import CONTENT_SECTIONS, ContentShape, content_shape
+from sidecar.http.shapes.actions import AllowedShape
+from sidecar.http.shapes.content import ContentShape, content_shape
 from sidecar.http.shapes.entities import EntityListShape, EntityShape, entity_shape
-from sidecar.http.shapes.overview import OVERVIEW_SECTIONS, OverviewShape, overview_shape
+from sidecar.http.shapes.overview import OverviewShape, overview_shape
 from sidecar.insight.narrowing import covered_ids
-from sidecar.insight.next_change import earliest, next_window_change
+from sidecar.insight.next_change import earliest
 from sidecar.insight.running import running_runs
 from sidecar.insight.schedules import next_schedule_change
 from sidecar.insight.windows import Window
@@ -61,41 +61,6 @@ def _entity_rows(
     return rows, min(ages, default=None)
 
 
-async def overview(request: web.Request) -> web.Response:
-    """Give an entity's overview of a window."""
-    services = request.app[SERVICES]
-    window = read_window(request, services.clock())
-    reading = await read_entity(request, services, OVERVIEW_SECTIONS)
-    window = read_window(request, reading.now)
-    fixed = () if window.name or window.ends_now else (window.since, window.until)
-    key = ("overview", window.name, window.zone, *fixed, single(request, "since"), reading.version)
-
-    async def make() -> Answer:
-        shape = await read_overview(services, reading, window)
-        until = next_window_change(window, reading.digest.runs, reading.now)
-        return await encode_answer(services.turns, shape, as_of=reading.age.as_of, until=until)
-
-    answer = await request.app[ANSWER_CACHE].get(key, reading.now, make)
-    note_reuse(request, services, reading, answer, sections=OVERVIEW_SECTIONS)
-    return conditional_response(request, answer)
-
-
-async def content(request: web.Request) -> web.Response:
-    """Give an entity's page: the plugin's lists, infrastructures, schedules, what runs."""
-    services = request.app[SERVICES]
-    reading = await read_entity(request, services, CONTENT_SECTIONS)
-
-    async def make() -> Answer:
-        shape = await read_content(services, reading)
-        until = await services.turns.aside(content_changes, reading)
-        return await encode_answer(services.turns, shape, as_of=reading.age.as_of, until=until)
-
-    key = ("content", reading.litmus_version, reading.version)
-    answer = await request.app[ANSWER_CACHE].get(key, reading.now, make)
-    note_reuse(request, services, reading, answer, sections=CONTENT_SECTIONS)
-    return conditional_response(request, answer)
-
-
 async def read_overview(services: Services, reading: EntityReading, window: Window) -> OverviewShape:
     """Return the overview of an entity, for every answer that shows it."""
     latest = await services.digests.latest(
@@ -117,8 +82,12 @@ async def read_overview(services: Services, reading: EntityReading, window: Wind
     )
 
 
-async def read_content(services: Services, reading: EntityReading) -> ContentShape:
-    """Return the content of an entity, for every answer that shows it."""
+async def read_content(
+    services: Services,
+    reading: EntityReading,
+    allowed_actions: dict[str, AllowedShape] | msgspec.UnsetType = msgspec.UNSET,
+) -> ContentShape:
+    """Return the content of an entity, for every answer that shows it; see :func:`content_shape`."""
     return await services.turns.aside(
         content_shape,
         entity=reading.entity,
@@ -128,6 +97,7 @@ async def read_content(services: Services, reading: EntityReading) -> ContentSha
         litmus_version=reading.litmus_version,
         age=reading.age,
         now=reading.now,
+        allowed_actions=allowed_actions,
     )
 
 

@@ -5,7 +5,7 @@ from typing import Final
 from sidecar.actions.kinds import KINDS
 from sidecar.domain.action import ActionKind, ActionOutcome
 from sidecar.domain.runs import Outcome
-from sidecar.http.api import actions, entities, groups, runs, tokens
+from sidecar.http.api import actions, content, entities, groups, overview, runs, tokens
 from sidecar.http.reading.parameters import CURSOR, GROUP, LIMIT, OWNER, TEXT, TIME, WINDOW
 from sidecar.http.route import (
     ANY_SCOPE,
@@ -13,10 +13,10 @@ from sidecar.http.route import (
     Route,
 )
 from sidecar.http.shapes.actions import ActionShape, AuditShape, BegunShape
+from sidecar.http.shapes.card import CardOverviewShape
 from sidecar.http.shapes.content import ContentShape
 from sidecar.http.shapes.entities import EntityListShape
 from sidecar.http.shapes.groups import AttentionListShape, NowShape, PortfolioShape
-from sidecar.http.shapes.overview import OverviewShape
 from sidecar.http.shapes.runs import RunListShape
 from sidecar.http.shapes.tokens import (
     CreatedTokenShape,
@@ -45,18 +45,18 @@ API_ROUTES: Final = (
         method="GET",
         path=f"{_ENTITY}/overview",
         name="overview",
-        handler=entities.overview,
+        handler=overview.overview,
         scope="read",
-        summary="Scores and results of a window, score now, latest runs, the card's figures.",
+        summary="All of a card: scores and results of a window, score now, attention, what runs.",
         parameters=WINDOW,
-        answer=OverviewShape,
+        answer=CardOverviewShape,
         errors=(400, 404),
     ),
     Route(
         method="GET",
         path=f"{_ENTITY}/content",
         name="content",
-        handler=entities.content,
+        handler=content.content,
         scope="read",
         summary="Hubs, environments, experiments as the plugin shows them; infrastructures, schedules, now.",
         answer=ContentShape,

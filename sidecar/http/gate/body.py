@@ -16,14 +16,15 @@ _AHEAD: Final = web.RequestKey("ahead", bytes)
 
 
 async def read_json_body(request: web.Request, max_bytes: int) -> bytes:
-    """Return the body of a request that must be JSON.
+    """Return the body of a request that must be JSON; without a body it needs no type.
 
     Raises:
         UnsupportedMediaTypeError: If it says to be something else.
         TooLargeError: If it is longer than ``max_bytes``.
         BadRequestError: If it is too slow.
     """
-    if request.content_type != "application/json":
+    is_bare = not request.body_exists and "Content-Type" not in request.headers
+    if request.content_type != "application/json" and not is_bare:
         raise UnsupportedMediaTypeError("Content-Type must be application/json.")
     return await read_bounded(request, max_bytes)
 

@@ -14,11 +14,11 @@ from sidecar.domain.model import Content, Experiment
 from sidecar.http.api.action_requests import acting_caller
 from sidecar.http.api.actions import look
 from sidecar.http.api.entities import content_changes, read_content, read_overview
-from sidecar.http.api.groups import thresholds
+from sidecar.http.api.overview import part_of, read_attention
 from sidecar.http.gate.caller import CALLER
 from sidecar.http.pages.addresses import WINDOW_PARAMETERS, kept, query, window_links
 from sidecar.http.pages.advice import troubles, unread
-from sidecar.http.pages.attention import Grade, GradedItem, attention_line, graded, grades_by_experiment
+from sidecar.http.pages.attention import attention_line, grades_by_experiment
 from sidecar.http.pages.experiments import AT_ONCE, ExperimentTable, Wanted, experiment_table
 from sidecar.http.pages.frame import Page, framed, kept_page, viewer_of
 from sidecar.http.pages.words import PAPER_ZONE, entity_path
@@ -30,11 +30,11 @@ from sidecar.http.services import (
     Services,
 )
 from sidecar.http.shapes.content import CONTENT_SECTIONS, ContentShape
+from sidecar.http.shapes.grades import Grade
 from sidecar.http.shapes.overview import OVERVIEW_SECTIONS
 from sidecar.http.shapes.worst import worst_shapes
 from sidecar.insight.narrowing import narrow_content, narrow_runs
 from sidecar.insight.next_change import earliest, next_window_change
-from sidecar.insight.portfolio import Part, needs_attention
 from sidecar.insight.windows import Window
 from sidecar.runtime.turns import Work
 
@@ -59,7 +59,7 @@ async def entity_page(request: web.Request) -> web.Response:
     async def make() -> Page:
         context = await _context(request, services, reading, window)
         content: ContentShape = context["content"]
-        found = await _graded(services, reading)
+        found = await read_attention(services, reading)
         work = _table(
             services,
             reading,
@@ -96,8 +96,8 @@ async def report_page(request: web.Request) -> web.Response:
     viewer = await viewer_of(request)
 
     async def make() -> Page:
-        found = await _graded(services, reading)
-        worst = await services.turns.aside(worst_shapes, _part(reading).runs, reading.links)
+        found = await read_attention(services, reading)
+        worst = await services.turns.aside(worst_shapes, part_of(reading).runs, reading.links)
         context = await _context(request, services, reading, window)
         context |= {
             PAPER_ZONE: window.zone,
@@ -109,25 +109,6 @@ async def report_page(request: web.Request) -> web.Response:
         return await _page(services, "pages/report.html", context, reading, window)
 
     return framed(request, await kept_page(request, viewer, _version(services, reading), make))
-
-
-def _part(reading: EntityReading) -> Part:
-    return Part(
-        project=reading.entity.project,
-        entities=(reading.entity,),
-        snapshot=reading.snapshot,
-        digest=reading.digest,
-    )
-
-
-async def _graded(services: Services, reading: EntityReading) -> list[GradedItem]:
-    """Return what needs attention of the entity, the worst first."""
-
-    def find() -> list[GradedItem]:
-        found = needs_attention([_part(reading)], thresholds(services), reading.now)
-        return graded(found, reading.now)
-
-    return await services.turns.aside(find)
 
 
 async def _read(request: web.Request, services: Services) -> tuple[EntityReading, Window]:

@@ -29,7 +29,7 @@ from sidecar.http.api.groups import (
 from sidecar.http.gate.caller import CALLER
 from sidecar.http.gate.visible_entities import visible_entities
 from sidecar.http.pages.addresses import WINDOW_PARAMETERS, kept, query, window_links
-from sidecar.http.pages.attention import AttentionList, attention_list, graded
+from sidecar.http.pages.attention import AttentionList, attention_list
 from sidecar.http.pages.frame import Page, framed, kept_page, viewer_of
 from sidecar.http.pictures.charts import OutcomeBar, SparkChart, outcome_bar, spark_chart
 from sidecar.http.reading.entity import read_window
@@ -40,6 +40,7 @@ from sidecar.http.services import (
     Services,
 )
 from sidecar.http.shapes.common import Age, age_of, window_shape
+from sidecar.http.shapes.grades import graded
 from sidecar.http.shapes.groups import GroupShape, group_shape
 from sidecar.insight.portfolio import Group, Part, Running, needs_attention, portfolio, runs_now
 from sidecar.insight.rollup import Grouping, ProjectFigures, group_figures, project_figures

@@ -5,7 +5,7 @@ from typing import Final
 
 from sidecar.domain.model import Infra
 from sidecar.domain.runs import UNFINISHED, Outcome
-from sidecar.http.pages.attention import Grade
+from sidecar.http.shapes.grades import Grade
 
 
 class Place(IntEnum):

@@ -1,13 +1,24 @@
 """Actions and the audit, as clients get them."""
 
 from collections.abc import Sequence
+from typing import Final
 
 import msgspec
 
-from sidecar.domain.action import Action, AuditEntry, RunStop
+from sidecar.actions.permissions import Refusals
+from sidecar.domain.action import Action, ActionKind, AuditEntry, RunStop
 from sidecar.http.answers.times import rfc3339
 from sidecar.http.shapes.common import ErrorShape
 from sidecar.insight.civil_time import from_ms
+
+
+class AllowedShape(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """Whether something may be done now, by what is known without asking Litmus."""
+
+    allowed: bool
+    """Whether it would be tried."""
+    reason: str | None
+    """Why not, in the words of the refusal; ``null`` if it would be tried."""
 
 
 class RunStopShape(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -98,6 +109,23 @@ class AuditShape(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
     entries: list[AuditEntryShape]
     next_cursor: str | None
+
+
+def _camel(kind: ActionKind) -> str:
+    first, *others = kind.value.split("_")
+    return first + "".join(word.capitalize() for word in others)
+
+
+def allowed_shapes(refusals: Refusals) -> dict[str, AllowedShape]:
+    """Return what may be done with an experiment as served."""
+    return {
+        _ACTION_NAMES[kind]: _ALLOWED if refusal is None else AllowedShape(allowed=False, reason=str(refusal))
+        for kind, refusal in refusals.items()
+    }
+
+
+_ALLOWED: Final = AllowedShape(allowed=True, reason=None)
+_ACTION_NAMES: Final = {kind: _camel(kind) for kind in ActionKind}
 
 
 def begun_shape(action: Action) -> BegunShape:

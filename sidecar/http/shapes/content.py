@@ -13,6 +13,7 @@ from sidecar.domain.catalog import Entity
 from sidecar.domain.model import Content, Environment, Experiment, Hub, Infra, Section, Snapshot
 from sidecar.domain.runs import RecentRun
 from sidecar.http.answers.times import rfc3339
+from sidecar.http.shapes.actions import AllowedShape
 from sidecar.http.shapes.common import (
     Age,
     HistoryShape,
@@ -120,6 +121,8 @@ class ExperimentShape(msgspec.Struct, frozen=True, kw_only=True, gc=False, renam
     experiment_type: str
     name: str
     recent_experiment_run_details: list[RecentRunShape]
+    allowed_actions: dict[str, AllowedShape] | msgspec.UnsetType = msgspec.UNSET
+    """For the caller: ``run``, ``stop`` (all its runs), ``schedule`` (switch) and ``startSchedule``."""
 
 
 class InfrastructureShape(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -218,8 +221,9 @@ def content_shape(
     litmus_version: str | None,
     age: Age,
     now: datetime,
+    allowed_actions: dict[str, AllowedShape] | msgspec.UnsetType = msgspec.UNSET,
 ) -> ContentShape:
-    """Return the page of an entity."""
+    """Return the page of an entity; ``allowed_actions`` stand in each experiment."""
     content = narrow_content(snapshot.content, entity) if snapshot else Content()
     runs = narrow_runs(digest.runs, [entity])
     figures = [
@@ -237,7 +241,7 @@ def content_shape(
         environments=_each(environment_shape, content.environments),
         experiments=None
         if content.experiments is None
-        else [experiment_shape(one) for one in plugin_experiments(content)],
+        else [experiment_shape(one, allowed_actions) for one in plugin_experiments(content)],
         infrastructures=_each(lambda infra: infrastructure_shape(infra, links), content.infrastructures),
         running_runs=[running_run_shape(run, links) for run in running_runs(content, runs, now)],
         schedules=None
@@ -274,7 +278,9 @@ def environment_shape(environment: Environment) -> EnvironmentShape:
     )
 
 
-def experiment_shape(experiment: Experiment) -> ExperimentShape:
+def experiment_shape(
+    experiment: Experiment, allowed_actions: dict[str, AllowedShape] | msgspec.UnsetType = msgspec.UNSET
+) -> ExperimentShape:
     """Return an experiment as the plugin reads it, healed."""
     infra = experiment.infra or NO_INFRA
     return ExperimentShape(
@@ -292,6 +298,7 @@ def experiment_shape(experiment: Experiment) -> ExperimentShape:
         experiment_type=experiment.experiment_type or "",
         name=experiment.name,
         recent_experiment_run_details=[recent_run_shape(run) for run in plugin_runs(experiment.recent_runs)],
+        allowed_actions=allowed_actions,
     )
 
 
