@@ -16,6 +16,7 @@ from sidecar.config.fields import (
     Label,
     ListenHost,
     Networks,
+    Origin,
     References,
     Scopes,
     SigningKey,
@@ -34,7 +35,7 @@ class Listen(Section):
     """TCP port; 0 takes any free one."""
     trusted_proxies: Networks = ()
     """Networks of reverse proxies whose `X-Forwarded-For` is trusted; it names clients in the log."""
-    allowed_origins: tuple[Url, ...] = ()
+    allowed_origins: tuple[Origin, ...] = ()
     """Origins whose pages may read `/api` from a browser (CORS); off without any."""
 
 

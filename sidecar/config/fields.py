@@ -27,6 +27,7 @@ from sidecar.domain.references import full_ref
 
 _LABEL: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _HOST: Final = re.compile(r"([A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
+_OWN_PORTS: Final = {"http": ":80", "https": ":443"}
 _LISTEN_HOST: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|[0-9A-Fa-f:.]+")
 _NUMBER: Final = re.compile(r"[0-9]{1,15}(\.[0-9]{1,9})?")
 _SECONDS_OF_UNIT: Final = {
@@ -155,6 +156,17 @@ def _url(value: str) -> str:
     return value.rstrip("/")
 
 
+def _origin(value: str) -> str:
+    """Return an origin as browsers write it: lower case, without the port of its own scheme."""
+    scheme, _, place = value.lower().rstrip("/").partition("://")
+    if scheme not in _OWN_PORTS or not _HOST.fullmatch(place):
+        raise ValueError(
+            "must be an origin such as https://backstage.example.com: http:// or https://, a host and "
+            "perhaps a port, without a path and without *"
+        )
+    return f"{scheme}://{place.removesuffix(_OWN_PORTS[scheme])}"
+
+
 def _path(value: object) -> object:
     return Path(value) if isinstance(value, str) and value and "\0" not in value else value
 
@@ -246,6 +258,7 @@ Age = Annotated[
 ]
 Text = Annotated[str, Field(min_length=1)]
 Url = Annotated[str, AfterValidator(_url), WithJsonSchema({"type": "string", "format": "uri"})]
+Origin = Annotated[Url, AfterValidator(_origin)]
 Label = Annotated[
     str,
     AfterValidator(

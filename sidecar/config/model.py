@@ -9,7 +9,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, SecretStr, model_validator
 
 from sidecar.config.access import Actions, Auth, Limits, Listen, Project
-from sidecar.config.fields import AnySecret, Boolean, FileName, Integer, Number, StoreUrl, Url
+from sidecar.config.fields import AnySecret, Boolean, FileName, Integer, Number, Origin, StoreUrl, Url
 from sidecar.config.section import Section, require_distinct
 from sidecar.config.sources import CatalogSettings, Instance, SyncSettings
 
@@ -26,8 +26,8 @@ class MetricsSettings(Section):
 class Pages(Section):
     """The pages under `/litmus`."""
 
-    frame_ancestors: tuple[Url, ...] = ()
-    """Origins that may show the pages in a frame; none unless given."""
+    frame_ancestors: tuple[Origin, ...] = ()
+    """Origins that may show the pages in a frame, as `https://backstage.example.com`; none unless given."""
 
 
 class LogSettings(Section):

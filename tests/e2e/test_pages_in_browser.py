@@ -229,6 +229,15 @@ async def test_only_a_configured_origin_frames_pages_and_links_out_leave_the_fra
             assert await tab.evaluate("[opener, document.referrer]") == [None, ""]
             await expect(inside.get_by_role("heading", level=1)).to_have_text("cart")
 
+            framed["src"] = service.url(f"/litmus/projects/{small.project.project_id}?embed=1")
+            await page.goto(portal)
+            await expect(inside.get_by_role("heading", level=1)).to_have_text("cart")
+            await expect(inside.get_by_role("banner")).to_have_count(0)
+            await expect(inside.get_by_role("contentinfo")).to_have_count(0)
+            await inside.get_by_role("link", name="Portfolio").click()
+            await expect(inside.get_by_role("heading", level=1)).to_have_text("How resilient are we?")
+            await expect(inside.get_by_role("banner")).to_have_count(0)
+
             await page.goto(stranger)
             await eventually(lambda: any("frame-ancestors" in fault for fault in watched.faults))
             await expect(inside.get_by_role("heading", level=1)).to_have_count(0)

@@ -129,6 +129,8 @@ class Asker:
     form_token: str = ""
     ids: dict[str, str] = field(default_factory=dict)
     """What ``{id}`` is behind each segment of a path."""
+    projects: Mapping[str, str] = field(default_factory=dict)
+    """Id of the project of each twin that has one of its own."""
 
     async def ask(
         self,
@@ -141,7 +143,7 @@ class Asker:
         headers: Mapping[str, str] | None = None,
     ) -> Answered:
         """Ask as the route wants to be asked, for this entity or this action."""
-        path = self._path(route, twin.name, action)
+        path = self._path(route, twin, action)
         sent = {**self.headers, "X-Request-ID": "walk", "Accept-Encoding": "identity", **(headers or {})}
         data: Any = None
         if method in {"POST", "DELETE"}:
@@ -159,12 +161,16 @@ class Asker:
             kept = [(key, value) for key, value in response.headers.items() if key.lower() not in _UNLIKE]
             return Answered(response.status, tuple(kept), await response.read())
 
-    def _path(self, route: Route, name: str, action: str) -> str:
+    def project_of(self, twin: Twin) -> str:
+        """Return the id of the twin's own project; of who has none, one that does not exist."""
+        return self.projects.get(twin.word, "0" * 36)
+
+    def _path(self, route: Route, twin: Twin, action: str) -> str:
         """Fill the path; a parameter that nothing is known of fails the walk."""
         fillers = {
             "kind": "component",
             "namespace": "default",
-            "name": name,
+            "name": twin.name,
             "instance": "default",
             "file": "pages.css",
         }
@@ -172,7 +178,7 @@ class Asker:
         for parameter in re.findall(r"{(\w+)}", path):
             if parameter == "id":
                 before = path[: path.index("{id}")].rstrip("/").rpartition("/")[2]
-                value = {"actions": action, **self.ids}[before]
+                value = {"actions": action, "projects": self.project_of(twin), **self.ids}[before]
             else:
                 value = fillers[parameter]
             path = path.replace(f"{{{parameter}}}", value)
@@ -191,6 +197,8 @@ class Twins:
     """Id of an action of each twin."""
     ids: dict[str, dict[str, str]] = field(default_factory=dict)
     """Ids of the things below each twin."""
+    projects: dict[str, str] = field(default_factory=dict)
+    """Id of the project of each twin that has one of its own."""
 
     def token(self, user: str) -> str:
         return self.backstage.keys[-1].sign(user_claims(f"user:default/{user}", now=self.clock()))
@@ -206,13 +214,13 @@ class Twins:
         assert (await visitor.sign_in(user)).status == 303
         field_of = (await visitor.get("/litmus")).page.all("input", name="csrf")[0]
         cookies = "; ".join(f"{name}={value}" for name, value in visitor.cookies.items())
-        return Asker(self.service, {"Cookie": cookies}, field_of.attributes["value"])
+        return Asker(self.service, {"Cookie": cookies}, field_of.attributes["value"], projects=self.projects)
 
     async def _asker(self, user: str, headers: Mapping[str, str]) -> Asker:
         # Who sees no entity is shown no form, but can make one up.
         caller = Caller(Principal(name=f"user:default/{user}", scopes=frozenset()))
         token = await form_token(self.service.services, caller)
-        return Asker(self.service, headers, token or "")
+        return Asker(self.service, headers, token or "", projects=self.projects)
 
     async def prepare(self) -> None:
         """Run an experiment and share a picture of each twin, in the name of an admin who sees all."""
@@ -283,6 +291,6 @@ async def open_twins(small: Small, extra_routes: Sequence[web.RouteDef] = ()) ->
         clock = FixedClock(datetime.now(UTC))
         async with open_service(config, clock=clock, extra_routes=extra_routes) as service:
             await service.ready()
-            twins = Twins(service, backstage, small, clock)
+            twins = Twins(service, backstage, small, clock, projects={OKAPI.word: own.project_id})
             await twins.prepare()
             yield twins

@@ -39,7 +39,7 @@ def test_the_example_proxy_sends_the_key_that_the_example_expects() -> None:
     assert isinstance(example, dict)
     route = example["proxy"]["endpoints"]["/litmus"]
     assert route["headers"] == {"X-Litmus-Sidecar-Key": example["litmusSidecar"]["auth"]["keys"][0]["secret"]}
-    assert (route["credentials"], route["allowedMethods"]) == ("forward", ["POST"])
+    assert (route["credentials"], route["allowedMethods"]) == ("forward", ["GET", "POST"])
 
 
 async def test_the_example_catalog_is_read_without_problems() -> None:

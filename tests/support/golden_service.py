@@ -176,9 +176,9 @@ async def _fill(
     more_runs: Collection[Run],
 ) -> None:
     known = golden()
-    for _ in contents:
-        fast = await leases.take("default", [Lane.FAST], known.now)
-        past = await leases.take("default", [Lane.HISTORY], known.now)
+    for project in contents:
+        fast = await leases.take(project.instance, [Lane.FAST], known.now)
+        past = await leases.take(project.instance, [Lane.HISTORY], known.now)
         assert fast is not None
         assert past is not None
         content = contents[fast.job.project]

@@ -27,6 +27,7 @@ from sidecar.http.gate.caller import (
 )
 from sidecar.http.gate.path_prefix import markup_with_prefix, prefix_of
 from sidecar.http.pages.assets import asset_url
+from sidecar.http.pages.embedding import embedded_markup, is_embedded
 from sidecar.http.pictures.charts import LOOKS
 from sidecar.http.services import (
     SERVICES,
@@ -158,11 +159,15 @@ async def rendered(request: web.Request, viewer: Viewer, page: Page) -> bytes:
         "token_field": TOKEN_FIELD,
         "as_of": page.as_of,
         "looks": LOOKS_BY_WORD,
+        "embedded": is_embedded(request),
         **page.context,
     }
-    markup = await render_template(request, page.template, context)
-    prefix = prefix_of(services.config)
-    return markup_with_prefix(prefix, markup.decode()).encode() if prefix else markup
+    body = await render_template(request, page.template, context)
+    prefix, is_framed = prefix_of(services.config), is_embedded(request)
+    if not prefix and not is_framed:
+        return body
+    markup = body.decode()
+    return markup_with_prefix(prefix, embedded_markup(markup) if is_framed else markup).encode()
 
 
 def policy(config: Config) -> str:

@@ -3,7 +3,8 @@
 from typing import Final
 
 from sidecar.actions.kinds import KINDS
-from sidecar.http.pages import assets, entity, entity_forms, portfolio, runs, sign_in, tokens
+from sidecar.http.pages import assets, entity, entity_forms, portfolio, project, runs, sign_in, tokens
+from sidecar.http.pages.embedding import EMBED
 from sidecar.http.pages.errors import SIGN_IN
 from sidecar.http.reading.parameters import GROUP, TEXT, WINDOW
 from sidecar.http.route import (
@@ -42,6 +43,7 @@ PAGE_ROUTES: Final = (
                 description="`all`: all groups, all that needs attention and all that runs.",
                 schema={"type": "string", "enum": [portfolio.ALL]},
             ),
+            EMBED,
         ),
         content_types=("text/html",),
         errors=(400,),
@@ -55,6 +57,21 @@ PAGE_ROUTES: Final = (
         summary="Leads to the same without the slash.",
         status=308,
         content_types=("text/plain",),
+    ),
+    Route(
+        method="GET",
+        path=f"{PAGES}/projects/{{id}}",
+        name="project_page",
+        handler=project.project_page,
+        scope="read",
+        summary="Leads to the entity that names a Litmus project; of several, lists them.",
+        parameters=(
+            *WINDOW,
+            Parameter(name="instance", description="Of which Litmus; any by default.", schema=TEXT),
+            EMBED,
+        ),
+        content_types=("text/html",),
+        errors=(400, 404),
     ),
     Route(
         method="GET",
@@ -72,6 +89,7 @@ PAGE_ROUTES: Final = (
             Parameter(name="infra", description="Only on the infrastructure of this id.", schema=TEXT),
             Parameter(name="from", description="How many experiments to pass over.", schema=TEXT),
             Parameter(name="action", description="Id of an action to tell about.", schema=TEXT),
+            EMBED,
         ),
         content_types=("text/html",),
         errors=(400, 404),
@@ -83,7 +101,7 @@ PAGE_ROUTES: Final = (
         handler=entity.report_page,
         scope="read",
         summary="The same for managers, on one page to print.",
-        parameters=WINDOW,
+        parameters=(*WINDOW, EMBED),
         content_types=("text/html",),
         errors=(400, 404),
     ),
@@ -97,6 +115,7 @@ PAGE_ROUTES: Final = (
         parameters=(
             *_RUNS,
             Parameter(name="cursor", description="Where the page begins; opaque.", schema=TEXT),
+            EMBED,
         ),
         content_types=("text/html",),
         errors=(400, 404),
@@ -135,6 +154,7 @@ PAGE_ROUTES: Final = (
         summary="API tokens of the sidecar's Litmus user, and how it stands with the one in use.",
         parameters=(
             Parameter(name="instance", description="Of which Litmus; the first by default.", schema=TEXT),
+            EMBED,
         ),
         content_types=("text/html",),
         errors=(404,),
@@ -156,7 +176,7 @@ PAGE_ROUTES: Final = (
         handler=sign_in.sign_in_page,
         scope=None,
         summary="The form to sign in with a Litmus account.",
-        parameters=(Parameter(name="next", description="Page to go to afterwards.", schema=TEXT),),
+        parameters=(Parameter(name="next", description="Page to go to afterwards.", schema=TEXT), EMBED),
         content_types=("text/html",),
         errors=(404,),
     ),
