@@ -28,7 +28,8 @@ key takes away what earlier files say, and a file or a section with nothing in i
 example is [`app-config.example.yaml`](../../app-config.example.yaml).
 
 - Outside `litmusSidecar` only `litmus.baseUrl` (what browsers open), `litmus.apiToken` (a display token, see
-  `litmus-sidecar display-token`) and `backend.baseUrl` are read, and nothing else is evaluated.
+  `litmus-sidecar display-token`) and `backend.baseUrl` are read, and nothing else is evaluated. `check` looks
+  for our keys in the routes of `proxy`, whose own mistakes are left to Backstage.
 - `${VAR}`, `${VAR:-fallback}`, `$env`, `$file` and `$include` work as in Backstage; `$${` writes `${`. A
   variable that is not set counts as a key that is not written; a required key then says which one it needs.
 - Variables such as `APP_CONFIG_litmusSidecar_listen_port=8081` win over all files, as in Backstage: keys

@@ -9,7 +9,7 @@ could do harm (see ``is_production``).
 from collections.abc import Collection
 from datetime import datetime
 from enum import StrEnum
-from typing import assert_never
+from typing import Final, assert_never
 
 import msgspec
 
@@ -29,6 +29,12 @@ from sidecar.domain.errors import (
 from sidecar.domain.model import Content, Experiment, Principal
 from sidecar.domain.roles import LitmusRole
 from sidecar.insight.narrowing import narrowing_of
+
+SET_BACKSTAGE: Final = (
+    "Who asks is not known here, though a person's token came along: set litmusSidecar.auth.backstage, which "
+    "verifies it."
+)
+"""What an operator has to do where people are refused since nobody can tell who they are."""
 
 
 class PolicyLevel(StrEnum):
@@ -67,6 +73,8 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
     """The role Litmus gives a person who signed in with it, in the project in question."""
     hidden: frozenset[str] = frozenset()
     """References of the project's entities that the caller may not see: they give no right, nor are named."""
+    hides_person: bool = False
+    """Whether a key came with somebody's token that nothing here verifies, for want of ``auth.backstage``."""
 
 
 def caller_of(
@@ -75,6 +83,7 @@ def caller_of(
     owns: Collection[str] = (),
     role: LitmusRole | None = None,
     hidden: frozenset[str] = frozenset(),
+    hides_person: bool = False,
 ) -> Caller:
     """Return the caller that a principal is, by the form of its name."""
     kind = CallerKind.PERSON
@@ -91,6 +100,7 @@ def caller_of(
         owns=frozenset(owns),
         role=role,
         hidden=hidden,
+        hides_person=hides_person,
     )
 
 
@@ -230,6 +240,7 @@ def standing(case: Case) -> Caller:
         owns=caller.owns & owners,
         role=caller.role,
         hidden=caller.hidden & {entity.ref for entity in case.entities},
+        hides_person=caller.hides_person,
     )
 
 
@@ -296,6 +307,9 @@ def _not_owner(case: Case) -> SidecarError:
 def _refuse_key(caller: Caller) -> SidecarError | None:
     if "run" in caller.scopes:
         return None
+    if caller.hides_person:
+        # Never that the key lacks it: with it everybody who is signed in would act as the key.
+        return ForbiddenError(f"Only people act through {caller.name}, by their own rights. {SET_BACKSTAGE}")
     return ForbiddenError(f"Scope 'run' is needed to act, and {caller.name} does not have it.")
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
+from sidecar.config.backstage_proxy import proxy_routes
 from sidecar.config.files import check_certificates, read_secret_files
 from sidecar.config.merging import OTHER_KEYS, SECTION, MergedFiles, read_files, read_mapping, unset_sentence
 from sidecar.config.model import Config, OtherSections, SidecarSection
@@ -58,8 +59,16 @@ def _config(source: MergedFiles, environ: Mapping[str, str]) -> Config:
         _check_issuer(valid, outside, problems)
     if valid is None or outside is None or problems.sentences:
         raise ConfigError(tuple(dict.fromkeys(problems.sentences)))
+    names = {key.secret.get_secret_value(): key.name for key in valid.auth.keys}
     unset = (unset_sentence(path, variable) for path, variable in source.unset.items())
-    return Config.model_validate({**vars(valid), **vars(outside), "notices": (*unset, *missing_tokens)})
+    return Config.model_validate(
+        {
+            **vars(valid),
+            **vars(outside),
+            "proxy_routes": proxy_routes(source.proxy, names),
+            "notices": (*unset, *missing_tokens),
+        }
+    )
 
 
 def _set_external_urls(instances: object, outside: OtherSections | None) -> None:

@@ -23,6 +23,9 @@ OTHER_KEYS: Final[Mapping[str, KeyPath]] = {
 }
 """The keys outside our section, by the name (camelCase) that they have in ``Config``."""
 
+PROXY: Final = "proxy"
+"""Backstage's own proxy, which we look at and do not judge."""
+
 
 class MergedFiles(NamedTuple):
     """What the files say, merged and substituted."""
@@ -36,6 +39,8 @@ class MergedFiles(NamedTuple):
     explained: frozenset[KeyPath]
     """Keys that are absent for a reason that ``problems`` already has."""
     problems: tuple[str, ...]
+    proxy: object
+    """The value of :data:`PROXY`, as far as it can be read; nothing of it is a problem of ours."""
 
 
 def read_files(paths: Sequence[Path], environ: Mapping[str, str]) -> MergedFiles:
@@ -80,6 +85,7 @@ def _merged(trees: Sequence[tuple[object, Path, str]], environ: Mapping[str, str
     problems: list[str] = []
     values: dict[str, object] = {}
     paths = {SECTION: (SECTION,), **OTHER_KEYS}
+    proxy: object = Unset(None)
 
     def take(tree: object, directory: Path, prefix: str, substitution: Substitution) -> None:
         for name, path in paths.items():
@@ -91,6 +97,7 @@ def _merged(trees: Sequence[tuple[object, Path, str]], environ: Mapping[str, str
 
     for tree, directory, prefix in trees:
         take(tree, directory, prefix, Substitution(environ))
+        proxy = merge(proxy, Substitution(environ).at(tree, (PROXY,), directory))
     variables, wrong = environment_tree(environ, paths.values())
     problems += wrong
     take(variables, Path.cwd(), "", Substitution(environ, literal=True))
@@ -104,6 +111,7 @@ def _merged(trees: Sequence[tuple[object, Path, str]], environ: Mapping[str, str
         unset=unset,
         explained=frozenset(explained),
         problems=tuple(problems),
+        proxy=_pruned(proxy, (PROXY,), {}, set()),
     )
 
 

@@ -9,6 +9,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, SecretStr, model_validator
 
 from sidecar.config.access import Actions, Auth, Limits, Listen, Project
+from sidecar.config.backstage_proxy import ProxyRoute
 from sidecar.config.fields import AnySecret, Boolean, FileName, Integer, Number, Origin, StoreUrl, Url
 from sidecar.config.section import Section, require_distinct
 from sidecar.config.sources import CatalogSettings, Instance, SyncSettings
@@ -130,5 +131,7 @@ class OtherSections(Section):
 class Config(SidecarSection, OtherSections):
     """The whole configuration, valid and complete."""
 
+    proxy_routes: tuple[ProxyRoute, ...] = ()
+    """Routes of Backstage's proxy that send one of our keys, for `check` alone."""
     notices: tuple[str, ...] = ()
     """Sentences about how the files were read, for `check`; the service works all the same."""

@@ -18,13 +18,15 @@ _SIGNED: Final = "a signed token (not shown)"
 _UNREADABLE: Final = "cannot be decoded (not shown)"
 _NO_UID: Final = "decodes, without a uid"
 _GOOD: Final = "decodes, with a uid"
+_OF_PROGRAMS: Final = frozenset({"run", "admin"})
+"""Scopes by which a key acts or manages for itself."""
 _IMPATIENT: Final = timedelta(seconds=5)
 
 
 def masked(config: Config) -> dict[str, Any]:
     """Return the configuration as plain JSON values in the shape of app-config, without any secret."""
     section = config.model_dump(mode="json", by_alias=True, exclude_none=True)
-    for key in ("litmusBaseUrl", "displayToken", "backendBaseUrl", "notices"):
+    for key in ("litmusBaseUrl", "displayToken", "backendBaseUrl", "proxyRoutes", "notices"):
         section.pop(key, None)
     for key in section["auth"]["keys"]:
         key["scopes"].sort()
@@ -46,6 +48,7 @@ def findings(config: Config) -> tuple[str, ...]:
     """Return one sentence per thing that is allowed and probably not meant."""
     return (
         *config.notices,
+        *_proxy_findings(config),
         *_listen_findings(config),
         *_display_token_findings(config),
         *_link_findings(config),
@@ -80,6 +83,37 @@ def _listen_findings(config: Config) -> Iterator[str]:
             "litmusSidecar.auth.catalogVisibility is enforce, but litmusSidecar.auth.backstage is not given: "
             "it hides nothing"
         )
+
+
+def _proxy_findings(config: Config) -> Iterator[str]:
+    """Tell what people may do in the name of a key that Backstage's proxy sends for them."""
+    keys = {key.name: key for key in config.auth.keys}
+    for route in config.proxy_routes:
+        key = keys[route.key]
+        sends = f"Backstage's proxy route {route.path} sends key {key.name}"
+        # A key that only reads makes nobody more than a reader.
+        acts = " and ".join(sorted(key.scopes & _OF_PROGRAMS))
+        everybody = "everybody who is signed in to Backstage acts as the key, on every project"
+        if route.is_public:
+            yield (
+                f"{sends} for whoever reaches Backstage, signed in or not: each has its scopes "
+                f"({', '.join(sorted(key.scopes))}); leave the key out there, or set credentials: forward"
+            )
+        elif acts and config.auth.backstage is None:
+            yield (
+                f"{sends}, which has {acts}, and litmusSidecar.auth.backstage is not given: {everybody}; "
+                f"set auth.backstage, so that people act as themselves, and take {acts} from the key"
+            )
+        elif acts and not route.carries_person:
+            yield (
+                f"{sends}, which has {acts}, without the token of whoever asks: {everybody}; "
+                f"set credentials: forward, without a header Authorization, and take {acts} from the key"
+            )
+        elif acts:
+            yield (
+                f"{sends}, which has {acts}: people act as themselves there and need none of it; take {acts} "
+                "from the key, and give programs one of their own"
+            )
 
 
 def _display_token_findings(config: Config) -> Iterator[str]:

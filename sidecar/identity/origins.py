@@ -12,6 +12,7 @@ from sidecar.domain.errors import ForbiddenError, UnsupportedMediaTypeError
 
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 JSON_TYPE: Final = "application/json"
+_FORM_TYPES: Final = frozenset({"application/x-www-form-urlencoded", "multipart/form-data", "text/plain"})
 ORIGIN: Final = "Origin"
 FETCH_SITE: Final = "Sec-Fetch-Site"
 PREFLIGHT_SECONDS: Final = 600
@@ -31,12 +32,13 @@ def refuse_api_change(
 
     Raises:
         UnsupportedMediaTypeError: If it changes state and is not JSON, which a foreign form cannot send. One
-            without body and type passes: no form sends that, and what a script sends has its origin with it.
+            without body passes, unless it calls itself a form: what a script sends has its origin with it.
         ForbiddenError: If a foreign page sent it.
     """
     if method in SAFE_METHODS:
         return
-    if content_type.strip().lower() != JSON_TYPE and not _is_bare(headers):
+    sent_as = content_type.strip().lower()
+    if sent_as != JSON_TYPE and (sent_as in _FORM_TYPES or _has_body(headers)):
         raise UnsupportedMediaTypeError(f"A request that changes something must be sent as {JSON_TYPE}.")
     if not ambient:
         return
@@ -48,13 +50,8 @@ def refuse_api_change(
         raise ForbiddenError("Request not accepted: a page of another site sent it.")
 
 
-def _is_bare(headers: Mapping[str, str]) -> bool:
-    """Tell whether the request has no body and declares none."""
-    return (
-        "Content-Type" not in headers
-        and "Transfer-Encoding" not in headers
-        and headers.get("Content-Length", "0").strip() == "0"
-    )
+def _has_body(headers: Mapping[str, str]) -> bool:
+    return "Transfer-Encoding" in headers or headers.get("Content-Length", "0").strip() != "0"
 
 
 def refuse_foreign_form(headers: Mapping[str, str], origins: Collection[str]) -> None:

@@ -189,3 +189,53 @@ async def test_pages_of_allowed_origins_may_call_the_api_and_nothing_else(
         service.session.options(service.url(path), headers=asked) as response,
     ):
         assert response.headers.get("Access-Control-Allow-Origin") == told
+
+
+SIGNED = "eyJ.somebodys.backstage-token"
+CART = "/api/v1/entities/component/default/cart"
+
+
+async def test_a_person_whom_nobody_verifies_is_told_to_set_that_and_never_to_widen_the_key(
+    guarded: Service, guarded_small: Small
+) -> None:
+    headers = {"X-Litmus-Sidecar-Key": READER, "Authorization": f"Bearer {SIGNED}"}
+    experiment = next(iter(guarded_small.world.experiments))
+    answers = {}
+    for method, path in (
+        ("POST", f"{CART}/experiments/{experiment}/run"),
+        ("POST", f"{CART}/share"),
+        ("GET", "/api/v1/audit"),
+        ("GET", "/api/v1/entities?owner=me"),
+    ):
+        body = {"picture": "badge", "expiresInDays": 1} if path.endswith("share") else None
+        async with guarded.session.request(method, guarded.url(path), headers=headers, json=body) as response:
+            answers[path] = (await response.json())["detail"]
+            assert response.status in {400, 403}
+    for path, sentence in answers.items():
+        assert "set litmusSidecar.auth.backstage" in sentence, path
+        assert SIGNED not in sentence
+        if "run" in path:
+            assert "scope" not in sentence.lower()
+    async with guarded.session.get(guarded.url(f"{CART}/content"), headers=headers) as response:
+        told = (await response.json())["experiments"]
+    assert {one["allowedActions"]["run"]["reason"] for one in told} == {
+        answers[f"{CART}/experiments/{experiment}/run"]
+    }
+    alone = await guarded.get("/api/v1/entities", headers={"Authorization": f"Bearer {SIGNED}"})
+    assert "set litmusSidecar.auth.backstage" in (await alone.json())["detail"]
+
+
+async def test_a_program_without_a_persons_token_is_told_of_its_scope(
+    guarded: Service, guarded_small: Small
+) -> None:
+    experiment = next(iter(guarded_small.world.experiments))
+    path = f"{CART}/experiments/{experiment}/run"
+    for beside in (
+        {},
+        {"Authorization": "Basic YTpi"},
+        {"Authorization": "Bearer static-token-of-a-service"},
+    ):
+        headers = {"X-Litmus-Sidecar-Key": READER, **beside}
+        async with guarded.session.post(guarded.url(path), headers=headers) as response:
+            assert response.status == 403
+            assert "Scope 'run' is needed" in (await response.json())["detail"]

@@ -30,6 +30,7 @@ async def acting_caller(services: Services, caller: Caller, project: ProjectRef 
         owns=await caller.owns(services),
         role=caller.role_in(project),
         hidden=frozenset() if project is None else await hidden_refs(caller, services, project),
+        hides_person=caller.hides_person,
     )
 
 

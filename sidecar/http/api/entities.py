@@ -118,7 +118,8 @@ async def read_entities(request: web.Request, services: Services) -> list[Entity
     if owner == "me":
         if not caller.is_person:
             raise BadRequestError(
-                "Parameter 'owner' can be 'me' only for a signed-in person.", parameter="owner"
+                f"Parameter 'owner' can be 'me' only for a signed-in person.{caller.advice}",
+                parameter="owner",
             )
         owners = await caller.owns(services)
     # All are asked about, so that an owner of hidden entities alone takes no longer than one of none.

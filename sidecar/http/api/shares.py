@@ -95,7 +95,9 @@ async def _own_entity(request: web.Request, services: Services) -> Entity:
         return entity
     if caller.is_person and entity.owner in await caller.owns(services):
         return entity
-    raise ForbiddenError("Only owners of the entity and admins (scope 'admin') share its pictures.")
+    raise ForbiddenError(
+        f"Only owners of the entity and admins (scope 'admin') share its pictures.{caller.advice}"
+    )
 
 
 def _asked(body: bytes) -> ShareBody:

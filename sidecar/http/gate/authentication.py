@@ -9,6 +9,7 @@ from typing import Final
 
 from aiohttp import web
 
+from sidecar.actions.policy import SET_BACKSTAGE
 from sidecar.domain.errors import UnauthenticatedError
 from sidecar.domain.model import Principal
 from sidecar.http.gate.caller import Caller, caller_of_session
@@ -20,6 +21,7 @@ from sidecar.identity.proxy import person_behind_proxy
 
 KEY_HEADER: Final = "X-Litmus-Sidecar-Key"
 ALL_SCOPES: Final = frozenset({"read", "run", "metrics", "admin"})
+_DOTS_OF_JWT: Final = 2
 
 
 async def identify(request: web.Request, services: Services) -> Caller:
@@ -38,7 +40,7 @@ async def identify(request: web.Request, services: Services) -> Caller:
     token = _bearer(request)
     if key is not None and (token is None or services.users is None):
         # Without Backstage configured, Authorization is somebody's token that nothing here verifies.
-        return Caller(key, by_key=True)
+        return Caller(key, by_key=True, hides_person=_may_be_person(token))
     if token is not None:
         return await _by_token(services, token, beside_key=key is not None)
     # A credential that was sent on purpose decides; a cookie comes along by itself.
@@ -91,8 +93,14 @@ async def _by_token(services: Services, token: str, *, beside_key: bool) -> Call
     if not beside_key and (principal := services.keys.match(token)) is not None:
         return Caller(principal, by_key=True)
     if services.users is None:
-        raise UnauthenticatedError("Key not accepted: it is none of those in auth.keys.")
+        advice = f" {SET_BACKSTAGE}" if _may_be_person(token) else ""
+        raise UnauthenticatedError(f"Key not accepted: it is none of those in auth.keys.{advice}")
     return _person(services, await services.users.verify(token), token=token)
+
+
+def _may_be_person(token: str | None) -> bool:
+    """Tell whether it has the form of a person's token: header, claims and signature."""
+    return token is not None and token.count(".") == _DOTS_OF_JWT
 
 
 def _person(

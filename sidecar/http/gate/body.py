@@ -23,8 +23,7 @@ async def read_json_body(request: web.Request, max_bytes: int) -> bytes:
         TooLargeError: If it is longer than ``max_bytes``.
         BadRequestError: If it is too slow.
     """
-    is_bare = not request.body_exists and "Content-Type" not in request.headers
-    if request.content_type != "application/json" and not is_bare:
+    if request.body_exists and request.content_type != "application/json":
         raise UnsupportedMediaTypeError("Content-Type must be application/json.")
     return await read_bounded(request, max_bytes)
 

@@ -8,6 +8,7 @@ from typing import Final
 import msgspec
 from aiohttp import web
 
+from sidecar.actions.policy import SET_BACKSTAGE
 from sidecar.domain.catalog import Entity
 from sidecar.domain.model import Principal, ProjectRef
 from sidecar.domain.roles import LitmusRole
@@ -32,7 +33,16 @@ class Caller:
     Not a struct: nothing prints or serialises it by accident.
     """
 
-    __slots__ = ("_by_key", "_groups", "_token", "ambient", "is_person", "principal", "signed_in")
+    __slots__ = (
+        "_by_key",
+        "_groups",
+        "_token",
+        "ambient",
+        "hides_person",
+        "is_person",
+        "principal",
+        "signed_in",
+    )
 
     def __init__(
         self,
@@ -43,6 +53,7 @@ class Caller:
         ambient: bool = False,
         signed_in: SignedIn | None = None,
         by_key: bool = False,
+        hides_person: bool = False,
     ) -> None:
         self.principal = principal
         self._by_key = by_key
@@ -52,8 +63,15 @@ class Caller:
         """Whether no credential of the caller's own making came with the request (CSRF matters then)."""
         self.signed_in = signed_in
         """Set for a person who signed in with Litmus, on the pages; ``None`` for all others."""
+        self.hides_person = hides_person
+        """Whether a key came with a person's token that nothing verifies, for want of ``auth.backstage``."""
         self._token = token
         self._groups = groups
+
+    @property
+    def advice(self) -> str:
+        """What to say after a refusal of who may be a person whom nobody here knows; mostly ``""``."""
+        return f" {SET_BACKSTAGE}" if self.hides_person else ""
 
     @property
     def session_id(self) -> str | None:

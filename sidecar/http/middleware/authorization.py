@@ -35,4 +35,5 @@ async def authorize(request: web.Request) -> None:
     if scope == "admin":
         await caller.claim_admin(services)
     if scope not in caller.principal.scopes and scope != ANY_SCOPE:
-        raise ForbiddenError(f"Scope '{scope}' is needed here, and {caller.principal.name} does not have it.")
+        name = caller.principal.name
+        raise ForbiddenError(f"Scope '{scope}' is needed here, and {name} does not have it.{caller.advice}")
