@@ -75,6 +75,29 @@ async def test_running_leads_back_to_the_page_which_says_what_became_of_it(
     assert said.text.startswith("Litmus accepted the run of idle <b>experiment</b>.")
 
 
+async def test_a_form_in_a_frame_leads_back_into_the_frame(
+    idle: tuple[Small, Service, Element],
+) -> None:
+    small, service, _ = idle
+    (form,) = [
+        one
+        for one in (await page(service, f"{PATH}?embed=1")).all("form")
+        if one.attributes["action"].partition("?")[0].endswith("/run")
+    ]
+    status, location, _ = await send(service, form.attributes["action"], fields_of(form))
+    assert (status, changes(small)) == (303, 1)
+    assert location.startswith(f"{PATH}?action=")
+    assert location.endswith("&embed=1")
+    after = await page(service, location)
+    assert "Litmus accepted the run" in after.by_id("said").text
+    assert not after.all("header", class_="top")
+    # What is refused says so within the frame, too.
+    status, _, refused = await send(service, form.attributes["action"], {"csrf": "x"})
+    assert status == 403
+    assert not refused.all("header", class_="top")
+    assert refused.all("a", href=f"{PATH}?embed=1")
+
+
 async def test_sending_it_twice_runs_it_once(idle: tuple[Small, Service, Element]) -> None:
     small, service, form = idle
     answers = [await send(service, form.attributes["action"], fields_of(form)) for _ in range(2)]

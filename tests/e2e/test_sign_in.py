@@ -3,6 +3,7 @@
 import re
 from collections.abc import AsyncIterator
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from hypothesis import example, given
@@ -45,6 +46,23 @@ async def test_who_is_unknown_is_led_to_the_form_and_back_to_the_page(door: Door
     page = await visitor.get(entered.location)
     assert page.status == 200
     assert "litmus:vera" in page.page.one("header").text
+
+
+async def test_in_a_frame_the_form_and_what_follows_are_for_a_frame(door: Door) -> None:
+    visitor = Visitor(door.service)
+    led = await visitor.get("/litmus?window=7d&embed=1")
+    assert (led.status, parse_qs(urlsplit(led.location).query)) == (
+        303,
+        {"next": ["/litmus?window=7d&embed=1"], "embed": ["1"]},
+    )
+    form = (await visitor.get(led.location)).page
+    assert not form.all("header", class_="top")
+    (sign_in,) = form.all("form")
+    assert sign_in.attributes["action"] == "/litmus/sign-in?embed=1"
+    refused = await visitor.post(sign_in.attributes["action"], {"username": "ada", "password": "wrong"})
+    assert not refused.page.all("header", class_="top")
+    following = sign_in.one("input", name="next").attributes["value"]
+    assert (await visitor.sign_in("vera", next=following)).location == "/litmus?window=7d&embed=1"
 
 
 async def test_every_sign_in_has_a_new_secret_and_ends_the_session_before(door: Door) -> None:
