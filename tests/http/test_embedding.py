@@ -85,6 +85,12 @@ async def test_every_link_and_form_to_a_page_keeps_it_and_what_else_it_asks_for(
         assert (form.attributes.get("method") == "get") == (fields.get("embed") == "1")
 
 
+@pytest.mark.parametrize("path", PAGES)
+async def test_no_link_leads_to_what_no_frame_may_show(client: Client, path: str) -> None:
+    inner = await page(client, framed(path))
+    assert not [one for one in inner.all("a") if one.attributes["href"].startswith("/api/")]
+
+
 async def test_what_is_old_shows_its_age_in_a_frame_too(client: Client) -> None:
     inner = await page(client, framed(ENTITY_PATH))
     assert "Updated" in inner.by_id("age").text
