@@ -9,7 +9,7 @@ from sidecar.domain.errors import NotFoundError
 from sidecar.http.gate.visible_entities import visible_entities
 from sidecar.http.pages.addresses import WINDOW_PARAMETERS, kept, query
 from sidecar.http.pages.embedding import kept_embedded
-from sidecar.http.pages.frame import Page, kept_page, viewer_of
+from sidecar.http.pages.frame import Page, framed, kept_page, viewer_of
 from sidecar.http.pages.words import entity_path
 from sidecar.http.reading.paging import single
 from sidecar.http.services import SERVICES
@@ -51,4 +51,4 @@ async def _choice(request: web.Request, project_id: str, found: Sequence[Entity]
     async def make() -> Page:
         return Page(template="pages/project.html", context=context)
 
-    return await kept_page(request, await viewer_of(request), tuple(ranked), make)
+    return framed(request, await kept_page(request, await viewer_of(request), tuple(ranked), make))
