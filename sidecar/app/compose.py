@@ -136,11 +136,13 @@ class _Composition:
             open_store(
                 config.store.url.get_secret_value(),
                 clock=clock,
+                serves=True,
                 on_change=announcements.announce,
                 observe=partial(_observe_store, self._metrics),
             )
         )
         await self._supervise("store", store.follow)
+        await self._supervise("leases", store.keep_leases)
         await self._supervise("store pruning", partial(keep_pruning, store, clock))
         signing = SigningKeys([key.get_secret_value() for key in config.auth.signing_keys], store.secrets)
         instances = {

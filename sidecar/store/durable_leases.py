@@ -22,18 +22,21 @@ class DurableLeases:
         self,
         stored: SqlLeases,
         health: StoreHealth,
-        lease_time: timedelta,
+        local_time: timedelta,
         taken: Callable[[Lease], Awaitable[None]],
     ) -> None:
         self._stored = stored
         self._health = health
-        self._local = LocalLeases(lease_time=lease_time, last_fence=_LOCAL_FENCES)
+        self._local_time = local_time
+        self._local = LocalLeases(lease_time=local_time, last_fence=_LOCAL_FENCES)
         self._taken = taken
         self._planned: frozenset[Job] | None = None
         self._planned_there: frozenset[Job] | None = None
         """The plan that the database was told when it came back last."""
         self._current: dict[Job, int] = {}
         """The latest fence this process took, per job."""
+        self._held: dict[Job, tuple[Lease, datetime]] = {}
+        """The database's leases under which work goes on, and when they were taken."""
         self._unreleased: dict[Job, tuple[Lease, datetime, bool]] = {}
         """Releases that the database has not heard of."""
 
@@ -63,7 +66,8 @@ class DurableLeases:
             else:
                 if lease is not None:
                     # Should the database go away meanwhile, nobody here takes the job a second time.
-                    self._local.postpone(lease.job, lease.expires_at)
+                    self._local.postpone(lease.job, now + self._local_time)
+                    self._held[lease.job] = (lease, now)
                     await self._taken(lease)
                 return lease
         return await self._local.take(instance, lanes, now)
@@ -73,6 +77,8 @@ class DurableLeases:
         if lease.fence < 0:
             await self._local.release(lease, due_at, failed=failed)
             return
+        if (held := self._held.get(lease.job)) is not None and held[0].fence == lease.fence:
+            del self._held[lease.job]
         if self._current.get(lease.job) == lease.fence:
             self._local.postpone(lease.job, due_at)
         if self._health.reason is None:
@@ -83,6 +89,23 @@ class DurableLeases:
             else:
                 return
         self._unreleased[lease.job] = (lease, due_at, failed)
+
+    async def free_all(self) -> None:
+        """End all leases that the database has.
+
+        Raises:
+            StoreUnavailableError: If it cannot be written.
+        """
+        await self._stored.free_all()
+
+    async def renew(self, now: datetime) -> None:
+        """Prolong the leases under which work goes on, but of no work that lasts longer than any may."""
+        leases = [lease for lease, taken_at in self._held.values() if now - taken_at < self._local_time]
+        if leases and self._health.reason is None:
+            try:
+                await self._stored.renew(leases, now)
+            except StoreUnavailableError as exc:
+                self._health.lose(exc)
 
     async def hurry(self, job: Job, now: datetime, *, again: bool) -> None:
         """See :meth:`ports.Leases.hurry`."""

@@ -18,6 +18,8 @@ from sidecar.store.engine.database import Database, to_ms
 from sidecar.store.schema import jobs, projects
 from sidecar.store.statements import CHUNK, project_key, save_projects
 
+SHARED_LEASE_TIME: Final = timedelta(seconds=15)
+"""How long a lease lasts from its last renewal where there may be other replicas."""
 PLAN_LOCK: Final = 0x706C616E
 """Two replicas do not plan at once: they would wait for each other's rows."""
 _AT_ONCE_MS: Final = 0
@@ -114,6 +116,33 @@ class SqlLeases:
             expires_at=now + timedelta(milliseconds=self._lease_ms),
             failures=row.failures,
         )
+
+    async def renew(self, leases: Collection[Lease], now: datetime) -> None:
+        """Let those of the leases that are still the latest of their jobs last a lease's time from now."""
+        now_ms = self._database.now_ms(now)
+        # One that somebody changes now is left for the next time: to wait for several is to wait crosswise.
+        still_held = (
+            select(jobs.c.id)
+            .where(
+                or_(*[and_(_is(lease.job), jobs.c.fence == lease.fence) for lease in leases]),
+                jobs.c.leased_until_ms.is_not(None),
+                jobs.c.planned,
+            )
+            .with_for_update(skip_locked=True)
+        )
+        async with self._database.writing() as connection:
+            await connection.execute(
+                update(jobs).where(jobs.c.id.in_(still_held)).values(leased_until_ms=now_ms + self._lease_ms)
+            )
+
+    async def free_all(self) -> None:
+        """End all leases: whoever had them is no more."""
+        async with self._database.writing() as connection:
+            await connection.execute(
+                update(jobs)
+                .where(jobs.c.leased_until_ms.is_not(None))
+                .values(leased_until_ms=None, hurried=False, fence=jobs.c.fence + 1)
+            )
 
     async def release(self, lease: Lease, due_at: datetime, *, failed: bool) -> None:
         """See :meth:`ports.Leases.release`."""

@@ -13,7 +13,7 @@ from sidecar.domain.model import Lane
 from sidecar.domain.ports import Job, Lease
 
 LEASE_TIME: Final = timedelta(minutes=2)
-"""Longer than any lane may run; then another worker may take the job."""
+"""Longer than any lane may run; then another worker of this process may take the job."""
 
 _AT_ONCE: Final = datetime.min.replace(tzinfo=UTC)
 

@@ -6,14 +6,21 @@ snapshots are merged in memory and written back later, the history can be
 neither read nor written (its states are remembered), and everything else is
 refused: no process may decide alone who acts, who is signed in, who holds a
 lock. :meth:`Store.follow` brings the database back and looks for what other
-replicas wrote.
+replicas wrote, and :meth:`Store.keep_leases` keeps the leases of work that goes on.
+
+A SQLite file is served from by one process (see ``engine.ownership``). So its
+start ends all leases; those of a database that replicas share end by
+themselves, soon after whoever renewed them is no more.
 """
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from pathlib import Path
 from typing import Final
+
+import structlog
 
 from sidecar.config.store_url import MEMORY_URL, StoreAddress, parse_url
 from sidecar.domain.errors import ConfigError
@@ -28,8 +35,9 @@ from sidecar.store.durable_snapshots import DurableSnapshots
 from sidecar.store.engine.database import Database, Observe, to_ms
 from sidecar.store.engine.failures import StoreUnavailableError
 from sidecar.store.engine.health import StoreHealth
+from sidecar.store.engine.ownership import FileHeldError, FileOwnership
 from sidecar.store.history import SqlHistory
-from sidecar.store.leases import SqlLeases
+from sidecar.store.leases import SHARED_LEASE_TIME, SqlLeases
 from sidecar.store.local_leases import LEASE_TIME
 from sidecar.store.locks import SqlLocks, SqlTokenUses
 from sidecar.store.namings import SqlNamings
@@ -39,6 +47,15 @@ POLL_SECONDS: Final = 3.0
 """How often is looked for what other replicas wrote."""
 LONGEST_PAUSE_SECONDS: Final = 30.0
 """Between two attempts to get a lost database back."""
+RENEWALS: Final = 3
+"""How often a lease is renewed in its time: one that is late or fails loses nothing."""
+
+
+_HELD: Final = (
+    "is in use by another service that runs: end that one, or give all replicas one PostgreSQL "
+    "(postgresql://USER:PASSWORD@HOST/DATABASE)."
+)
+_log = structlog.get_logger(__name__)
 
 
 def _ignore(_project: ProjectRef) -> None:
@@ -53,15 +70,24 @@ class Store:
         database: Database,
         clock: Clock,
         on_change: Callable[[ProjectRef], None],
-        lease_time: timedelta,
+        lease_time: timedelta | None,
         poll_seconds: float,
+        *,
+        ownership: FileOwnership | None,
     ) -> None:
         self._database = database
         self._clock = clock
         self._poll_seconds = poll_seconds
+        self._ownership = ownership
+        self._has_begun = False
+        """Whether the database was in use, so that leases in it may be ours."""
+        local_time = LEASE_TIME if lease_time is None else lease_time
+        if lease_time is None:
+            lease_time = LEASE_TIME if database.is_sqlite else SHARED_LEASE_TIME
+        self._renewal_seconds = lease_time.total_seconds() / RENEWALS
         self.health = StoreHealth(clock, database.description)
         self.leases = DurableLeases(
-            SqlLeases(database, clock, lease_time=lease_time), self.health, lease_time, self._taken
+            SqlLeases(database, clock, lease_time=lease_time), self.health, local_time, self._taken
         )
         self.snapshots = DurableSnapshots(database, self.health, self.leases.holds, on_change)
         self.history = DurableHistory(SqlHistory(database), self.health)
@@ -75,7 +101,15 @@ class Store:
         self.secrets = SqlSecrets(database, self.health)
 
     async def start(self) -> None:
-        """Migrate and read what the last process left; without a database, begin degraded."""
+        """Migrate and read what the last process left; without a database, begin degraded.
+
+        Raises:
+            ConfigError: If another process serves from the file.
+        """
+        try:
+            unowned = await self._own()
+        except FileHeldError:
+            raise ConfigError((f"store.url {self._database.description} {_HELD}",)) from None
         try:
             await self._database.open()
         except StoreUnavailableError as exc:
@@ -85,8 +119,34 @@ class Store:
         try:
             await self.snapshots.refresh(restored=True)
             await self.history.refresh()
+            await self._begin(unowned)
         except StoreUnavailableError as exc:
             self.health.lose(exc)
+
+    async def _own(self) -> str | None:
+        """Keep other services off a file; return why that is not possible there."""
+        return await asyncio.to_thread(self._ownership.take) if self._ownership is not None else None
+
+    async def _begin(self, unowned: str | None) -> None:
+        """End the leases of whoever had the file before us."""
+        if self._ownership is None or self._has_begun:
+            return
+        if unowned is None:
+            await self.leases.free_all()
+        else:
+            _log.warning("cannot tell whether another service uses the database file", reason=unowned)
+        self._has_begun = True
+
+    def leave(self) -> None:
+        """Let others serve from the file."""
+        if self._ownership is not None:
+            self._ownership.release()
+
+    async def keep_leases(self) -> None:
+        """Prolong the leases of work that goes on, until cancelled; to be supervised."""
+        while True:
+            await asyncio.sleep(self._renewal_seconds)
+            await self.leases.renew(self._clock())
 
     async def follow(self) -> None:
         """Look for others' writes now and then; try to get a lost database back, ever slower.
@@ -112,6 +172,10 @@ class Store:
         return True
 
     async def _heal(self) -> None:
+        try:
+            unowned = await self._own()
+        except FileHeldError:
+            raise StoreUnavailableError("locked") from None
         if self.health.is_readable and self.health.reason != "read_only":
             # The connections at hand go on reading; on a full disk SQLite cannot open others.
             await self._write_mark()
@@ -119,6 +183,7 @@ class Store:
         await self._write_mark()
         await self.snapshots.refresh(restored=True)
         await self.history.refresh(anew=True)
+        await self._begin(unowned)
         is_behind = True
         while is_behind:
             await self.leases.write_back(self._clock())
@@ -164,7 +229,8 @@ async def open_store(
     *,
     clock: Clock,
     on_change: Callable[[ProjectRef], None] = _ignore,
-    lease_time: timedelta = LEASE_TIME,
+    lease_time: timedelta | None = None,
+    serves: bool = False,
     poll_seconds: float = POLL_SECONDS,
     observe: Observe | None = None,
 ) -> AsyncIterator[Store]:
@@ -176,18 +242,23 @@ async def open_store(
         url: See :func:`store_url.parse_url`.
         clock: The time.
         on_change: Told of every project whose snapshot another replica changed.
-        lease_time: Longer than any lane may run.
+        lease_time: How long a lease lasts; ``None``: what suits the engine.
+        serves: Whether this process is to be the only one that synchronises into a file, and owns it
+            meanwhile; who looks or adds something beside a service does not.
         poll_seconds: How soon other replicas' writes show here.
         observe: Told of every transaction with the database.
 
     Raises:
-        ConfigError: If the address is none we know.
+        ConfigError: If the address is none we know, or another process serves from the file.
     """
     address = _address(url)
+    file = None if address.is_memory else address.file
+    ownership = FileOwnership(Path(file)) if serves and file is not None else None
     database = Database(address, None if address.is_memory else observe)
-    store = Store(database, clock, on_change, lease_time, poll_seconds)
+    store = Store(database, clock, on_change, lease_time, poll_seconds, ownership=ownership)
     try:
         await store.start()
         yield store
     finally:
         await database.close()
+        store.leave()

@@ -19,7 +19,7 @@ from sidecar.simulator import Simulator, World, open_simulator
 from sidecar.simulator.demo import Demo, open_demo
 from sidecar.simulator.demo_catalog import demo_catalog
 from sidecar.simulator.documents import OWNER, Project
-from tests.store.postgres import PostgresServer, new_address, running_server
+from tests.store.postgres import PostgresServer, running_server
 from tests.support.browser import open_browser
 from tests.support.service import Service, catalog_text, config_for, open_service
 
@@ -120,10 +120,10 @@ async def small(tmp_path: Path) -> AsyncIterator[Small]:
         yield opened
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def shared_store(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+@pytest.fixture
+def shared_store(postgres: PostgresServer) -> str:
     """The address of a new, empty database that several replicas can use."""
-    return new_address(request, tmp_path, request.param)
+    return postgres.new_migrated_database()
 
 
 @asynccontextmanager

@@ -45,7 +45,7 @@ class Lease(msgspec.Struct, frozen=True, kw_only=True):
     due_at: datetime | None
     """When the job fell due, ``None`` if it was hurried; now minus this is how far we are behind."""
     expires_at: datetime
-    """From then on somebody else may take the job."""
+    """From then on somebody else may take the job, unless the store renewed the lease meanwhile."""
     failures: int
     """Attempts that failed in a row before this one."""
 
