@@ -45,6 +45,33 @@ async def test_the_first_sight_brings_every_run_once(version: str) -> None:
     assert state.synced_at == state.first_synced_at == START
 
 
+async def test_a_back_fill_fills_the_pages_it_asks_for() -> None:
+    bench = HistoryBench()
+    for number in range(60):
+        bench.add_past(bench.add_experiment(f"often-{number}"), 14)
+    async with bench.opened():
+        await bench.settle()
+        runs = await bench.runs()
+        pages = [asked for asked in bench.asked_for_runs if len(asked.get("experimentIDs") or ()) > 0]
+
+    assert len(runs) == 60 * 14
+    # Three experiments fit a page of 50; 17 pages would be full to the last row.
+    assert len(pages) <= 22
+    # No page of more than that: Litmus joins all runs of the experiments that are named.
+    assert all(len(asked["experimentIDs"]) <= 3 for asked in pages if asked["pagination"]["limit"] > 1)
+
+
+async def test_a_back_fill_of_uneven_experiments_brings_every_run_once() -> None:
+    bench = HistoryBench()
+    for number, past in enumerate((400, 10, 11, 9, 73, 0, 12, 10)):
+        bench.add_past(bench.add_experiment(f"uneven-{number}"), past)
+    async with bench.opened():
+        await bench.settle()
+        runs = await bench.runs()
+
+    assert len({run.experiment_run_id for run in runs}) == len(runs) == 525
+
+
 @VERSIONS
 async def test_no_request_is_unbounded_or_long(version: str) -> None:
     bench = HistoryBench(version)

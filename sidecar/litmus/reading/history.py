@@ -295,10 +295,10 @@ class _Step:
 
     async def _sweep(self) -> None:
         sweep = self._progress.sweep or self._begin_sweep()
-        counts = history_sweep.run_counts(self._snapshot)
+        expected = history_sweep.expected_runs(self._snapshot)
         while True:
             if not sweep.batch:
-                sweep = history_sweep.next_batch(sweep, counts)
+                sweep = history_sweep.next_batch(sweep, expected)
             if not sweep.batch:
                 self._end_sweep(sweep)
                 return

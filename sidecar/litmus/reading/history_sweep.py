@@ -42,22 +42,20 @@ def begin_sweep(kind: SweepKind, progress: HistoryProgress, snapshot: Snapshot, 
     return Sweep(kind=kind, horizon_ms=horizon_ms, pending=pending)
 
 
-def next_batch(sweep: Sweep, counts: Mapping[str, int]) -> Sweep:
+def next_batch(sweep: Sweep, expected: Mapping[str, int]) -> Sweep:
     """Return the sweep with its next batch begun; an empty batch means that it is at its end.
 
-    Experiments with few runs share a page; each with many is read alone, because
+    Experiments share a page as far as their expected runs fit it, and no more, because
     every page of a list makes Litmus join all runs of the list.
     """
-    pending = [one for one in sweep.pending if one in counts]
+    pending = [one for one in sweep.pending if one in expected]
     batch: list[str] = []
     rows = 0
     while pending and len(batch) < EXPERIMENTS_PER_BATCH:
-        rows += counts[pending[0]]
-        if batch and (counts[pending[0]] >= _SMALL or rows > RUNS_PER_PAGE):
+        rows += expected[pending[0]]
+        if batch and rows > RUNS_PER_PAGE:
             break
         batch.append(pending.pop(0))
-        if counts[batch[-1]] >= _SMALL:
-            break
     return msgspec.structs.replace(
         sweep,
         pending=tuple(pending),
@@ -127,6 +125,20 @@ def run_counts(snapshot: Snapshot) -> dict[str, int]:
     """Return how many recent runs each experiment lists, by id."""
     experiments: Collection[Experiment] = snapshot.content.experiments or ()
     return {experiment.experiment_id: len(experiment.recent_runs) for experiment in experiments}
+
+
+def expected_runs(snapshot: Snapshot) -> dict[str, int]:
+    """Return how many runs each experiment may have, by id.
+
+    As many as it lists, if it lists all; those with more share evenly what Litmus counts in all beside
+    these. Wrong by much, a batch merely has more pages, or is less than a page.
+    """
+    counts = run_counts(snapshot)
+    listed = sum(number for number in counts.values() if number < _SMALL)
+    large = sum(number >= _SMALL for number in counts.values())
+    stats = snapshot.content.run_stats
+    share = -(-(stats.total - listed) // large) if stats is not None and large else _SMALL
+    return {one: number if number < _SMALL else max(share, _SMALL) for one, number in counts.items()}
 
 
 def _digest(run: Run) -> bytes:
