@@ -18,7 +18,7 @@ from cachetools import LRUCache
 from sidecar.domain.model import ProjectRef, Snapshot
 from sidecar.domain.ports import Clock, History, HistoryChange, RunQuery
 from sidecar.domain.runs import OUTCOME_OF_PHASE, UNFINISHED, HistoryState, KnownExperiment, Run
-from sidecar.litmus.reading import history_plan, history_sweep
+from sidecar.litmus.reading import history_patience, history_plan, history_sweep
 from sidecar.litmus.reading.history_plan import HistorySchedule, Task, to_ms
 from sidecar.litmus.reading.history_progress import (
     Increment,
@@ -259,7 +259,7 @@ class _Step:
         return any(run.updated_at_ms >= increment.since_ms for run in page.items)
 
     async def _unread_unfinished(self, increment: Increment) -> list[Run]:
-        """Return stored unfinished runs that the increment did not cover."""
+        """Return stored unfinished runs that the increment did not cover and that are due to be asked for."""
         since_ms = max(self._horizon_ms, to_ms(self._now - REREAD_FOR))
         stored = await self._history.runs(
             self._project, RunQuery(since_ms=since_ms, phases=_UNFINISHED_PHASES)
@@ -267,28 +267,43 @@ class _Step:
         listed = RunIndex(self._listed)
         # A range that holds nothing, not even the run at the watermark, proves nothing.
         by_date = increment.experiment_ids is None and increment.reading.total
-        return [
+        uncovered = [
             run
             for run in stored
             if not run.removed
             and listed.find(run) is None
             and not (by_date and run.updated_at_ms >= increment.since_ms)
         ]
+        self._update(unchanged=history_patience.still_waiting(self._progress.unchanged, uncovered))
+        return history_patience.due_runs(
+            uncovered, self._progress.unchanged, self._schedule.increment_every, self._now
+        )
 
     async def _read_again(self, unfinished: Sequence[Run]) -> bool:
         """Read these runs; ``False`` if that needs another step."""
         ids = [run.experiment_run_id for run in unfinished if run.experiment_run_id]
+        ids = ids[: self._requests.size.current]
         nameless = list(dict.fromkeys(run.experiment_id for run in unfinished if not run.experiment_run_id))
+        nameless = nameless[:_EXPERIMENTS_REREAD]
         narrows: list[Mapping[str, object]] = []
         if ids:
-            narrows.append({"experimentRunIDs": ids[: self._requests.size.current]})
+            narrows.append({"experimentRunIDs": ids})
         if nameless:
-            narrows.append({"experimentIDs": nameless[:_EXPERIMENTS_REREAD]})
+            narrows.append({"experimentIDs": nameless})
         if len(narrows) > self._requests.left:
             return False
         for narrow in narrows:
             page = await self._requests.page(narrow)
             self._keep(page.items, await self._known(page.items))
+        asked = [
+            run
+            for run in unfinished
+            if (run.experiment_run_id in ids if run.experiment_run_id else run.experiment_id in nameless)
+        ]
+        unchanged = history_patience.after_look(
+            self._progress.unchanged, asked, RunIndex(self._listed), self._now
+        )
+        self._update(unchanged=unchanged)
         return True
 
     # Everything, slowly

@@ -129,6 +129,13 @@ class TotalCheck(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.structs.replace(self, off=off, is_unexplained=off != 0 and off == self.off)
 
 
+class Unchanged(msgspec.Struct, frozen=True, kw_only=True):
+    """A run that has not ended, asked for again and found as it was."""
+
+    times: int
+    asked_at: datetime
+
+
 class HistoryProgress(msgspec.Struct, frozen=True, kw_only=True):
     """Everything the collector remembers of one project beside the public state."""
 
@@ -152,6 +159,8 @@ class HistoryProgress(msgspec.Struct, frozen=True, kw_only=True):
     """Last experiment of the batch counted then; the next batch begins behind it."""
     short_experiments: tuple[str, ...] = msgspec.field(default=(), name="doubted")
     """Experiments of which Litmus has fewer runs than we: some were deleted."""
+    unchanged: dict[str, Unchanged] = {}
+    """Runs that have not ended, by id, or experiment and creation: those found unchanged when asked for."""
 
 
 def load_progress(stored: bytes) -> HistoryProgress:
