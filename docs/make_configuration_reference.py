@@ -83,7 +83,9 @@ def _kind(
     if "$ref" in value:
         return definitions[value["$ref"].rpartition("/")[2]], "section", ""
     if "anyOf" in value:
-        return _kind(next(v for v in value["anyOf"] if v.get("type") != "null"), definitions)
+        inner, kind, many = _kind(value["anyOf"][0], definitions)
+        others = [_kind(v, definitions)[1] for v in value["anyOf"][1:] if v.get("type") != "null"]
+        return inner, " or ".join((kind, *others)), many
     if value.get("type") == "array":
         inner, kind, _ = _kind(value["items"], definitions)
         return inner, "list of sections" if inner else f"list of {kind}", "[]"

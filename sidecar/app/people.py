@@ -17,6 +17,7 @@ from sidecar.litmus.tokens.accounts import LitmusAccounts
 from sidecar.litmus.tokens.creation_locks import CreationLocks
 from sidecar.litmus.transport.auth import LitmusAuth
 from sidecar.litmus.transport.client import LitmusClient
+from sidecar.litmus.transport.pace import FIRST
 from sidecar.store.store import Store
 
 
@@ -82,5 +83,6 @@ def litmus_sessions(
 
 def sign_in_pace(config: Config) -> SignInLimit:
     """Return how often Litmus may be asked for people: for a part of the requests that it gets at most."""
-    share = SIGN_IN_SHARE * config.sync.max_requests_per_second
+    fixed = config.sync.max_requests_per_second
+    share = SIGN_IN_SHARE * (FIRST if fixed is None else fixed)
     return SignInLimit(per_second=min(SIGN_INS_PER_SECOND, share))

@@ -29,6 +29,7 @@ _LABEL: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _HOST: Final = re.compile(r"([A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
 _OWN_PORTS: Final = {"http": ":80", "https": ":443"}
 _LISTEN_HOST: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|[0-9A-Fa-f:.]+")
+AUTO: Final = "auto"
 _NUMBER: Final = re.compile(r"[0-9]{1,15}(\.[0-9]{1,9})?")
 _SECONDS_OF_UNIT: Final = {
     "milliseconds": 0.001,
@@ -82,6 +83,13 @@ def _number(value: object) -> object:
     if isinstance(value, str) and _NUMBER.fullmatch(value):
         return float(value) if "." in value else int(value)
     return value
+
+
+def _rate(value: object) -> object:
+    number = _number(value)
+    if isinstance(number, bool | str) and value != AUTO:
+        raise ValueError(f"must be a number of requests per second, or {AUTO}")
+    return None if value == AUTO else number
 
 
 def _boolean(value: object) -> object:
@@ -311,6 +319,15 @@ HostHeader = Annotated[
 ]
 Integer = Annotated[int, BeforeValidator(_number)]
 Number = Annotated[float, BeforeValidator(_number), Field(allow_inf_nan=False)]
+Rate = Annotated[
+    Annotated[Number, Field(gt=0, le=1_000)] | None,
+    BeforeValidator(_rate),
+    PlainSerializer(lambda rate: AUTO if rate is None else rate, when_used="json"),
+    WithJsonSchema(
+        {"anyOf": [{"type": "number", "exclusiveMinimum": 0, "maximum": 1_000}, {"enum": [AUTO]}]}
+    ),
+]
+"""Requests per second; ``None``, written ``auto``: as many as the other side takes well."""
 Boolean = Annotated[bool, BeforeValidator(_boolean)]
 Scopes = Annotated[frozenset[Scope], BeforeValidator(_as_set), Field(min_length=1)]
 AnySecret = Annotated[SecretStr, PlainSerializer(mask, return_type=str, when_used="json")]

@@ -15,7 +15,7 @@ from sidecar.config.fields import (
     Integer,
     Interval,
     Label,
-    Number,
+    Rate,
     Text,
     Timeout,
     Token,
@@ -140,8 +140,9 @@ class SyncSettings(Section):
     """Older data is an error in the plugin, which cannot show an age. Longer than `slowInterval`."""
     max_in_flight: Annotated[Integer, Field(ge=1, le=100)] = 4
     """Requests to one instance at the same time."""
-    max_requests_per_second: Annotated[Number, Field(gt=0, le=1_000)] = 5.0
-    """Requests to one instance per second; intervals stretch when the projects do not fit."""
+    max_requests_per_second: Rate = Field(default=None, json_schema_extra={"default": "auto"})
+    """Requests to one instance per second. `auto`: more while Litmus answers in its usual time, fewer when it
+    gets slow or fails, 1 to 50; a number fixes it."""
     request_timeout: Timeout = timedelta(seconds=30)
     """Longest wait for one answer of an instance; some requests wait less."""
 

@@ -89,7 +89,13 @@ class TestDefaults:
             timedelta(seconds=10),
             timedelta(days=1),
         )
-        assert (sync.max_in_flight, sync.max_requests_per_second) == (4, 5.0)
+        assert (sync.max_in_flight, sync.max_requests_per_second) == (4, None)
+
+    @pytest.mark.parametrize(("written", "rate"), [("auto", None), (7, 7.0), ("2.5", 2.5)])
+    def test_a_number_fixes_the_pace_and_auto_leaves_it_to_litmus(
+        self, written: object, rate: float | None
+    ) -> None:
+        assert config_of({"sync": {"maxRequestsPerSecond": written}}).sync.max_requests_per_second == rate
 
     def test_a_shorter_interval_shortens_the_active_one_with_it(self) -> None:
         assert config_of({"sync": {"interval": 5}}).sync.active_interval == timedelta(seconds=5)
@@ -283,6 +289,10 @@ class TestValidation:
             (
                 {"sync": {"maxRequestsPerSecond": 0}},
                 ".sync.maxRequestsPerSecond: must be more than 0",
+            ),
+            (
+                {"sync": {"maxRequestsPerSecond": "fast"}},
+                ".sync.maxRequestsPerSecond: must be a number of requests per second, or auto",
             ),
             (
                 {"sync": {"activeInterval": 61}},

@@ -349,7 +349,7 @@ async def open_litmus_client(  # noqa: PLR0913 - each by its name, most with a d
     ca_file: Path | None = None,
     proxy: Proxy | None = None,
     max_in_flight: int = 4,
-    max_requests_per_second: float = 5.0,
+    max_requests_per_second: float | None = 5.0,
     longest_pause_seconds: float = LONGEST_PAUSE_SECONDS,
     observe: RequestObserver | None = None,
     max_answer_bytes: int = MAX_ANSWER_BYTES,
@@ -359,7 +359,8 @@ async def open_litmus_client(  # noqa: PLR0913 - each by its name, most with a d
 
     ``base_url`` is ChaosCenter's root (``/api/query`` is added); ``token`` is
     called for every request, so that a rotated token takes effect at once, and
-    raises where there is none; ``observer`` is told what Litmus thinks of it;
+    raises where there is none; without ``max_requests_per_second`` the pace
+    follows how Litmus answers; ``observer`` is told what Litmus thinks of it;
     ``longest_pause_seconds`` bounds how long the circuit breaker stays open,
     ``patience_seconds`` how long any answer is waited for, whoever asks.
     With a ``ca_file`` only its authorities are trusted; with a ``proxy`` all is asked through it.

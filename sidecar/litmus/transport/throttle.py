@@ -1,22 +1,23 @@
 """How many requests one Litmus instance gets at once, how often, and, by its breakers, when none at all."""
 
 import asyncio
+import math
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Final, Protocol
-
-from aiolimiter import AsyncLimiter
 
 from sidecar.domain.errors import (
     UpstreamAuthAwayError,
     UpstreamBusyError,
     UpstreamError,
+    UpstreamOverloadedError,
     UpstreamPausedError,
     UpstreamTimeoutError,
     UpstreamUnavailableError,
 )
 from sidecar.litmus.transport.breaker import Breaker, BreakerSet, BreakerState, RequestKind
+from sidecar.litmus.transport.pace import Pace, pace_after_answer, pace_after_failure, usual_after
 
 OK: Final = "ok"
 CANCELLED: Final = "cancelled"
@@ -43,6 +44,27 @@ class Slot:
         self.finished = False
 
 
+class _Spacing:
+    """Lets one pass after the other, each a distance after the one before.
+
+    One per period, not many per second: a burst would pass the limit within its first second.
+    """
+
+    def __init__(self) -> None:
+        self._turn = asyncio.Lock()
+        self._last = -math.inf
+
+    async def wait(self, per_second: Callable[[], float]) -> None:
+        """Wait for the next turn at the pace that holds when it begins."""
+        async with self._turn:
+            distance = 1 / per_second()
+            due = self._last + distance
+            await asyncio.sleep(max(0.0, due - time.monotonic()))
+            now = time.monotonic()
+            # Waking late by a little does not slow the pace down; nobody catches up on more.
+            self._last = due if now - due < distance else now
+
+
 class Throttle:
     """Every request to one instance passes here."""
 
@@ -50,17 +72,26 @@ class Throttle:
         self,
         *,
         max_in_flight: int,
-        max_requests_per_second: float,
+        max_requests_per_second: float | None,
         max_wait_seconds: float = 60.0,
         breaker: Breaker | None = None,
         observe: RequestObserver | None = None,
     ) -> None:
+        """Take the bounds; without ``max_requests_per_second`` the pace follows how Litmus answers."""
         self.breakers: Final = BreakerSet(breaker or Breaker())
         self._slots = asyncio.Semaphore(max_in_flight)
-        # One per period, not many per second: a burst would pass the limit within its first second.
-        self._limiter = AsyncLimiter(1, 1 / max_requests_per_second)
+        self._spacing = _Spacing()
+        self._fixed = max_requests_per_second
+        self._pace = Pace()
+        self._usual_seconds: dict[tuple[str, RequestKind], float] = {}
+        """By what was asked: a list takes longer than a count."""
         self._max_wait_seconds = max_wait_seconds
         self._observe = observe or _ignore
+
+    @property
+    def per_second(self) -> float:
+        """How many requests per second pass at most now."""
+        return self._pace.per_second if self._fixed is None else self._fixed
 
     @asynccontextmanager
     async def slot(
@@ -87,7 +118,23 @@ class Throttle:
         finally:
             self._slots.release()
             _settle(breaker, slot, timeout_counts=timeout_counts)
-            self._observe(operation, _code(slot), time.perf_counter() - started)
+            seconds = time.perf_counter() - started
+            self._judge((operation, kind), slot, seconds, timeout_counts=timeout_counts)
+            self._observe(operation, _code(slot), seconds)
+
+    def _judge(
+        self, asked: tuple[str, RequestKind], slot: Slot, seconds: float, *, timeout_counts: bool
+    ) -> None:
+        """Let the pace follow how a request ended; a refusal, quick as it is, says nothing of load."""
+        if not slot.finished or (isinstance(slot.error, UpstreamTimeoutError) and not timeout_counts):
+            return
+        now = time.monotonic()
+        if isinstance(slot.error, UpstreamUnavailableError | UpstreamOverloadedError):
+            self._pace = pace_after_failure(self._pace, now=now)
+        elif slot.error is None:
+            usual = self._usual_seconds.get(asked)
+            self._pace = pace_after_answer(self._pace, seconds=seconds, usual_seconds=usual, now=now)
+            self._usual_seconds[asked] = usual_after(usual, seconds)
 
     @contextmanager
     def within_slot(self, operation: str) -> Iterator[None]:
@@ -122,7 +169,7 @@ class Throttle:
             async with asyncio.timeout(self._max_wait_seconds):
                 await self._slots.acquire()
                 try:
-                    await self._limiter.acquire()
+                    await self._spacing.wait(lambda: self.per_second)
                 except BaseException:
                     self._slots.release()
                     raise
