@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sidecar.domain.model import Lane, ProjectRef
 from sidecar.domain.ports import Clock, Job, Lease
 from sidecar.store.engine.database import Database, to_ms
+from sidecar.store.local_leases import HEAD_START
 from sidecar.store.schema import jobs, projects
 from sidecar.store.statements import CHUNK, project_key, save_projects
 
@@ -23,6 +24,7 @@ SHARED_LEASE_TIME: Final = timedelta(seconds=15)
 PLAN_LOCK: Final = 0x706C616E
 """Two replicas do not plan at once: they would wait for each other's rows."""
 _AT_ONCE_MS: Final = 0
+_HEAD_START_MS: Final = {lane.value: ahead // timedelta(milliseconds=1) for lane, ahead in HEAD_START.items()}
 
 
 class SqlLeases:
@@ -45,12 +47,16 @@ class SqlLeases:
                     select(jobs.c.id, jobs.c.project, jobs.c.lane, jobs.c.planned)
                 )
             }
-            now_ms = await connection.scalar(select(self._database.now_ms(now)))
-            await self._insert(connection, sorted(wanted - known.keys()), now_ms or 0)
+            now_ms = await connection.scalar(select(self._database.now_ms(now))) or 0
+            await self._insert(connection, sorted(wanted - known.keys()), now_ms)
             returned = [row.id for key, row in known.items() if key in wanted and not row.planned]
             gone = [row.id for key, row in known.items() if key not in wanted and row.planned]
             free = {"leased_until_ms": None, "failures": 0, "hurried": False}
-            await _update_all(connection, returned, {"planned": True, "due_at_ms": now_ms, **free})
+            due = case(
+                *((jobs.c.lane == lane, now_ms - ahead) for lane, ahead in _HEAD_START_MS.items()),
+                else_=now_ms,
+            )
+            await _update_all(connection, returned, {"planned": True, "due_at_ms": due, **free})
             # A worker that still holds the lease of a forgotten job loses it.
             await _update_all(connection, gone, {"planned": False, "fence": jobs.c.fence + 1, **free})
 
@@ -65,7 +71,7 @@ class SqlLeases:
                         "project": project,
                         "lane": lane,
                         "planned": True,
-                        "due_at_ms": now_ms,
+                        "due_at_ms": now_ms - _HEAD_START_MS[lane],
                         # Not from 0: a lease of a database that was lost is none in the one after it.
                         "fence": now_ms,
                         "failures": 0,

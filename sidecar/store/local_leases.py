@@ -15,6 +15,12 @@ from sidecar.domain.ports import Job, Lease
 LEASE_TIME: Final = timedelta(minutes=2)
 """Longer than any lane may run; then another worker of this process may take the job."""
 
+HEAD_START: Final = {
+    Lane.FAST: timedelta(milliseconds=2),
+    Lane.SLOW: timedelta(milliseconds=1),
+    Lane.HISTORY: timedelta(0),
+}
+"""How much longer a new job counts as due: the experiments of all projects go before the hubs of any."""
 _AT_ONCE: Final = datetime.min.replace(tzinfo=UTC)
 
 
@@ -40,7 +46,9 @@ class LocalLeases:
 
     async def plan(self, jobs: Collection[Job], now: datetime) -> None:
         """See :meth:`ports.Leases.plan`."""
-        self._jobs = {job: self._jobs.get(job) or _JobState(due_at=now) for job in jobs}
+        self._jobs = {
+            job: self._jobs.get(job) or _JobState(due_at=now - HEAD_START[job.lane]) for job in jobs
+        }
 
     async def take(self, instance: str, lanes: Collection[Lane], now: datetime) -> Lease | None:
         """See :meth:`ports.Leases.take`."""

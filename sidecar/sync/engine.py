@@ -16,7 +16,7 @@ from typing import Final
 import structlog
 
 from sidecar.domain.errors import DrainingError, LeaseLostError, NotReadyError
-from sidecar.domain.freshness import FIELD_OF_SECTION, was_attempted
+from sidecar.domain.freshness import was_attempted
 from sidecar.domain.model import (
     LANE_OF_SECTION,
     SECTIONS_OF_LANE,
@@ -82,6 +82,7 @@ class SyncEngine:
         self._wait_seconds = wait_seconds
         self._clock = clock
         self._has_history = history_notifier is not None
+        self._lanes = (*LANES, Lane.HISTORY) if self._has_history else LANES
         self._notifier = history_notifier or Notifier()
         self._worker = Worker(
             LANES,
@@ -107,9 +108,8 @@ class SyncEngine:
     async def plan(self, projects: Collection[ProjectRef]) -> None:
         """Keep exactly these projects synchronised; those of unknown instances are left out."""
         kept = frozenset(ref for ref in projects if ref.instance in self._sources)
-        lanes = (*LANES, Lane.HISTORY) if self._has_history else LANES
         await self._leases.plan(
-            [Job(project=ref, lane=lane) for ref in kept for lane in lanes], self._clock()
+            [Job(project=ref, lane=lane) for ref in kept for lane in self._lanes], self._clock()
         )
         await self._snapshots.retain(kept)
         # What was hurried before it was planned was not hurried.
@@ -128,7 +128,8 @@ class SyncEngine:
         snapshot = self._snapshots.get(project)
         if snapshot is not None and was_attempted(snapshot, sections):
             return snapshot
-        for lane in {LANE_OF_SECTION[section] for section in sections if section in FIELD_OF_SECTION}:
+        # Who asks for some of it will ask for the rest.
+        for lane in self._lanes:
             await self._prefer(Job(project=project, lane=lane))
         try:
             async with asyncio.timeout(self._wait_seconds):

@@ -21,10 +21,10 @@ from sidecar.sync.worker import Attempt, Notifier, Worker
 from sidecar.telemetry.metrics import Metrics
 from sidecar.telemetry.tracing import NO_TRACER, Tracer
 
-FAST_MAY_LAG: Final = timedelta(seconds=3)
-"""While a fast job of the instance is overdue by more, the history waits."""
+OTHERS_MAY_LAG: Final = timedelta(seconds=3)
+"""While a job of another lane of the instance is overdue by more, the history waits."""
 LONGEST_WAY: Final = timedelta(minutes=1)
-"""The longest it waits: where the fast lane is always behind, history still grows, slowly."""
+"""The longest it waits: where they are always behind, history still grows, slowly."""
 WAY_CHECKED_EVERY: Final = timedelta(seconds=1)
 
 PRUNED_AT_ONCE: Final = 500
@@ -68,7 +68,7 @@ class HistoryWorker:
             tracer: Begins a trace per job.
             notifier: The engine's, so that a hurried job begins at once.
             chance: Source of jitter; seeded by tests.
-            sleep: Waits for the fast lane.
+            sleep: Waits for the other lanes.
         """
         self._sources = sources
         self._history = history
@@ -94,11 +94,11 @@ class HistoryWorker:
         await self._worker.work(instance)
 
     async def _give_way(self, instance: str) -> None:
-        """Wait while the fast lane is behind; a history that is a minute older hurts nobody."""
+        """Wait while the other lanes are behind; a history that is a minute older hurts nobody."""
         give_up_at = self._clock() + LONGEST_WAY
         while (now := self._clock()) < give_up_at:
-            due = await self._leases.next_due(instance, (Lane.FAST,))
-            if due is None or now - due <= FAST_MAY_LAG:
+            due = await self._leases.next_due(instance, (Lane.FAST, Lane.SLOW))
+            if due is None or now - due <= OTHERS_MAY_LAG:
                 return
             await self._sleep(WAY_CHECKED_EVERY.total_seconds())
 

@@ -41,6 +41,19 @@ class TestLeases:
         assert await store.leases.take("default", FAST, clock()) is None
         assert await store.leases.take("other", [Lane.SLOW], clock()) is None
 
+    async def test_of_new_jobs_the_experiments_of_all_projects_go_first_and_histories_last(
+        self, store: Store
+    ) -> None:
+        await store.leases.plan(all_jobs(), clock())
+        await store.leases.plan([], clock())
+        await store.leases.plan(all_jobs(), clock())
+
+        taken = [await store.leases.take("default", list(Lane), clock()) for _ in all_jobs()]
+
+        lanes = [lease.job.lane for lease in taken if lease]
+        assert lanes == sorted(lanes, key=[Lane.FAST, Lane.SLOW, Lane.HISTORY].index)
+        assert len(lanes) == len(all_jobs())
+
     async def test_job_due_longest_is_leased_first(self, store: Store) -> None:
         for project in (SHOP, BANK):
             lease = await plan_and_take(store, project)

@@ -54,7 +54,10 @@ class Leases(Protocol):
     """Decides which worker runs which job when; shared by all replicas."""
 
     async def plan(self, jobs: Collection[Job], now: datetime) -> None:
-        """Declare all jobs there are: new ones are due at once, those missing are forgotten."""
+        """Declare all jobs there are: new ones are due at once, those missing are forgotten.
+
+        Of the new ones the fast lanes of all projects come first, then the slow ones, then the histories.
+        """
 
     async def take(self, instance: str, lanes: Collection[Lane], now: datetime) -> Lease | None:
         """Lease the job of these lanes that is due longest and free; ``None`` if there is none."""
