@@ -99,7 +99,7 @@ def throttle(rate: float | None) -> Throttle:
     return Throttle(max_in_flight=4, max_requests_per_second=rate)
 
 
-async def ask(passing: Throttle, error: Exception | None = None) -> None:
+async def ask(passing: Throttle, error: BaseException | None = None) -> None:
     async with passing.slot("listExperiment"):
         if error is not None:
             raise error

@@ -245,6 +245,17 @@ async def test_who_waits_for_a_second_lane_is_put_first_there_too() -> None:
         assert bench.source.asked[:2] == [(SHOP, Lane.FAST), (SHOP, Lane.SLOW)]
 
 
+async def test_who_asks_for_a_part_of_a_new_project_gets_it_first_in_every_lane() -> None:
+    bench = Bench(wait_seconds=0.01, history=True)
+    await bench.engine.plan([SHOP, BANK])
+    with pytest.raises(NotReadyError):
+        await bench.engine.ensure(SHOP, [Section.EXPERIMENTS])
+
+    taken = [await bench.leases.take("default", list(Lane), datetime.now(UTC)) for _ in range(6)]
+
+    assert [lease.job.project for lease in taken if lease] == [SHOP] * 3 + [BANK] * 3
+
+
 async def test_the_next_reader_is_put_first_where_the_store_was_away_for_the_one_before() -> None:
     bench = Bench(wait_seconds=0.01)
     await bench.engine.plan([SHOP, BANK])
