@@ -32,7 +32,7 @@ from sidecar.insight.token_findings import Finding, config_findings, ordered, to
 from sidecar.litmus.reading.source import LitmusSource
 from sidecar.litmus.tokens.facts import facts_from_claims, fetch_facts
 from sidecar.litmus.tokens.holder import TokenHolder
-from sidecar.litmus.transport.auth import LitmusAuth
+from sidecar.litmus.transport.auth import LitmusAuth, Membership
 from sidecar.litmus.transport.client import LitmusClient
 from sidecar.litmus.wire.documents import SERVER_VERSION
 from sidecar.litmus.wire.token import LitmusToken
@@ -95,7 +95,7 @@ async def check(config: Config, *, offline: bool, tell: Callable[[Found], None] 
         entities |= {entity.ref: entity for entity in read.entities}
     projects = sorted({entity.project for entity in entities.values()})
     if not offline:
-        for answer in await _ask(config, projects, is_whole=is_whole):
+        for answer in await ask_instances(config, projects, is_whole=is_whole):
             accepted_by += [answer.instance] if answer.takes_display_token else []
             unwise += answer.unwise
             found += answer.sentences
@@ -119,10 +119,14 @@ async def _read_backstage(config: Config, settings: CatalogBackstage) -> Catalog
 
 
 @dataclass(kw_only=True)
-class _Answer:
+class InstanceAnswer:
     """What one instance had to say."""
 
     instance: str
+    user_id: str | None = None
+    """Whose the token is; ``None``: there is none, or it does not say."""
+    memberships: Sequence[Membership] | None = None
+    """The projects that the token sees; ``None``: they were not told."""
     takes_display_token: bool = False
     unwise: list[Finding] = field(default_factory=list)
     sentences: list[str] = field(default_factory=list)
@@ -132,7 +136,9 @@ class _Answer:
     """Of each project its own, where they were told."""
 
 
-async def _ask(config: Config, projects: Sequence[ProjectRef], *, is_whole: bool) -> Sequence[_Answer]:
+async def ask_instances(
+    config: Config, projects: Sequence[ProjectRef], *, is_whole: bool
+) -> Sequence[InstanceAnswer]:
     """Ask all instances; each is limited by its own pace, so all may be asked at once.
 
     Only if ``is_whole``, ``projects`` are all that entities name.
@@ -153,10 +159,10 @@ async def _check_instance(
     projects: Sequence[ProjectRef],
     *,
     is_whole: bool,
-) -> _Answer:
+) -> InstanceAnswer:
     named = frozenset(project.project_id for project in projects) if is_whole else frozenset()
     auth = LitmusAuth(client, timeout_seconds=_TIMEOUT_SECONDS)
-    answer = _Answer(instance=instance.name)
+    answer = InstanceAnswer(instance=instance.name)
     token: LitmusToken | None = None
     try:
         token = client.token()
@@ -166,6 +172,7 @@ async def _check_instance(
     facts = await fetch_facts(
         auth, _holder(instance, token), managed_name=managed_name(instance), shown=shown_token(config)
     )
+    answer.user_id = facts.status.user_id
     answer.takes_display_token = bool(facts.takes_display_token)
     if token is None:
         return answer
@@ -177,9 +184,10 @@ async def _check_instance(
         return answer
     # Where they are not told, the service goes by the other claims too.
     with suppress(UpstreamError):
+        answer.memberships = await auth.list_projects(token)
         answer.project_tags = {
             ProjectRef(instance=instance.name, project_id=one.project_id): one.tags
-            for one in await auth.list_projects(token)
+            for one in answer.memberships
         }
     source = LitmusSource(client, utc_now)
     for project in projects:

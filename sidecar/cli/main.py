@@ -10,7 +10,9 @@ from sidecar import __version__
 from sidecar.cli.check import check_command
 from sidecar.cli.demo import demo_command
 from sidecar.cli.display_token import display_token_command
+from sidecar.cli.init import init_command
 from sidecar.cli.options import BAD_CONFIGURATION, FINDINGS, FINE
+from sidecar.cli.projects import projects_command
 from sidecar.cli.serve import serve_command
 from sidecar.cli.share import share_command
 from sidecar.cli.simulator import simulator_command
@@ -53,6 +55,8 @@ def commands() -> None:
 
 
 for _command in (
+    init_command,
+    projects_command,
     serve_command,
     demo_command,
     simulator_command,

@@ -1,6 +1,7 @@
 """What several commands share: options, exit codes, how a command runs and prints."""
 
 import asyncio
+import sys
 from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -39,6 +40,12 @@ log_level_option = click.option(
 def echo_json(shape: msgspec.Struct) -> None:
     """Print a shape as indented JSON."""
     click.echo(msgspec.json.format(msgspec.json.encode(shape), indent=2).decode())
+
+
+def progress(text: str) -> None:
+    """Tell somebody at a terminal what takes its time; nobody else is told."""
+    if sys.stderr.isatty():
+        click.echo(f"{text} …", err=True)
 
 
 def run(coroutine: Coroutine[Any, Any, T]) -> T:

@@ -1,0 +1,288 @@
+"""``init`` and ``projects``: from an address and a token to files with which both sides work."""
+
+import asyncio
+import json
+import os
+import pty
+import stat
+import sys
+from asyncio.subprocess import PIPE, Process
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from sidecar.cli.check import check
+from sidecar.cli.main import main
+from sidecar.config import display_uid, load_config
+from sidecar.simulator import ScriptedFault
+from sidecar.simulator.documents import VIEWER
+from tests.e2e.conftest import Small
+from tests.replica.documents import QUERIES
+from tests.support.backstage import CATALOG_TOKEN, component, open_backstage
+from tests.support.service import CEILING_SECONDS, eventually
+
+HURRIED = {
+    "APP_CONFIG_litmusSidecar_listen_port": "0",
+    "APP_CONFIG_litmusSidecar_sync_maxRequestsPerSecond": "500",
+}
+"""Any free port, and a pace at which a test need not wait."""
+Start = Callable[..., Awaitable[Process]]
+Run = Callable[..., Awaitable[tuple[int, str, str]]]
+
+
+@pytest.fixture
+async def start(tmp_path: Path) -> AsyncIterator[Start]:
+    """Start a command; what still runs at the end is killed."""
+    started: list[Process] = []
+
+    async def run(*arguments: str, **environ: str) -> Process:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            *("-m", "sidecar", *arguments),
+            stdout=PIPE,
+            stderr=PIPE,
+            cwd=tmp_path,
+            env={**os.environ, **environ},
+        )
+        started.append(process)
+        return process
+
+    yield run
+    for process in started:
+        if process.returncode is None:
+            process.kill()
+            await process.communicate()
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Run:
+    """Run a command line in this process and return its exit code and what it printed."""
+
+    async def run(*line: str, **environ: str) -> tuple[int, str, str]:
+        code = await asyncio.to_thread(main, line, environ)
+        printed = capsys.readouterr()
+        return code, printed.out, printed.err
+
+    return run
+
+
+async def line_with(stream: asyncio.StreamReader | None, words: str) -> list[str]:
+    """Read until a line has the words, and return its words."""
+    assert stream is not None
+    async with asyncio.timeout(CEILING_SECONDS):
+        while line := (await stream.readline()).decode():
+            if words in line:
+                return line.split()
+    raise AssertionError(f"the process ended without a line with {words!r}")
+
+
+async def ended(process: Process) -> tuple[int, str, str]:
+    async with asyncio.timeout(CEILING_SECONDS):
+        out, err = await process.communicate()
+    assert process.returncode is not None
+    return process.returncode, out.decode(), err.decode()
+
+
+def exported(path: Path) -> dict[str, str]:
+    """Return what a file for a shell sets."""
+    pairs = (line.removeprefix("export ").split("=", 1) for line in path.read_text().splitlines())
+    return {name: value for name, value in pairs}  # noqa: C416 - says which is which
+
+
+async def test_with_the_files_of_init_check_finds_nothing_and_serve_answers_the_plugin(
+    start: Start, tmp_path: Path
+) -> None:
+    simulator = await start("simulator", "--port", "0")
+    _, url, _, token = await line_with(simulator.stdout, "default: ")
+    fragment, environment = tmp_path / "app-config.litmus.yaml", tmp_path / "litmus.env"
+    made = await start(
+        *("init", "--litmus", url, "--catalog-file", "catalog-info.yaml"),
+        *("--write", fragment.name, "--write-env", environment.name),
+        LITMUS_AUTH_TOKEN=token,
+    )
+    code, out, err = await ended(made)
+    assert (code, "Traceback" in err) == (0, False), err
+    environ = exported(environment)
+    assert environ["LITMUS_AUTH_TOKEN"] == token
+    for secret in environ.values():
+        assert secret not in out + err + fragment.read_text()
+    assert stat.S_IMODE(environment.stat().st_mode) == 0o600
+
+    code, out, err = await ended(await start("check", "--config", fragment.name, **environ, **HURRIED))
+    assert (code, out.splitlines()[-1]) == (0, "No findings."), out + err
+
+    serving = await start("serve", "--config", fragment.name, **environ, **HURRIED)
+    *_, base_url = await line_with(serving.stderr, "Serving on")
+    headers = {"X-Litmus-Sidecar-Key": environ["SIDECAR_KEY"]}
+    async with aiohttp.ClientSession(base_url, headers=headers) as session:
+
+        async def ready() -> bool:
+            async with session.get("/readyz") as response:
+                return response.status == 200 and (await response.json())["status"] == "ok"
+
+        await eventually(ready)
+        async with session.get("/api/v1/entities") as response:
+            entities = (await response.json())["entities"]
+        assert len(entities) == 3
+        project = next(
+            one["projectID"] for one in entities if one["entityRef"] == "component:default/web-shop"
+        )
+        for query in QUERIES:
+            body = {"query": query, "variables": {"projectID": project, "request": {}}}
+            async with session.post("/api/query", json=body) as response:
+                answer = await response.json()
+            assert answer["data"]
+            assert "errors" not in answer
+
+
+async def test_with_backstages_catalog_check_finds_nothing_either(
+    small: Small, tmp_path: Path, run: Run
+) -> None:
+    fragment = tmp_path / "app-config.litmus.yaml"
+    environ = {"LITMUS_AUTH_TOKEN": small.token, "SIDECAR_CATALOG_TOKEN": CATALOG_TOKEN}
+    async with open_backstage() as backstage:
+        backstage.entities.append(component("cart", small.project.project_id))
+        code, out, err = await run(
+            *("init", "--litmus", small.simulator.url, "--backstage", backstage.url),
+            *("--write", str(fragment)),
+            **environ,
+        )
+        assert code == 0, err
+        key = next(line.split("=")[1] for line in out.splitlines() if line.startswith("export SIDECAR_KEY="))
+        config = load_config([fragment], {**environ, "SIDECAR_KEY": key})
+        assert await check(config, offline=False) == ()
+    assert f"litmuschaos.io/project-id: {small.project.project_id}" in out.replace('"', "")
+    for secret in environ.values():
+        assert secret not in out + err
+
+
+async def test_the_display_token_is_of_the_user_whose_token_it_is(
+    small: Small, tmp_path: Path, run: Run
+) -> None:
+    (tmp_path / "token").write_text(f"{small.token}\n")
+    code, _, _ = await run(
+        *("init", "--litmus", small.simulator.url, "--token-file", str(tmp_path / "token")),
+        *("--write", str(tmp_path / "fragment.yaml")),
+    )
+    assert code == 0
+    secrets = {"SIDECAR_KEY": "0123456789abcdef", "SIDECAR_CATALOG_TOKEN": "abc"}
+    config = load_config([tmp_path / "fragment.yaml"], secrets)
+    assert config.display_token is not None
+    user = small.world.user_named("backstage")
+    assert user is not None
+    assert display_uid(config.display_token.get_secret_value()) == user.user_id
+    assert config.instances[0].token_file == tmp_path / "token"
+
+
+async def test_with_a_user_and_a_password_nobody_stays_signed_in_and_no_token_is_made(
+    small: Small, tmp_path: Path, run: Run
+) -> None:
+    user = small.world.add_user("managed", password="it's a-password-1")
+    small.world.set_role(small.project, user, VIEWER)
+    line = ("--litmus", small.simulator.url, "--username", "managed")
+    code, out, err = await run(
+        *("init", *line, "--write-env", str(tmp_path / "env")), LITMUS_PASSWORD="it's a-password-1"
+    )
+    assert code == 0, err
+    assert "password: ${LITMUS_PASSWORD}" in out
+    assert "a-password-1" not in out + err
+    assert "LITMUS_PASSWORD='it'\"'\"'s a-password-1'" in (tmp_path / "env").read_text()
+    asked = [request.path for request in small.simulator.requests]
+    assert asked.count("/auth/login") == asked.count("/auth/logout") == 1
+    assert "/auth/create_token" not in asked
+
+
+@pytest.mark.parametrize("option", ["--write", "--write-env"])
+async def test_a_file_that_is_there_is_left_alone_and_nobody_is_asked(
+    small: Small, tmp_path: Path, run: Run, option: str
+) -> None:
+    path = tmp_path / "mine"
+    path.write_text("mine")
+    code, out, err = await run(
+        "init", "--litmus", small.simulator.url, option, str(path), LITMUS_AUTH_TOKEN=small.token
+    )
+    assert (code, out, path.read_text()) == (1, "", "mine")
+    assert err == f"Error: {path} exists; init never overwrites.\n"
+    assert small.simulator.requests == []
+
+
+async def test_a_rejected_token_is_one_sentence_and_nothing_is_written(
+    small: Small, tmp_path: Path, run: Run
+) -> None:
+    path = tmp_path / "fragment.yaml"
+    line = ("--litmus", small.simulator.url)
+    code, out, err = await run("init", *line, "--write", str(path), LITMUS_AUTH_TOKEN="e30.e30.e30")
+    assert (code, out, path.exists()) == (1, "", False)
+    assert err.startswith("error: Instance default: ")
+    assert err.count("\n") == 1
+    assert "e30.e30" not in err
+
+
+async def test_without_a_terminal_what_is_missing_is_told(run: Run) -> None:
+    code, _, err = await run("init")
+    assert (code, "Needs --litmus" in err) == (2, True)
+    code, _, err = await run("init", "--litmus", "http://127.0.0.1:9")
+    assert code == 2
+    assert "needs --token-file, --username, or the token in $LITMUS_AUTH_TOKEN" in err
+
+
+async def test_projects_are_listed_of_all_instances_though_one_is_away(small: Small, run: Run) -> None:
+    small.simulator.faults.add(ScriptedFault(path="/auth/list_projects", status=502, times=1))
+    lines = ("--litmus", small.simulator.url, "--litmus", f"second={small.simulator.url}")
+    tokens = {"LITMUS_AUTH_TOKEN": small.token, "LITMUS_AUTH_TOKEN_SECOND": small.token}
+    code, out, err = await run("projects", *lines, "--json", **tokens)
+    assert code == 1
+    assert err.startswith("error: Instance default: ")
+    expected = {"instance": "second", "id": small.project.project_id, "name": small.project.name}
+    (listed,) = json.loads(out)["projects"]
+    assert {**listed, **expected} == listed
+    code, out, _ = await run("projects", *lines, "--instance", "second", **tokens)
+    assert code == 0
+    assert [line.split()[0] for line in out.splitlines()] == ["INSTANCE", "second"]
+
+
+async def test_on_a_terminal_init_asks_shows_progress_and_echoes_no_secret(
+    small: Small, tmp_path: Path
+) -> None:
+    answers: Mapping[str, str] = {
+        "Address of Litmus": small.simulator.url,
+        "API token": small.token,
+        "Address of Backstage": "",
+        "Address of the sidecar": "",
+    }
+    leader, follower = pty.openpty()
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("LITMUS_")}
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-m", "sidecar", "init"),
+        stdin=follower,
+        stdout=PIPE,
+        stderr=follower,
+        cwd=tmp_path,
+        env=kept,
+        start_new_session=True,
+    )
+    os.close(follower)
+
+    def converse() -> str:
+        shown, waiting = b"", dict(answers)
+        with suppress(OSError):  # what reading gives when the other end is closed
+            while read := os.read(leader, 4096):
+                shown += read
+                for question, answer in list(waiting.items()):
+                    if question in shown.decode(errors="replace") and shown.rstrip().endswith(b":"):
+                        os.write(leader, f"{answer}\n".encode())
+                        del waiting[question]
+        return shown.decode()
+
+    async with asyncio.timeout(CEILING_SECONDS):
+        shown, (out, _) = await asyncio.gather(asyncio.to_thread(converse), process.communicate())
+    os.close(leader)
+    assert process.returncode == 0, shown
+    assert all(question in shown for question in answers)
+    assert f"Asking default at {small.simulator.url} …" in shown
+    assert small.token not in shown
+    assert small.token not in out.decode()
