@@ -28,11 +28,9 @@ FROM base
 LABEL org.opencontainers.image.title="backstage-litmus-sidecar" \
       org.opencontainers.image.description="Backend for the Litmus plugin of Backstage" \
       org.opencontainers.image.licenses="Apache-2.0"
-# HEALTHCHECK_PORT is litmusSidecar.listen.port, which the health check cannot read; it tries the addresses there are.
 ENV PATH=/opt/litmus-sidecar/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
-    PYTHONUNBUFFERED=1 \
-    HEALTHCHECK_PORT=8080
+    PYTHONUNBUFFERED=1
 RUN python -m pip uninstall --yes pip \
     && install --directory --owner=10001 --group=10001 /data
 COPY --from=build /opt/litmus-sidecar /opt/litmus-sidecar
@@ -42,6 +40,6 @@ WORKDIR /data
 VOLUME /data
 EXPOSE 8080
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 \
-    CMD ["python", "-c", "import http.client, os, socket, sys\ndef ok(host):\n    try:\n        c = http.client.HTTPConnection(host, int(os.environ['HEALTHCHECK_PORT']), timeout=1.5)\n        c.request('GET', '/healthz')\n        return c.getresponse().status == 200\n    except OSError:\n        return False\nsys.exit(not any(map(ok, ('127.0.0.1', '::1', socket.gethostname()))))"]
+    CMD ["litmus-sidecar", "health", "--config", "/etc/litmus-sidecar/app-config.yaml"]
 ENTRYPOINT ["litmus-sidecar"]
 CMD ["serve", "--config", "/etc/litmus-sidecar/app-config.yaml"]

@@ -18,7 +18,7 @@ from sidecar.config.access import (
 )
 from sidecar.config.display_token import bare_token, display_token, display_uid
 from sidecar.config.fields import LONGEST_TOKEN_DAYS, TOKEN_NAME, TOKEN_NAME_RULE
-from sidecar.config.loading import load_config, parse_config
+from sidecar.config.loading import load_config, load_listen, parse_config
 from sidecar.config.model import (
     AttentionSettings,
     Config,
@@ -66,6 +66,7 @@ __all__ = [
     "display_uid",
     "findings",
     "load_config",
+    "load_listen",
     "masked",
     "parse_config",
 ]

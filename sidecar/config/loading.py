@@ -9,6 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
+from sidecar.config.access import Listen
 from sidecar.config.backstage_proxy import proxy_routes
 from sidecar.config.files import check_certificates, read_secret_files
 from sidecar.config.merging import OTHER_KEYS, SECTION, MergedFiles, read_files, read_mapping, unset_sentence
@@ -40,6 +41,21 @@ def parse_config(
         ConfigError: With every problem of our keys together.
     """
     return _config(read_mapping(mapping, directory, environ), environ)
+
+
+def load_listen(paths: Sequence[Path], environ: Mapping[str, str]) -> Listen:
+    """Read where the sidecar listens and judge nothing else: what is wrong elsewhere ends no living service.
+
+    Raises:
+        ConfigError: If a file cannot be read, or ``listen`` cannot be used.
+    """
+    source = read_files(paths, environ)
+    section = source.section if isinstance(source.section, dict) else {}
+    problems = Problems(source._replace(problems=()))
+    valid = problems.validated(SidecarSection, {"listen": section["listen"]} if "listen" in section else {})
+    if valid is None:
+        raise ConfigError(tuple(problems.sentences))
+    return valid.listen
 
 
 def _config(source: MergedFiles, environ: Mapping[str, str]) -> Config:

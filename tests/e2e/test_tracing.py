@@ -230,7 +230,7 @@ class Missing(importlib.abc.MetaPathFinder):
             raise ModuleNotFoundError(name)
 
 sys.meta_path.insert(0, Missing())
-from sidecar.cli.main import entry_point
+from sidecar.cli.entry import entry_point
 sys.argv[0] = "litmus-sidecar"
 entry_point()
 """

@@ -5,14 +5,10 @@ import json
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
-import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -121,45 +117,10 @@ def copied() -> list[str]:
     return [source for rest in all_of("COPY", BUILD) for source in rest.split()[:-1]]
 
 
-def health_check(port: int) -> int:
-    """Run the health check against a port and return its exit code."""
+def test_the_health_check_asks_by_the_configuration_that_is_served() -> None:
     (rest,) = all_of("HEALTHCHECK")
-    _, *command = json.loads(rest[rest.index("[") :])
-    return run(sys.executable, *command, env={**os.environ, "HEALTHCHECK_PORT": str(port)}).returncode
-
-
-@contextmanager
-def answering(status: int) -> Iterator[int]:
-    """Answer ``/healthz`` with a status; yields the port."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(status if self.path == "/healthz" else 404)
-            self.end_headers()
-
-        def log_message(self, *_: Any) -> None:
-            """Keep standard error quiet."""
-
-    with HTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield server.server_port
-        finally:
-            server.shutdown()
-            thread.join()
-
-
-@pytest.mark.parametrize(("status", "code"), [(200, 0), (503, 1)])
-def test_the_health_check_follows_healthz(status: int, code: int) -> None:
-    with answering(status) as port:
-        assert health_check(port) == code
-
-
-def test_the_health_check_fails_where_nothing_listens() -> None:
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        assert health_check(unused.getsockname()[1]) != 0
+    _, *served = json.loads(all_of("CMD")[0])
+    assert json.loads(rest[rest.index("[") :]) == ["litmus-sidecar", "health", *served]
 
 
 class Unprivileged:
