@@ -54,6 +54,7 @@ bench: $(VENV)/.dev ## Measure on this machine
 reference: $(VENV)/.dev ## Write the generated pages of docs/reference
 	$(BIN)/python docs/make_configuration_reference.py
 	$(BIN)/python docs/make_command_reference.py
+	$(BIN)/python docs/make_finding_reference.py
 
 screenshots: $(VENV)/.dev ## Take the pictures of the README from the demo (needs chromium)
 	$(BIN)/python docs/make_screenshots.py

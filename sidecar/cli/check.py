@@ -6,7 +6,6 @@ nothing anywhere; with ``credentials`` it signs in for that time.
 """
 
 import asyncio
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
@@ -21,14 +20,15 @@ from sidecar.app.compose import require_usable, utc_now
 from sidecar.app.tokens import configured_token, managed_name, open_client, shown_token, source_of
 from sidecar.catalog import FileCatalog, StaticCatalog
 from sidecar.catalog.claims import Claims, NamingMemory
-from sidecar.cli.options import FINDINGS, FINE, config_option, json_option, run
-from sidecar.config import CatalogBackstage, Config, Instance, describe, findings, load_config, masked
+from sidecar.cli.check_report import as_document, explained, for_people, suggestions
+from sidecar.cli.options import FINDINGS, FINE, config_option, json_option, progress, run
+from sidecar.config import CatalogBackstage, Config, Instance, load_config, remarks
 from sidecar.config.store_url import MEMORY_URL
 from sidecar.domain.catalog import PROJECT_ANNOTATION, Catalog, Entity
 from sidecar.domain.errors import UpstreamError, UpstreamProtocolError
 from sidecar.domain.model import Content, Environment, Lane, ProjectRef, Section, SectionResult, Snapshot
 from sidecar.domain.ports import TokenFacts
-from sidecar.insight.token_findings import Finding, config_findings, ordered, token_findings
+from sidecar.insight.token_findings import Finding, Severity, config_findings, ordered, token_findings
 from sidecar.litmus.reading.source import LitmusSource
 from sidecar.litmus.tokens.facts import facts_from_claims, fetch_facts
 from sidecar.litmus.tokens.holder import TokenHolder
@@ -66,7 +66,14 @@ def _ignore(_found: Found) -> None:
 
 
 async def check(config: Config, *, offline: bool, tell: Callable[[Found], None] = _ignore) -> tuple[str, ...]:
-    """Return one sentence per thing that is wrong or probably not meant; empty when all is fine.
+    """Return one sentence per thing that :func:`examine` finds; empty when all is fine."""
+    return tuple(finding.sentence for finding in await examine(config, offline=offline, tell=tell))
+
+
+async def examine(
+    config: Config, *, offline: bool, tell: Callable[[Found], None] = _ignore
+) -> tuple[Finding, ...]:
+    """Return what is wrong or probably not meant.
 
     What is unwise about tokens comes first, the gravest at the top. ``tell``
     gets what was found in the catalog.
@@ -77,7 +84,8 @@ async def check(config: Config, *, offline: bool, tell: Callable[[Found], None] 
     require_usable(config)
     catalogue = FileCatalog(config.catalog.files, [instance.name for instance in config.instances])
     await catalogue.refresh()
-    found = [*findings(config), *catalogue.current.problems]
+    found = [_warned(remark.code, remark.sentence) for remark in remarks(config)]
+    found += [_warned("catalog_problem", problem) for problem in catalogue.current.problems]
     unwise: list[Finding] = []
     accepted_by: list[str] = []
     entities = {entity.ref: entity for entity in catalogue.current.entities}
@@ -90,7 +98,7 @@ async def check(config: Config, *, offline: bool, tell: Callable[[Found], None] 
             unwise += _judged(config, claimed)
     elif config.catalog.backstage is not None:
         read = await _read_backstage(config, config.catalog.backstage)
-        found += read.problems
+        found += [_warned("catalog_away", problem) for problem in read.problems]
         is_whole = not read.problems
         entities |= {entity.ref: entity for entity in read.entities}
     projects = sorted({entity.project for entity in entities.values()})
@@ -98,15 +106,16 @@ async def check(config: Config, *, offline: bool, tell: Callable[[Found], None] 
         for answer in await ask_instances(config, projects, is_whole=is_whole):
             accepted_by += [answer.instance] if answer.takes_display_token else []
             unwise += answer.unwise
-            found += answer.sentences
+            found += answer.failures
             tagged |= answer.tagged
             project_tags |= answer.project_tags
     tell(Found(entities=len(entities), projects=len(projects), is_whole=is_whole))
     if not entities and is_whole and (config.catalog.files or config.catalog.backstage is not None):
-        found.append(_NOTHING)
-    found += await _unclaimed(config, tuple(entities.values()), tagged, project_tags)
+        found.append(_warned("catalog_names_no_project", _NOTHING))
+    unclaimed = await _unclaimed(config, tuple(entities.values()), tagged, project_tags)
+    found += [_warned("project_claim", sentence) for sentence in unclaimed]
     judged = ordered([*config_findings(config, accepted_by=accepted_by), *unwise])
-    return (*(finding.sentence for finding in judged), *found)
+    return (*judged, *found)
 
 
 async def _read_backstage(config: Config, settings: CatalogBackstage) -> Catalog:
@@ -129,7 +138,8 @@ class InstanceAnswer:
     """The projects that the token sees; ``None``: they were not told."""
     takes_display_token: bool = False
     unwise: list[Finding] = field(default_factory=list)
-    sentences: list[str] = field(default_factory=list)
+    failures: list[Finding] = field(default_factory=list)
+    """What could not be asked, and why."""
     tagged: dict[ProjectRef, Content] = field(default_factory=dict)
     """Of each project the environments, whose tags may say whose it is."""
     project_tags: dict[ProjectRef, Sequence[str]] = field(default_factory=dict)
@@ -168,7 +178,7 @@ async def _check_instance(
         token = client.token()
     except UpstreamError as error:
         if instance.token_file is None:  # Else the configuration's findings tell why.
-            answer.sentences.append(f"Instance {instance.name}: {error}")
+            answer.failures.append(_failed(f"Instance {instance.name}: {error}", error.code))
     facts = await fetch_facts(
         auth, _holder(instance, token), managed_name=managed_name(instance), shown=shown_token(config)
     )
@@ -180,7 +190,7 @@ async def _check_instance(
     try:
         await client.run(SERVER_VERSION, {}, _TIMEOUT_SECONDS)
     except UpstreamError as error:
-        answer.sentences.append(f"Instance {instance.name}: {error}")
+        answer.failures.append(_failed(f"Instance {instance.name}: {error}", error.code))
         return answer
     # Where they are not told, the service goes by the other claims too.
     with suppress(UpstreamError):
@@ -194,7 +204,7 @@ async def _check_instance(
         results = [
             result for lane in (Lane.FAST, Lane.SLOW) for result in await source.collect(project, lane, None)
         ]
-        answer.sentences += _failures(project, results)
+        answer.failures += _failures(project, results)
         read = {result.section: result.value for result in results if result.error is None}
         answer.tagged[project] = Content(environments=cast("Environments", read.get(Section.ENVIRONMENTS)))
     return answer
@@ -227,19 +237,29 @@ async def _unclaimed(
     return run_whole(claims.findings())
 
 
-def _failures(project: ProjectRef, results: Sequence[SectionResult]) -> Iterator[str]:
+def _failures(project: ProjectRef, results: Sequence[SectionResult]) -> Iterator[Finding]:
     """Say once per cause what it keeps from being read; the sections of a project mostly fail for one."""
     by_cause: dict[str, list[Section]] = {}
     sentences: dict[str, str] = {}
+    codes: dict[str, str] = {}
     for result in results:
         if (error := result.error) is None:
             continue
         # Sentences name what was asked, which differs; answers that we do not know are no two alike.
         cause = error.message if error.code == UpstreamProtocolError.code else error.code
         sentences.setdefault(cause, error.message)
+        codes.setdefault(cause, error.code)
         by_cause.setdefault(cause, []).append(result.section)
     for cause, sections in by_cause.items():
-        yield f"Project {project} ({', '.join(sections)}): {sentences[cause]}"
+        yield _failed(f"Project {project} ({', '.join(sections)}): {sentences[cause]}", codes[cause])
+
+
+def _warned(code: str, sentence: str) -> Finding:
+    return Finding(key=code, severity=Severity.WARNING, sentence=sentence)
+
+
+def _failed(sentence: str, code: str) -> Finding:
+    return Finding(key=code, severity=Severity.ERROR, sentence=sentence)
 
 
 def _holder(instance: Instance, token: LitmusToken | None) -> TokenHolder:
@@ -254,42 +274,45 @@ def _judged(config: Config, facts: TokenFacts) -> Iterator[Finding]:
 @click.command("check", help="Look for mistakes. 0: fine, 1: findings, 2: bad configuration.")
 @config_option
 @click.option("--offline", is_flag=True, help="Ask no Litmus.")
+@click.option(
+    "--explain",
+    "code",
+    metavar="CODE",
+    help="Say what a finding's code means and what to do, and look at nothing.",
+)
+@click.option(
+    "--fix-suggestions", "suggests", is_flag=True, help="Print what to write into app-config, as YAML."
+)
 @json_option
 @click.pass_obj
 def check_command(
     environ: Mapping[str, str],
     config_paths: tuple[Path, ...],
-    offline: bool,  # noqa: FBT001 - click passes options by name
-    as_json: bool,  # noqa: FBT001 - click passes options by name
+    *,
+    offline: bool,
+    code: str | None,
+    suggests: bool,
+    as_json: bool,
 ) -> int:
     """Print what would be used, secrets masked, and everything that looks wrong."""
+    if code is not None:
+        click.echo(explained(code, as_json=as_json))
+        return FINE
     configure_logging(level="error")
     config: Config = load_config(config_paths, environ)
     catalogs: list[Found] = []
-    found = run(check(config, offline=offline, tell=catalogs.append))
+    if not offline:
+        progress(f"Asking {', '.join(instance.name for instance in config.instances)}")
+    found = run(examine(config, offline=offline, tell=catalogs.append))
     (catalog,) = catalogs
-    if as_json:
+    if suggests:
+        click.echo(suggestions(found), nl=False)
+    elif as_json:
         counts = {"entities": catalog.entities, "projects": catalog.projects, "complete": catalog.is_whole}
-        told = {"configuration": masked(config), "catalog": counts, "findings": found}
-        click.echo(json.dumps(told, indent=2))
+        click.echo(as_document(config, counts, found))
     else:
-        click.echo(describe(config).rstrip())
-        click.echo()
-        click.echo(_counted(catalog))
-        for finding in found:
-            click.echo(f"finding: {finding}")
-        click.echo(_number_of(found))
+        click.echo(for_people(config, _counted(catalog), found))
     return FINDINGS if found else FINE
-
-
-def _number_of(found: Sequence[str]) -> str:
-    match len(found):
-        case 0:
-            return "No findings."
-        case 1:
-            return "1 finding"
-        case number:
-            return f"{number} findings"
 
 
 def _counted(catalog: Found) -> str:

@@ -74,8 +74,8 @@ async def start(told: Accesses, places: Places) -> Starter:
 
 
 def _memberships(answer: InstanceAnswer) -> Sequence[Membership]:
-    if answer.sentences:
-        raise UpstreamError(" ".join(answer.sentences))
+    if answer.failures:
+        raise UpstreamError(" ".join(failure.sentence for failure in answer.failures))
     if answer.memberships is None:
         raise UpstreamError(f"Instance {answer.instance}: Litmus did not list the projects; ask again.")
     return answer.memberships

@@ -30,7 +30,7 @@ from sidecar.config.model import (
     Store,
     Tracing,
 )
-from sidecar.config.report import describe, findings, masked
+from sidecar.config.report import Remark, describe, findings, masked, remarks
 from sidecar.config.sources import CatalogBackstage, CatalogSettings, Credentials, Instance, SyncSettings
 
 __all__ = [
@@ -55,6 +55,7 @@ __all__ = [
     "MetricsSettings",
     "Pages",
     "Project",
+    "Remark",
     "SidecarSection",
     "SignIn",
     "Store",
@@ -69,4 +70,5 @@ __all__ = [
     "load_listen",
     "masked",
     "parse_config",
+    "remarks",
 ]

@@ -143,7 +143,8 @@ async def test_a_token_file_without_a_token_is_one_sentence_of_check_that_names_
         code, out, _ = await run(*line, "--json", tokenFile=str(tmp_path / "token"))
         (found,) = json.loads(out)["findings"]
         assert code == 1
-        assert found.startswith("litmusSidecar.instances[0].tokenFile: ")
+        assert found["code"] == "setting_absent"
+        assert found["sentence"].startswith("litmusSidecar.instances[0].tokenFile: ")
     code, _, err = await run("tokens", "list", tokenFile=str(tmp_path / "token"))
     assert code == 1
     assert "tokenFile" in err

@@ -56,7 +56,7 @@ async def test_the_example_catalog_is_read_without_problems() -> None:
     )
 
 
-@pytest.mark.parametrize("name", ["configuration", "command"])
+@pytest.mark.parametrize("name", ["configuration", "command", "finding"])
 def test_a_generated_reference_is_current(name: str) -> None:
     """If not: make reference."""
     made = runpy.run_path(str(ROOT / "docs" / f"make_{name}_reference.py"))

@@ -1,0 +1,89 @@
+"""What ``check`` prints: for people, as JSON, as YAML to copy, and about one code. Pure."""
+
+import difflib
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import click
+
+from sidecar.config import Config, describe, masked
+from sidecar.insight.finding_codes import EXPLANATIONS, Explanation, explanation
+from sidecar.insight.token_findings import Finding
+
+_PAGE: Final = "docs/reference/findings.md"
+
+
+def for_people(config: Config, counted: str, found: Sequence[Finding]) -> str:
+    """Return what would be used, secrets masked, and each finding with its code and what to do."""
+    lines = [describe(config).rstrip(), "", counted]
+    for one in found:
+        lines.append(f"finding: {one.sentence} [{one.key}]")
+        lines.append(f"  do: {explanation(one.key).todo} ({_docs(one.key)})")
+    return "\n".join([*lines, _number_of(found)])
+
+
+def as_document(config: Config, counts: Mapping[str, Any], found: Sequence[Finding]) -> str:
+    """Return the same as JSON."""
+    findings = [
+        {
+            "code": one.key,
+            "severity": one.severity.value,
+            "sentence": one.sentence,
+            "whatToDo": explanation(one.key).todo,
+            "docs": _docs(one.key),
+        }
+        for one in found
+    ]
+    return json.dumps({"configuration": masked(config), "catalog": counts, "findings": findings}, indent=2)
+
+
+def suggestions(found: Sequence[Finding]) -> str:
+    """Return YAML for app-config, one document for each kind of finding that is mended there."""
+    by_code = {one.key: one for one in found}
+    mended = [(one, fix) for code, one in by_code.items() if (fix := explanation(code).fix) is not None]
+    if not mended:
+        return "# Nothing to write into app-config.\n"
+    return "---\n".join(f"# {_comment(one)}\n{fix}" for one, fix in mended)
+
+
+def explained(code: str, *, as_json: bool) -> str:
+    """Return what a code means.
+
+    Raises:
+        click.BadParameter: If there is no such code.
+    """
+    known = EXPLANATIONS.get(code)
+    if known is None:
+        near = difflib.get_close_matches(code, EXPLANATIONS, n=1)
+        hint = f"; did you mean {near[0]}?" if near else f"; {_PAGE} lists them"
+        raise click.BadParameter(f"no finding has this code{hint}", param_hint="--explain")
+    if as_json:
+        told = {"code": code, "meaning": known.meaning, "whatToDo": known.todo, "docs": _pages(known)}
+        return json.dumps({**told, "fix": known.fix}, indent=2)
+    lines = [f"{code}: {known.meaning}.", f"To do: {known.todo}.", f"More: {_pages(known)}"]
+    if known.fix is not None:
+        lines += ["In app-config:", "", *(f"    {line}" for line in known.fix.splitlines())]
+    return "\n".join(lines)
+
+
+def _pages(known: Explanation) -> str:
+    return f"docs/{known.docs}"
+
+
+def _docs(code: str) -> str:
+    return f"{_PAGE}#{code}" if code in EXPLANATIONS else _pages(explanation(code))
+
+
+def _comment(finding: Finding) -> str:
+    return f"{finding.key}: {' '.join(finding.sentence.split())}"
+
+
+def _number_of(found: Sequence[Finding]) -> str:
+    match len(found):
+        case 0:
+            return "No findings."
+        case 1:
+            return "1 finding"
+        case number:
+            return f"{number} findings"
