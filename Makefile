@@ -14,6 +14,9 @@ LOCKS := $(addsuffix .txt,$(addprefix requirements/,build dev runtime sbom))
 UPGRADE ?= --upgrade
 COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --only-binary=:all: \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock'
+# npm and its Node, of the environment. Nothing that is installed runs code while it is.
+NPM := PATH="$(CURDIR)/$(BIN):$$PATH" npm --silent --ignore-scripts
+APPS := tests/backstage_app
 AUDIT := $(BIN)/pip-audit --strict --disable-pip --require-hashes --progress-spinner off
 
 .DEFAULT_GOAL := help
@@ -34,7 +37,7 @@ check: lint ## Lint, types, layers and the fast tests: the loop of a minute
 	$(BIN)/pytest -n auto --dist worksteal -m fast --hypothesis-profile quick --ignore tests/e2e --ignore tests/benchmarks
 
 # Everything. Tests of whole services wait more than they compute, so two share a core.
-test: lint tests/node/node_modules/.package-lock.json ## Lint, types, layers and all tests, as CI does
+test: lint tests/node/node_modules/.package-lock.json $(APPS)/dist/.built ## Lint, types, layers and all tests, as CI does
 	$(BIN)/pytest -n $$(( 2 * $$(nproc 2>/dev/null || echo 2) )) --dist worksteal
 
 lint: $(VENV)/.dev ## Lint, types and layers alone
@@ -56,8 +59,9 @@ reference: $(VENV)/.dev ## Write the generated pages of docs/reference
 	$(BIN)/python docs/make_command_reference.py
 	$(BIN)/python docs/make_finding_reference.py
 
-screenshots: $(VENV)/.dev ## Take the pictures of the README from the demo (needs chromium)
+screenshots: $(VENV)/.dev $(APPS)/dist/.built ## Take the pictures of the documentation from the demo (needs chromium)
 	$(BIN)/python docs/make_screenshots.py
+	$(BIN)/python docs/make_plugin_screenshots.py
 
 format: $(VENV)/.dev ## Correct what ruff can correct
 	$(BIN)/ruff check --fix
@@ -93,7 +97,7 @@ sbom: $(VENV)/.dev ## Write the bill of materials of the image, build/sbom.cdx.j
 		--output-file build/sbom.cdx.json build/image/bin/python
 
 clean: ## Remove the environment and what tools left
-	rm -rf $(VENV) tests/node/node_modules build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) tests/node/node_modules $(APPS)/node_modules $(APPS)/dist plugin/node_modules plugin/dist build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
@@ -110,5 +114,26 @@ $(VENV)/.dev: pyproject.toml requirements/dev.txt | $(VENV)/bin/python
 
 # What the plugin computes with in browsers, for the tests that compare with it.
 tests/node/node_modules/.package-lock.json: tests/node/package-lock.json | $(VENV)/.dev
-	PATH="$(CURDIR)/$(BIN):$$PATH" npm ci --prefix tests/node --silent
+	$(NPM) ci --prefix tests/node
+	touch $@
+
+# The package for Backstage, packed as it is published, and the two small apps that it is installed into.
+plugin/node_modules/.package-lock.json: plugin/package-lock.json | $(VENV)/.dev
+	$(NPM) ci --prefix plugin
+	touch $@
+
+PLUGIN_SOURCES := $(shell find plugin \( -name node_modules -o -name dist \) -prune -o -type f -print 2>/dev/null)
+
+build/plugin.tgz: plugin/node_modules/.package-lock.json $(PLUGIN_SOURCES)
+	$(NPM) run build --prefix plugin
+	mkdir -p build
+	mv "build/$$($(NPM) pack ./plugin --pack-destination build)" $@
+
+$(APPS)/node_modules/.package-lock.json: $(APPS)/package-lock.json | $(VENV)/.dev
+	$(NPM) ci --prefix $(APPS)
+	touch $@
+
+$(APPS)/dist/.built: $(APPS)/node_modules/.package-lock.json build/plugin.tgz $(APPS)/build.mjs $(wildcard $(APPS)/src/*)
+	$(NPM) install --prefix $(APPS) --no-save --prefer-offline "$(CURDIR)/build/plugin.tgz"
+	$(NPM) run build --prefix $(APPS)
 	touch $@

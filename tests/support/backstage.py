@@ -172,7 +172,7 @@ class Backstage:
             return web.Response(body=how, content_type="application/json")
         return _error(how, "Error")
 
-    def _user(self, request: web.Request) -> str | None:
+    def user_of(self, request: web.Request) -> str | None:
         """Return whose token came, by signature and kind alone: expiry is the product's to check."""
         token = request.headers.get("Authorization", "").removeprefix("Bearer ")
         for key in self.keys:
@@ -207,7 +207,7 @@ class Backstage:
         return False
 
     def _userinfo(self, request: web.Request) -> web.StreamResponse:
-        user = self._user(request)
+        user = self.user_of(request)
         if user is None:
             return _error(401, "AuthenticationError")
         return web.json_response({"claims": {"sub": user, "ent": [user, *self.groups.get(user, [])]}})
@@ -239,7 +239,7 @@ class Backstage:
         return web.json_response({"items": page, "totalItems": len(found), "pageInfo": info})
 
     async def _by_refs(self, request: web.Request) -> web.StreamResponse:
-        user = self._user(request)
+        user = self.user_of(request)
         if user is None and not self._is_service(request):
             return _error(401, "AuthenticationError")
         body = await request.json()
