@@ -6,20 +6,28 @@ Alice is in shop-team, which owns the shop's entities; bob is in platform-team.
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
 from ruamel.yaml import YAML
 
 from sidecar.config import Config, parse_config
+from sidecar.simulator import World
 from sidecar.simulator.demo import Demo, open_demo
 from sidecar.simulator.demo_catalog import demo_catalog
+from tests.support.acting import ShiftedClock
 from tests.support.app_catalog import AppCatalog
 from tests.support.backstage import ISSUER
 from tests.support.backstage_app import BackstageApp, open_backstage_app
-from tests.support.service import Service, open_service
+from tests.support.service import Service, eventually, open_service
 
 KEY: Final = "backstage-key-0123456789"
+CART: Final = "component/default/cart"
+MISSED: Final = "canary-every-five-minutes"
+"""Experiment of the cart whose schedule missed its times of the last half an hour."""
+KNOWN_FOR: Final = timedelta(minutes=40)
+"""For so long the sidecar has known the schedules; of times before it tells nothing."""
 GROUPS: Final = {
     "user:default/alice": ["group:default/shop-team"],
     "user:default/bob": ["group:default/platform-team"],
@@ -40,9 +48,11 @@ class DemoPortal:
     service: Service
     worlds: Demo
 
-    @property
-    def sidecar_url(self) -> str:
-        return self.service.url("").rstrip("/")
+    async def ask(self, path: str) -> dict[str, Any]:
+        """Return what the sidecar's API answers to Backstage itself."""
+        response = await self.service.get(f"/api/v1{path}", headers={"X-Litmus-Sidecar-Key": KEY})
+        answer: dict[str, Any] = await response.json()
+        return answer
 
 
 @asynccontextmanager
@@ -58,10 +68,15 @@ async def open_demo_portal(system: str, folder: Path) -> AsyncIterator[DemoPorta
         app.backstage.groups = GROUPS
         app.litmus_url = worlds.default.url
         worlds.default.world.motion.starters = ()
-        async with open_service(_config(worlds, catalog, app.backstage.url)) as service:
+        clock = ShiftedClock(-KNOWN_FOR)
+        _miss_latest(worlds.default.world, clock())
+        async with open_service(_config(worlds, catalog, app.backstage.url), clock=clock) as service:
             app.target = service.url("").rstrip("/")
             await service.ready()
-            yield DemoPortal(app=app, service=service, worlds=worlds)
+            portal = DemoPortal(app=app, service=service, worlds=worlds)
+            clock.ahead = timedelta(0)
+            await eventually(lambda: _tells_missed(portal))
+            yield portal
 
 
 def _config(worlds: Demo, catalog: Path, backstage_url: str) -> Config:
@@ -73,7 +88,7 @@ def _config(worlds: Demo, catalog: Path, backstage_url: str) -> Config:
         "catalog": {"files": [str(catalog)]},
         "sync": {
             "maxRequestsPerSecond": 100,
-            "interval": {"seconds": 5},
+            "interval": {"seconds": 2},
             "slowInterval": {"seconds": 60},
             "activeInterval": {"seconds": 1},
         },
@@ -85,6 +100,19 @@ def _config(worlds: Demo, catalog: Path, backstage_url: str) -> Config:
         "actions": {"policy": "owners", "production": "owners"},
     }
     return parse_config({"litmusSidecar": section}, directory=catalog.parent)
+
+
+def _miss_latest(world: World, since: datetime) -> None:
+    """Take the latest runs of a schedule out of Litmus, as if they had never been started."""
+    since_ms = since.timestamp() * 1000
+    for run in world.runs.copy():
+        if world.experiments[run.experiment_id].name == MISSED and run.created_at_ms >= since_ms:
+            world.runs.remove(run)
+
+
+async def _tells_missed(portal: DemoPortal) -> bool:
+    schedules = (await portal.ask(f"/entities/{CART}/content"))["schedules"]
+    return any(one["missed"] and one["missed"]["number"] for one in schedules)
 
 
 def _entities() -> list[dict[str, Any]]:
