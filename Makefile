@@ -61,7 +61,7 @@ reference: $(VENV)/.dev ## Write the generated pages of docs/reference
 
 screenshots: $(VENV)/.dev $(APPS)/dist/.built ## Take the pictures of the documentation from the demo (needs chromium)
 	$(BIN)/python docs/make_screenshots.py
-	$(BIN)/python docs/make_plugin_screenshots.py
+	PYTHONPATH=. $(BIN)/python docs/make_plugin_screenshots.py
 
 format: $(VENV)/.dev ## Correct what ruff can correct
 	$(BIN)/ruff check --fix
