@@ -36,9 +36,12 @@ async def main() -> None:
     with tempfile.TemporaryDirectory() as directory:
         async with open_demo_portal("new", Path(directory)) as portal, open_browser(executable) as browser:
             page = await _visitor(browser, portal)
-            await _take(page, ENTITY, "Running now", "plugin-card.png", of=_card(page))
-            await _take(page, f"{ENTITY}/resilience", "Experiments", "plugin-content.png")
-            await _take(page, "/litmus", "Needs attention", "plugin-portfolio.png")
+            card = page.locator("[class*=MuiCard-root]").filter(has_text="Runs by outcome")
+            await _take(page, ENTITY, card, "plugin-card.png", of=card)
+            row = page.get_by_role("row").filter(has_text="cart-pod-delete").first
+            await _take(page, f"{ENTITY}/resilience", row, "plugin-content.png")
+            row = page.get_by_role("row").filter(has_text="shop-team").first
+            await _take(page, "/litmus", row, "plugin-portfolio.png")
 
 
 async def _visitor(browser: Browser, portal: DemoPortal) -> Page:
@@ -49,15 +52,10 @@ async def _visitor(browser: Browser, portal: DemoPortal) -> Page:
     return await context.new_page()
 
 
-def _card(page: Page) -> Locator:
-    title = page.get_by_role("heading", name="Resilience", exact=True)
-    return page.locator("[class*=MuiCard-root]").filter(has=title)
-
-
-async def _take(page: Page, path: str, heading: str, name: str, *, of: Locator | None = None) -> None:
-    """Open a view, wait for a heading that comes with its data, and picture it or a part of it."""
+async def _take(page: Page, path: str, data: Locator, name: str, *, of: Locator | None = None) -> None:
+    """Open a view, wait for its data, and picture it or a part of it."""
     await page.goto(path)
-    await page.get_by_role("heading", name=heading, exact=True).first.wait_for()
+    await data.wait_for()
     await page.wait_for_load_state("networkidle")
     await (page if of is None else of).screenshot(path=IMAGES / name)
     sys.stdout.write(f"{IMAGES / name} is written\n")
