@@ -18,6 +18,7 @@ export const litmusResilienceTranslationRef = createTranslationRef({
     never: 'never',
     none: 'none',
     notReadYet: 'Not read yet.',
+    notShown: '{{number}} more',
     unit: {
       runs_one: '{{count}} run',
       runs_other: '{{count}} runs',
@@ -95,6 +96,9 @@ export const litmusResilienceTranslationRef = createTranslationRef({
       high: 'High',
       medium: 'Medium',
       low: 'Low',
+      Urgent: 'Urgent',
+      Soon: 'Soon',
+      Later: 'Later',
       more: 'Show all {{number}}',
     },
     now: {

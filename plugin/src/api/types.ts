@@ -113,6 +113,8 @@ export interface RunningRun {
 export interface AttentionItem {
   kind: string;
   severity: 'high' | 'medium' | 'low';
+  /** How soon somebody should look, as on the sidecar's pages; absent where only the severity is told. */
+  grade?: string;
   entities?: string[];
   experimentID: string;
   experimentName: string;
@@ -142,10 +144,12 @@ export interface Overview {
   claim: { source: string | null; problem: string | null };
   sections: Record<string, Section>;
   links: ProjectLinks;
-  /** The most urgent items; absent from sidecars before they gave it. */
-  attention?: AttentionItem[];
-  /** What runs or waits now; absent likewise. */
-  runningNow?: RunningRun[];
+  /** The most urgent items, three at most; `attentionTotal` says of how many. */
+  attention: AttentionItem[];
+  attentionTotal: number;
+  /** What runs or waits now, ten at most; `runningTotal` says of how many. */
+  runningRuns: RunningRun[];
+  runningTotal: number;
 }
 
 /** Whether something may be done now. */

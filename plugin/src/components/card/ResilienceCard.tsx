@@ -118,33 +118,38 @@ function Results({ overview, windowWords }: { overview: Overview; windowWords: s
   );
 }
 
-/** What asks for somebody now; left out where the sidecar does not tell. */
+/** What asks for somebody now. */
 function Current({ overview }: { overview: Overview }) {
   const { t } = useWords();
   const styles = useStyles();
-  const { attention, runningNow } = overview;
+  if (overview.asOf === null) return null;
+  const attention = overview.attention.slice(0, MOST_ATTENTION);
+  const running = overview.runningRuns.slice(0, MOST_RUNNING);
   return (
     <>
-      {attention && (
-        <>
-          <Heading>{t('attention.title')}</Heading>
-          {attention.length > 0 ? (
-            <AttentionList items={attention.slice(0, MOST_ATTENTION)} />
-          ) : (
-            <span className={styles.dim}>{t('attention.nothingShort')}</span>
-          )}
-        </>
+      <Heading>{t('attention.title')}</Heading>
+      {attention.length > 0 ? (
+        <AttentionList items={attention} />
+      ) : (
+        <span className={styles.dim}>{t('attention.nothingShort')}</span>
       )}
-      {runningNow && (
-        <>
-          <Heading>{t('now.title')}</Heading>
-          {runningNow.length > 0 ? (
-            <RunningList runs={runningNow.slice(0, MOST_RUNNING).map(run => ({ run }))} />
-          ) : (
-            <span className={styles.dim}>{t('now.nothing')}</span>
-          )}
-        </>
+      <More number={overview.attentionTotal - attention.length} />
+      <Heading>{t('now.title')}</Heading>
+      {running.length > 0 ? (
+        <RunningList runs={running.map(run => ({ run }))} />
+      ) : (
+        <span className={styles.dim}>{t('now.nothing')}</span>
       )}
+      <More number={overview.runningTotal - running.length} />
     </>
   );
+}
+
+/** How many are not shown for want of room. */
+function More({ number }: { number: number }) {
+  const { t } = useWords();
+  const styles = useStyles();
+  return number > 0 ? (
+    <div className={`${styles.small} ${styles.dim}`}>{t('notShown', { number: String(number) })}</div>
+  ) : null;
 }

@@ -4,6 +4,8 @@ import { useWords } from '../../hooks/useWords';
 import { LitmusLink, OutcomeChip, When } from './parts';
 import { useStyles } from './useStyles';
 
+const GRADES = ['Urgent', 'Soon', 'Later'] as const;
+
 /** What needs attention, as the sidecar words it. */
 export function AttentionList({ items, of }: { items: AttentionItem[]; of?: (item: AttentionItem) => ReactNode }) {
   const { t } = useWords();
@@ -12,13 +14,22 @@ export function AttentionList({ items, of }: { items: AttentionItem[]; of?: (ite
     <ul className={styles.list}>
       {items.map(item => (
         <li key={`${item.kind} ${item.experimentID} ${item.link}`}>
-          <strong className={item.severity === 'low' ? styles.dim : styles.urgent}>{t(`attention.${item.severity}`)}</strong>{' '}
+          <Grade item={item} />{' '}
           {item.sentence} <LitmusLink to={item.link}>{item.experimentName}</LitmusLink>
           {of && <span className={`${styles.dim} ${styles.small}`}> {of(item)}</span>}
         </li>
       ))}
     </ul>
   );
+}
+
+/** How soon somebody should look; of answers without that, how grave it is. */
+function Grade({ item: { grade, severity } }: { item: AttentionItem }) {
+  const { t } = useWords();
+  const styles = useStyles();
+  const word = GRADES.find(one => one === grade) ?? severity;
+  const isQuiet = word === 'Later' || word === 'low';
+  return <strong className={isQuiet ? styles.dim : styles.urgent}>{t(`attention.${word}`)}</strong>;
 }
 
 /** What runs or waits: since when, by whom, where, and whether it is stuck. */

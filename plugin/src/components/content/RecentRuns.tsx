@@ -36,11 +36,10 @@ export function RecentRuns({ experiment }: { experiment: Experiment }) {
               textAlign: 'center',
             }}
           >
-            <span aria-hidden>
+            <span role="img" aria-label={text}>
               {outcome !== 'passed' && LOOKS[outcome].symbol}
               {isScored(outcome) && run.resiliencyScore !== null && Math.round(run.resiliencyScore)}
             </span>
-            <span className={styles.hidden}>{text}</span>
           </li>
         );
       })}

@@ -31,7 +31,6 @@ export function Entities({
         <>
           <TextField
             id={id}
-            type="search"
             label={t('page.search')}
             size="small"
             variant="outlined"
