@@ -8,7 +8,6 @@ const GRADES = ['Urgent', 'Soon', 'Later'] as const;
 
 /** What needs attention, as the sidecar words it. */
 export function AttentionList({ items, of }: { items: AttentionItem[]; of?: (item: AttentionItem) => ReactNode }) {
-  const { t } = useWords();
   const styles = useStyles();
   return (
     <ul className={styles.list}>
