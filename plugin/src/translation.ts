@@ -8,8 +8,8 @@ import { createTranslationRef } from '@backstage/core-plugin-api/alpha';
 export const litmusResilienceTranslationRef = createTranslationRef({
   id: 'litmus-resilience',
   messages: {
-    /** Of numbers and times: the language of the messages. */
-    locale: 'en',
+    // Of numbers and times: the language of the messages.
+    locale: 'en-GB',
     cardTitle: 'Resilience',
     pageTitle: 'Litmus',
     pageSubtitle: 'How resilient are we?',

@@ -6,9 +6,9 @@ import { ResilienceCard } from '../src/components/card/ResilienceCard';
 import unknown from './fixtures/unknown.json';
 import { overview } from './recorded';
 import { ENTITY, show } from './show';
-import { UNREACHABLE, useSidecar } from './sidecar';
+import { UNREACHABLE, sidecarPerTest } from './sidecar';
 
-const sidecar = useSidecar();
+const sidecar = sidecarPerTest();
 const PATH = '/api/proxy/litmus/api/v1/entities/component/default/checkout/overview';
 const OVERVIEW = 'GET /entities/*/*/*/overview';
 

@@ -68,7 +68,7 @@ export class Sidecar {
 }
 
 /** A sidecar for each test of a file. */
-export function useSidecar(): { readonly current: Sidecar } {
+export function sidecarPerTest(): { readonly current: Sidecar } {
   const holder = { current: new Sidecar() };
   beforeEach(async () => {
     holder.current = new Sidecar();
