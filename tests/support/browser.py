@@ -83,10 +83,14 @@ class Watched:
         """Return by how many pixels the page is wider than its window; 0 if it fits."""
         return int(await self.page.evaluate("Math.max(0, document.documentElement.scrollWidth - innerWidth)"))
 
-    async def violations(self) -> list[str]:
-        """Return what axe-core finds against WCAG 2.2 A and AA, one line each."""
+    async def violations(self, *, beside: str | None = None) -> list[str]:
+        """Return what axe-core finds against WCAG 2.2 A and AA, one line each.
+
+        ``beside`` selects what is not ours and not looked at.
+        """
         await self.page.evaluate(AXE)
-        results = await self.page.evaluate("options => axe.run(document, options)", WCAG)
+        looked_at = {"exclude": [] if beside is None else [beside]}
+        results = await self.page.evaluate("([at, options]) => axe.run(at, options)", [looked_at, WCAG])
         return [
             f"{found['id']}: {node['html'][:160]}: {node['failureSummary']}"
             for found in results["violations"]

@@ -1,5 +1,6 @@
 import TextField from '@material-ui/core/TextField';
 import { useId } from 'react';
+import { useStyles } from './useStyles';
 
 /** A native list to choose from: works with every keyboard, phone and screen reader. */
 export function Choice<Value extends string>({
@@ -14,6 +15,7 @@ export function Choice<Value extends string>({
   onChange: (value: Value) => void;
 }) {
   const id = useId();
+  const { dim } = useStyles();
   return (
     <TextField
       id={id}
@@ -23,7 +25,7 @@ export function Choice<Value extends string>({
       size="small"
       variant="outlined"
       SelectProps={{ native: true }}
-      InputLabelProps={{ shrink: true }}
+      InputLabelProps={{ shrink: true, className: dim }}
       onChange={event => {
         const chosen = choices.find(([one]) => one === event.target.value);
         if (chosen) onChange(chosen[0]);

@@ -27,10 +27,11 @@ export const useStyles = makeStyles(
         whiteSpace: 'nowrap',
         width: 1,
       },
-      dim: { color: theme.palette.text.secondary },
+      // Backstage's secondary text is too faint on the ground of its pages.
+      dim: { color: dark ? theme.palette.text.secondary : '#666666' },
       small: { fontSize: '0.86rem' },
       urgent: { color: dark ? '#ff8f88' : '#c21f2a', fontWeight: 600 },
-      good: { color: dark ? '#56c271' : '#1a7f37' },
+      good: { color: dark ? '#6fd389' : '#1a7f37' },
       bad: { color: dark ? '#ff8f88' : '#c21f2a' },
       info: notice(theme.palette.text.secondary, dark ? '#262c33' : '#f4f6f8'),
       warn: notice(dark ? '#e0b050' : '#8a5a00', dark ? '#33280f' : '#fdf3dc'),
@@ -84,7 +85,8 @@ export const useStyles = makeStyles(
         [theme.breakpoints.down('sm')]: {
           '&, & caption, & tbody, & tr, & tbody th, & td': { display: 'block' },
           '& thead': { clip: 'rect(0 0 0 0)', height: 1, overflow: 'hidden', position: 'absolute', width: 1 },
-          '& tbody th, & td': { borderBottom: 0, padding: theme.spacing(0.25, 0) },
+          // Links below each other keep the distance that fingers need.
+          '& tbody th, & td': { borderBottom: 0, lineHeight: 1.75, padding: theme.spacing(0.25, 0) },
           '& tr': { borderBottom: `1px solid ${theme.palette.divider}`, padding: theme.spacing(0.75, 0) },
           '& td[data-name]::before': {
             color: theme.palette.text.secondary,
