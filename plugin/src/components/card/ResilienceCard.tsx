@@ -1,5 +1,5 @@
 import { stringifyEntityRef } from '@backstage/catalog-model';
-import { InfoCard, Progress } from '@backstage/core-components';
+import { Progress } from '@backstage/core-components';
 import { configApiRef, useApi } from '@backstage/core-plugin-api';
 import { useEntity } from '@backstage/plugin-catalog-react';
 import { isLitmusAvailable } from '../../annotations';
@@ -13,6 +13,7 @@ import { Age, DataState } from '../common/DataState';
 import { Failure } from '../common/Failure';
 import { AttentionList, RunningList } from '../common/lists';
 import { NoAnnotation } from '../common/NoAnnotation';
+import { Panel } from '../common/Panel';
 import { Change, Heading, LitmusLink } from '../common/parts';
 import { useStyles } from '../common/useStyles';
 import { useWindow, WindowSwitch } from '../common/WindowSwitch';
@@ -26,7 +27,7 @@ export function ResilienceCard() {
   const { t } = useWords();
   const title = useApi(configApiRef).getOptionalString('litmusResilience.cardTitle') ?? t('cardTitle');
   return (
-    <InfoCard title={title} variant="gridItem">
+    <Panel title={title} fills>
       {isLitmusAvailable(entity) ? (
         <LiveProvider>
           <CardOf entityRef={stringifyEntityRef(entity)} />
@@ -34,7 +35,7 @@ export function ResilienceCard() {
       ) : (
         <NoAnnotation />
       )}
-    </InfoCard>
+    </Panel>
   );
 }
 

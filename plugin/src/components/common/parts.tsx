@@ -22,7 +22,7 @@ export function LitmusLink({ to, children }: { to: string; children: ReactNode }
   // Only what a browser opens as a page: an address comes from configuration and answers of other systems.
   if (!/^https?:\/\//i.test(to)) return <>{children}</>;
   return (
-    <Link to={to} target="_blank" rel="noopener noreferrer" underline="always" externalLinkIcon={false}>
+    <Link to={to} target="_blank" rel="noopener noreferrer" externalLinkIcon={false} underline="always">
       {children}
     </Link>
   );

@@ -30,9 +30,9 @@ export const useStyles = makeStyles(
       // Backstage's secondary text is too faint on the ground of its pages.
       dim: { color: dark ? theme.palette.text.secondary : '#666666' },
       small: { fontSize: '0.86rem' },
-      urgent: { color: dark ? '#ff8f88' : '#c21f2a', fontWeight: 600 },
-      good: { color: dark ? '#6fd389' : '#1a7f37' },
-      bad: { color: dark ? '#ff8f88' : '#c21f2a' },
+      urgent: { color: dark ? '#ffb0aa' : '#b41d27', fontWeight: 600 },
+      good: { color: dark ? '#7fe09a' : '#1a7f37' },
+      bad: { color: dark ? '#ffb0aa' : '#b41d27' },
       info: notice(theme.palette.text.secondary, dark ? '#262c33' : '#f4f6f8'),
       warn: notice(dark ? '#e0b050' : '#8a5a00', dark ? '#33280f' : '#fdf3dc'),
       danger: notice(dark ? '#ff8f88' : '#c21f2a', dark ? '#3a1a1b' : '#fdeaea'),
@@ -42,7 +42,7 @@ export const useStyles = makeStyles(
       textButton: {
         background: 'none',
         border: 0,
-        color: theme.palette.type === 'dark' ? '#7db4f5' : '#0b5cad',
+        color: theme.palette.type === 'dark' ? '#a8d1ff' : '#0b5cad',
         cursor: 'pointer',
         font: 'inherit',
         fontSize: '0.86rem',

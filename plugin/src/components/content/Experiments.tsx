@@ -1,10 +1,10 @@
-import { InfoCard } from '@backstage/core-components';
 import TextField from '@material-ui/core/TextField';
 import { useId, useState } from 'react';
 import type { Content, Experiment, Schedule } from '../../api/types';
 import { useWords } from '../../hooks/useWords';
 import { Choice } from '../common/Choice';
 import { isScored, OUTCOMES, outcomeOf } from '../common/looks';
+import { Panel } from '../common/Panel';
 import { LitmusLink, OutcomeChip, Scroll, When } from '../common/parts';
 import { useStyles } from '../common/useStyles';
 import { ExperimentActions } from './ExperimentActions';
@@ -32,15 +32,15 @@ export function Experiments({
   const { experiments } = content;
   if (!experiments?.length) {
     return (
-      <InfoCard title={t('experiments.title')}>
+      <Panel title={t('experiments.title')}>
         {experiments === null ? t('notReadYet') : t('experiments.none')}
-      </InfoCard>
+      </Panel>
     );
   }
   const schedules = new Map((content.schedules ?? []).map(one => [one.experimentID, one]));
   const shown = sorted(choose(experiments, wanted), schedules);
   return (
-    <InfoCard title={t('experiments.title')}>
+    <Panel title={t('experiments.title')}>
       <Filter experiments={experiments} wanted={wanted} onChange={setWanted} />
       {shown.length === 0 && <p className={styles.dim}>{t('experiments.noMatch')}</p>}
       <Scroll label={t('experiments.title')}>
@@ -75,7 +75,7 @@ export function Experiments({
           </tbody>
         </table>
       </Scroll>
-    </InfoCard>
+    </Panel>
   );
 }
 

@@ -1,8 +1,8 @@
-import { InfoCard } from '@backstage/core-components';
 import type { ReactNode } from 'react';
 import type { Content, Environment, Infrastructure } from '../../api/types';
 import { useWords } from '../../hooks/useWords';
 import type { T } from '../../hooks/useWords';
+import { Panel } from '../common/Panel';
 import { LitmusLink } from '../common/parts';
 import { useStyles } from '../common/useStyles';
 
@@ -41,7 +41,7 @@ export function Places({ content }: { content: Content }) {
           </li>
         )}
       </Place>
-      <InfoCard title={t('places.reading')}>
+      <Panel title={t('places.reading')}>
         <ul className={styles.list}>
           {(['experimentDocs', 'litmusDocs', 'apiDocs', 'authApiDocs', 'chaosHub', 'community'] as const).map(name => (
             <li key={name}>
@@ -49,7 +49,7 @@ export function Places({ content }: { content: Content }) {
             </li>
           ))}
         </ul>
-      </InfoCard>
+      </Panel>
     </div>
   );
 }
@@ -68,13 +68,13 @@ function Place<Row>({
   const { t } = useWords();
   const styles = useStyles();
   return (
-    <InfoCard title={title}>
+    <Panel title={title}>
       {rows?.length ? (
         <ul className={styles.list}>{rows.map(children)}</ul>
       ) : (
         <span className={styles.dim}>{rows === null ? t('notReadYet') : none}</span>
       )}
-    </InfoCard>
+    </Panel>
   );
 }
 

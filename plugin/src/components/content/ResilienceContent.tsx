@@ -1,5 +1,5 @@
 import { stringifyEntityRef } from '@backstage/catalog-model';
-import { InfoCard, Progress } from '@backstage/core-components';
+import { Progress } from '@backstage/core-components';
 import { useEntity } from '@backstage/plugin-catalog-react';
 import { useRef, useState } from 'react';
 import { isLitmusAvailable } from '../../annotations';
@@ -10,6 +10,7 @@ import { Age, DataState } from '../common/DataState';
 import { Failure } from '../common/Failure';
 import { RunningList } from '../common/lists';
 import { NoAnnotation } from '../common/NoAnnotation';
+import { Panel } from '../common/Panel';
 import { LitmusLink } from '../common/parts';
 import { useStyles } from '../common/useStyles';
 import { Experiments } from './Experiments';
@@ -52,7 +53,7 @@ function ContentOf({ entityRef }: { entityRef: string }) {
         </div>
         <DataState known={data} error={error} />
       </div>
-      <InfoCard title={t('now.title')}>
+      <Panel title={t('now.title')}>
         {data.runningRuns.length > 0 ? (
           <RunningList
             runs={data.runningRuns.map(run => ({
@@ -63,7 +64,7 @@ function ContentOf({ entityRef }: { entityRef: string }) {
         ) : (
           <span className={styles.dim}>{data.experiments === null ? t('notReadYet') : t('now.nothing')}</span>
         )}
-      </InfoCard>
+      </Panel>
       <Experiments content={data} actions={actions} showRuns={showRuns} />
       <Runs
         entityRef={entityRef}

@@ -1,4 +1,4 @@
-import { InfoCard, Progress } from '@backstage/core-components';
+import { Progress } from '@backstage/core-components';
 import { useApi } from '@backstage/core-plugin-api';
 import Button from '@material-ui/core/Button';
 import { keepPreviousData, useInfiniteQuery } from '@tanstack/react-query';
@@ -11,6 +11,7 @@ import { useWords } from '../../hooks/useWords';
 import { Choice } from '../common/Choice';
 import { Failure } from '../common/Failure';
 import { OUTCOMES } from '../common/looks';
+import { Panel } from '../common/Panel';
 import { LitmusLink, OutcomeChip, Scroll, When } from '../common/parts';
 import { useStyles } from '../common/useStyles';
 
@@ -42,7 +43,7 @@ export function Runs({
   const runs = data?.pages.flatMap(page => page.runs);
   return (
     <div ref={place} tabIndex={-1} style={{ outline: 'none' }}>
-      <InfoCard title={t('runs.title')}>
+      <Panel title={t('runs.title')}>
         <RunsFilter experiments={experiments} filter={filter} onFilter={onFilter} />
         <Csv entityRef={entityRef} filter={filter} />
         {!runs && !error && <Progress />}
@@ -58,7 +59,7 @@ export function Runs({
             {t('runs.more')}
           </Button>
         )}
-      </InfoCard>
+      </Panel>
     </div>
   );
 }

@@ -1,4 +1,4 @@
-import { InfoCard, Progress } from '@backstage/core-components';
+import { Progress } from '@backstage/core-components';
 import { useState } from 'react';
 import type { ReactNode } from 'react';
 import type { AttentionList as Attention } from '../../api/types';
@@ -7,6 +7,7 @@ import type { Live } from '../../hooks/live';
 import { useWords } from '../../hooks/useWords';
 import { Failure } from '../common/Failure';
 import { AttentionList, RunningList } from '../common/lists';
+import { Panel } from '../common/Panel';
 import { useStyles } from '../common/useStyles';
 import { EntityLinks } from './EntityLinks';
 import { first } from './mine';
@@ -23,7 +24,7 @@ export function AttentionCard({ own }: { own: ReadonlySet<string> }) {
     item.entities.some(ref => own.has(ref)),
   );
   return (
-    <InfoCard title={t('attention.title')}>
+    <Panel title={t('attention.title')}>
       <Answered live={live} isEmpty={items.length === 0} empty={t('attention.nothing')}>
         <AttentionList
           items={showsAll ? items : items.slice(0, MOST)}
@@ -41,7 +42,7 @@ export function AttentionCard({ own }: { own: ReadonlySet<string> }) {
           </button>
         )}
       </Answered>
-    </InfoCard>
+    </Panel>
   );
 }
 
@@ -51,11 +52,11 @@ export function NowCard({ own }: { own: ReadonlySet<string> }) {
   const live = useLive(['now'], api => api.now());
   const runs = first(live.data?.runs ?? [], one => one.entities.some(ref => own.has(ref)));
   return (
-    <InfoCard title={t('now.title')}>
+    <Panel title={t('now.title')}>
       <Answered live={live} isEmpty={runs.length === 0} empty={t('now.nothing')}>
         <RunningList runs={runs.map(({ run, entities }) => ({ run, where: <EntityLinks refs={entities} /> }))} />
       </Answered>
-    </InfoCard>
+    </Panel>
   );
 }
 

@@ -1,4 +1,4 @@
-import { InfoCard, Progress } from '@backstage/core-components';
+import { Progress } from '@backstage/core-components';
 import TextField from '@material-ui/core/TextField';
 import { EntityRefLink } from '@backstage/plugin-catalog-react';
 import { useId, useState } from 'react';
@@ -6,6 +6,7 @@ import type { EntityList } from '../../api/types';
 import type { Live } from '../../hooks/live';
 import { useWords } from '../../hooks/useWords';
 import { Failure } from '../common/Failure';
+import { Panel } from '../common/Panel';
 import { Scroll, When } from '../common/parts';
 import { useStyles } from '../common/useStyles';
 import { first, search } from './mine';
@@ -24,7 +25,7 @@ export function Entities({
   const id = useId();
   const found = first(search(data?.entities ?? [], text), one => own.has(one.entityRef));
   return (
-    <InfoCard title={t('page.entities')}>
+    <Panel title={t('page.entities')}>
       {error && <Failure error={error} busy={isFetching} retry={() => void refetch()} />}
       {!data && !error && <Progress />}
       {data && (
@@ -59,7 +60,7 @@ export function Entities({
                   {found.map(one => (
                     <tr key={`${one.entityRef} ${one.projectID}`}>
                       <th scope="row">
-                        <EntityRefLink entityRef={one.entityRef} title={one.title ?? undefined} />
+                        <EntityRefLink entityRef={one.entityRef} title={one.title ?? undefined} underline="always" />
                         {own.has(one.entityRef) && (
                           <span className={`${styles.small} ${styles.dim}`}> {t('page.yours')}</span>
                         )}
@@ -80,11 +81,11 @@ export function Entities({
           )}
         </>
       )}
-    </InfoCard>
+    </Panel>
   );
 }
 
 function Reference({ to }: { to: string | null }) {
   const { t } = useWords();
-  return to === null ? <>{t('page.nobody')}</> : <EntityRefLink entityRef={to} />;
+  return to === null ? <>{t('page.nobody')}</> : <EntityRefLink entityRef={to} underline="always" />;
 }

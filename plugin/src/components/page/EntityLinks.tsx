@@ -8,7 +8,7 @@ export function EntityLinks({ refs, most = 3 }: { refs: string[]; most?: number 
       {refs.slice(0, most).map((ref, index) => (
         <Fragment key={ref}>
           {index > 0 && ', '}
-          <EntityRefLink entityRef={ref} />
+          <EntityRefLink entityRef={ref} underline="always" />
         </Fragment>
       ))}
       {refs.length > most && ` +${refs.length - most}`}

@@ -1,4 +1,4 @@
-import { InfoCard, Progress } from '@backstage/core-components';
+import { Progress } from '@backstage/core-components';
 import { EntityRefLink } from '@backstage/plugin-catalog-react';
 import type { EntityRow, Group, Grouping, Portfolio, WindowName } from '../../api/types';
 import { useLive } from '../../hooks/live';
@@ -7,6 +7,7 @@ import { useWords } from '../../hooks/useWords';
 import { OutcomeBar } from '../charts/OutcomeBar';
 import { Spark } from '../charts/Trend';
 import { Failure } from '../common/Failure';
+import { Panel } from '../common/Panel';
 import { Change, Scroll, When } from '../common/parts';
 import { useStyles } from '../common/useStyles';
 import { first, isOwn, ownEntities } from './mine';
@@ -30,9 +31,9 @@ export function Groups({
   const test = (group: Group) => isOwn(group, grouping, owned, own);
   const anyOwn = live.data?.groups.some(test);
   return (
-    <InfoCard title={anyOwn ? t('page.scoreByMine') : t('page.scoreBy')}>
+    <Panel title={anyOwn ? t('page.scoreByMine') : t('page.scoreBy')}>
       <GroupsOf live={live} grouping={grouping} isMine={test} />
-    </InfoCard>
+    </Panel>
   );
 }
 
@@ -108,7 +109,7 @@ function Row({ group, isMine }: { group: Group; isMine: boolean }) {
   return (
     <tr>
       <th scope="row">
-        {group.group === null ? t('page.nobody') : <EntityRefLink entityRef={group.group} />}
+        {group.group === null ? t('page.nobody') : <EntityRefLink entityRef={group.group} underline="always" />}
         {isMine && <span className={quiet}> {t('page.yours')}</span>}
         {group.narrowed && <span className={quiet}> ({t('page.parts')})</span>}
       </th>
