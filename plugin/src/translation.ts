@@ -183,7 +183,7 @@ export const litmusResilienceTranslationRef = createTranslationRef({
       noMatch: 'No experiment fits the filter.',
       cell: '{{outcome}}, {{score}}, {{when}}',
       cellBy: '{{outcome}}, {{score}}, {{when}}, by {{who}}',
-      showRuns: 'Runs of {{name}}',
+      showRuns: 'Show runs of {{name}}',
       runs: 'runs',
     },
     filter: {

@@ -118,7 +118,7 @@ test('where the sidecar does not say what may be done, nothing is offered', asyn
   put({ experiments: content.experiments?.map(one => ({ ...one, allowedActions: undefined })) });
   await show(<ResilienceContent />, sidecar.current);
   const row = await rowOf(RUNNABLE.name);
-  expect(row.queryByRole('button', { name: /^(Run|Stop|Suspend) [cn]/ })).toBeNull();
+  expect(row.queryByRole('button', { name: /^(Run|Stop|Suspend)/ })).toBeNull();
 });
 
 test('a run is asked for once, after the question, and followed until it has begun', async () => {
@@ -233,7 +233,7 @@ test('runs come page by page, of the chosen experiment and outcome', async () =>
   });
   expect(screen.queryByRole('button', { name: 'Show more' })).toBeNull();
 
-  await userEvent.click((await rowOf(RUNNABLE.name)).getByRole('button', { name: `Runs of ${RUNNABLE.name}` }));
+  await userEvent.click((await rowOf(RUNNABLE.name)).getByRole('button', { name: `Show runs of ${RUNNABLE.name}` }));
   await userEvent.selectOptions(screen.getByLabelText('Outcome'), 'error');
   await waitFor(() => {
     const query = new URLSearchParams({ outcome: 'error', experiment: RUNNABLE.experimentID, limit: '25' });

@@ -1,6 +1,6 @@
-"""What the sidecar answers the frontend package, as its unit tests are served it: recorded from the demonstration.
+"""What the sidecar answers the frontend package, as its unit tests are served it.
 
-``python -m tests.support.plugin_answers`` records it anew; a test compares the
+Recorded from the demonstration: ``python -m tests.support.plugin_answers`` records it anew; a test compares the
 records with what the demonstration answers today.
 """
 
@@ -59,7 +59,7 @@ async def _read(session: aiohttp.ClientSession, path: str) -> Any:
 
 
 def keys_of(answer: Any) -> dict[str, Any] | None:
-    """Return the keys of an answer, those within each; of a list those of all its rows. ``None``: no object."""
+    """Return the keys of an answer and those within; of a list those of all rows. ``None``: no object."""
     rows = answer if isinstance(answer, list) else [answer]
     keys: dict[str, Any] = {}
     for row in rows:
@@ -71,7 +71,7 @@ def keys_of(answer: Any) -> dict[str, Any] | None:
 
 
 def missing(recorded: dict[str, Any] | None, today: dict[str, Any] | None, place: str = "") -> list[str]:
-    """Return which recorded keys an answer of today has not; what is empty or ``null`` today tells nothing."""
+    """Return which recorded keys an answer has not; what is empty or ``null`` today tells nothing."""
     if recorded is None or today is None:
         return []
     gone = [f"{place}{key}" for key in recorded if key not in today]

@@ -5,6 +5,7 @@ import type { Theme } from '@material-ui/core/styles';
 export const useStyles = makeStyles(
   (theme: Theme) => {
     const dark = theme.palette.type === 'dark';
+    const dim = dark ? '#d2d2d2' : '#595959';
     const notice = (border: string, ground: string) => ({
       borderLeft: `4px solid ${border}`,
       background: ground,
@@ -27,8 +28,7 @@ export const useStyles = makeStyles(
         whiteSpace: 'nowrap',
         width: 1,
       },
-      // Backstage's secondary text is too faint on the ground of its pages.
-      dim: { color: dark ? theme.palette.text.secondary : '#666666' },
+      dim: { color: dim },
       small: { fontSize: '0.86rem' },
       urgent: { color: dark ? '#ffb0aa' : '#b41d27', fontWeight: 600 },
       good: { color: dark ? '#7fe09a' : '#1a7f37' },
@@ -72,7 +72,7 @@ export const useStyles = makeStyles(
       table: {
         borderCollapse: 'collapse',
         width: '100%',
-        '& caption': { color: theme.palette.text.secondary, fontSize: '0.86rem', paddingBottom: theme.spacing(0.5), textAlign: 'left' },
+        '& caption': { color: dim, fontSize: '0.86rem', paddingBottom: theme.spacing(0.5), textAlign: 'left' },
         '& th, & td': {
           borderBottom: `1px solid ${theme.palette.divider}`,
           overflowWrap: 'anywhere',
@@ -80,7 +80,7 @@ export const useStyles = makeStyles(
           textAlign: 'left',
           verticalAlign: 'top',
         },
-        '& thead th': { color: theme.palette.text.secondary, fontSize: '0.86rem', overflowWrap: 'normal', whiteSpace: 'nowrap' },
+        '& thead th': { color: dim, fontSize: '0.86rem', overflowWrap: 'normal', whiteSpace: 'nowrap' },
         '& tbody th': { fontWeight: 600 },
         [theme.breakpoints.down('sm')]: {
           '&, & caption, & tbody, & tr, & tbody th, & td': { display: 'block' },
@@ -89,7 +89,7 @@ export const useStyles = makeStyles(
           '& tbody th, & td': { borderBottom: 0, lineHeight: 1.75, padding: theme.spacing(0.25, 0) },
           '& tr': { borderBottom: `1px solid ${theme.palette.divider}`, padding: theme.spacing(0.75, 0) },
           '& td[data-name]::before': {
-            color: theme.palette.text.secondary,
+            color: dim,
             content: 'attr(data-name) ": "',
             fontSize: '0.86rem',
           },
