@@ -1,7 +1,7 @@
 """What the sidecar answers the frontend package, as its unit tests are served it.
 
-Recorded from the demonstration: ``python -m tests.support.plugin_answers`` records it anew; a test compares the
-records with what the demonstration answers today.
+``python -m tests.support.plugin_answers`` records it anew, from the demonstration;
+a test compares the records with what the demonstration answers today.
 """
 
 import asyncio
