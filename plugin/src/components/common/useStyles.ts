@@ -88,6 +88,8 @@ export const useStyles = makeStyles(
           // Links below each other keep the distance that fingers need.
           '& tbody th, & td': { borderBottom: 0, lineHeight: 1.75, padding: theme.spacing(0.25, 0) },
           '& tr': { borderBottom: `1px solid ${theme.palette.divider}`, padding: theme.spacing(0.75, 0) },
+          // Large enough for a finger, and for WCAG.
+          '& td a, & tbody th a': { display: 'inline-block', lineHeight: '24px', minHeight: 24 },
           '& td[data-name]::before': {
             color: dim,
             content: 'attr(data-name) ": "',
