@@ -37,7 +37,7 @@ check: lint ## Lint, types, layers and the fast tests: the loop of a minute
 	$(BIN)/pytest -n auto --dist worksteal -m fast --hypothesis-profile quick --ignore tests/e2e --ignore tests/benchmarks
 
 # Everything. Tests of whole services wait more than they compute, so two share a core.
-test: lint tests/node/node_modules/.package-lock.json plugin/node_modules/.checked ## Lint, types, layers and all tests, as CI does
+test: lint tests/node/node_modules/.package-lock.json $(APPS)/dist/.built ## Lint, types, layers and all tests, as CI does
 	$(BIN)/pytest -n $$(( 2 * $$(nproc 2>/dev/null || echo 2) )) --dist worksteal
 
 lint: $(VENV)/.dev ## Lint, types and layers alone
@@ -97,7 +97,7 @@ sbom: $(VENV)/.dev ## Write the bill of materials of the image, build/sbom.cdx.j
 		--output-file build/sbom.cdx.json build/image/bin/python
 
 clean: ## Remove the environment and what tools left
-	rm -rf $(VENV) tests/node/node_modules plugin/node_modules plugin/dist build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) tests/node/node_modules $(APPS)/node_modules $(APPS)/dist plugin/node_modules plugin/dist build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
@@ -117,15 +117,19 @@ tests/node/node_modules/.package-lock.json: tests/node/package-lock.json | $(VEN
 	$(NPM) ci --prefix tests/node
 	touch $@
 
-# The package for Backstage, packed as it is published, and the two small apps that it is installed into.
+# The package for Backstage: its types, lint, tests and build, when anything of it changed.
+PLUGIN := $(shell find plugin -name node_modules -prune -o -name dist -prune -o -type f -print 2>/dev/null)
+
 plugin/node_modules/.package-lock.json: plugin/package-lock.json | $(VENV)/.dev
 	$(NPM) ci --prefix plugin
 	touch $@
 
-PLUGIN_SOURCES := $(shell find plugin \( -name node_modules -o -name dist \) -prune -o -type f -print 2>/dev/null)
+plugin/node_modules/.checked: plugin/node_modules/.package-lock.json $(PLUGIN)
+	$(NPM) run check --prefix plugin
+	touch $@
 
-build/plugin.tgz: plugin/node_modules/.package-lock.json $(PLUGIN_SOURCES)
-	$(NPM) run build --prefix plugin
+# Packed as it is published, and installed into the two small apps.
+build/plugin.tgz: plugin/node_modules/.checked
 	mkdir -p build
 	mv "build/$$($(NPM) pack ./plugin --pack-destination build)" $@
 
@@ -136,15 +140,4 @@ $(APPS)/node_modules/.package-lock.json: $(APPS)/package-lock.json | $(VENV)/.de
 $(APPS)/dist/.built: $(APPS)/node_modules/.package-lock.json build/plugin.tgz $(APPS)/build.mjs $(wildcard $(APPS)/src/*)
 	$(NPM) install --prefix $(APPS) --no-save --prefer-offline "$(CURDIR)/build/plugin.tgz"
 	$(NPM) run build --prefix $(APPS)
-	touch $@
-
-# The package for Backstage: its types, lint and tests, when anything of it changed.
-PLUGIN := $(shell find plugin -name node_modules -prune -o -name dist -prune -o -type f -print 2>/dev/null)
-
-plugin/node_modules/.package-lock.json: plugin/package-lock.json | $(VENV)/.dev
-	PATH="$(CURDIR)/$(BIN):$$PATH" npm ci --prefix plugin --ignore-scripts --silent
-	touch $@
-
-plugin/node_modules/.checked: plugin/node_modules/.package-lock.json $(PLUGIN)
-	PATH="$(CURDIR)/$(BIN):$$PATH" npm run check --prefix plugin --silent
 	touch $@
