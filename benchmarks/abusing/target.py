@@ -104,7 +104,8 @@ def _configuration(neighbour: Mapping[str, str], folder: Path, needs: Needs) -> 
     return path
 
 
-async def _port_of(process: Child) -> int:
+async def port_of(process: Child) -> int:
+    """Return the port of a service that starts."""
     said = []
     try:
         async with asyncio.timeout(START_SECONDS):
@@ -165,7 +166,7 @@ async def open_target(needs: Needs) -> AsyncIterator[Target]:
                 descriptors=needs.descriptors,
             )
         )
-        port = await _port_of(process)
+        port = await port_of(process)
         await stack.enter_async_context(drained(process))
         await _wait(port, place["small"], place["large"])
         yield Target(

@@ -12,9 +12,9 @@ import structlog
 from sidecar import __version__
 from sidecar.app.acting import open_acting
 from sidecar.app.catalog import catalog_signer, configured_claims, open_catalogue
-from sidecar.app.gauges import configured_gauges, renewal_leads, service_gauges
+from sidecar.app.gauges import pace_gauges, renewal_leads, service_gauges
 from sidecar.app.people import litmus_sessions, open_people, sign_in_pace
-from sidecar.app.sync import open_sync
+from sidecar.app.sync import open_sync, plans_health
 from sidecar.app.tokens import (
     DEFAULT_PACE,
     OpenedInstance,
@@ -220,7 +220,7 @@ class _Composition:
                 renewal_leads=renewal_leads(config),
             )
         )
-        self._metrics.observe_with(partial(configured_gauges, config))
+        self._metrics.observe_with(partial(pace_gauges, syncing.planner, clients))
         self._metrics.begin(instance.name for instance in config.instances)
         proxy, limits = config.auth.proxy, config.limits
         return Services(
@@ -269,6 +269,8 @@ class _Composition:
             instances=partial(instances_health, instances),
             links=partial(_links, {instance.name: instance for instance in config.instances}, tokens, config),
             litmus_version=versions.get,
+            intervals=syncing.planner.of,
+            plans=partial(plans_health, syncing.planner, clients),
         )
 
     async def _open_instance(

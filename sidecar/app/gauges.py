@@ -12,6 +12,7 @@ from sidecar.http.answers.cache import AnswerCache
 from sidecar.litmus.tokens.managed import RENEWED_BEFORE
 from sidecar.litmus.transport.client import LitmusClient
 from sidecar.replica import Replica
+from sidecar.sync.planner import IntervalPlanner
 from sidecar.telemetry.metrics import Reading
 
 
@@ -23,23 +24,47 @@ class HasStatus(Protocol):
         """How it stands now."""
 
 
-def configured_gauges(config: Config) -> Mapping[str, Reading]:
-    """Return what alerts compare ages with."""
-    sync = config.sync
-    intervals = {
-        Lane.FAST: sync.interval,
-        Lane.SLOW: sync.slow_interval,
-        Lane.HISTORY: sync.slow_interval,
+def pace_gauges(planner: IntervalPlanner, clients: Mapping[str, LitmusClient]) -> Mapping[str, Reading]:
+    """Return how often Litmus is asked and would have to be, and what ages are to be compared with."""
+    plans = {name: planner.plan(name) for name in clients}
+    longest = {
+        lane: max((plan.others.of(lane) for plan in plans.values()), default=planner.configured.of(lane))
+        for lane in Lane
     }
     return {
         "litmus_sidecar_section_interval_seconds": Reading(
-            "Configured time between two readings of a part of a project.",
+            "Longest planned time between two readings of a part of a project.",
             {
-                (section.value,): intervals[lane].total_seconds()
+                (section.value,): longest[lane].total_seconds()
                 for section, lane in sorted(LANE_OF_SECTION.items())
             },
             labels=("section",),
-        )
+        ),
+        "litmus_sidecar_planned_interval_seconds": Reading(
+            "Planned time between two readings of a project, by interest: asked for lately, or others.",
+            {
+                (name, lane.value, interest): intervals.of(lane).total_seconds()
+                for name, plan in plans.items()
+                for interest, intervals in (("asked", plan.asked), ("others", plan.others))
+                for lane in Lane
+            },
+            labels=("instance", "lane", "interest"),
+        ),
+        "litmus_sidecar_reached_interval_seconds": Reading(
+            "Mean time between two readings of a project, lately.",
+            {(instance, lane.value): seconds for (instance, lane), seconds in planner.reached().items()},
+            labels=("instance", "lane"),
+        ),
+        "litmus_sidecar_needed_requests_per_second": Reading(
+            "Requests to Litmus that all projects take at the configured intervals.",
+            {(name,): plan.needed_per_second for name, plan in plans.items()},
+            labels=("instance",),
+        ),
+        "litmus_sidecar_allowed_requests_per_second": Reading(
+            "Requests that Litmus gets at most now: sync.maxRequestsPerSecond, or what it bears.",
+            {(name,): client.pace_per_second for name, client in clients.items()},
+            labels=("instance",),
+        ),
     }
 
 

@@ -1,23 +1,28 @@
 """The part of the composition root for synchronisation: sections, run history, roles of our tokens."""
 
-from collections.abc import Callable, Collection, Coroutine, Mapping
+from collections import Counter
+from collections.abc import Callable, Collection, Coroutine, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 
 from sidecar.actions import recent_starts
 from sidecar.config import Config
-from sidecar.domain.model import ProjectRef
+from sidecar.domain.model import Lane, ProjectRef
 from sidecar.domain.ports import Clock
+from sidecar.http.services import PlanHealth
 from sidecar.litmus.reading.history import LitmusHistorySource
 from sidecar.litmus.reading.history_plan import HistorySchedule
 from sidecar.litmus.reading.project_tags import ProjectTags
 from sidecar.litmus.reading.roles import RoleCache
 from sidecar.litmus.reading.source import LitmusSource
 from sidecar.litmus.transport.client import LitmusClient
+from sidecar.litmus.transport.pace import FASTEST
 from sidecar.store.store import Store
 from sidecar.sync.engine import SyncEngine
 from sidecar.sync.history import HistoryWorker, retain
+from sidecar.sync.planner import IntervalPlanner
+from sidecar.sync.planning import first_demand, longest_interval, plan_intervals
 from sidecar.sync.schedule import Intervals
 from sidecar.sync.worker import Notifier
 from sidecar.telemetry.metrics import Metrics
@@ -29,6 +34,8 @@ class Synchronisation:
     """What keeps snapshots and history fresh."""
 
     engine: SyncEngine
+    planner: IntervalPlanner
+    """With which intervals each project is read."""
     roles: RoleCache
     project_tags: Callable[[ProjectRef], Collection[str] | None]
     """The tags of a project in Litmus; ``None``: not read yet."""
@@ -58,11 +65,18 @@ def open_sync(
         wait_seconds: Longest a reader waits for a first one.
     """
     sync, notifier = config.sync, Notifier()
-    intervals = Intervals(fast=sync.interval, slow=sync.slow_interval, active=sync.active_interval)
+    intervals = _configured_intervals(config)
     retention = timedelta(days=config.history.retention_days)
     schedule = HistorySchedule(increment_every=sync.slow_interval)
     roles = RoleCache(clients, lambda: engine.projects, sync.slow_interval)
     starts = partial(recent_starts, store.audit, clock)
+    planner = IntervalPlanner(
+        configured=intervals,
+        longest=longest_interval(sync.max_stale),
+        capacity_per_second=lambda name: clients[name].capacity_per_second,
+        projects=lambda: engine.projects,
+        clock=clock,
+    )
     engine = SyncEngine(
         sources={
             name: LitmusSource(client, clock, role=roles.current, starts=starts)
@@ -70,7 +84,7 @@ def open_sync(
         },
         snapshots=store.snapshots,
         leases=store.leases,
-        intervals=intervals,
+        planner=planner,
         history_notifier=notifier,
         workers=sync.max_in_flight,
         wait_seconds=wait_seconds,
@@ -86,7 +100,7 @@ def open_sync(
         history=store.history,
         snapshots=store.snapshots,
         leases=store.leases,
-        intervals=intervals,
+        planner=planner,
         metrics=metrics,
         clock=clock,
         tracer=tracer,
@@ -110,4 +124,45 @@ def open_sync(
         known = tags.get(project.instance)
         return known.of(project.project_id) if known is not None else None
 
-    return Synchronisation(engine=engine, roles=roles, project_tags=tags_of, tasks=tasks)
+    return Synchronisation(engine=engine, planner=planner, roles=roles, project_tags=tags_of, tasks=tasks)
+
+
+def unfitting(config: Config, projects: Iterable[ProjectRef]) -> Iterator[str]:
+    """Say of each instance whose projects do not fit what that means, a sentence each."""
+    numbers = Counter(project.instance for project in projects)
+    pace = config.sync.max_requests_per_second
+    for instance, number in sorted(numbers.items()):
+        plan = plan_intervals(
+            first_demand(number),
+            capacity_per_second=FASTEST if pace is None else pace,
+            configured=_configured_intervals(config),
+            longest=longest_interval(config.sync.max_stale),
+        )
+        if plan.fits:
+            continue
+        most = "auto, at most 50" if pace is None else f"{pace:g}"
+        reached, wanted = plan.others.fast.total_seconds(), config.sync.interval.total_seconds()
+        yield (
+            f"Instance {instance}: its {number} projects need about {plan.needed_per_second:.0f} requests "
+            f"per second, and litmusSidecar.sync.maxRequestsPerSecond is {most}; "
+            f"what nobody looks at is read every {reached:.0f} s instead of {wanted:.0f} s"
+        )
+
+
+def _configured_intervals(config: Config) -> Intervals:
+    sync = config.sync
+    return Intervals(fast=sync.interval, slow=sync.slow_interval, active=sync.active_interval)
+
+
+def plans_health(planner: IntervalPlanner, clients: Mapping[str, LitmusClient]) -> Mapping[str, PlanHealth]:
+    """Return what of the configured intervals fits, by instance."""
+    plans = {name: planner.plan(name) for name in clients}
+    return {
+        name: PlanHealth(
+            requests_per_second=clients[name].pace_per_second,
+            needed_per_second=plan.needed_per_second,
+            asked={lane: plan.asked.of(lane) for lane in Lane},
+            others={lane: plan.others.of(lane) for lane in Lane},
+        )
+        for name, plan in plans.items()
+    }

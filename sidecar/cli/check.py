@@ -17,6 +17,7 @@ import msgspec
 
 from sidecar.app.catalog import catalog_signer, configured_claims, open_backstage_catalog
 from sidecar.app.compose import require_usable, utc_now
+from sidecar.app.sync import unfitting
 from sidecar.app.tokens import configured_token, managed_name, open_client, shown_token, source_of
 from sidecar.catalog import FileCatalog, StaticCatalog
 from sidecar.catalog.claims import Claims, NamingMemory
@@ -112,6 +113,7 @@ async def examine(
     tell(Found(entities=len(entities), projects=len(projects), is_whole=is_whole))
     if not entities and is_whole and (config.catalog.files or config.catalog.backstage is not None):
         found.append(_warned("catalog_names_no_project", _NOTHING))
+    found += [_warned("projects_do_not_fit", sentence) for sentence in unfitting(config, projects)]
     unclaimed = await _unclaimed(config, tuple(entities.values()), tagged, project_tags)
     found += [_warned("project_claim", sentence) for sentence in unclaimed]
     judged = ordered([*config_findings(config, accepted_by=accepted_by), *unwise])

@@ -65,6 +65,19 @@ class InstanceHealth:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class PlanHealth:
+    """What readiness tells of the pace towards one Litmus instance."""
+
+    requests_per_second: float
+    """At most, now."""
+    needed_per_second: float
+    """For all projects at the configured intervals."""
+    asked: Mapping[Lane, timedelta]
+    """Planned intervals of projects that somebody looks at."""
+    others: Mapping[Lane, timedelta]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Services:
     """Everything a view may need; made once by the composition root."""
 
@@ -113,16 +126,10 @@ class Services:
     """Deep links into a project's Litmus."""
     litmus_version: Callable[[str], str | None]
     """What an instance says its version is; ``None`` until it said so."""
-
-    @property
-    def intervals(self) -> Mapping[Lane, timedelta]:
-        """The configured interval of each lane."""
-        sync = self.config.sync
-        return {
-            Lane.FAST: sync.interval,
-            Lane.SLOW: sync.slow_interval,
-            Lane.HISTORY: sync.slow_interval,
-        }
+    intervals: Callable[[ProjectRef], Mapping[Lane, timedelta]]
+    """After how long each lane of a project is planned to be read again."""
+    plans: Callable[[], Mapping[str, PlanHealth]]
+    """What of the configured intervals fits, by instance."""
 
 
 SERVICES = web.AppKey("services", Services)

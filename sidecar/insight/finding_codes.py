@@ -173,6 +173,12 @@ OWN_CODES: Final = {
         _TROUBLE,
         _CATALOG,
     ),
+    "projects_do_not_fit": _explained(
+        "All projects cannot be read as often as configured: what nobody looks at is read more seldom",
+        "Raise sync.maxRequestsPerSecond if Litmus bears it, or lengthen sync.interval",
+        "how-to/tune.md",
+        "litmusSidecar:\n  sync:\n    maxRequestsPerSecond: auto\n",
+    ),
     "project_claim": _explained(
         "Whose a project is cannot be told, or one id is named in several instances",
         "Say whose it is, here or by a tag in Litmus",

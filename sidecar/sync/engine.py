@@ -15,8 +15,8 @@ from typing import Final
 
 import structlog
 
-from sidecar.domain.errors import DrainingError, LeaseLostError, NotReadyError
-from sidecar.domain.freshness import was_attempted
+from sidecar.domain.errors import DrainingError, LeaseLostError, NotReadyError, StoreError
+from sidecar.domain.freshness import is_changing, was_attempted
 from sidecar.domain.model import (
     LANE_OF_SECTION,
     SECTIONS_OF_LANE,
@@ -28,8 +28,10 @@ from sidecar.domain.model import (
     Snapshot,
 )
 from sidecar.domain.ports import Clock, Job, Lease, Leases, ProjectSource, Snapshots
+from sidecar.runtime.demand import counted_requests
 from sidecar.sync.history import history_may_differ
-from sidecar.sync.schedule import Intervals, pause_after
+from sidecar.sync.planner import IntervalPlanner
+from sidecar.sync.schedule import pause_after
 from sidecar.sync.worker import OK, Attempt, Notifier, Worker
 from sidecar.telemetry.metrics import Metrics
 from sidecar.telemetry.tracing import NO_TRACER, Tracer
@@ -49,7 +51,7 @@ class SyncEngine:
         sources: Mapping[str, ProjectSource],
         snapshots: Snapshots,
         leases: Leases,
-        intervals: Intervals,
+        planner: IntervalPlanner,
         workers: int,
         wait_seconds: float,
         metrics: Metrics,
@@ -64,7 +66,7 @@ class SyncEngine:
             sources: One per instance, by name.
             snapshots: Where results are merged.
             leases: What is due.
-            intervals: The pace.
+            planner: With which intervals each project is read.
             workers: Jobs worked on at once per instance.
             wait_seconds: Longest a reader waits for a first attempt.
             metrics: Counted into.
@@ -77,7 +79,7 @@ class SyncEngine:
         self._sources = sources
         self._snapshots = snapshots
         self._leases = leases
-        self._intervals = intervals
+        self._planner = planner
         self._workers = workers
         self._wait_seconds = wait_seconds
         self._clock = clock
@@ -98,6 +100,8 @@ class SyncEngine:
         self._draining = False
         self._preferred: set[Job] = set()
         """Those that a reader waits for, put before all others once."""
+        self._catching_up: set[Job] = set()
+        """Those that were scheduled late and that somebody asks for now."""
         self._waiting: defaultdict[ProjectRef, set[asyncio.Future[None]]] = defaultdict(set)
 
     @property
@@ -112,8 +116,10 @@ class SyncEngine:
             [Job(project=ref, lane=lane) for ref in kept for lane in self._lanes], self._clock()
         )
         await self._snapshots.retain(kept)
+        self._planner.retain(kept)
         # What was hurried before it was planned was not hurried.
         self._preferred = {job for job in self._preferred if job.project in kept & self._projects}
+        self._catching_up = {job for job in self._catching_up if job.project in kept}
         self._projects = kept
         self._notifier.notify()
 
@@ -125,8 +131,11 @@ class SyncEngine:
 
     async def ensure(self, project: ProjectRef, sections: Collection[Section]) -> Snapshot:
         """See :meth:`ports.Sync.ensure`."""
+        is_late = self._planner.note_asked(project)
         snapshot = self._snapshots.get(project)
         if snapshot is not None and was_attempted(snapshot, sections):
+            if is_late and project in self._projects:
+                await self._catch_up(project)
             return snapshot
         # Who asks for some of it will ask for the rest.
         for lane in self._lanes:
@@ -163,6 +172,19 @@ class SyncEngine:
             for future in waiting:
                 if not future.done():
                     future.set_result(None)
+
+    async def _catch_up(self, project: ProjectRef) -> None:
+        """Read a project soon that nobody looked at till now; whoever asks gets what there is meanwhile."""
+        planned = self._planner.of(project)
+        for lane in LANES:
+            job = Job(project=project, lane=lane)
+            if planned[lane] > self._planner.configured.of(lane) and job not in self._catching_up:
+                self._catching_up.add(job)
+                try:
+                    await self._hurry(project, (lane,), again=False)
+                except StoreError:
+                    # The next reader tries again.
+                    self._catching_up.discard(job)
 
     async def _prefer(self, job: Job) -> None:
         """Put a job before all others, once; the next reader tries again if it cannot be done."""
@@ -205,16 +227,22 @@ class SyncEngine:
 
     async def _run(self, lease: Lease) -> None:
         async with self._worker.holding(lease) as attempt:
-            results = await self._collect(lease.job)
+            with counted_requests() as requests:
+                results = await self._collect(lease.job)
             codes = [result.error.code for result in results if result.error is not None]
             attempt.outcome = codes[0] if codes else OK
             snapshot = await self._record(lease, results, attempt)
             now = self._clock()
+            self._catching_up.discard(lease.job)
+            is_active = snapshot is not None and is_changing(snapshot.content, now)
+            self._planner.note_round(
+                lease.job, requests.made, is_active=is_active if lease.job.lane is Lane.FAST else None
+            )
             pause = pause_after(
                 lease.job.lane,
                 snapshot,
                 failures=lease.failures + 1 if attempt.failed else 0,
-                intervals=self._intervals,
+                intervals=self._planner.schedule(lease.job),
                 now=now,
                 chance=self._chance,
             )

@@ -16,7 +16,9 @@ from sidecar.domain.errors import LeaseLostError, StoreError
 from sidecar.domain.freshness import has_data
 from sidecar.domain.model import Content, Lane, Section, SectionError, SectionResult
 from sidecar.domain.ports import Clock, History, HistorySource, Lease, Leases, Snapshots
-from sidecar.sync.schedule import Intervals, pause_after_step
+from sidecar.runtime.demand import counted_requests
+from sidecar.sync.planner import IntervalPlanner
+from sidecar.sync.schedule import pause_after_step
 from sidecar.sync.worker import Attempt, Notifier, Worker
 from sidecar.telemetry.metrics import Metrics
 from sidecar.telemetry.tracing import NO_TRACER, Tracer
@@ -26,6 +28,9 @@ OTHERS_MAY_LAG: Final = timedelta(seconds=3)
 LONGEST_WAY: Final = timedelta(minutes=1)
 """The longest it waits: where they are always behind, history still grows, slowly."""
 WAY_CHECKED_EVERY: Final = timedelta(seconds=1)
+
+MOST_OF_A_ROUND: Final = 10
+"""Requests that a step of a history counts as at most, in the plan of what fits."""
 
 PRUNED_AT_ONCE: Final = 500
 PRUNE_PAUSE: Final = timedelta(milliseconds=200)
@@ -47,7 +52,7 @@ class HistoryWorker:
         history: History,
         snapshots: Snapshots,
         leases: Leases,
-        intervals: Intervals,
+        planner: IntervalPlanner,
         metrics: Metrics,
         clock: Clock,
         tracer: Tracer = NO_TRACER,
@@ -62,7 +67,7 @@ class HistoryWorker:
             history: Where steps are recorded.
             snapshots: What the source begins from, and where is told whether the history can be read.
             leases: What is due; jobs are planned by the engine.
-            intervals: The pace; steps follow at the slow interval once all is read.
+            planner: With which intervals each project is read; steps follow at the slow one once all is.
             metrics: Counted into.
             clock: The time.
             tracer: Begins a trace per job.
@@ -74,7 +79,7 @@ class HistoryWorker:
         self._history = history
         self._snapshots = snapshots
         self._leases = leases
-        self._intervals = intervals
+        self._planner = planner
         self._clock = clock
         self._chance = chance or random.Random()  # noqa: S311 - spreads load, guards nothing
         self._sleep = sleep
@@ -104,11 +109,15 @@ class HistoryWorker:
 
     async def _run(self, lease: Lease) -> None:
         async with self._worker.holding(lease) as attempt:
-            more = await self._step(lease, attempt)
+            with counted_requests() as requests:
+                more = await self._step(lease, attempt)
+            if not more:
+                # The steps of a long reading say nothing of what the next round takes.
+                self._planner.note_round(lease.job, min(requests.made, MOST_OF_A_ROUND))
             pause = pause_after_step(
                 more=more,
                 failures=lease.failures + 1 if attempt.failed else 0,
-                intervals=self._intervals,
+                intervals=self._planner.schedule(lease.job),
                 chance=self._chance,
             )
             attempt.due_at = self._clock() + pause
@@ -159,7 +168,7 @@ class HistoryWorker:
         known = head.freshness.get(Section.RUN_HISTORY) if head else None
         if known is None or known.error is not None or known.succeeded_at is None:
             return True
-        return attempt.started_at - known.succeeded_at >= self._intervals.of(Lane.HISTORY)
+        return attempt.started_at - known.succeeded_at >= self._planner.configured.of(Lane.HISTORY)
 
     async def _tell(self, lease: Lease, attempt: Attempt, error: SectionError | None = None) -> None:
         """Merge how the attempt ended into what readers see of the project."""

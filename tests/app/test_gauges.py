@@ -6,11 +6,13 @@ from typing import Any
 
 import pytest
 
-from sidecar.app.gauges import configured_gauges, renewal_leads, token_gauges
+from sidecar.app.gauges import pace_gauges, renewal_leads, token_gauges
 from sidecar.config import Config, parse_config
 from sidecar.domain.ports import TokenState, TokenStatus
+from sidecar.sync.schedule import Intervals
 from sidecar.telemetry.metrics import Metrics
 from tests.support.builders import NOW
+from tests.support.planning import fitting
 
 EXPIRY = "litmus_sidecar_token_expiry_timestamp_seconds"
 RENEWAL = "litmus_sidecar_token_renewal_timestamp_seconds"
@@ -80,11 +82,9 @@ def test_counters_of_which_the_labels_are_known_begin_at_zero() -> None:
 
 
 def test_every_part_of_a_project_tells_how_often_it_is_to_be_read() -> None:
-    instances = [{"name": "default", "baseUrl": "http://a.example.com", "token": "a-token"}]
-    config = configured(
-        {"instances": instances, "sync": {"interval": {"seconds": 60}, "slowInterval": {"hours": 2}}}
-    )
-    (reading,) = configured_gauges(config).values()
+    hour = timedelta(hours=1)
+    planner = fitting(Intervals(fast=timedelta(seconds=60), slow=2 * hour, active=timedelta(seconds=10)))
+    reading = pace_gauges(planner, {})["litmus_sidecar_section_interval_seconds"]
     assert reading.labels == ("section",)
     assert reading.values[("experiments",)] == 60
     assert reading.values[("hubs",)] == reading.values[("gitops",)] == 7_200

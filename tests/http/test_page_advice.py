@@ -9,7 +9,8 @@ AT = "2026-03-02T12:00:00.000Z"
 
 
 def failed(code: str, message: str, as_of: str | None = None) -> SectionShape:
-    return SectionShape(as_of=as_of, error=ErrorShape(code=code, message=message))
+    error = ErrorShape(code=code, message=message)
+    return SectionShape(as_of=as_of, error=error, planned_interval_seconds=60.0)
 
 
 def test_what_one_remedy_helps_against_is_told_once_with_its_parts_in_one_list() -> None:
@@ -48,8 +49,8 @@ def test_what_differs_is_told_apart(codes: tuple[str, str], as_of: str | None) -
 
 def test_a_part_that_nobody_tried_to_read_is_unread_and_no_trouble() -> None:
     sections = {
-        "experiments": SectionShape(as_of=AT, error=None),
-        "hubs": SectionShape(as_of=None, error=None),
+        "experiments": SectionShape(as_of=AT, error=None, planned_interval_seconds=60.0),
+        "hubs": SectionShape(as_of=None, error=None, planned_interval_seconds=60.0),
         "schedules": failed("upstream_timeout", "Late."),
     }
     assert unread(sections) == ("ChaosHubs",)

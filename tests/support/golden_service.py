@@ -2,7 +2,8 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
 import msgspec
 from aiohttp import web
@@ -53,6 +54,13 @@ PART = Entity(
     owner="group:default/team-b",
     experiment_tags=("team-b",),
 )
+
+
+INTERVALS: Final = {
+    Lane.FAST: timedelta(seconds=60),
+    Lane.SLOW: timedelta(seconds=600),
+    Lane.HISTORY: timedelta(seconds=600),
+}
 
 
 class NothingToSync:
@@ -162,6 +170,8 @@ def golden_app(
                 base_url="https://litmus.example.com", account_id="uid", project_id=project.project_id
             ),
             litmus_version=lambda _instance: "3.31.0",
+            intervals=lambda _project: INTERVALS,
+            plans=dict,
         )
         yield made if change is None else await change(made)
 

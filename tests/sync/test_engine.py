@@ -27,6 +27,7 @@ from sidecar.sync.schedule import Intervals
 from sidecar.sync.worker import Notifier
 from sidecar.telemetry.metrics import Metrics
 from tests.support.memory_store.data import MemorySnapshots
+from tests.support.planning import fitting
 from tests.support.service import eventually
 
 SHOP = ProjectRef(instance="default", project_id="shop")
@@ -105,7 +106,7 @@ class Bench:
             sources={"default": self.source},
             snapshots=self.snapshots,
             leases=self.leases,
-            intervals=Intervals(fast=fast, slow=HOUR, active=fast),
+            planner=fitting(Intervals(fast=fast, slow=HOUR, active=fast)),
             workers=4,
             wait_seconds=wait_seconds,
             metrics=self.metrics,

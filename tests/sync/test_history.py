@@ -19,6 +19,7 @@ from sidecar.telemetry.metrics import Metrics
 from tests.support.builders import NOW, content, experiment, project, recent_run, run_stats
 from tests.support.histories import ms, run
 from tests.support.memory_store.data import MemoryHistory, MemorySnapshots
+from tests.support.planning import fitting
 from tests.support.service import eventually
 
 SHOP, BANK = project("shop"), project("bank")
@@ -90,7 +91,7 @@ class Bench:
             history=self.history,
             snapshots=self.snapshots,
             leases=self.leases,
-            intervals=Intervals(fast=self._slow, slow=self._slow, active=self._slow),
+            planner=fitting(Intervals(fast=self._slow, slow=self._slow, active=self._slow)),
             metrics=self.metrics,
             clock=lambda: datetime.now(UTC),
             chance=random.Random(1),  # noqa: S311 - spreads load, guards nothing
@@ -247,7 +248,7 @@ async def test_a_step_whose_lease_moved_on_writes_nothing() -> None:
         history=bench.history,
         snapshots=bench.snapshots,
         leases=bench.leases,
-        intervals=Intervals(fast=HOUR, slow=HOUR, active=HOUR),
+        planner=fitting(Intervals(fast=HOUR, slow=HOUR, active=HOUR)),
         metrics=bench.metrics,
         clock=lambda: datetime.now(UTC),
     )

@@ -54,8 +54,9 @@ def _entity_rows(
     rows, ages = [], []
     for entity in entities:
         snapshot = services.snapshots.get(entity.project)
-        rows.append(entity_shape(entity, snapshot, services.intervals, now))
-        if snapshot and (age := as_of(snapshot, tuple(Section), services.intervals, now)):
+        intervals = services.intervals(entity.project)
+        rows.append(entity_shape(entity, snapshot, intervals, now))
+        if snapshot and (age := as_of(snapshot, tuple(Section), intervals, now)):
             ages.append(age)
         yield
     return rows, min(ages, default=None)

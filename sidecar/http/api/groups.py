@@ -216,6 +216,6 @@ def now_shapes(services: Services, found: Sequence[Running]) -> list[NowRunShape
 
 def age_of_parts(services: Services, parts: Sequence[Part], now: datetime) -> Age:
     """Return the age of the oldest data among the projects."""
-    ages = [age_of(part.snapshot, GROUP_SECTIONS, services.intervals, now) for part in parts]
+    ages = [age_of(part.snapshot, GROUP_SECTIONS, services.intervals(part.project), now) for part in parts]
     known = [age.as_of for age in ages if age.as_of is not None]
     return Age(as_of=min(known, default=None), stale=any(age.stale for age in ages))

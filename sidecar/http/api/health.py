@@ -8,12 +8,13 @@ import msgspec
 from aiohttp import web
 
 from sidecar.domain.freshness import FIELD_OF_SECTION, was_attempted
-from sidecar.domain.model import ProjectRef, Snapshot
+from sidecar.domain.model import Lane, ProjectRef, Snapshot
 from sidecar.domain.ports import TokenState, TokenStatus
 from sidecar.http.answers.times import rfc3339
 from sidecar.http.gate.authentication import optional_reader
 from sidecar.http.services import (
     SERVICES,
+    PlanHealth,
     Services,
 )
 from sidecar.runtime.turns import Work
@@ -97,6 +98,7 @@ def _detail(
     entities: int,
     tells_findings: bool,
 ) -> Work[dict[str, Any]]:
+    plans = services.plans()
     detail: dict[str, Any] = {
         "startedAt": rfc3339(services.phase.started_at),
         "instances": {
@@ -104,6 +106,7 @@ def _detail(
                 "breaker": health.breaker,
                 "openedAt": rfc3339(health.opened_at),
                 "token": _token(health.token),
+                "pace": _pace(plans[name]),
             }
             for name, health in services.instances().items()
         },
@@ -132,8 +135,22 @@ def _project(services: Services, project: ProjectRef, snapshot: Snapshot | None)
             section: rfc3339(freshness.succeeded_at)
             for section, freshness in (snapshot.freshness.items() if snapshot else ())
         },
+        "plannedIntervalSeconds": _seconds(services.intervals(project)),
         "errors": _errors(snapshot),
     }
+
+
+def _pace(plan: PlanHealth) -> dict[str, Any]:
+    """Return how often Litmus is asked, and whether that suffices for the configured intervals."""
+    return {
+        "requestsPerSecond": round(plan.requests_per_second, 1),
+        "neededPerSecond": round(plan.needed_per_second, 1),
+        "plannedIntervalSeconds": {"lookedAt": _seconds(plan.asked), "others": _seconds(plan.others)},
+    }
+
+
+def _seconds(intervals: Mapping[Lane, timedelta]) -> dict[str, float]:
+    return {lane.value: round(interval.total_seconds(), 1) for lane, interval in intervals.items()}
 
 
 def _token(status: TokenStatus) -> dict[str, Any]:

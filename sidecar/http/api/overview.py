@@ -31,6 +31,7 @@ async def overview(request: web.Request) -> web.Response:
             await read_overview(services, reading, window),
             await _pressing(request, services, reading, version),
             reading.snapshot,
+            reading.age,
         )
         window_until = next_window_change(window, reading.digest.runs, reading.now)
         content_until = await services.turns.aside(content_changes, reading)

@@ -90,7 +90,7 @@ async def read_runs(
         runs=[run_shape(run, reading.links) for run in shown],
         history=history_shape(reading.digest.state),
         narrowed_to=narrowing_shape(reading.entity),
-        sections=section_shapes(reading.snapshot, RUNS_SECTIONS),
+        sections=section_shapes(reading.snapshot, RUNS_SECTIONS, reading.age),
         next_cursor=encode_cursor(_position(shown[-1])) if len(found) > limit else None,
     )
 

@@ -6,7 +6,7 @@ project of the catalog; the first answer may wait for the first
 synchronisation; data past ``sync.maxStale`` is refused with its age.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -22,7 +22,7 @@ from sidecar.domain.errors import (
     TooStaleError,
 )
 from sidecar.domain.freshness import as_of, has_data, is_stale, next_judgement
-from sidecar.domain.model import ProjectRef, Section, Snapshot
+from sidecar.domain.model import Lane, ProjectRef, Section, Snapshot
 from sidecar.http.answers.sending import join_body
 from sidecar.http.answers.times import http_date, rfc3339
 from sidecar.http.api.action_requests import asked_by_mutation, mutation_result
@@ -64,18 +64,17 @@ async def query(request: web.Request) -> web.Response:
         data = await services.turns.run(
             answer_key(prepared, snapshot), services.replica.answering(prepared, snapshot)
         )
-    parts = _parts(data, snapshot, prepared.sections, services, now)
+    intervals = services.intervals(project)
+    parts = _parts(data, snapshot, prepared.sections, intervals, now)
     # Not if a reading of the catalog came in between.
     if services.claims.is_sole(project) and services.catalogue.current is catalog:
-        judged = next_judgement(
-            snapshot, prepared.sections, services.intervals, services.config.sync.max_stale, now
-        )
+        judged = next_judgement(snapshot, prepared.sections, intervals, services.config.sync.max_stale, now)
         request[REUSE] = Reuse(
             until=min(now + REUSED_FOR, judged or now + REUSED_FOR),
             holds=_unchanged(services, snapshot, catalog, claims_version),
             refs=[entity.ref for entity in services.claims.entities(project)],
         )
-    return _response(parts, as_of(snapshot, prepared.sections, services.intervals, now))
+    return _response(parts, as_of(snapshot, prepared.sections, intervals, now))
 
 
 async def _prepared(body: bytes, services: Services) -> Prepared:
@@ -143,13 +142,17 @@ def _mutated(data: bytes) -> web.Response:
 
 
 def _parts(
-    data: bytes, snapshot: Snapshot, sections: Collection[Section], services: Services, now: datetime
+    data: bytes,
+    snapshot: Snapshot,
+    sections: Collection[Section],
+    intervals: Mapping[Lane, timedelta],
+    now: datetime,
 ) -> tuple[bytes, ...]:
     """Return the body: the cached ``data`` and the short tail that tells how fresh it is."""
     tail = {
         "litmusSidecar": {
-            "asOf": rfc3339(as_of(snapshot, sections, services.intervals, now)),
-            "stale": is_stale(snapshot, sections, services.intervals, now),
+            "asOf": rfc3339(as_of(snapshot, sections, intervals, now)),
+            "stale": is_stale(snapshot, sections, intervals, now),
         }
     }
     # Whoever asks for the same shares the bytes of it.
@@ -160,6 +163,7 @@ def _unchanged(
     services: Services, snapshot: Snapshot, catalog: Catalog, claims_version: int
 ) -> Callable[[], bool]:
     """Return what tells whether the id still means the same project, with the same data of the same age."""
+    intervals = services.intervals(snapshot.project)
 
     def holds() -> bool:
         head = services.snapshots.head(snapshot.project)
@@ -167,6 +171,7 @@ def _unchanged(
             head is not None
             and head.freshness is snapshot.freshness
             and head.version == snapshot.version
+            and services.intervals(snapshot.project) == intervals
             and services.catalogue.current is catalog
             and services.claims.version == claims_version
         )

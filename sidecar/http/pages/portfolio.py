@@ -206,13 +206,13 @@ def _count(
             EntityRow(
                 entity=entity,
                 figures=group_shape(one, ()),
-                age=age_of(part.snapshot, GROUP_SECTIONS, services.intervals, now),
+                age=age_of(part.snapshot, GROUP_SECTIONS, services.intervals(part.project), now),
                 history_complete=part.digest.state.is_complete,
                 mine=entity.owner in mine,
                 text=entity.search_text,
             )
         )
-    ages = [age_of(part.snapshot, GROUP_SECTIONS, services.intervals, now) for part in parts]
+    ages = [age_of(part.snapshot, GROUP_SECTIONS, services.intervals(part.project), now) for part in parts]
     incomplete = [part for part in parts if not part.digest.state.is_complete]
     return _Figures(
         groups=portfolio(parts, by, window),

@@ -48,6 +48,7 @@ class EntityReading(msgspec.Struct, frozen=True, kw_only=True):
             self.claim,
             # Staleness can begin by time alone.
             self.age.stale,
+            tuple(self.age.intervals.values()),
         )
 
 
@@ -75,7 +76,7 @@ async def read_entity(
         digest=await services.digests.of(entity.project),
         links=services.links(entity.project),
         claim=claim_shape(services.claims, entity.project),
-        age=age_of(snapshot, sections, services.intervals, now),
+        age=age_of(snapshot, sections, services.intervals(entity.project), now),
         litmus_version=services.litmus_version(entity.project.instance),
         catalog=catalog,
         now=now,
@@ -110,6 +111,7 @@ def note_reuse(
             and head.version == snapshot.version
             and services.catalogue.current is reading.catalog
             and services.history.known(project) == reading.digest.state
+            and services.intervals(project) == reading.age.intervals
             and services.claims.version == claims_version
             and services.claims.of(project) is claim
             and services.links(project) == reading.links
@@ -117,9 +119,8 @@ def note_reuse(
             and (also is None or also())
         )
 
-    judged = next_judgement(
-        snapshot, sections, services.intervals, services.config.sync.max_stale, reading.now
-    )
+    intervals = reading.age.intervals
+    judged = next_judgement(snapshot, sections, intervals, services.config.sync.max_stale, reading.now)
     request[REUSE] = Reuse(
         until=min(answer.kept_until, reading.now + REUSED_FOR, judged or answer.kept_until),
         holds=holds,

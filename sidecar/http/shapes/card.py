@@ -7,7 +7,7 @@ import msgspec
 
 from sidecar.domain.model import Section, Snapshot
 from sidecar.http.answers.times import rfc3339
-from sidecar.http.shapes.common import RunningRunShape, rounded, running_run_shape, section_shapes
+from sidecar.http.shapes.common import Age, RunningRunShape, rounded, running_run_shape, section_shapes
 from sidecar.http.shapes.content import DevInfoShape, dev_info_shape
 from sidecar.http.shapes.grades import GradedItem
 from sidecar.http.shapes.overview import OVERVIEW_SECTIONS, OverviewShape
@@ -84,11 +84,11 @@ def pressing_shape(
 
 
 def card_shape(
-    overview: OverviewShape, pressing: PressingShape, snapshot: Snapshot | None
+    overview: OverviewShape, pressing: PressingShape, snapshot: Snapshot | None, age: Age
 ) -> CardOverviewShape:
     """Return the overview with what asks for a look."""
     fields = msgspec.structs.asdict(overview) | msgspec.structs.asdict(pressing)
-    return CardOverviewShape(**(fields | {"sections": section_shapes(snapshot, CARD_SECTIONS)}))
+    return CardOverviewShape(**(fields | {"sections": section_shapes(snapshot, CARD_SECTIONS, age)}))
 
 
 def card_attention_shape(one: GradedItem, links: LitmusLinks) -> CardAttentionShape:

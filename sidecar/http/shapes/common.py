@@ -7,7 +7,7 @@ import msgspec
 
 from sidecar.domain.catalog import Entity
 from sidecar.domain.freshness import as_of, is_stale
-from sidecar.domain.model import Lane, Section, Snapshot
+from sidecar.domain.model import LANE_OF_SECTION, Lane, Section, Snapshot
 from sidecar.domain.runs import UNFINISHED, HistoryState, Outcome, Run
 from sidecar.http.answers.times import rfc3339
 from sidecar.insight.civil_time import from_ms
@@ -33,6 +33,8 @@ class SectionShape(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """Last success; ``null`` before the first."""
     error: ErrorShape | None
     """``null`` when the last attempt succeeded; else the data shown is the last good one."""
+    planned_interval_seconds: float
+    """After how long it is read again; older than twice that is stale."""
 
 
 class WindowShape(msgspec.Struct, frozen=True, kw_only=True):
@@ -248,7 +250,9 @@ def narrowing_shape(entity: Entity) -> NarrowingShape | None:
     return NarrowingShape(experiment_tags=narrowing.experiment_tags, infra_ids=narrowing.infra_ids)
 
 
-def section_shapes(snapshot: Snapshot | None, sections: Collection[Section]) -> dict[str, SectionShape]:
+def section_shapes(
+    snapshot: Snapshot | None, sections: Collection[Section], age: "Age"
+) -> dict[str, SectionShape]:
     """Return how fresh each of the sections is."""
     shapes = {}
     for section in sections:
@@ -257,6 +261,7 @@ def section_shapes(snapshot: Snapshot | None, sections: Collection[Section]) -> 
         shapes[section.value] = SectionShape(
             as_of=rfc3339(freshness.succeeded_at) if freshness else None,
             error=ErrorShape(code=error.code, message=error.message) if error else None,
+            planned_interval_seconds=age.intervals[LANE_OF_SECTION[section]].total_seconds(),
         )
     return shapes
 
@@ -267,6 +272,8 @@ class Age(msgspec.Struct, frozen=True, kw_only=True):
     as_of: datetime | None
     """Oldest last success of the sections used; ``None`` before the first."""
     stale: bool
+    intervals: Mapping[Lane, timedelta] = {}
+    """After how long each lane is read again; empty for several projects together."""
 
 
 def age_of(
@@ -277,10 +284,11 @@ def age_of(
 ) -> Age:
     """Return how fresh these sections of a project are; stale without any data."""
     if snapshot is None:
-        return Age(as_of=None, stale=True)
+        return Age(as_of=None, stale=True, intervals=intervals)
     return Age(
         as_of=as_of(snapshot, sections, intervals, now),
         stale=is_stale(snapshot, sections, intervals, now),
+        intervals=intervals,
     )
 
 

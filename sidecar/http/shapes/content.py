@@ -249,7 +249,7 @@ def content_shape(
         else [schedule_shape(one, names.get(one.experiment_id, "")) for one in figures],
         history=history_shape(digest.state),
         narrowed_to=narrowing_shape(entity),
-        sections=section_shapes(snapshot, CONTENT_SECTIONS),
+        sections=section_shapes(snapshot, CONTENT_SECTIONS, age),
         dev_info=dev_info_shape(litmus_version),
         links=project_links_shape(links),
     )

@@ -150,7 +150,7 @@ def overview_shape(
         history=history_shape(digest.state),
         narrowed_to=narrowing_shape(entity),
         claim=claim,
-        sections=section_shapes(snapshot, OVERVIEW_SECTIONS),
+        sections=section_shapes(snapshot, OVERVIEW_SECTIONS, age),
         links=project_links_shape(links),
     )
 

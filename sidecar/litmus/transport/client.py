@@ -99,6 +99,16 @@ class LitmusClient:
         """The circuit breakers, for metrics and readiness: read ``state`` and ``opened_at``."""
         return self._throttle.breakers
 
+    @property
+    def pace_per_second(self) -> float:
+        """How many requests per second are sent at most now."""
+        return self._throttle.per_second
+
+    @property
+    def capacity_per_second(self) -> float:
+        """How many requests per second can be answered now."""
+        return self._throttle.capacity_per_second
+
     def token(self) -> LitmusToken:
         """Return the token that requests are sent with at present.
 

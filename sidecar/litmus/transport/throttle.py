@@ -18,8 +18,11 @@ from sidecar.domain.errors import (
 )
 from sidecar.litmus.transport.breaker import Breaker, BreakerSet, BreakerState, RequestKind
 from sidecar.litmus.transport.pace import Pace, pace_after_answer, pace_after_failure, usual_after
+from sidecar.runtime.demand import count_request
 
 OK: Final = "ok"
+RECENT_WEIGHT: Final = 0.1
+"""Of the last answer in how long answers take lately."""
 CANCELLED: Final = "cancelled"
 
 
@@ -79,6 +82,9 @@ class Throttle:
     ) -> None:
         """Take the bounds; without ``max_requests_per_second`` the pace follows how Litmus answers."""
         self.breakers: Final = BreakerSet(breaker or Breaker())
+        self._at_once = max_in_flight
+        self._recent_seconds = 0.0
+        """How long answers took lately; 0 before the first."""
         self._slots = asyncio.Semaphore(max_in_flight)
         self._spacing = _Spacing()
         self._fixed = max_requests_per_second
@@ -92,6 +98,13 @@ class Throttle:
     def per_second(self) -> float:
         """How many requests per second pass at most now."""
         return self._pace.per_second if self._fixed is None else self._fixed
+
+    @property
+    def capacity_per_second(self) -> float:
+        """How many requests per second can be answered now: by the pace, and by how long answers take."""
+        if not self._recent_seconds:
+            return self.per_second
+        return min(self.per_second, self._at_once / self._recent_seconds)
 
     @asynccontextmanager
     async def slot(
@@ -132,6 +145,8 @@ class Throttle:
         if isinstance(slot.error, UpstreamUnavailableError | UpstreamOverloadedError):
             self._pace = pace_after_failure(self._pace, now=now)
         elif slot.error is None:
+            recent = self._recent_seconds or seconds
+            self._recent_seconds = recent + RECENT_WEIGHT * (seconds - recent)
             usual = self._usual_seconds.get(asked)
             self._pace = pace_after_answer(self._pace, seconds=seconds, usual_seconds=usual, now=now)
             self._usual_seconds[asked] = usual_after(usual, seconds)
@@ -162,6 +177,7 @@ class Throttle:
         except UpstreamError as exc:
             self._observe(operation, exc.code, 0.0)
             raise
+        count_request()
         return Slot(is_probe=breaker.state is not BreakerState.CLOSED)
 
     async def _wait(self) -> None:

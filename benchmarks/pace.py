@@ -1,0 +1,148 @@
+"""How many projects are kept fresh, and what that takes: a service on default settings, and a Litmus of many projects.
+
+Tells when all had their first data, what is stale in the steady state, what Litmus was asked and what the service
+took. Run it from the root of the repository: ``python -m benchmarks.pace --projects 600``.
+"""
+
+import argparse
+import asyncio
+import json
+import sys
+import tempfile
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from pathlib import Path
+from time import perf_counter
+from typing import Any, Final
+
+import uvloop
+from aiohttp import ClientSession
+
+from benchmarks.abusing.process import OTHER_CORE, SERVER_CORE, START_SECONDS, child, drained, resident_mb
+from benchmarks.abusing.target import document, port_of, write_catalog
+from benchmarks.warm import cpu_seconds
+
+KEY: Final = {"X-Litmus-Sidecar-Key": "pace-0123456789abcdef"}
+
+
+def _configuration(folder: Path, place: dict[str, Any]) -> Path:
+    write_catalog(folder, [document(f"c-{number}", one) for number, one in enumerate(place["projects"])])
+    section = {
+        "listen": {"host": "127.0.0.1", "port": 0},
+        "instances": [{"name": "default", "baseUrl": place["url"], "token": place["token"]}],
+        "catalog": {"files": ["catalog-info.yaml"]},
+        "auth": {
+            "keys": [{"name": "pace", "secret": KEY["X-Litmus-Sidecar-Key"], "scopes": ["read", "metrics"]}]
+        },
+        "store": {"url": f"sqlite:///{folder / 'sidecar.db'}"},
+        "log": {"requests": "errors"},
+    }
+    path = folder / "app-config.yaml"
+    path.write_text(json.dumps({"litmusSidecar": section}), encoding="utf-8")
+    return path
+
+
+async def _entities(session: ClientSession, url: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    cursor = ""
+    while True:
+        async with session.get(f"{url}/api/v1/entities?limit=200{cursor}", headers=KEY) as response:
+            page = await response.json()
+        found += page["entities"]
+        if page["nextCursor"] is None:
+            return found
+        cursor = f"&cursor={page['nextCursor']}"
+
+
+async def _requests(session: ClientSession, url: str) -> float:
+    async with session.get(f"{url}/metrics", headers=KEY) as response:
+        text = await response.text()
+    return sum(
+        float(line.rpartition(" ")[2])
+        for line in text.splitlines()
+        if line.startswith("litmus_sidecar_upstream_requests_total")
+    )
+
+
+async def _pace(session: ClientSession, url: str) -> Any:
+    async with session.get(f"{url}/readyz", headers=KEY) as response:
+        return (await response.json())["instances"]["default"]["pace"]
+
+
+async def run(projects: int, experiments: int, late_ms: int, steady_seconds: float) -> dict[str, Any]:
+    """Start both and measure."""
+    async with AsyncExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="litmus-sidecar-pace-")))
+        litmus = await stack.enter_async_context(
+            child(
+                "benchmarks.warming.crowd",
+                str(projects),
+                str(experiments),
+                str(late_ms),
+                core=OTHER_CORE,
+                nice=0,
+            )
+        )
+        place = json.loads(await litmus.line(START_SECONDS))
+        await stack.enter_async_context(drained(litmus))
+        session = await stack.enter_async_context(ClientSession())
+        started = perf_counter()
+        process = await stack.enter_async_context(
+            child("sidecar", "serve", "--config", str(_configuration(folder, place)), core=SERVER_CORE)
+        )
+        url = f"http://127.0.0.1:{await port_of(process)}"
+        await stack.enter_async_context(drained(process))
+        answers = perf_counter() - started
+        while True:
+            async with session.get(f"{url}/metrics", headers=KEY) as response:
+                lines = (await response.text()).splitlines()
+            read = sum(
+                'section="experiments"' in line
+                for line in lines
+                if line.startswith("backstage_litmus_section_success_timestamp_seconds{")
+            )
+            if read >= projects:
+                break
+            await asyncio.sleep(1)
+        first = perf_counter() - started
+        print(
+            f"answers after {answers:.1f} s; all {projects} projects have data after {first:.0f} s",
+            flush=True,
+        )
+        # Hubs and histories of all, and then a while as it goes on for good.
+        await asyncio.sleep(steady_seconds)
+        cpu, asked, begun = cpu_seconds(process.pid), await _requests(session, url), perf_counter()
+        await asyncio.sleep(steady_seconds / 2)
+        took = perf_counter() - begun
+        found = await _entities(session, url)
+        figures = {
+            "projects": projects,
+            "answersAfterSeconds": round(answers, 1),
+            "allReadAfterSeconds": round(first, 1),
+            "stale": sum(one["stale"] for one in found),
+            "requestsPerSecond": round((await _requests(session, url) - asked) / took, 1),
+            "core": round((cpu_seconds(process.pid) - cpu) / took, 3),
+            "memoryMB": round(resident_mb(process.pid) or 0),
+            "pace": await _pace(session, url),
+        }
+    print(json.dumps(figures, indent=2))
+    return figures
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure what is asked for."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.pace", description=__doc__.partition("\n")[0])
+    parser.add_argument("--projects", type=int, default=100)
+    parser.add_argument("--experiments", type=int, default=5, help="in each project (5)")
+    parser.add_argument("--late-ms", type=int, default=20, help="how late Litmus answers (20)")
+    parser.add_argument("--seconds", type=float, default=120, help="until the state is steady (120)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="where the figures are written")
+    given = parser.parse_args(arguments)
+    figures = uvloop.run(run(given.projects, given.experiments, given.late_ms, given.seconds))
+    if given.json is not None:
+        given.json.write_text(json.dumps(figures, indent=2) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
