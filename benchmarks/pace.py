@@ -1,7 +1,8 @@
-"""How many projects are kept fresh, and what that takes: a service on default settings, and a Litmus of many projects.
+"""How many projects are kept fresh on default settings, and what that takes, with a Litmus of many projects.
 
-Tells when all had their first data, what is stale in the steady state, what Litmus was asked and what the service
-took. Run it from the root of the repository: ``python -m benchmarks.pace --projects 600``.
+Tells when all had their first data, what is stale in the steady state, what Litmus was
+asked and what the service took. Run it from the root of the repository:
+``python -m benchmarks.pace --projects 600``.
 """
 
 import argparse
@@ -22,7 +23,8 @@ from benchmarks.abusing.process import OTHER_CORE, SERVER_CORE, START_SECONDS, c
 from benchmarks.abusing.target import document, port_of, write_catalog
 from benchmarks.warm import cpu_seconds
 
-KEY: Final = {"X-Litmus-Sidecar-Key": "pace-0123456789abcdef"}
+SECRET: Final = "pace-0123456789abcdef"  # noqa: S105 - of a service that lives for the benchmark
+KEY: Final = {"X-Litmus-Sidecar-Key": SECRET}
 
 
 def _configuration(folder: Path, place: dict[str, Any]) -> Path:
