@@ -1,6 +1,7 @@
 """A Litmus with many projects, each answer late by the same time.
 
-``python -m benchmarks.warming.crowd PROJECTS EXPERIMENTS MILLISECONDS``; its first line tells its address, a token and the ids of its projects.
+``python -m benchmarks.warming.crowd PROJECTS EXPERIMENTS MILLISECONDS``; its first line
+tells its address, a token and the ids of its projects.
 """
 
 import asyncio

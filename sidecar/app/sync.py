@@ -68,7 +68,12 @@ def open_sync(
     intervals = _configured_intervals(config)
     retention = timedelta(days=config.history.retention_days)
     schedule = HistorySchedule(increment_every=sync.slow_interval)
-    roles = RoleCache(clients, lambda: engine.projects, sync.slow_interval)
+    roles = RoleCache(
+        clients,
+        lambda: engine.projects,
+        sync.slow_interval,
+        is_read=lambda project: store.snapshots.head(project) is not None,
+    )
     starts = partial(recent_starts, store.audit, clock)
     planner = IntervalPlanner(
         configured=intervals,

@@ -1,5 +1,6 @@
 """What the token's role does not allow is not asked for, and the role is asked for once an interval."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -14,6 +15,7 @@ from sidecar.litmus.transport.client import LitmusClient, open_litmus_client
 from sidecar.litmus.wire.token import LitmusToken
 from sidecar.simulator import Simulator, World, open_simulator
 from sidecar.simulator.documents import EXECUTOR, OWNER, VIEWER, Member, Project, User
+from tests.support.service import eventually
 
 LONG = timedelta(hours=1)
 ALWAYS = timedelta(0)
@@ -157,3 +159,20 @@ async def test_a_project_without_any_role_costs_one_denied_document_and_then_que
 
 def codes(results: Sequence[SectionResult]) -> set[str | None]:
     return {result.error.code if result.error is not None else None for result in results}
+
+
+async def test_the_data_of_a_project_is_read_before_its_role(shop: Shop) -> None:
+    shop.give(VIEWER)
+    read: set[ProjectRef] = set()
+    short = timedelta(milliseconds=10)
+    book = RoleCache({"default": shop.client}, lambda: {shop.ref}, short, is_read=read.__contains__)
+    following = asyncio.create_task(book.follow())
+    try:
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert shop.asked_roles == 0
+        read.add(shop.ref)
+        await eventually(lambda: book.role(shop.ref) is LitmusRole.VIEWER)
+    finally:
+        following.cancel()
+        await asyncio.wait([following])

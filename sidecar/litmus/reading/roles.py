@@ -29,11 +29,17 @@ class RoleCache:
         clients: Mapping[str, LitmusClient],
         projects: Callable[[], Collection[ProjectRef]],
         interval: timedelta,
+        *,
+        is_read: Callable[[ProjectRef], bool] = lambda _project: True,
     ) -> None:
-        """Take the clients by instance, what names the projects, and how often a role is asked anew."""
+        """Take the clients by instance, what names the projects, and how often a role is asked anew.
+
+        ``is_read`` tells whether a project's own data was read: that comes before its role.
+        """
         self._clients = clients
         self._projects = projects
         self._interval = interval
+        self._is_read = is_read
         self._roles: dict[ProjectRef, LitmusRole] = {}
         self._asked_at: dict[ProjectRef, tuple[str, float]] = {}
         """With which token, and when."""
@@ -56,7 +62,7 @@ class RoleCache:
         while True:
             projects = set(self._projects())
             self._forget(projects)
-            for project in projects:
+            for project in filter(self._is_read, projects):
                 await self.current(project)
             await asyncio.sleep(min(_RETRY, self._interval).total_seconds())
 
