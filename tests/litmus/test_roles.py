@@ -170,7 +170,7 @@ async def test_the_data_of_a_project_is_read_before_its_role(shop: Shop) -> None
     try:
         for _ in range(20):
             await asyncio.sleep(0)
-        assert shop.asked_roles == 0
+        assert shop.asked_roles() == 0
         read.add(shop.ref)
         await eventually(lambda: book.role(shop.ref) is LitmusRole.VIEWER)
     finally:
