@@ -10,7 +10,7 @@ import asyncio
 import random
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 import structlog
@@ -27,7 +27,7 @@ from sidecar.domain.model import (
     SectionResult,
     Snapshot,
 )
-from sidecar.domain.ports import Clock, Job, Lease, Leases, ProjectSource, Snapshots
+from sidecar.domain.ports import Clock, Job, Lease, Leases, ProjectSource, SnapshotHead, Snapshots
 from sidecar.runtime.demand import counted_requests
 from sidecar.sync.history import history_may_differ
 from sidecar.sync.planner import IntervalPlanner
@@ -175,10 +175,16 @@ class SyncEngine:
 
     async def _catch_up(self, project: ProjectRef) -> None:
         """Read a project soon that nobody looked at till now; whoever asks gets what there is meanwhile."""
-        planned = self._planner.of(project)
+        planned, configured = self._planner.of(project), self._planner.configured
+        head = self._snapshots.head(project)
         for lane in LANES:
             job = Job(project=project, lane=lane)
-            if planned[lane] > self._planner.configured.of(lane) and job not in self._catching_up:
+            if (
+                planned[lane] > configured.of(lane)
+                and job not in self._catching_up
+                and head is not None
+                and _age(head, lane, self._clock()) > configured.of(lane)
+            ):
                 self._catching_up.add(job)
                 try:
                     await self._hurry(project, (lane,), again=False)
@@ -220,7 +226,13 @@ class SyncEngine:
                     del self._waiting[project]
 
     def announce(self, project: ProjectRef) -> None:
-        """Wake the readers that wait for the project: its snapshot changed, here or on another replica."""
+        """Take notice that another replica read the project: it goes by that one's plan now."""
+        self._planner.forget(project)
+        self._catching_up = {job for job in self._catching_up if job.project != project}
+        self._wake(project)
+
+    def _wake(self, project: ProjectRef) -> None:
+        """Wake the readers that wait for the project: its snapshot changed."""
         for future in self._waiting.get(project, ()):
             if not future.done():
                 future.set_result(None)
@@ -278,7 +290,7 @@ class SyncEngine:
         for result in results:
             known = before.freshness.get(result.section) if before else None
             _log_change(project, result, known.error if known else None)
-        self.announce(project)
+        self._wake(project)
         if (
             self._has_history
             and lease.job.lane is Lane.FAST
@@ -286,6 +298,13 @@ class SyncEngine:
         ):
             await self._hurry(project, (Lane.HISTORY,), again=True)
         return snapshot
+
+
+def _age(head: SnapshotHead, lane: Lane, now: datetime) -> timedelta:
+    """Return how long ago the lane was attempted, its longest unattended part; none of it: for ever."""
+    known = (head.freshness.get(section) for section in SECTIONS_OF_LANE[lane])
+    attempts = [freshness.attempted_at for freshness in known if freshness is not None]
+    return now - min(attempts) if attempts else timedelta.max
 
 
 def _failed(lane: Lane, attempted_at: datetime, error: SectionError) -> Sequence[SectionResult]:

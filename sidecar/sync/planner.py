@@ -97,6 +97,10 @@ class IntervalPlanner:
         """Return the mean seconds between two rounds, lately, by instance and lane."""
         return dict(self._reached)
 
+    def forget(self, project: ProjectRef) -> None:
+        """Forget how the project was scheduled here: another replica did that since."""
+        self._scheduled.pop(project, None)
+
     def retain(self, projects: Collection[ProjectRef]) -> None:
         """Forget what belongs to no project of these."""
         kept = set(projects)

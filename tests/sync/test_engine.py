@@ -23,6 +23,7 @@ from sidecar.domain.model import (
 from sidecar.domain.ports import Job, Lease
 from sidecar.store.local_leases import LocalLeases
 from sidecar.sync.engine import SyncEngine
+from sidecar.sync.planner import IntervalPlanner
 from sidecar.sync.schedule import Intervals
 from sidecar.sync.worker import Notifier
 from sidecar.telemetry.metrics import Metrics
@@ -97,7 +98,14 @@ class SnapshotsInTrouble(MemorySnapshots):
 class Bench:
     """An engine on memory, and what it works with."""
 
-    def __init__(self, *, fast: timedelta = HOUR, wait_seconds: float = 10.0, history: bool = False) -> None:
+    def __init__(
+        self,
+        *,
+        fast: timedelta = HOUR,
+        wait_seconds: float = 10.0,
+        history: bool = False,
+        planner: IntervalPlanner | None = None,
+    ) -> None:
         self.source = ObedientSource()
         self.metrics = Metrics("test")
         self.leases = LeasesInTrouble()
@@ -106,7 +114,7 @@ class Bench:
             sources={"default": self.source},
             snapshots=self.snapshots,
             leases=self.leases,
-            planner=fitting(Intervals(fast=fast, slow=HOUR, active=fast)),
+            planner=planner or fitting(Intervals(fast=fast, slow=HOUR, active=fast)),
             workers=4,
             wait_seconds=wait_seconds,
             metrics=self.metrics,
@@ -159,6 +167,42 @@ async def test_the_interval_brings_the_next_attempt() -> None:
     async with bench.working(SHOP):
         await eventually(lambda: bench.asked(SHOP, Lane.FAST) >= 4)
         assert bench.asked(SHOP, Lane.SLOW) == 1
+
+
+def crowded() -> IntervalPlanner:
+    """Return a planner with so many projects that what nobody asks for is read every few minutes."""
+    soon = timedelta(milliseconds=30)
+    crowd = [ProjectRef(instance="default", project_id=f"other-{number}") for number in range(10_000)]
+    return IntervalPlanner(
+        configured=Intervals(fast=soon, slow=HOUR, active=soon),
+        longest=HOUR,
+        capacity_per_second=lambda _instance: 100.0,
+        projects=lambda: [SHOP, BANK, *crowd],
+        clock=lambda: datetime.now(UTC),
+    )
+
+
+async def test_what_somebody_asks_for_is_brought_forward_and_read_as_often_as_configured() -> None:
+    planner = crowded()
+    bench = Bench(planner=planner)
+    async with bench.working(SHOP, BANK):
+        await eventually(lambda: len(bench.source.asked) == 4)
+        await eventually(lambda: planner.of(SHOP)[Lane.FAST] > timedelta(minutes=1))
+        snapshot = await bench.engine.ensure(SHOP, [Section.RUN_STATS])
+        assert snapshot.freshness[Section.RUN_STATS].error is None
+        await eventually(lambda: bench.asked(SHOP, Lane.FAST) >= 4)
+        assert bench.asked(BANK, Lane.FAST) == 1
+
+
+async def test_what_another_replica_read_goes_by_its_plan() -> None:
+    planner = crowded()
+    bench = Bench(planner=planner)
+    async with bench.working(SHOP):
+        await bench.engine.ensure(SHOP, [Section.RUN_STATS])
+        await eventually(lambda: planner.of(SHOP)[Lane.FAST] == planner.configured.fast)
+    bench.engine.announce(SHOP)
+    assert planner.of(SHOP) == planner.of(BANK)
+    assert planner.of(SHOP)[Lane.FAST] > timedelta(minutes=1)
 
 
 async def test_a_failing_project_keeps_its_data_and_touches_no_other() -> None:
