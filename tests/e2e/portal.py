@@ -74,8 +74,10 @@ class Portal:
 
 
 @asynccontextmanager
-async def open_portal(small: Small, visibility: str = "off", **actions: Any) -> AsyncIterator[Portal]:
-    """Serve with ``auth.catalogVisibility`` and ``actions`` as given."""
+async def open_portal(
+    small: Small, visibility: str = "off", *, store: str | None = None, **actions: Any
+) -> AsyncIterator[Portal]:
+    """Serve with ``auth.catalogVisibility`` and ``actions`` as given; ``store``: a database to share."""
     for run in list(small.world.runs):
         small.world.finish_run(run)
     user = small.world.user_named("backstage")
@@ -93,7 +95,7 @@ async def open_portal(small: Small, visibility: str = "off", **actions: Any) -> 
             "instances": [{"name": "default", "baseUrl": small.simulator.url, "token": small.token}],
             "catalog": {"backstage": {"baseUrl": backstage.url, "token": "catalog-reader-0123456789"}},
             "sync": {"maxRequestsPerSecond": 200, **QUIET_SYNC},
-            "store": {"url": f"sqlite:///{small.catalog.parent / 'portal.db'}"},
+            "store": {"url": store or f"sqlite:///{small.catalog.parent / 'portal.db'}"},
             "auth": {
                 "keys": [
                     {"name": "backstage", "secret": KEY, "scopes": ["read", "run"]},

@@ -288,9 +288,12 @@ async def test_no_document_or_header_reaches_a_project_the_caller_may_not_see(st
         assert answer["data"] is None, document
 
 
-async def test_two_replicas_start_one_run_for_two_clicks(portal: Portal) -> None:
+async def test_two_replicas_start_one_run_for_two_clicks(small: Small, shared_store: str) -> None:
     """The store decides, not the process: both replicas work on the same one."""
-    async with open_service(portal.service.services.config) as other:
+    async with (
+        open_portal(small, store=shared_store) as portal,
+        open_service(portal.service.services.config) as other,
+    ):
         await eventually(lambda: len(other.services.catalogue.current.entities) == 2)
         await other.ready()
         twin = Portal(other, portal.backstage, portal.small, portal.bank)

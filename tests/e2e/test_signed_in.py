@@ -166,8 +166,10 @@ async def test_a_session_ends_at_the_latest_after_its_longest_time(door: Door) -
     assert (await visitor.get("/litmus")).status == 303
 
 
-async def test_signing_out_ends_the_session_on_every_replica_and_its_token_at_litmus(peopled: Small) -> None:
-    config = config_of(peopled)
+async def test_signing_out_ends_the_session_on_every_replica_and_its_token_at_litmus(
+    peopled: Small, shared_store: str
+) -> None:
+    config = config_of(peopled, store={"url": shared_store})
     async with open_service(config) as one, open_service(config) as two:
         visitor = Visitor(one)
         await visitor.sign_in("olga")
