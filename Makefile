@@ -20,7 +20,7 @@ APPS := tests/backstage_app
 AUDIT := $(BIN)/pip-audit --strict --disable-pip --require-hashes --progress-spinner off
 
 .DEFAULT_GOAL := help
-.PHONY: help demo check test lint format hooks reference screenshots soak bench lock audit sbom clean
+.PHONY: help demo check test lint format hooks reference screenshots soak bench lock audit sbom release clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -96,8 +96,19 @@ sbom: $(VENV)/.dev ## Write the bill of materials of the image, build/sbom.cdx.j
 	$(BIN)/cyclonedx-py environment --output-reproducible --pyproject pyproject.toml \
 		--output-file build/sbom.cdx.json build/image/bin/python
 
+# Begins and ends with the judgement whether HEAD is that version. The wheel is made of the source distribution; the time
+# in it is the commit's. Signing and uploading are left to whoever releases.
+release: $(VENV)/.dev ## Build wheel, source distribution and bill of materials of a tagged commit into dist/
+	@$(BIN)/python deploy/release.py >/dev/null
+	$(MAKE) sbom
+	rm -rf dist
+	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) $(BIN)/python -m build --no-isolation --outdir dist
+	$(BIN)/twine check --strict dist/*
+	cp build/sbom.cdx.json dist/
+	@$(BIN)/python deploy/release.py
+
 clean: ## Remove the environment and what tools left
-	rm -rf $(VENV) tests/node/node_modules $(APPS)/node_modules $(APPS)/dist plugin/node_modules plugin/dist build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) tests/node/node_modules $(APPS)/node_modules $(APPS)/dist plugin/node_modules plugin/dist build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
