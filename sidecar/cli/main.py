@@ -15,6 +15,7 @@ from sidecar.cli.running import run_line
 from sidecar.cli.serve import serve_command
 from sidecar.cli.share import share_command
 from sidecar.cli.simulator import simulator_command
+from sidecar.cli.store import store_group
 from sidecar.cli.tokens import tokens_group
 
 
@@ -39,6 +40,7 @@ for _command in (
     health_command,
     display_token_command,
     tokens_group,
+    store_group,
     share_command,
 ):
     commands.add_command(_command)

@@ -5,6 +5,7 @@ statements, values and addresses.
 """
 
 import errno
+import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
@@ -93,15 +94,24 @@ async def translated_errors() -> AsyncIterator[None]:
         raise StoreUnavailableError(_reason(exc)) from exc
 
 
+def sentence_of(error: sqlite3.Error) -> str:
+    """Return what happened, in our words."""
+    return SENTENCES[_reason_of_sqlite(error)]
+
+
+def _reason_of_sqlite(error: sqlite3.Error) -> str:
+    # Errors of the driver itself have no name.
+    name = getattr(error, "sqlite_errorname", "")
+    return _REASON_OF_SQLITE.get(name) or _REASON_OF_SQLITE.get("_".join(name.split("_")[:2]), "error")
+
+
 def _reason(exc: Exception) -> str:
     if isinstance(exc, OSError):
         return _REASON_OF_ERRNO.get(exc.errno or 0, "io_error")
     if not isinstance(exc, DBAPIError):
         return "error"
-    name = getattr(exc.orig, "sqlite_errorname", None)
-    if name is not None:
-        known = _REASON_OF_SQLITE.get(name)
-        return known or _REASON_OF_SQLITE.get("_".join(name.split("_")[:2]), "error")
+    if isinstance(exc.orig, sqlite3.Error):
+        return _reason_of_sqlite(exc.orig)
     sqlstate = getattr(exc.orig, "sqlstate", None)
     if sqlstate is None or sqlstate[:2] in {"08", "57"}:
         return _REASON_OF_SQLSTATE.get(sqlstate or "", "unreachable")

@@ -49,12 +49,17 @@ def migrate(address: StoreAddress) -> None:
     with _one_at_a_time:
         # Looked at without the lock first: a restart, a further replica or a database that is back
         # mostly finds nothing to do, and must not wait for whoever writes.
-        if _with_connection(address, "BEGIN", _is_current):
+        if with_connection(address, "BEGIN", _is_current):
             return
-        _with_connection(address, "BEGIN EXCLUSIVE", _upgrade)
+        with_connection(address, "BEGIN EXCLUSIVE", _upgrade)
 
 
-def _with_connection(address: StoreAddress, begin: str, use: Callable[[Connection], T]) -> T:
+def with_connection(address: StoreAddress, begin: str, use: Callable[[Connection], T]) -> T:
+    """Open the database for one transaction, which begins with this statement on SQLite.
+
+    Raises:
+        sqlalchemy.exc.SQLAlchemyError: If the database cannot be used.
+    """
     engine = _engine(address, begin)
     try:
         with engine.begin() as connection:
@@ -76,9 +81,20 @@ def _revisions() -> tuple[str | None, frozenset[str]]:
     return scripts.get_current_head(), frozenset(script.revision for script in scripts.walk_revisions())
 
 
+def newest_revision() -> str:
+    """Return the revision that a migration leads to."""
+    head, _ = _revisions()
+    return head or ""
+
+
+def revision_of(connection: Connection) -> str | None:
+    """Return which revision a database is at; ``None``: none of ours."""
+    return MigrationContext.configure(connection).get_current_revision()
+
+
 def _is_current(connection: Connection) -> bool:
     """Tell whether nothing is missing; a revision we do not know is a newer release's."""
-    current = MigrationContext.configure(connection).get_current_revision()
+    current = revision_of(connection)
     head, known = _revisions()
     return current is not None and (current not in known or current == head)
 
