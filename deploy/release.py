@@ -23,6 +23,15 @@ def section(changelog: str, version: str) -> tuple[str, str] | None:
     return None if found is None else (found[1].strip(), found[2].strip())
 
 
+def unkept_schema(root: Path) -> str | None:
+    """Return the newest migration of the store if no database of it is kept for the tests of upgrades."""
+    migrations = sorted((root / "sidecar/store/migrations/versions").glob("s[0-9]*_*.py"))
+    revision = migrations[-1].name[1:5] if migrations else None
+    if revision is None or (root / f"tests/store/fixtures/{revision}.sqlite.sql").exists():
+        return None
+    return revision
+
+
 def problems(version: str, tags: Collection[str], changed: Collection[str], changelog: str) -> Iterator[str]:
     """Yield a sentence for each reason why this is not the release of the version.
 
@@ -62,6 +71,11 @@ def main(root: Path) -> int:
     changelog = (root / "CHANGELOG.md").read_text(encoding="utf-8")
     changed = [line[3:] for line in _git(root, "status", "--porcelain")]
     found = list(problems(version, _git(root, "tag", "--points-at", "HEAD"), changed, changelog))
+    if revision := unkept_schema(root):
+        found.append(
+            f"tests/store/fixtures has no database of migration {revision}; "
+            "python -m tests.store.make_fixtures writes it."
+        )
     for problem in found:
         print(f"error: {problem}", file=sys.stderr)  # noqa: T201 - its answer
     if found:

@@ -105,6 +105,18 @@ def test_changelog_without_the_version_is_refused(checkout: Checkout) -> None:
     assert "## [1.2.3] - YYYY-MM-DD" in problem
 
 
+def test_schema_that_no_test_of_upgrades_knows_is_refused(checkout: Checkout) -> None:
+    (checkout.root / "sidecar/store/migrations/versions").mkdir(parents=True)
+    (checkout.root / "tests/store/fixtures").mkdir(parents=True)
+    for name in ("s0001_first", "s0002_second"):
+        checkout.write(f"sidecar/store/migrations/versions/{name}.py", "")
+    checkout.write("tests/store/fixtures/0001.sqlite.sql", "")
+    checkout.commit("v1.2.3")
+    code, _, (problem,) = checkout.judged()
+    assert code == 1
+    assert "no database of migration 0002" in problem
+
+
 def test_release_is_judged_first_checked_and_neither_signed_nor_uploaded(
     program: Callable[[str, str], str],
 ) -> None:

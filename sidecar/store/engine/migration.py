@@ -68,7 +68,8 @@ def with_connection(address: StoreAddress, begin: str, use: Callable[[Connection
         engine.dispose()
 
 
-def _scripts() -> tuple[Config, ScriptDirectory]:
+def migration_scripts() -> tuple[Config, ScriptDirectory]:
+    """Return where the migrations are, as Alembic wants to know it."""
     config = Config()
     config.set_main_option("script_location", str(SCRIPTS).replace("%", "%%"))
     return config, ScriptDirectory.from_config(config)
@@ -77,7 +78,7 @@ def _scripts() -> tuple[Config, ScriptDirectory]:
 @functools.cache
 def _revisions() -> tuple[str | None, frozenset[str]]:
     """Return the newest revision, and all that we know: looked for once, for each is a file."""
-    _, scripts = _scripts()
+    _, scripts = migration_scripts()
     return scripts.get_current_head(), frozenset(script.revision for script in scripts.walk_revisions())
 
 
@@ -104,7 +105,7 @@ def _upgrade(connection: Connection) -> None:
         connection.execute(func.pg_advisory_xact_lock(LOCK).select())
     if _is_current(connection):
         return
-    config, scripts = _scripts()
+    config, scripts = migration_scripts()
 
     def steps(revision: Any, _context: Any) -> Any:
         return scripts._upgrade_revs("head", revision)  # noqa: SLF001 - as alembic.command does; there is no public name
