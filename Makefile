@@ -37,7 +37,7 @@ check: lint ## Lint, types, layers and the fast tests: the loop of a minute
 	$(BIN)/pytest -n auto --dist worksteal -m fast --hypothesis-profile quick --ignore tests/e2e --ignore tests/benchmarks
 
 # Everything. Tests of whole services wait more than they compute, so two share a core.
-test: lint tests/node/node_modules/.package-lock.json $(APPS)/dist/.built ## Lint, types, layers and all tests, as CI does
+test: lint tests/node/node_modules/.package-lock.json $(APPS)/dist/.built $(BIN)/helm ## Lint, types, layers and all tests, as CI does
 	$(BIN)/pytest -n $$(( 2 * $$(nproc 2>/dev/null || echo 2) )) --dist worksteal
 
 lint: $(VENV)/.dev ## Lint, types and layers alone
@@ -126,6 +126,11 @@ $(VENV)/.dev: pyproject.toml requirements/dev.txt | $(VENV)/bin/python
 # What the plugin computes with in browsers, for the tests that compare with it.
 tests/node/node_modules/.package-lock.json: tests/node/package-lock.json | $(VENV)/.dev
 	$(NPM) ci --prefix tests/node
+	touch $@
+
+# helm and kustomize, from the versions and hashes in tests/tools, by the Go of the environment; Go keeps what it built.
+$(BIN)/helm: tests/tools/go.mod tests/tools/go.sum | $(VENV)/.dev
+	CGO_ENABLED=0 GOTOOLCHAIN=local $(BIN)/go build -C tests/tools -trimpath -ldflags='-s -w' -o "$(CURDIR)/$(BIN)/" tool
 	touch $@
 
 # The package for Backstage: its types, lint, tests and build, when anything of it changed.

@@ -1,7 +1,8 @@
 """Write the manifests beside this file from the chart and its examples; needs ``helm``.
 
 ``sqlite`` and ``postgresql`` are bases, ``monitoring`` is a component for
-either. ``--into DIRECTORY`` writes elsewhere.
+either. First the chart gets its copies of the rules and the dashboard, for a
+chart reads no files outside of it.
 """
 
 import re
@@ -18,8 +19,19 @@ from ruamel.yaml import YAML
 HERE: Final = Path(__file__).parent
 CHART: Final = HERE.parent / "helm/litmus-sidecar"
 NAME: Final = "litmus-sidecar"
+COPIED: Final = ("prometheus/rules.yaml", "grafana/dashboard.json")
 MONITORING: Final = {"ServiceMonitor", "PrometheusRule"}
 MADE: Final = "# Made by deploy/kustomize/make.py from the chart; change that, or patch this.\n"
+BASE: Final = f"""{MADE}apiVersion: kustomize.config.k8s.io/v1beta1
+kind: Kustomization
+resources: [resources.yaml]
+configMapGenerator:
+  - {{ name: {NAME}, files: [app-config.yaml] }}
+"""
+COMPONENT: Final = f"""{MADE}apiVersion: kustomize.config.k8s.io/v1alpha1
+kind: Component
+resources: [resources.yaml]
+"""
 OF_HELM: Final = ("helm.sh/chart", "app.kubernetes.io/managed-by")
 NEWEST: Final = "1.37"
 """The Kubernetes that the chart is rendered for; nothing in it depends on that."""
@@ -47,7 +59,7 @@ def rendered(example: str) -> Iterator[str]:
     ).stdout
     for part in re.split(r"^---\n", text, flags=re.MULTILINE):
         if part.strip():
-            yield re.sub(r"^# Source: .*\n", "", part)
+            yield re.sub(r"^# Source: .*\n", "", part).strip() + "\n"
 
 
 def yaml() -> YAML:
@@ -94,17 +106,10 @@ def files(example: str) -> Iterator[tuple[str, str]]:
         else:
             (watching if is_monitoring(thing) else ours).append(thing)
     yield f"{example}/resources.yaml", dumped(ours)
-    yield (
-        f"{example}/kustomization.yaml",
-        f"{MADE}apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nresources: [resources.yaml]\n"
-        f"configMapGenerator:\n  - {{ name: {NAME}, files: [app-config.yaml] }}\n",
-    )
+    yield f"{example}/kustomization.yaml", BASE
     if watching:
         yield "monitoring/resources.yaml", dumped(watching)
-        yield (
-            "monitoring/kustomization.yaml",
-            f"{MADE}apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\nresources: [resources.yaml]\n",
-        )
+        yield "monitoring/kustomization.yaml", COMPONENT
 
 
 def dumped(things: list[Any]) -> str:
@@ -124,4 +129,6 @@ def write(directory: Path) -> None:
 
 
 if __name__ == "__main__":
-    write(Path(sys.argv[2]) if sys.argv[1:2] == ["--into"] else HERE)
+    for original in COPIED:
+        shutil.copyfile(HERE.parent / original, CHART / "files" / Path(original).name)
+    write(HERE)
