@@ -12,6 +12,7 @@ from ruamel.yaml import YAML
 
 from tests.support.chart import BASES, MINORS, NEWEST, OWN_NAME, kinds, pod_of, run, the, tool, validate
 from tests.support.deployed import DEPLOY
+from tests.support.markdown import code_blocks, section
 
 pytestmark = pytest.mark.service
 
@@ -69,3 +70,16 @@ def test_kustomize_builds_a_base_with_monitoring_and_a_name_for_each_configurati
     own = next(one for one in things if one["metadata"]["name"] == name)
     assert own["data"]["app-config.yaml"] == (KUSTOMIZE / base / "app-config.yaml").read_text()
     assert {"ServiceMonitor", "PrometheusRule"} <= kinds(things)
+
+
+def test_the_overlay_of_the_documentation_builds_with_a_configuration_of_ones_own(tmp_path: Path) -> None:
+    page = (DEPLOY.parent / "docs/how-to/kubernetes.md").read_text()
+    (block,) = code_blocks(section(page, "Install with kustomize"), "yaml")
+    shutil.copytree(KUSTOMIZE, tmp_path / "deploy/kustomize")
+    (tmp_path / "kustomization.yaml").write_text(block)
+    (tmp_path / "app-config.yaml").write_text("litmusSidecar: {}\n")
+    done = run(tool("kustomize"), "build", tmp_path)
+    assert done.returncode == 0, done.stderr
+    things = [thing for thing in YAML(typ="safe").load_all(done.stdout) if thing]
+    configs = [one["data"] for one in things if "app-config.yaml" in one.get("data", ())]
+    assert configs == [{"app-config.yaml": "litmusSidecar: {}\n"}]
