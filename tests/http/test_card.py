@@ -45,7 +45,10 @@ async def test_the_worst_three_are_among_all_and_lead_to_litmus(client: Client, 
     mine = [one for one in everything if ref in one["entities"]]
     assert overview["attentionTotal"] == len(mine)
     assert len(overview["attention"]) == min(3, len(mine)) > 0
-    kept = ("kind", "severity", "experimentID", "experimentName", "since", "sentence", "link")
+    kept = (
+        *("kind", "severity", "grade", "inProduction"),
+        *("experimentID", "experimentName", "since", "sentence", "link"),
+    )
     whole = [tuple(one[name] for name in kept) for one in mine]
     for one in overview["attention"]:
         assert tuple(one[name] for name in kept) in whole

@@ -58,8 +58,8 @@ def test_without_the_section_of_the_official_plugin_check_misses_that_alone() ->
 
 @pytest.mark.parametrize("place", [0, 1], ids=["whole", "narrowed"])
 async def test_the_annotations_are_read_without_problems(place: int, tmp_path: Path) -> None:
-    entity = {"apiVersion": "backstage.io/v1alpha1", "kind": "Component", "spec": {"owner": "team-a"}}
-    entity |= blocks("4. Name the project")[place]
+    entity: dict[str, Any] = blocks("4. Name the project")[place]
+    entity |= {"apiVersion": "backstage.io/v1alpha1", "kind": "Component", "spec": {"owner": "team-a"}}
     entity["metadata"]["name"] = "shop"
     path = tmp_path / "catalog-info.yaml"
     YAML(typ="safe").dump(entity, path)

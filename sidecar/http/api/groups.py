@@ -27,6 +27,7 @@ from sidecar.http.services import (
     Services,
 )
 from sidecar.http.shapes.common import Age, age_of, running_run_shape, window_shape
+from sidecar.http.shapes.grades import with_grades
 from sidecar.http.shapes.groups import (
     AttentionListShape,
     AttentionShape,
@@ -90,7 +91,7 @@ async def attention_view(request: web.Request) -> web.Response:
         shape = AttentionListShape(
             as_of=rfc3339(age.as_of),
             stale=age.stale,
-            attention=await services.turns.aside(attention_shapes, services, chosen),
+            attention=await services.turns.aside(attention_shapes, services, chosen, now),
             next_cursor=following,
         )
         return await encode_answer(services.turns, shape, as_of=age.as_of, until=now + SHORTEST)
@@ -188,17 +189,9 @@ def group_shapes(found: Sequence[Group]) -> list[GroupShape]:
     return [group_shape(one.figures, one.trend) for one in found]
 
 
-def attention_shapes(services: Services, found: Sequence[Attention]) -> list[AttentionShape]:
+def attention_shapes(services: Services, found: Sequence[Attention], now: datetime) -> list[AttentionShape]:
     """Return what needs attention as served."""
-    return [
-        attention_shape(
-            one.about,
-            one.part.project,
-            one.part.refs_of(one.about.experiment_id),
-            services.links(one.part.project),
-        )
-        for one in found
-    ]
+    return [attention_shape(one, services.links(one.found.part.project)) for one in with_grades(found, now)]
 
 
 def now_shapes(services: Services, found: Sequence[Running]) -> list[NowRunShape]:

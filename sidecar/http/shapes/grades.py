@@ -57,7 +57,12 @@ def grade(item: AttentionItem, *, in_production: bool, now: datetime) -> Grade:
 
 def graded(found: Iterable[Attention], now: datetime) -> list[GradedItem]:
     """Return everything with its grade, the worst first: grade, severity, production, points lost, age."""
-    items = [
+    return sorted(with_grades(found, now), key=_order)
+
+
+def with_grades(found: Iterable[Attention], now: datetime) -> list[GradedItem]:
+    """Return everything with its grade, in the order given."""
+    return [
         GradedItem(
             grade=grade(one.about, in_production=in_production, now=now),
             in_production=in_production,
@@ -65,7 +70,6 @@ def graded(found: Iterable[Attention], now: datetime) -> list[GradedItem]:
         )
         for one, in_production in _with_environment(found)
     ]
-    return sorted(items, key=_order)
 
 
 def _with_environment(found: Iterable[Attention]) -> Iterable[tuple[Attention, bool]]:

@@ -2,7 +2,6 @@
 
 import msgspec
 
-from sidecar.domain.model import ProjectRef
 from sidecar.http.answers.times import rfc3339
 from sidecar.http.shapes.common import (
     BucketShape,
@@ -15,7 +14,7 @@ from sidecar.http.shapes.common import (
     score_now_shape,
     score_shape,
 )
-from sidecar.insight.attention import AttentionItem
+from sidecar.http.shapes.grades import GradedItem
 from sidecar.insight.civil_time import from_ms
 from sidecar.insight.links import LitmusLinks
 from sidecar.insight.rollup import GroupFigures
@@ -59,6 +58,11 @@ class AttentionShape(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
     kind: str
     severity: str
+    """``high``, ``medium`` or ``low``: what kind of thing it is."""
+    grade: str
+    """``Urgent``, ``Soon`` or ``Later``, as on the pages: how soon somebody should look."""
+    in_production: bool
+    """Whether its experiment runs in production, or nobody knows where."""
     entities: tuple[str, ...]
     project_id: str = msgspec.field(name="projectID")
     instance: str
@@ -114,16 +118,17 @@ def group_shape(figures: GroupFigures, buckets: tuple[Bucket, ...]) -> GroupShap
     )
 
 
-def attention_shape(
-    item: AttentionItem, project: ProjectRef, entities: tuple[str, ...], links: LitmusLinks
-) -> AttentionShape:
+def attention_shape(one: GradedItem, links: LitmusLinks) -> AttentionShape:
     """Return one thing that needs attention as served."""
+    item, part = one.item, one.found.part
     return AttentionShape(
         kind=item.kind.value,
         severity=item.severity.value,
-        entities=entities,
-        project_id=project.project_id,
-        instance=project.instance,
+        grade=one.grade.value,
+        in_production=one.in_production,
+        entities=part.refs_of(item.experiment_id),
+        project_id=part.project.project_id,
+        instance=part.project.instance,
         experiment_id=item.experiment_id,
         experiment_name=item.experiment_name,
         since=rfc3339(item.since),
