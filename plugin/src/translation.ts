@@ -14,7 +14,6 @@ export const litmusResilienceTranslationRef = createTranslationRef({
     pageTitle: 'Litmus',
     pageSubtitle: 'How resilient are we?',
     openInLitmus: 'Open in Litmus',
-    loading: 'Loading',
     never: 'never',
     none: 'none',
     notReadYet: 'Not read yet.',
@@ -34,8 +33,6 @@ export const litmusResilienceTranslationRef = createTranslationRef({
       faults_other: '{{count}} faults',
       fireTimes_one: '{{count}} fire time',
       fireTimes_other: '{{count}} fire times',
-      projects_one: '{{count}} project',
-      projects_other: '{{count}} projects',
     },
     outcome: {
       passed: 'Passed',
@@ -70,7 +67,6 @@ export const litmusResilienceTranslationRef = createTranslationRef({
       down: 'down {{points}} points',
       unchanged: 'unchanged',
       nothingBefore: 'no score before to compare with',
-      median: 'Median {{score}}',
       worst: 'Worst {{score}}',
     },
     trend: {
@@ -93,9 +89,6 @@ export const litmusResilienceTranslationRef = createTranslationRef({
       title: 'Needs attention',
       nothing: 'Nothing: no experiment fails in a row, lost much of its score, missed its schedule, hangs, or was forgotten.',
       nothingShort: 'Nothing needs attention.',
-      high: 'High',
-      medium: 'Medium',
-      low: 'Low',
       Urgent: 'Urgent',
       Soon: 'Soon',
       Later: 'Later',
@@ -104,7 +97,6 @@ export const litmusResilienceTranslationRef = createTranslationRef({
     now: {
       title: 'Running now',
       nothing: 'Nothing runs or waits.',
-      since: 'since {{when}}',
       by: 'by {{who}}',
       on: 'on {{infra}}',
       stuck: 'stuck: unchanged for an hour',
@@ -239,7 +231,6 @@ export const litmusResilienceTranslationRef = createTranslationRef({
       scheduleStarted: 'Litmus accepted to start the schedule.',
       suspendedNow: 'The schedule is suspended.',
       resumedNow: 'The schedule is resumed.',
-      seeInLitmus: 'See it in Litmus',
     },
     runs: {
       title: 'Runs',
@@ -304,7 +295,6 @@ export const litmusResilienceTranslationRef = createTranslationRef({
       noGroups: 'No entity that you may see names a Litmus project yet.',
       search: 'Search by name, owner, system, domain or project',
       entity: 'Entity',
-      project: 'Project',
       updated: 'Updated',
       noEntities: 'No entity fits the search.',
       onlyMine: 'Only mine',

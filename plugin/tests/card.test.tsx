@@ -32,6 +32,22 @@ test('it shows score, window score, change, runs, attention and what runs, of on
   expect(sidecar.current.asked).toEqual([`GET ${PATH}?window=30d`]);
 });
 
+test('its figures are just those of the overview: scores, change, and the runs of every outcome', async () => {
+  await show(<ResilienceCard />, sidecar.current);
+  await screen.findByText(`${overview.score.mean} %`);
+  const { score, scoreNow, runsByOutcome, totalRuns } = overview;
+  const text = document.body.textContent;
+  expect(text).toContain(`of ${scoreNow.number} experiment`);
+  expect(text).toContain(`${score.number} scored runs · Worst ${score.worst} %`);
+  expect(screen.getByText(/^Runs by outcome/).textContent).toBe(`Runs by outcome (${totalRuns})`);
+  const told = screen.getByRole('img', { name: new RegExp(`^${totalRuns} runs: `) }).getAttribute('aria-label') ?? '';
+  const numbers = [...told.replace(/^\d+ runs: /, '').matchAll(/\d+/g)].map(([number]) => Number(number));
+  const recorded = Object.values(runsByOutcome).filter(Boolean);
+  expect([...numbers].sort()).toEqual([...recorded].sort());
+  expect(numbers.reduce((sum, one) => sum + one, 0)).toBe(totalRuns);
+  for (const one of overview.attention) expect(text).toContain(`${one.grade} ${one.sentence}`);
+});
+
 test('the trend is told in words and as a table', async () => {
   await show(<ResilienceCard />, sidecar.current);
   const trend = await screen.findByRole('img', { name: /^Trend of the last 30 days: / });

@@ -61,6 +61,13 @@ test('what needs attention and what runs lead to Litmus and to the entities', as
   });
 });
 
+test('each thing that needs attention has the grade that the card gives it', async () => {
+  await show(<LitmusPage />, sidecar.current);
+  const [item] = attention.attention;
+  const line = await screen.findByText(item?.sentence ?? 'none recorded', { exact: false });
+  expect(line.textContent).toMatch(new RegExp(`^${item?.grade} `));
+});
+
 test('entities are found by every word', async () => {
   await show(<LitmusPage />, sidecar.current);
   expect((await rowsOf('Entities')).length).toBe(entities.entities.length);

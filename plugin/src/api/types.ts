@@ -48,6 +48,8 @@ export interface Section {
   asOf: string | null;
   /** `null` when the last attempt succeeded. */
   error: { code: string; message: string } | null;
+  /** How often it is planned to be read. */
+  plannedIntervalSeconds: number;
 }
 
 export interface History {
@@ -113,8 +115,10 @@ export interface RunningRun {
 export interface AttentionItem {
   kind: string;
   severity: 'high' | 'medium' | 'low';
-  /** How soon somebody should look, as on the sidecar's pages; absent where only the severity is told. */
-  grade?: string;
+  /** How soon somebody should look, as on the sidecar's pages. */
+  grade: 'Urgent' | 'Soon' | 'Later';
+  /** Whether its experiment runs in production, or nobody knows where. */
+  inProduction: boolean;
   entities?: string[];
   experimentID: string;
   experimentName: string;

@@ -4,8 +4,6 @@ import { useWords } from '../../hooks/useWords';
 import { LitmusLink, OutcomeChip, When } from './parts';
 import { useStyles } from './useStyles';
 
-const GRADES = ['Urgent', 'Soon', 'Later'] as const;
-
 /** What needs attention, as the sidecar words it. */
 export function AttentionList({ items, of }: { items: AttentionItem[]; of?: (item: AttentionItem) => ReactNode }) {
   const styles = useStyles();
@@ -22,13 +20,11 @@ export function AttentionList({ items, of }: { items: AttentionItem[]; of?: (ite
   );
 }
 
-/** How soon somebody should look; of answers without that, how grave it is. */
-function Grade({ item: { grade, severity } }: { item: AttentionItem }) {
+/** How soon somebody should look. */
+function Grade({ item: { grade } }: { item: AttentionItem }) {
   const { t } = useWords();
   const styles = useStyles();
-  const word = GRADES.find(one => one === grade) ?? severity;
-  const isQuiet = word === 'Later' || word === 'low';
-  return <strong className={isQuiet ? styles.dim : styles.urgent}>{t(`attention.${word}`)}</strong>;
+  return <strong className={grade === 'Later' ? styles.dim : styles.urgent}>{t(`attention.${grade}`)}</strong>;
 }
 
 /** What runs or waits: since when, by whom, where, and whether it is stuck. */
