@@ -26,11 +26,22 @@ test('groups come worst first, and the viewer’s own before all', async () => {
   });
 });
 
+test('only what is the viewer’s is shown when they ask for that', async () => {
+  await show(<LitmusPage />, sidecar.current, { owned: ['group:default/shop-team'] });
+  await userEvent.click(await screen.findByLabelText('Only mine'));
+  const mine = entities.entities.filter(one => one.owner === 'group:default/shop-team');
+  expect(mine.length).toBeLessThan(entities.entities.length);
+  expect((await rowsOf('Entities')).length).toBe(mine.length);
+  const groups = await rowsOf('Scores, worst first');
+  expect(groups.map(row => row.textContent)).toEqual([expect.stringMatching(/^shop-team yours/)]);
+});
+
 test('who owns nothing sees the order of the sidecar', async () => {
   await show(<LitmusPage />, sidecar.current);
   const [first] = await rowsOf('Scores, worst first');
   expect(first?.textContent).toMatch(/^platform-team/);
   expect(screen.getByText('Scores, worst first')).toBeTruthy();
+  expect(screen.queryByLabelText('Only mine')).toBeNull();
 });
 
 test('another grouping and window are asked for; a system with something of the viewer’s is theirs', async () => {

@@ -10,18 +10,27 @@ import { AttentionList, RunningList } from '../common/lists';
 import { Panel } from '../common/Panel';
 import { useStyles } from '../common/useStyles';
 import { EntityLinks } from './EntityLinks';
-import { first } from './mine';
+import { mineOf } from './mine';
+
+interface Mine {
+  /** Entities of the viewer. */
+  own: ReadonlySet<string>;
+  /** Whether the rest is left out. */
+  onlyMine: boolean;
+}
 
 const MOST = 8;
 
 /** What needs attention; the viewer's own first. */
-export function AttentionCard({ own }: { own: ReadonlySet<string> }) {
+export function AttentionCard({ own, onlyMine }: Mine) {
   const { t } = useWords();
   const styles = useStyles();
   const [showsAll, setShowsAll] = useState(false);
   const live = useLive(['attention'], api => api.attention());
-  const items = first(live.data?.attention ?? [], (item: Attention['attention'][number]) =>
-    item.entities.some(ref => own.has(ref)),
+  const items = mineOf(
+    live.data?.attention ?? [],
+    (item: Attention['attention'][number]) => item.entities.some(ref => own.has(ref)),
+    onlyMine,
   );
   return (
     <Panel title={t('attention.title')}>
@@ -47,10 +56,10 @@ export function AttentionCard({ own }: { own: ReadonlySet<string> }) {
 }
 
 /** What runs or waits; the viewer's own first. */
-export function NowCard({ own }: { own: ReadonlySet<string> }) {
+export function NowCard({ own, onlyMine }: Mine) {
   const { t } = useWords();
   const live = useLive(['now'], api => api.now());
-  const runs = first(live.data?.runs ?? [], one => one.entities.some(ref => own.has(ref)));
+  const runs = mineOf(live.data?.runs ?? [], one => one.entities.some(ref => own.has(ref)), onlyMine);
   return (
     <Panel title={t('now.title')}>
       <Answered live={live} isEmpty={runs.length === 0} empty={t('now.nothing')}>

@@ -9,21 +9,23 @@ import { Failure } from '../common/Failure';
 import { Panel } from '../common/Panel';
 import { Scroll, When } from '../common/parts';
 import { useStyles } from '../common/useStyles';
-import { first, search } from './mine';
+import { mineOf, search } from './mine';
 
 /** Every entity with a project, to be searched; the viewer's own first. */
 export function Entities({
   live: { data, error, isFetching, refetch },
   own,
+  onlyMine,
 }: {
   live: Live<EntityList>;
   own: ReadonlySet<string>;
+  onlyMine: boolean;
 }) {
   const { t } = useWords();
   const styles = useStyles();
   const [text, setText] = useState('');
   const id = useId();
-  const found = first(search(data?.entities ?? [], text), one => own.has(one.entityRef));
+  const found = mineOf(search(data?.entities ?? [], text), one => own.has(one.entityRef), onlyMine);
   return (
     <Panel title={t('page.entities')}>
       {error && <Failure error={error} busy={isFetching} retry={() => void refetch()} />}

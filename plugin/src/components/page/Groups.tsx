@@ -10,7 +10,7 @@ import { Failure } from '../common/Failure';
 import { Panel } from '../common/Panel';
 import { Change, Scroll, When } from '../common/parts';
 import { useStyles } from '../common/useStyles';
-import { first, isOwn, ownEntities } from './mine';
+import { isOwn, mineOf, ownEntities } from './mine';
 
 /** Scores of owners, systems or domains: the viewer's first, then the worst first. */
 export function Groups({
@@ -18,12 +18,14 @@ export function Groups({
   window,
   owned,
   entities,
+  onlyMine,
 }: {
   grouping: Grouping;
   window: WindowName;
   /** References that the viewer owns by. */
   owned: ReadonlySet<string>;
   entities: EntityRow[];
+  onlyMine: boolean;
 }) {
   const { t } = useWords();
   const live = useLive(['portfolio', grouping, window], api => api.portfolio(grouping, window));
@@ -32,7 +34,7 @@ export function Groups({
   const anyOwn = live.data?.groups.some(test);
   return (
     <Panel title={anyOwn ? t('page.scoreByMine') : t('page.scoreBy')}>
-      <GroupsOf live={live} grouping={grouping} isMine={test} />
+      <GroupsOf live={live} grouping={grouping} isMine={test} onlyMine={onlyMine} />
     </Panel>
   );
 }
@@ -41,10 +43,12 @@ function GroupsOf({
   live: { data, error, isFetching, isPlaceholderData, refetch },
   grouping,
   isMine,
+  onlyMine,
 }: {
   live: Live<Portfolio>;
   grouping: Grouping;
   isMine: (group: Group) => boolean;
+  onlyMine: boolean;
 }) {
   const { t, relative } = useWords();
   const styles = useStyles();
@@ -59,7 +63,7 @@ function GroupsOf({
       {data && !data.historyComplete && <p className={styles.info}>{t('page.history')}</p>}
       {data && data.groups.length > 0 && (
         <div aria-busy={isPlaceholderData}>
-          <Table groups={first(data.groups, isMine)} isMine={isMine} grouping={grouping} />
+          <Table groups={mineOf(data.groups, isMine, onlyMine)} isMine={isMine} grouping={grouping} />
         </div>
       )}
     </>

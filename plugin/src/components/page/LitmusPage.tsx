@@ -36,6 +36,8 @@ function PageOf() {
   const entities = useLive(['entities'], api => api.entities());
   const rows = entities.data?.entities ?? [];
   const own = ownEntities(rows, owned);
+  const [wantsMine, setWantsMine] = useState(false);
+  const onlyMine = wantsMine && own.size > 0;
   return (
     <div className={styles.stack}>
       <div className={styles.row}>
@@ -46,13 +48,25 @@ function PageOf() {
           choices={GROUPINGS.map(one => [one, t(`page.${one}`)] as const)}
           onChange={setGrouping}
         />
+        {own.size > 0 && (
+          <label>
+            <input
+              type="checkbox"
+              checked={wantsMine}
+              onChange={event => {
+                setWantsMine(event.target.checked);
+              }}
+            />{' '}
+            {t('page.onlyMine')}
+          </label>
+        )}
       </div>
-      <Groups grouping={grouping} window={window} owned={owned} entities={rows} />
+      <Groups grouping={grouping} window={window} owned={owned} entities={rows} onlyMine={onlyMine} />
       <div className={styles.columns}>
-        <AttentionCard own={own} />
-        <NowCard own={own} />
+        <AttentionCard own={own} onlyMine={onlyMine} />
+        <NowCard own={own} onlyMine={onlyMine} />
       </div>
-      <Entities live={entities} own={own} />
+      <Entities live={entities} own={own} onlyMine={onlyMine} />
     </div>
   );
 }

@@ -40,8 +40,13 @@ export function isOwn(
 }
 
 /** What passes the test first, in the order that there was otherwise. */
-export function first<Row>(rows: Row[], test: (row: Row) => boolean): Row[] {
+function first<Row>(rows: Row[], test: (row: Row) => boolean): Row[] {
   return [...rows.filter(test), ...rows.filter(row => !test(row))];
+}
+
+/** What is the viewer's first, or alone. */
+export function mineOf<Row>(rows: Row[], isMine: (row: Row) => boolean, onlyMine: boolean): Row[] {
+  return onlyMine ? rows.filter(isMine) : first(rows, isMine);
 }
 
 /** Entities in which every word is found. */
