@@ -20,7 +20,7 @@ APPS := tests/backstage_app
 AUDIT := $(BIN)/pip-audit --strict --disable-pip --require-hashes --progress-spinner off
 
 .DEFAULT_GOAL := help
-.PHONY: help demo check test lint format hooks reference screenshots soak bench lock audit sbom release clean
+.PHONY: help demo check test lint format hooks reference screenshots soak bench figures lock audit sbom release clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -50,8 +50,14 @@ lint: $(VENV)/.dev ## Lint, types and layers alone
 soak: $(VENV)/.dev ## The random loops of the tests, long
 	LITMUS_SIDECAR_SOAK=1 $(BIN)/pytest -n auto
 
-bench: $(VENV)/.dev ## Measure on this machine
-	for script in benchmarks/[!_]*.py; do echo "== $$script"; $(BIN)/python -m benchmarks.$$(basename $$script .py) || exit 1; done
+# Some minutes on two cores; BENCH=--huge adds 5,000 projects and a million runs.
+bench: $(VENV)/.dev ## Measure on this machine: tables, and build/bench.json
+	$(BIN)/python -m benchmarks.bench $(BENCH)
+
+# `make bench figures` renews them all.
+figures: $(VENV)/.dev ## Take the figures of the last `make bench` into the pages
+	cp build/bench.json docs/figures/bench.json
+	PYTHONPATH=. $(BIN)/python docs/make_performance.py
 
 # What stands in docs/ and is made from the code.
 reference: $(VENV)/.dev ## Write the generated pages of docs/reference

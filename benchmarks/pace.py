@@ -10,8 +10,8 @@ import asyncio
 import json
 import sys
 import tempfile
-from collections.abc import Sequence
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from time import perf_counter
 from typing import Any, Final
@@ -19,7 +19,15 @@ from typing import Any, Final
 import uvloop
 from aiohttp import ClientSession
 
-from benchmarks.abusing.process import OTHER_CORE, SERVER_CORE, START_SECONDS, child, drained, resident_mb
+from benchmarks.abusing.process import (
+    OTHER_CORE,
+    SERVER_CORE,
+    START_SECONDS,
+    Child,
+    child,
+    drained,
+    resident_mb,
+)
 from benchmarks.abusing.target import document, port_of, write_catalog
 from benchmarks.warm import cpu_seconds
 
@@ -27,8 +35,10 @@ SECRET: Final = "pace-0123456789abcdef"  # noqa: S105 - of a service that lives 
 KEY: Final = {"X-Litmus-Sidecar-Key": SECRET}
 
 
-def _configuration(folder: Path, place: dict[str, Any]) -> Path:
+def configuration(folder: Path, place: dict[str, Any]) -> Path:
+    """Write catalog and configuration of a service for the projects of this Litmus."""
     write_catalog(folder, [document(f"c-{number}", one) for number, one in enumerate(place["projects"])])
+    (folder / "projects.json").write_text(json.dumps(place["projects"]), encoding="utf-8")
     section = {
         "listen": {"host": "127.0.0.1", "port": 0},
         "instances": [{"name": "default", "baseUrl": place["url"], "token": place["token"]}],
@@ -44,7 +54,8 @@ def _configuration(folder: Path, place: dict[str, Any]) -> Path:
     return path
 
 
-async def _entities(session: ClientSession, url: str) -> list[dict[str, Any]]:
+async def entities(session: ClientSession, url: str) -> list[dict[str, Any]]:
+    """Return all entities, with how fresh each is."""
     found: list[dict[str, Any]] = []
     cursor = ""
     while True:
@@ -56,7 +67,8 @@ async def _entities(session: ClientSession, url: str) -> list[dict[str, Any]]:
         cursor = f"&cursor={page['nextCursor']}"
 
 
-async def _requests(session: ClientSession, url: str) -> float:
+async def requests(session: ClientSession, url: str) -> float:
+    """Return how many requests Litmus was sent so far."""
     async with session.get(f"{url}/metrics", headers=KEY) as response:
         text = await response.text()
     return sum(
@@ -66,67 +78,102 @@ async def _requests(session: ClientSession, url: str) -> float:
     )
 
 
-async def _pace(session: ClientSession, url: str) -> Any:
+async def pace(session: ClientSession, url: str) -> Any:
+    """Return what ``/readyz`` says of the pace."""
     async with session.get(f"{url}/readyz", headers=KEY) as response:
         return (await response.json())["instances"]["default"]["pace"]
 
 
-async def run(projects: int, experiments: int, late_ms: int, steady_seconds: float) -> dict[str, Any]:
-    """Start both and measure."""
+async def is_ready(session: ClientSession, url: str) -> bool:
+    """Tell whether the service says so."""
+    async with session.get(f"{url}/readyz") as response:
+        return response.status == 200
+
+
+@asynccontextmanager
+async def open_crowd(projects: int, experiments: int, late_ms: int) -> AsyncIterator[Path]:
+    """Start a Litmus of so many projects; yield the configuration of a service that names them all."""
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="litmus-sidecar-pace-")))
+        world = (str(projects), str(experiments), str(late_ms))
         litmus = await stack.enter_async_context(
-            child(
-                "benchmarks.warming.crowd",
-                str(projects),
-                str(experiments),
-                str(late_ms),
-                core=OTHER_CORE,
-                nice=0,
-            )
+            child("benchmarks.warming.crowd", *world, core=OTHER_CORE, nice=0)
         )
         place = json.loads(await litmus.line(START_SECONDS))
         await stack.enter_async_context(drained(litmus))
-        session = await stack.enter_async_context(ClientSession())
-        started = perf_counter()
-        process = await stack.enter_async_context(
-            child("sidecar", "serve", "--config", str(_configuration(folder, place)), core=SERVER_CORE)
-        )
+        yield configuration(folder, place)
+
+
+@asynccontextmanager
+async def serving(config: Path) -> AsyncIterator[tuple[Child, str]]:
+    """Start a service; yield its process and its address. It is killed at the end."""
+    async with child("sidecar", "serve", "--config", str(config), core=SERVER_CORE) as process:
         url = f"http://127.0.0.1:{await port_of(process)}"
-        await stack.enter_async_context(drained(process))
-        answers = perf_counter() - started
-        while True:
-            async with session.get(f"{url}/metrics", headers=KEY) as response:
-                lines = (await response.text()).splitlines()
-            read = sum(
-                'section="experiments"' in line
-                for line in lines
-                if line.startswith("backstage_litmus_section_success_timestamp_seconds{")
-            )
-            if read >= projects:
-                break
-            await asyncio.sleep(1)
-        first = perf_counter() - started
-        print(
-            f"answers after {answers:.1f} s; all {projects} projects have data after {first:.0f} s",
-            flush=True,
+        async with drained(process):
+            yield process, url
+
+
+async def first_data(session: ClientSession, url: str, projects: int) -> None:
+    """Wait until the experiments of all projects were read."""
+    while True:
+        async with session.get(f"{url}/metrics", headers=KEY) as response:
+            lines = (await response.text()).splitlines()
+        read = sum(
+            'section="experiments"' in line
+            for line in lines
+            if line.startswith("backstage_litmus_section_success_timestamp_seconds{")
         )
-        # Hubs and histories of all, and then a while as it goes on for good.
-        await asyncio.sleep(steady_seconds)
-        cpu, asked, begun = cpu_seconds(process.pid), await _requests(session, url), perf_counter()
-        await asyncio.sleep(steady_seconds / 2)
-        took = perf_counter() - begun
-        found = await _entities(session, url)
-        figures = {
-            "projects": projects,
-            "answersAfterSeconds": round(answers, 1),
-            "allReadAfterSeconds": round(first, 1),
-            "stale": sum(one["stale"] for one in found),
-            "requestsPerSecond": round((await _requests(session, url) - asked) / took, 1),
-            "core": round((cpu_seconds(process.pid) - cpu) / took, 3),
-            "memoryMB": round(resident_mb(process.pid) or 0),
-            "pace": await _pace(session, url),
-        }
+        if read >= projects:
+            return
+        await asyncio.sleep(1)
+
+
+async def steady(session: ClientSession, process: Child, url: str, seconds: float) -> dict[str, Any]:
+    """Tell what a service takes in such a time, and how fresh it is at the end."""
+    cpu, asked, begun = cpu_seconds(process.pid), await requests(session, url), perf_counter()
+    await asyncio.sleep(seconds)
+    took = perf_counter() - begun
+    found = await entities(session, url)
+    return {
+        "stale": sum(one["stale"] for one in found),
+        "requestsPerSecond": round((await requests(session, url) - asked) / took, 1),
+        "core": round((cpu_seconds(process.pid) - cpu) / took, 3),
+        "memoryMB": round(resident_mb(process.pid) or 0),
+        "pace": await pace(session, url),
+    }
+
+
+async def ready_again(session: ClientSession, config: Path) -> float:
+    """Start a service on the store of one that was killed; return the seconds until it is ready."""
+    started = perf_counter()
+    async with serving(config) as (_, url):
+        while not await is_ready(session, url):  # noqa: ASYNC110 - of another process
+            await asyncio.sleep(0.02)
+        return perf_counter() - started
+
+
+async def run(projects: int, experiments: int, late_ms: int, steady_seconds: float) -> dict[str, Any]:
+    """Start both and measure."""
+    async with open_crowd(projects, experiments, late_ms) as config, ClientSession() as session:
+        started = perf_counter()
+        async with serving(config) as (process, url):
+            answers = perf_counter() - started
+            await first_data(session, url, projects)
+            first = perf_counter() - started
+            print(
+                f"answers after {answers:.1f} s; all {projects} projects have data after {first:.0f} s",
+                flush=True,
+            )
+            # Hubs and histories of all, and then a while as it goes on for good.
+            await asyncio.sleep(steady_seconds)
+            figures = {
+                "projects": projects,
+                "experiments": experiments,
+                "answersAfterSeconds": round(answers, 1),
+                "allReadAfterSeconds": round(first, 1),
+                **await steady(session, process, url, steady_seconds / 2),
+            }
+        figures["readyAgainAfterSeconds"] = round(await ready_again(session, config), 2)
     print(json.dumps(figures, indent=2))
     return figures
 

@@ -31,6 +31,7 @@ from sidecar.store.store import Store, open_store
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 EXPERIMENTS, RUNS = 50, 100
+INTERVALS = {lane: timedelta(minutes=1) for lane in Lane}
 PHASES = ("Completed", "Completed", "Completed", "Completed_With_Probe_Failure", "Error", "Stopped")
 
 
@@ -97,7 +98,7 @@ async def time_overview(store: Store, digests: Digests, number: int) -> float:
         window=window,
         links=LitmusLinks(base_url="https://litmus.example.com", account_id="u", project_id="p"),
         claim=ClaimShape(source="catalog", problem=None),
-        age=Age(as_of=NOW, stale=False),
+        age=Age(as_of=NOW, stale=False, intervals=INTERVALS),
     )
     Answer(shape, as_of=NOW)
     return perf_counter() - started

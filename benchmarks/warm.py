@@ -133,7 +133,12 @@ def cpu_seconds(pid: int) -> float:
     return total / 1e9
 
 
-async def _microseconds(process: Child, port: int, sent: bytes, seconds: float, status: int) -> float:
+async def microseconds(process: Child, port: int, sent: bytes, seconds: float, status: int) -> float:
+    """Ask for a while; return the CPU time that the process took for each answer.
+
+    Raises:
+        RuntimeError: If an answer had another status, or none came.
+    """
     before = cpu_seconds(process.pid)
     counts = await load(port, sent, seconds, status=status)
     if counts.wrong or not counts.answers:
@@ -141,7 +146,7 @@ async def _microseconds(process: Child, port: int, sent: bytes, seconds: float, 
     return (cpu_seconds(process.pid) - before) / counts.answers * 1e6
 
 
-async def _first(port: int, case: Case) -> tuple[bytes, str, str | None]:
+async def first(port: int, case: Case) -> tuple[bytes, str, str | None]:
     """Ask once; return body, content type and tag."""
     async with connected(port) as (reader, writer):
         writer.write(case.sent)
@@ -171,7 +176,7 @@ async def measure(target: Target, wanted: Sequence[str], rounds: int, seconds: f
     with tempfile.TemporaryDirectory(prefix="litmus-sidecar-bare-") as folder:
         sizes = []
         for number, case in enumerate(chosen):
-            body, content_type, _ = await _first(target.port, case)
+            body, content_type, _ = await first(target.port, case)
             if b'"errors"' in body:
                 raise RuntimeError(f"{case.name}: {body.decode()}")
             sizes.append(len(body))
@@ -184,12 +189,12 @@ async def measure(target: Target, wanted: Sequence[str], rounds: int, seconds: f
                 times: tuple[list[float], list[float]] = ([], [])
                 for _ in range(rounds):
                     # What a synchronisation brings changes the tag.
-                    tag = {"If-None-Match": (await _first(target.port, case))[2] or ""}
+                    tag = {"If-None-Match": (await first(target.port, case))[2] or ""}
                     headers = {**case.headers, **(tag if case.status == _NOT_MODIFIED else {})}
                     sent = request(case.method, case.path, headers, case.body, keep=case.keep)
-                    times[0].append(await _microseconds(bare, bare_port, plain, seconds, 200))
+                    times[0].append(await microseconds(bare, bare_port, plain, seconds, 200))
                     times[1].append(
-                        await _microseconds(target.process, target.port, sent, seconds, case.status)
+                        await microseconds(target.process, target.port, sent, seconds, case.status)
                     )
                 figure = Figure(
                     name=case.name,

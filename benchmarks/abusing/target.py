@@ -85,7 +85,9 @@ def _configuration(neighbour: Mapping[str, str], folder: Path, needs: Needs) -> 
         "instances": [{"name": "default", "baseUrl": neighbour["url"], "token": neighbour["token"]}],
         "catalog": {"files": [CATALOG], "interval": {"seconds": 1}},
         "auth": {
-            "keys": [{"name": name, "secret": key, "scopes": ["read"]} for name, key in KEYS.items()],
+            "keys": [
+                {"name": name, "secret": key, "scopes": ["read", "metrics"]} for name, key in KEYS.items()
+            ],
             "signIn": {"enabled": True},
         },
         "log": {"requests": needs.log_requests},

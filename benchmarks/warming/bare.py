@@ -1,7 +1,8 @@
 """The least that aiohttp does: a handler that reads the body and gives back bytes of a file.
 
-Says its port on the first line. ``python -m benchmarks.warming.bare FOLDER``: ``/N`` answers
-with ``FOLDER/N``, whatever the method, with the content type that stands in ``FOLDER/N.type``.
+Says its port on the first line. ``python -m benchmarks.warming.bare FOLDER [MILLISECONDS]``:
+``/N`` answers with ``FOLDER/N``, whatever the method, with the content type that stands in
+``FOLDER/N.type``, late by so many milliseconds.
 """
 
 import asyncio
@@ -20,10 +21,12 @@ def read(folder: Path) -> dict[str, tuple[bytes, str]]:
     }
 
 
-async def main(files: dict[str, tuple[bytes, str]]) -> None:
+async def main(files: dict[str, tuple[bytes, str]], late_seconds: float) -> None:
     async def answer(request: web.Request) -> web.Response:
         body, content_type = files[request.path]
         await request.read()
+        if late_seconds:
+            await asyncio.sleep(late_seconds)
         return web.Response(body=body, content_type=content_type)
 
     app = web.Application()
@@ -37,4 +40,4 @@ async def main(files: dict[str, tuple[bytes, str]]) -> None:
 
 
 if __name__ == "__main__":
-    uvloop.run(main(read(Path(sys.argv[1]))))
+    uvloop.run(main(read(Path(sys.argv[1])), float(*sys.argv[2:]) / 1000))

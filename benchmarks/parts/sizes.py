@@ -1,0 +1,42 @@
+"""How much is measured."""
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sizes:
+    """Of everything that is done; the defaults take some minutes on two cores."""
+
+    rounds: int = 3
+    """In which both of what is compared are asked in turns."""
+    round_seconds: float = 0.6
+    answers: tuple[str, ...] = ("",)
+    """What the names of warm answers begin with that are measured."""
+    upstreams_ms: tuple[int, ...] = (0, 50, 300)
+    """How late each upstream of the direct path answers."""
+    requests: int = 1_000
+    """Of the stampede."""
+    projects: tuple[tuple[int, int], ...] = ((100, 5), (1_000, 5))
+    """Numbers of projects that are kept fresh, and of experiments in each."""
+    steady_seconds: float = 20.0
+    runs: int = 100_000
+    experiments: int = 5_000
+    """Of the large project."""
+    watch_seconds: float = 15.0
+
+
+USUAL: Final = Sizes()
+HUGE: Final = Sizes(projects=((100, 5), (1_000, 5), (1_000, 50), (5_000, 5)), runs=1_000_000)
+QUICK: Final = Sizes(
+    rounds=1,
+    round_seconds=0.1,
+    answers=("query 1 kB", "badge"),
+    upstreams_ms=(0, 50),
+    requests=100,
+    projects=((10, 2), (20, 2)),
+    steady_seconds=1.0,
+    runs=5_000,
+    experiments=200,
+    watch_seconds=1.0,
+)
