@@ -64,14 +64,15 @@ def plan(rows: Sequence[Mapping[str, Any]]) -> list[Row]:
     """Return what a large catalog takes, reckoned from the largest measured number of projects."""
     largest = max(rows, key=lambda row: (row["projects"], row["experiments"]))
     projects = ENTITIES // IN_A_PROJECT
-    per_second = largest["requests_per_second"] * projects / largest["projects"]
-    cores = largest["core"] * projects / largest["projects"]
+    per_second = largest["needed_per_second"] * projects / largest["projects"]
+    # What was sent while it was measured can be more or less than what is needed.
+    cores = largest["core"] * per_second / max(largest["requests_per_second"], 0.1)
     smallest = rows[0]
     more = largest["projects"] - smallest["projects"]
     growth = max(0.0, (largest["memory_mb"] - smallest["memory_mb"]) / more) if more else 0.0
     return [
         {"step": f"Projects of {ENTITIES:,} entities, {IN_A_PROJECT} in each", "figure": projects},
-        {"step": "Requests to Litmus per second, each read as often as measured", "figure": per_second},
+        {"step": "Requests to Litmus per second, each project read at `sync.interval`", "figure": per_second},
         {"step": "Cores for that", "figure": text_of(cores, 2)},
         {"step": "Replicas at half a core each", "figure": max(1, -(-cores // CORE_SHARE))},
         {"step": "Memory of a replica, MB", "figure": smallest["memory_mb"] + growth * projects},
@@ -129,7 +130,7 @@ def filled(page: str, made: Mapping[str, str]) -> str:
     for name, text in made.items():
         place = re.compile(rf"<!-- {name}: .*?<!-- end of {name} -->", re.DOTALL)
         whole = _PLACE.format(name=name, text=text)
-        page = place.sub(lambda _found, whole=whole: whole, page)
+        page = place.sub(whole.replace("\\", r"\\"), page)
     return page
 
 

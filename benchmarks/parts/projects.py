@@ -13,8 +13,9 @@ async def measure(sizes: Sizes) -> list[Row]:
     """Return a row for each number of projects."""
     rows: list[Row] = []
     for projects, experiments in sizes.projects:
-        # Hubs, roles and histories of all are to be read before it counts as steady.
-        found = await run(projects, experiments, LATE_MS, max(sizes.steady_seconds, projects / 10))
+        # Hubs, roles and histories of thousands take their time.
+        rest_seconds = max(sizes.rest_seconds, projects / 5 if projects > 1_000 else 0)
+        found = await run(projects, experiments, LATE_MS, rest_seconds, sizes.window_seconds)
         rows.append(
             {
                 "projects": projects,
@@ -22,6 +23,7 @@ async def measure(sizes: Sizes) -> list[Row]:
                 "all_read_seconds": found["allReadAfterSeconds"],
                 "stale": found["stale"],
                 "requests_per_second": found["requestsPerSecond"],
+                "needed_per_second": found["pace"]["neededPerSecond"],
                 "core": found["core"],
                 "memory_mb": found["memoryMB"],
                 "ready_again_seconds": found["readyAgainAfterSeconds"],

@@ -80,6 +80,7 @@ TABLES: Final[Mapping[str, Table]] = {
             _column("all read after, s", "all_read_seconds", 1),
             _column("stale", "stale"),
             _column("requests per second", "requests_per_second", 1),
+            _column("needed per second", "needed_per_second", 1),
             _column("share of a core", "core", 3),
             _column("memory, MB", "memory_mb"),
             _column("killed and ready again after, s", "ready_again_seconds", 2),

@@ -1,13 +1,8 @@
 """Warm answers beside a bare handler, with every request logged and with failed ones alone."""
 
-from typing import Final
-
 from benchmarks.parts.sizes import Sizes
 from benchmarks.parts.tables import Row
 from benchmarks.warm import run
-
-LOGS: Final = ("all", "errors")
-"""Values of ``log.requests``."""
 
 
 async def measure(sizes: Sizes) -> list[Row]:
@@ -22,6 +17,6 @@ async def measure(sizes: Sizes) -> list[Row]:
             "ratio": round(figure.ratio, 3),
             "goal": figure.goal,
         }
-        for log in LOGS
-        for figure in await run(sizes.answers, sizes.rounds, sizes.round_seconds, log)
+        for log, answers in (("all", sizes.answers), ("errors", sizes.answers_unlogged))
+        for figure in await run(answers, sizes.rounds, sizes.round_seconds, log)
     ]
