@@ -31,6 +31,14 @@ class People:
     """Asks what they see of the catalog; ``None``: all."""
 
 
+def issuer_of(config: Config) -> str:
+    """Return who must have issued people's tokens; only where ``auth.backstage`` is given."""
+    settings = config.auth.backstage
+    # One of the two is there: the configuration is refused else.
+    issuer = settings.issuer if settings is not None else None
+    return issuer or f"{config.backend_base_url}/api/auth"
+
+
 @asynccontextmanager
 async def open_people(config: Config, clock: Clock) -> AsyncIterator[People]:
     """Open the verification of Backstage's people; nothing is asked yet."""
@@ -38,15 +46,15 @@ async def open_people(config: Config, clock: Clock) -> AsyncIterator[People]:
     if settings is None:
         yield People()
         return
-    # One of the two is there: the configuration is refused else.
-    issuer = settings.issuer or f"{config.backend_base_url}/api/auth"
     async with (
         open_backstage_http(
             settings.base_url,
             ca_file=settings.ca_file,
             proxy=configured_proxy(config, settings.base_url),
         ) as http,
-        open_backstage_users(http, issuer=issuer, algorithms=settings.algorithms, clock=clock) as users,
+        open_backstage_users(
+            http, issuer=issuer_of(config), algorithms=settings.algorithms, clock=clock
+        ) as users,
     ):
         enforced = config.auth.catalog_visibility == "enforce"
         yield People(users=users, visibility=CatalogVisibility(http, clock=clock) if enforced else None)

@@ -7,8 +7,10 @@ raised with no cause attached, because aiohttp's carry the request's headers.
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, NamedTuple
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -37,6 +39,14 @@ class BackstageError(SidecarError):
         """What it answered, if that was not 200; ``None`` if nothing usable arrived."""
 
 
+class Dated(NamedTuple):
+    """What was answered, and when by the clock of whoever answered."""
+
+    value: Any
+    date: datetime | None
+    """UTC, whole seconds; ``None``: it did not say."""
+
+
 class BackstageHttp:
     """Asks one Backstage backend; made by :func:`open_backstage_http`."""
 
@@ -62,7 +72,15 @@ class BackstageHttp:
         Raises:
             BackstageError: For everything else.
         """
-        return await self._json("GET", path, token, params=list(params))
+        return (await self._json("GET", path, token, params=list(params))).value
+
+    async def get_dated(self, path: str) -> Dated:
+        """Return the JSON of a 200 answer to anybody, with the time that the answer tells.
+
+        Raises:
+            BackstageError: For everything else.
+        """
+        return await self._json("GET", path, None)
 
     async def post(self, path: str, body: object, *, token: str | None = None) -> Any:
         """Send JSON and return the JSON of a 200 answer; for questions that do not fit a URL.
@@ -70,15 +88,15 @@ class BackstageHttp:
         Raises:
             BackstageError: For everything else.
         """
-        return await self._json("POST", path, token, data=msgspec.json.encode(body))
+        return (await self._json("POST", path, token, data=msgspec.json.encode(body))).value
 
-    async def _json(self, method: str, path: str, token: str | None, **content: Any) -> Any:
+    async def _json(self, method: str, path: str, token: str | None, **content: Any) -> Dated:
         headers = {"Accept": "application/json"}
         if token is not None:
             headers["Authorization"] = f"Bearer {token}"
         if method == "POST":
             headers["Content-Type"] = "application/json"
-        status, answer = await self._exchange(method, path, headers, content)
+        status, answer, date = await self._exchange(method, path, headers, content)
         if status != _OK:
             raise BackstageError(
                 f"Backstage at {self._server} answered {path} with status {status}.", answered_status=status
@@ -91,12 +109,12 @@ class BackstageHttp:
             failed = True
         if failed:
             raise BackstageError(f"Backstage at {self._server} answered {path} with something but JSON.")
-        return value
+        return Dated(value, _moment(date))
 
     async def _exchange(
         self, method: str, path: str, headers: Mapping[str, str], content: Mapping[str, Any]
-    ) -> tuple[int, bytes]:
-        """Return status and body; errors are raised outside ``except``, so that none is chained."""
+    ) -> tuple[int, bytes, str]:
+        """Return status, body and ``Date``; errors are raised outside ``except``, so that none is chained."""
         try:
             async with self._session.request(
                 method,
@@ -106,7 +124,8 @@ class BackstageHttp:
                 allow_redirects=False,
                 **content,
             ) as response:
-                return response.status, await read_body(response, self._max_answer_bytes)
+                body = await read_body(response, self._max_answer_bytes)
+                return response.status, body, response.headers.get("Date", "")
         except TimeoutError:
             failure = f"Backstage at {self._server} did not answer in time."
         except aiohttp.ClientSSLError:
@@ -121,6 +140,14 @@ class BackstageHttp:
             # aiohttp reads heads and compressed bodies with what may raise these.
             failure = f"Backstage at {self._server} answered with no HTTP that can be read."
         raise BackstageError(failure)
+
+
+def _moment(date: str) -> datetime | None:
+    try:
+        moment = parsedate_to_datetime(date)
+    except UNREADABLE:
+        return None
+    return moment.astimezone(UTC) if moment.tzinfo is not None else None
 
 
 @asynccontextmanager

@@ -17,11 +17,12 @@ import msgspec
 
 from sidecar.app.catalog import catalog_signer, configured_claims, open_backstage_catalog
 from sidecar.app.compose import require_usable, utc_now
+from sidecar.app.doctor.backstage import backstage_findings
 from sidecar.app.sync import unfitting
 from sidecar.app.tokens import configured_token, managed_name, open_client, shown_token, source_of
 from sidecar.catalog import FileCatalog, StaticCatalog
 from sidecar.catalog.claims import Claims, NamingMemory
-from sidecar.cli.check_report import as_document, explained, for_people, suggestions
+from sidecar.cli.check_report import as_document, explained, for_people, is_note, suggestions
 from sidecar.cli.options import FINDINGS, FINE, config_option, json_option, progress, run
 from sidecar.config import CatalogBackstage, Config, Instance, load_config, remarks
 from sidecar.config.store_url import MEMORY_URL
@@ -68,13 +69,14 @@ def _ignore(_found: Found) -> None:
 
 async def check(config: Config, *, offline: bool, tell: Callable[[Found], None] = _ignore) -> tuple[str, ...]:
     """Return one sentence per thing that :func:`examine` finds; empty when all is fine."""
-    return tuple(finding.sentence for finding in await examine(config, offline=offline, tell=tell))
+    found = await examine(config, offline=offline, tell=tell)
+    return tuple(finding.sentence for finding in found if not is_note(finding))
 
 
 async def examine(
     config: Config, *, offline: bool, tell: Callable[[Found], None] = _ignore
 ) -> tuple[Finding, ...]:
-    """Return what is wrong or probably not meant.
+    """Return what is wrong or probably not meant, and notes, which are no faults.
 
     What is unwise about tokens comes first, the gravest at the top. ``tell``
     gets what was found in the catalog.
@@ -104,7 +106,11 @@ async def examine(
         entities |= {entity.ref: entity for entity in read.entities}
     projects = sorted({entity.project for entity in entities.values()})
     if not offline:
-        for answer in await ask_instances(config, projects, is_whole=is_whole):
+        answers, of_backstage = await asyncio.gather(
+            ask_instances(config, projects, is_whole=is_whole), backstage_findings(config, utc_now)
+        )
+        found += of_backstage
+        for answer in answers:
             accepted_by += [answer.instance] if answer.takes_display_token else []
             unwise += answer.unwise
             found += answer.failures
@@ -314,7 +320,7 @@ def check_command(
         click.echo(as_document(config, counts, found))
     else:
         click.echo(for_people(config, _counted(catalog), found))
-    return FINDINGS if found else FINE
+    return FINE if all(is_note(one) for one in found) else FINDINGS
 
 
 def _counted(catalog: Found) -> str:

@@ -9,7 +9,7 @@ import click
 
 from sidecar.config import Config, describe, masked
 from sidecar.insight.finding_codes import EXPLANATIONS, Explanation, explanation
-from sidecar.insight.token_findings import Finding
+from sidecar.insight.token_findings import Finding, Severity
 
 _PAGE: Final = "docs/reference/findings.md"
 
@@ -18,24 +18,33 @@ def for_people(config: Config, counted: str, found: Sequence[Finding]) -> str:
     """Return what would be used, secrets masked, and each finding with its code and what to do."""
     lines = [describe(config).rstrip(), "", counted]
     for one in found:
-        lines.append(f"finding: {one.sentence} [{one.key}]")
+        kind = "note" if is_note(one) else "finding"
+        lines.append(f"{kind}: {one.sentence} [{one.key}]")
         lines.append(f"  do: {explanation(one.key).todo} ({_docs(one.key)})")
     return "\n".join([*lines, _number_of(found)])
 
 
 def as_document(config: Config, counts: Mapping[str, Any], found: Sequence[Finding]) -> str:
     """Return the same as JSON."""
-    findings = [
-        {
-            "code": one.key,
-            "severity": one.severity.value,
-            "sentence": one.sentence,
-            "whatToDo": explanation(one.key).todo,
-            "docs": _docs(one.key),
-        }
-        for one in found
-    ]
-    return json.dumps({"configuration": masked(config), "catalog": counts, "findings": findings}, indent=2)
+    told = {"configuration": masked(config), "catalog": counts}
+    findings = [_as_json(one) for one in found if not is_note(one)]
+    notes = [_as_json(one) for one in found if is_note(one)]
+    return json.dumps({**told, "findings": findings, "notes": notes}, indent=2)
+
+
+def _as_json(one: Finding) -> dict[str, str]:
+    return {
+        "code": one.key,
+        "severity": one.severity.value,
+        "sentence": one.sentence,
+        "whatToDo": explanation(one.key).todo,
+        "docs": _docs(one.key),
+    }
+
+
+def is_note(one: Finding) -> bool:
+    """Tell whether it is no fault, only good to know."""
+    return one.severity is Severity.NOTE
 
 
 def suggestions(found: Sequence[Finding]) -> str:
@@ -80,7 +89,7 @@ def _comment(finding: Finding) -> str:
 
 
 def _number_of(found: Sequence[Finding]) -> str:
-    match len(found):
+    match sum(not is_note(one) for one in found):
         case 0:
             return "No findings."
         case 1:

@@ -185,6 +185,28 @@ OWN_CODES: Final = {
         _ACTING,
         _CLAIM,
     ),
+    "backstage_keys_unread": _explained(
+        "The keys with which Backstage signs people's tokens cannot be read, so nobody is known",
+        "Compare auth.backstage.baseUrl with where Backstage's backend answers, without /api",
+        _PEOPLE,
+        _BACKSTAGE,
+    ),
+    "backstage_lists_no_key": _explained(
+        "Backstage lists no signing key: it makes one at the first sign-in after a fresh start",
+        "Nothing; sign in to Backstage once to see that people are known",
+        _PEOPLE,
+    ),
+    "backstage_issuer_differs": _explained(
+        "Backstage names itself otherwise than configured in the tokens that it issues, so none is accepted",
+        "Set auth.backstage.issuer to the issuer that the sentence names",
+        _PEOPLE,
+        _BACKSTAGE,
+    ),
+    "backstage_clock_differs": _explained(
+        "The clocks of Backstage and the sidecar differ by more than 10 seconds, and tokens hold for a time",
+        "Synchronise both machines with one time server",
+        _PEOPLE,
+    ),
     "real_token_shown": _explained(
         "Backstage shows a real token to every visitor",
         "Revoke it in Litmus, and put a display token there",

@@ -44,6 +44,8 @@ class Severity(StrEnum):
     """More power, or a longer life, than is needed."""
     NOTICE = "notice"
     """Worth tidying up."""
+    NOTE = "note"
+    """No fault, but good to know where one is looked for; ``check`` does not count it."""
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):

@@ -18,7 +18,11 @@ from sidecar.insight.finding_codes import EXPLANATIONS, OWN_CODES, UPSTREAM_CODE
 from sidecar.insight.token_findings import Finding, Severity
 
 ROOT = Path(__file__).parents[2]
-SOURCES = ("sidecar/config/report.py", "sidecar/insight/token_findings.py", "sidecar/cli/check.py")
+SOURCES = (
+    *(ROOT / path for path in ("sidecar/config/report.py", "sidecar/insight/token_findings.py")),
+    ROOT / "sidecar/cli/check.py",
+    *sorted((ROOT / "sidecar/app/doctor").glob("*.py")),
+)
 PLACES = {
     "<network of the proxy, 10.0.3.0/24 say>": "10.0.3.0/24",
     "<address of the sidecar in browsers>": "sidecar.example.com",
@@ -31,8 +35,8 @@ ENVIRON = {"SIDECAR_KEY": "k" * 32, "SIDECAR_CATALOG_TOKEN": "c" * 32, "LITMUS_A
 
 def found_codes() -> set[str]:
     """Return every code that the sources of findings write."""
-    pattern = re.compile(r'(?:Remark|_warning|_warned)\(\s*"(\w+)"|\bkey="(\w+)"')
-    text = "".join((ROOT / source).read_text() for source in SOURCES)
+    pattern = re.compile(r'(?:Remark|_warning|_?warned|failed|noted)\(\s*"(\w+)"|\bkey="(\w+)"')
+    text = "".join(source.read_text() for source in SOURCES)
     return {one or other for one, other in pattern.findall(text)}
 
 

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from typing import Any, Final
 from uuid import uuid4
 
@@ -126,6 +127,8 @@ class Backstage:
     """Public keys of external access of type ``jwks``; issuer ``sidecar``, audience ``backstage-catalog``."""
     failing: dict[str, int | bytes | None] = field(default_factory=dict)
     """By path: a status to answer with, bytes for a broken 200, or ``None`` to close the connection."""
+    date: datetime | None = None
+    """What its clock shows, UTC; ``None``: what ours does."""
     circling: bool = False
     """Whether the cursor of a page leads to the same page."""
     asked: Counter[str] = field(default_factory=Counter)
@@ -152,8 +155,8 @@ class Backstage:
         if path in self.failing:
             return self._fail(request, self.failing[path])
         match path:
-            case "/api/auth/.well-known/jwks.json":
-                return web.json_response({"keys": [key.jwk for key in self.keys]})
+            case "/api/auth/.well-known/jwks.json" | "/api/auth/.well-known/openid-configuration":
+                return self._well_known(path)
             case "/api/auth/v1/userinfo":
                 return self._userinfo(request)
             case "/api/catalog/entities/by-query":
@@ -162,6 +165,14 @@ class Backstage:
                 return await self._by_refs(request)
             case _:
                 return _error(404, "NotFoundError")
+
+    def _well_known(self, path: str) -> web.StreamResponse:
+        # Without one of ours the server writes the time of its clock.
+        headers = {} if self.date is None else {"Date": format_datetime(self.date, usegmt=True)}
+        if path.endswith("jwks.json"):
+            return web.json_response({"keys": [key.jwk for key in self.keys]}, headers=headers)
+        told = {"issuer": ISSUER, "jwks_uri": f"{ISSUER}/.well-known/jwks.json"}
+        return web.json_response(told, headers=headers)
 
     def _fail(self, request: web.Request, how: int | bytes | None) -> web.StreamResponse:
         if how is None:

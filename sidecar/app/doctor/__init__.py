@@ -1,0 +1,1 @@
+"""What ``check`` finds by looking around: each probe only reads, and is over within seconds."""

@@ -1,0 +1,104 @@
+"""Whether people of Backstage can be known: its signing keys, its issuer, its clock."""
+
+import asyncio
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final
+
+from sidecar.app.doctor.findings import CLOCK_TOLERANCE, PROBE_SECONDS, failed, noted, warned
+from sidecar.app.people import issuer_of
+from sidecar.backstage.transport import BackstageError, BackstageHttp, Dated, open_backstage_http
+from sidecar.backstage.users import JWKS_PATH
+from sidecar.config import Config
+from sidecar.config.proxies import configured_proxy
+from sidecar.domain.ports import Clock
+from sidecar.insight.token_findings import Finding
+
+_DISCOVERY_PATH: Final = "/api/auth/.well-known/openid-configuration"
+_MAX_ANSWER_BYTES: Final = 1024 * 1024
+_LONGEST_SHOWN: Final = 200
+
+
+async def backstage_findings(config: Config, clock: Clock) -> tuple[Finding, ...]:
+    """Ask the Backstage of ``auth.backstage`` for what verifying its people's tokens needs.
+
+    Raises:
+        ConfigError: If its CA file cannot be used.
+    """
+    settings = config.auth.backstage
+    if settings is None:
+        return ()
+    async with open_backstage_http(
+        settings.base_url,
+        ca_file=settings.ca_file,
+        proxy=configured_proxy(config, settings.base_url),
+        timeout_seconds=PROBE_SECONDS,
+        max_answer_bytes=_MAX_ANSWER_BYTES,
+    ) as http:
+        before = clock()
+        keys, discovery = await asyncio.gather(_asked(http, JWKS_PATH), _asked(http, _DISCOVERY_PATH))
+        after = clock()
+    if isinstance(keys, BackstageError):
+        return (
+            failed("backstage_keys_unread", f"The signing keys of people's tokens were not read: {keys}"),
+        )
+    found = [*_keys(keys.value), *_clock(keys, before, after)]
+    # An older Backstage without this page verifies people all the same.
+    if isinstance(discovery, Dated):
+        found += _issuer(discovery.value, issuer_of(config))
+    return tuple(found)
+
+
+async def _asked(http: BackstageHttp, path: str) -> Dated | BackstageError:
+    try:
+        return await http.get_dated(path)
+    except BackstageError as error:
+        return error
+
+
+def _keys(listed: Any) -> list[Finding]:
+    keys = listed.get("keys") if isinstance(listed, Mapping) else None
+    if not isinstance(keys, list):
+        return [
+            failed(
+                "backstage_keys_unread",
+                "What litmusSidecar.auth.backstage.baseUrl answers is no list of signing keys",
+            )
+        ]
+    if not keys:
+        return [
+            noted(
+                "backstage_lists_no_key",
+                "Backstage lists no signing key so far, as before the first sign-in after its start",
+            )
+        ]
+    return []
+
+
+def _issuer(discovery: Any, expected: str) -> list[Finding]:
+    told = discovery.get("issuer") if isinstance(discovery, Mapping) else None
+    if not isinstance(told, str) or told == expected:
+        return []
+    shown = f", but {told}" if told.isprintable() and len(told) <= _LONGEST_SHOWN else ""
+    return [
+        failed(
+            "backstage_issuer_differs",
+            f"Backstage does not issue tokens as {expected}{shown}: nobody's token is accepted; set "
+            "litmusSidecar.auth.backstage.issuer to what it says",
+        )
+    ]
+
+
+def _clock(answer: Dated, before: datetime, after: datetime) -> list[Finding]:
+    """Judge the time that an answer tells, which was made between two moments of ours."""
+    if answer.date is None or before - CLOCK_TOLERANCE <= answer.date <= after + CLOCK_TOLERANCE:
+        return []
+    ahead = answer.date > after
+    seconds = (answer.date - after if ahead else before - answer.date).total_seconds()
+    return [
+        warned(
+            "backstage_clock_differs",
+            f"The clock of Backstage is {seconds:.0f} s {'ahead of' if ahead else 'behind'} ours, and its "
+            "tokens are judged by time",
+        )
+    ]
