@@ -6,7 +6,7 @@ nothing anywhere; with ``credentials`` it signs in for that time.
 """
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +18,7 @@ import msgspec
 from sidecar.app.catalog import catalog_signer, configured_claims, open_backstage_catalog
 from sidecar.app.compose import require_usable, utc_now
 from sidecar.app.doctor.backstage import backstage_findings
+from sidecar.app.doctor.litmus import auth_path_findings, reach_instance, unanswered
 from sidecar.app.sync import unfitting
 from sidecar.app.tokens import configured_token, managed_name, open_client, shown_token, source_of
 from sidecar.catalog import FileCatalog, StaticCatalog
@@ -113,7 +114,7 @@ async def examine(
         for answer in answers:
             accepted_by += [answer.instance] if answer.takes_display_token else []
             unwise += answer.unwise
-            found += answer.failures
+            found += [*answer.way, *answer.failures]
             tagged |= answer.tagged
             project_tags |= answer.project_tags
     tell(Found(entities=len(entities), projects=len(projects), is_whole=is_whole))
@@ -146,6 +147,8 @@ class InstanceAnswer:
     """The projects that the token sees; ``None``: they were not told."""
     takes_display_token: bool = False
     unwise: list[Finding] = field(default_factory=list)
+    way: list[Finding] = field(default_factory=list)
+    """What was found on the way to it, which kept nobody from asking."""
     failures: list[Finding] = field(default_factory=list)
     """What could not be asked, and why."""
     tagged: dict[ProjectRef, Content] = field(default_factory=dict)
@@ -161,13 +164,23 @@ async def ask_instances(
 
     Only if ``is_whole``, ``projects`` are all that entities name.
     """
+    ways = await asyncio.gather(*(reach_instance(config, instance, utc_now) for instance in config.instances))
     async with AsyncExitStack() as stack:
-        checks = []
-        for instance in config.instances:
+        checks: list[Awaitable[InstanceAnswer]] = []
+        for instance, way in zip(config.instances, ways, strict=True):
+            if not way.is_open:
+                checks.append(_unreached(config, instance, way.findings))
+                continue
             client = await stack.enter_async_context(open_client(config, instance, Metrics("check")))
             own = [project for project in projects if project.instance == instance.name]
-            checks.append(_check_instance(config, instance, client, own, is_whole=is_whole))
+            checks.append(_check_instance(config, instance, client, own, way.findings, is_whole=is_whole))
         return await asyncio.gather(*checks)
+
+
+async def _unreached(config: Config, instance: Instance, why: Sequence[Finding]) -> InstanceAnswer:
+    """Judge the token by what it says itself, as offline."""
+    claimed = facts_from_claims(_holder(instance, configured_token(instance)))
+    return InstanceAnswer(instance=instance.name, unwise=[*_judged(config, claimed)], failures=[*why])
 
 
 async def _check_instance(
@@ -175,12 +188,13 @@ async def _check_instance(
     instance: Instance,
     client: LitmusClient,
     projects: Sequence[ProjectRef],
+    way: Sequence[Finding],
     *,
     is_whole: bool,
 ) -> InstanceAnswer:
     named = frozenset(project.project_id for project in projects) if is_whole else frozenset()
     auth = LitmusAuth(client, timeout_seconds=_TIMEOUT_SECONDS)
-    answer = InstanceAnswer(instance=instance.name)
+    answer = InstanceAnswer(instance=instance.name, way=[*way])
     token: LitmusToken | None = None
     try:
         token = client.token()
@@ -198,8 +212,9 @@ async def _check_instance(
     try:
         await client.run(SERVER_VERSION, {}, _TIMEOUT_SECONDS)
     except UpstreamError as error:
-        answer.failures.append(_failed(f"Instance {instance.name}: {error}", error.code))
+        answer.failures.append(await unanswered(config, instance, error))
         return answer
+    answer.failures += await auth_path_findings(instance, client)
     # Where they are not told, the service goes by the other claims too.
     with suppress(UpstreamError):
         answer.memberships = await auth.list_projects(token)

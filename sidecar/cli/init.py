@@ -69,7 +69,7 @@ async def start(told: Accesses, places: Places) -> Starter:
         projects=projects,
         needed=needed,
         generated=generated,
-        advice=[f"{finding.sentence}." for answer in answers for finding in answer.unwise],
+        advice=[f"{finding.sentence}." for answer in answers for finding in (*answer.way, *answer.unwise)],
     )
 
 

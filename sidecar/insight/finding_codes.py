@@ -47,6 +47,14 @@ _EXTERNAL: Final = (
 _PROXIES: Final = (
     "litmusSidecar:\n  listen:\n    trustedProxies: ['<network of the proxy, 10.0.3.0/24 say>']\n"
 )
+_AUTHORITY: Final = (
+    "litmusSidecar:\n  instances:\n    - name: default\n      baseUrl: 'https://<address of Litmus>'\n"
+    "      caFile: /run/secrets/ca.pem\n      token: ${LITMUS_AUTH_TOKEN}\n"
+)
+_BASE: Final = (
+    "litmusSidecar:\n  instances:\n    - name: default\n      baseUrl: '<address that answers>'\n"
+    "      token: ${LITMUS_AUTH_TOKEN}\n"
+)
 _PUBLIC: Final = "litmusSidecar:\n  publicUrl: 'https://<address of the sidecar in browsers>'\n"
 _CLAIM: Final = (
     "litmusSidecar:\n  projects:\n    - id: '<id of the project>'\n      owners: [group:default/<team>]\n"
@@ -184,6 +192,44 @@ OWN_CODES: Final = {
         "Say whose it is, here or by a tag in Litmus",
         _ACTING,
         _CLAIM,
+    ),
+    "name_unresolved": _explained(
+        "The name in an address has no address of a machine, as seen from here",
+        "Correct the name; in a cluster write NAME.NAMESPACE.svc, and allow DNS in the network policy",
+        _NETWORK,
+    ),
+    "tls_untrusted": _explained(
+        "The certificate of whoever answers is not trusted: of an authority of your own, expired, or for "
+        "another name",
+        "Name the authority in caFile, renew the certificate, or use a name that is in it",
+        _NETWORK,
+        _AUTHORITY,
+    ),
+    "tls_not_spoken": _explained(
+        "An address is https, and whoever listens there answers with something else",
+        "Use the port that speaks TLS, or http inside of the cluster",
+        _NETWORK,
+    ),
+    "certificate_expires_soon": _explained(
+        "A certificate expires within 30 days; then nothing is asked any more",
+        "Renew it, or look why whoever should renew it did not so far",
+        _NETWORK,
+    ),
+    "asked_through_proxy": _explained(
+        "HTTPS_PROXY or HTTP_PROXY names a proxy, and NO_PROXY does not list the address",
+        "Nothing, if that is meant; else list the name in NO_PROXY, or set proxy to off",
+        _NETWORK,
+    ),
+    "base_url_path_wrong": _explained(
+        "Litmus answers at another path of the server than the one in baseUrl",
+        "Set baseUrl to the address that the sentence names",
+        _NETWORK,
+        _BASE,
+    ),
+    "auth_path_missing": _explained(
+        "Litmus's GraphQL server answers, and its auth server does not answer beside it under /auth",
+        "Set baseUrl to the frontend service, or have the ingress lead /auth to the auth server",
+        _NETWORK,
     ),
     "backstage_keys_unread": _explained(
         "The keys with which Backstage signs people's tokens cannot be read, so nobody is known",

@@ -16,6 +16,7 @@ from sidecar.config.merging import merge
 from sidecar.domain.errors import UpstreamError
 from sidecar.insight.finding_codes import EXPLANATIONS, OWN_CODES, UPSTREAM_CODES
 from sidecar.insight.token_findings import Finding, Severity
+from tests.support.tls import certified
 
 ROOT = Path(__file__).parents[2]
 SOURCES = (
@@ -78,6 +79,7 @@ def test_what_is_suggested_is_a_configuration_that_serve_takes(code: str, tmp_pa
         filled(EXPLANATIONS[code].fix or "").replace("/run/secrets", str(tmp_path))
     )
     (tmp_path / "litmus-token").write_text("a-token")
+    certified("litmus.example.com", tmp_path)
     instance = {"name": "default", "baseUrl": "https://litmus.example.com", "token": "a-token"}
     whole = merge({"litmusSidecar": {"instances": [instance]}}, loaded)
     assert isinstance(whole, dict)

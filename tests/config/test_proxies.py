@@ -1,15 +1,9 @@
 """Which proxy a server is asked through, and that all that is asked of it goes there."""
 
-import ssl
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from aiohttp import encode_basic_auth, web
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from sidecar.backstage.transport import BackstageError, open_backstage_http
 from sidecar.cli.check import check
@@ -18,6 +12,7 @@ from sidecar.config.proxies import Proxy, configured_proxy, proxy_for
 from sidecar.domain.errors import ConfigError
 from tests.support.backstage import open_backstage
 from tests.support.proxy import open_proxy
+from tests.support.tls import certified
 
 PROXY = {"HTTPS_PROXY": "http://proxy.test:3128", "HTTP_PROXY": "proxy.test:3129"}
 
@@ -160,31 +155,3 @@ async def test_a_proxy_that_refuses_is_an_error_without_its_credentials() -> Non
     assert proxied.asked == ["CONNECT gone.test:443"]
     assert "geheim" not in repr(caught.value)
     assert caught.value.__context__ is None
-
-
-def certified(name: str, directory: Path) -> ssl.SSLContext:
-    """Return the context of a server of this name, whose certificate is in ``ca.pem``."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    now = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(subject)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    (directory / "ca.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    (directory / "key.pem").write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
-    )
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(directory / "ca.pem", directory / "key.pem")
-    return context

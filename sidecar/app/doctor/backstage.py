@@ -6,10 +6,12 @@ from datetime import datetime
 from typing import Any, Final
 
 from sidecar.app.doctor.findings import CLOCK_TOLERANCE, PROBE_SECONDS, failed, noted, warned
+from sidecar.app.doctor.reach import Reached, reach
 from sidecar.app.people import issuer_of
 from sidecar.backstage.transport import BackstageError, BackstageHttp, Dated, open_backstage_http
 from sidecar.backstage.users import JWKS_PATH
-from sidecar.config import Config
+from sidecar.config import CatalogBackstage, Config
+from sidecar.config.access import AuthBackstage
 from sidecar.config.proxies import configured_proxy
 from sidecar.domain.ports import Clock
 from sidecar.insight.token_findings import Finding
@@ -20,14 +22,34 @@ _LONGEST_SHOWN: Final = 200
 
 
 async def backstage_findings(config: Config, clock: Clock) -> tuple[Finding, ...]:
-    """Ask the Backstage of ``auth.backstage`` for what verifying its people's tokens needs.
+    """Look how Backstage is reached, and ask that of ``auth.backstage`` for what verifying tokens needs.
 
     Raises:
-        ConfigError: If its CA file cannot be used.
+        ConfigError: If a CA file cannot be used.
     """
+    settings, catalog = config.auth.backstage, config.catalog.backstage
+    if catalog is not None and (settings is None or settings.base_url != catalog.base_url):
+        of_catalog, of_people = await asyncio.gather(
+            _reach("Backstage's catalog", config, catalog, clock), _people_findings(config, clock)
+        )
+        return (*of_catalog.findings, *of_people)
+    return await _people_findings(config, clock)
+
+
+async def _reach(
+    who: str, config: Config, settings: AuthBackstage | CatalogBackstage, clock: Clock
+) -> Reached:
+    proxy = configured_proxy(config, settings.base_url)
+    return await reach(who, settings.base_url, ca_file=settings.ca_file, proxy=proxy, clock=clock)
+
+
+async def _people_findings(config: Config, clock: Clock) -> tuple[Finding, ...]:
     settings = config.auth.backstage
     if settings is None:
         return ()
+    way = await _reach("Backstage", config, settings, clock)
+    if not way.is_open:
+        return way.findings
     async with open_backstage_http(
         settings.base_url,
         ca_file=settings.ca_file,
@@ -39,10 +61,9 @@ async def backstage_findings(config: Config, clock: Clock) -> tuple[Finding, ...
         keys, discovery = await asyncio.gather(_asked(http, JWKS_PATH), _asked(http, _DISCOVERY_PATH))
         after = clock()
     if isinstance(keys, BackstageError):
-        return (
-            failed("backstage_keys_unread", f"The signing keys of people's tokens were not read: {keys}"),
-        )
-    found = [*_keys(keys.value), *_clock(keys, before, after)]
+        sentence = f"The signing keys of people's tokens were not read: {keys}"
+        return (*way.findings, failed("backstage_keys_unread", sentence))
+    found = [*way.findings, *_keys(keys.value), *_clock(keys, before, after)]
     # An older Backstage without this page verifies people all the same.
     if isinstance(discovery, Dated):
         found += _issuer(discovery.value, issuer_of(config))

@@ -51,7 +51,7 @@ from sidecar.litmus.wire.token import LitmusToken
 T = TypeVar("T")
 
 CONFIRMATION_TIMEOUT_SECONDS: Final = 10.0
-_QUERY_PATH: Final = "/api/query"
+QUERY_PATH: Final = "/api/query"
 
 
 class TokenObserver(Protocol):
@@ -194,7 +194,7 @@ class LitmusClient:
             if asks_auth:
                 await self._availability.ensure(always=is_urgent or slot.is_probe)
             with self._availability.sending() if asks_auth else nullcontext():
-                reply = await self._http.send("POST", _QUERY_PATH, body, timeout_seconds, token=token)
+                reply = await self._http.send("POST", QUERY_PATH, body, timeout_seconds, token=token)
             answer = read_answer(queries, read_reply(reply, asked))
             if shows_auth(queries, answer):
                 self._availability.confirm()
@@ -283,7 +283,7 @@ class LitmusClient:
         project_id = variables.get("projectID")
         return self._http.asked(
             *(query.field for query in queries),
-            path=_QUERY_PATH,
+            path=QUERY_PATH,
             project_id=project_id if isinstance(project_id, str) else None,
             since=next((query.since for query in queries if query.since), None),
         )
