@@ -55,6 +55,7 @@ _BASE: Final = (
     "litmusSidecar:\n  instances:\n    - name: default\n      baseUrl: '<address that answers>'\n"
     "      token: ${LITMUS_AUTH_TOKEN}\n"
 )
+_STORE: Final = "litmusSidecar:\n  store:\n    url: 'sqlite:////data/litmus-sidecar.db'\n"
 _PUBLIC: Final = "litmusSidecar:\n  publicUrl: 'https://<address of the sidecar in browsers>'\n"
 _CLAIM: Final = (
     "litmusSidecar:\n  projects:\n    - id: '<id of the project>'\n      owners: [group:default/<team>]\n"
@@ -192,6 +193,33 @@ OWN_CODES: Final = {
         "Say whose it is, here or by a tag in Litmus",
         _ACTING,
         _CLAIM,
+    ),
+    "store_unreachable": _explained(
+        "The store cannot be used, so everything is lost at the next restart and nobody can act",
+        "Correct store.url; make the directory of the file, or let the address of the server be reached",
+        _TROUBLE,
+        _STORE,
+    ),
+    "store_rights_missing": _explained(
+        "The store is there, and the user that the service is there may not do what it must",
+        "Give directory and file to the user of the service, or the rights to the user of the database",
+        _TROUBLE,
+    ),
+    "store_disk_small": _explained(
+        "Less than 100 MB are free beside the file of the store; on a full disk nothing more is kept",
+        "Enlarge the volume, or keep fewer days of history",
+        "how-to/tune.md",
+        "litmusSidecar:\n  history:\n    retentionDays: 180\n",
+    ),
+    "store_will_migrate": _explained(
+        "The store was made by an older release, and the next start adds what is new",
+        "Make a copy of it before, if you want to be able to go back further than one release",
+        "how-to/upgrade.md",
+    ),
+    "store_is_newer": _explained(
+        "The store was migrated by a newer release, as after going back; newer ones only add to it",
+        "Nothing; upgrade this release when you can",
+        "how-to/upgrade.md",
     ),
     "name_unresolved": _explained(
         "The name in an address has no address of a machine, as seen from here",

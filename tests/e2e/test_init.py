@@ -144,6 +144,7 @@ async def test_with_backstages_catalog_check_finds_nothing_either(
     fragment = tmp_path / "app-config.litmus.yaml"
     environ = {"LITMUS_AUTH_TOKEN": small.token, "SIDECAR_CATALOG_TOKEN": CATALOG_TOKEN}
     async with open_backstage() as backstage:
+        backstage.issuer = f"{backstage.url}/api/auth"
         backstage.entities.append(component("cart", small.project.project_id))
         code, out, err = await run(
             *("init", "--litmus", small.simulator.url, "--backstage", backstage.url),

@@ -127,6 +127,8 @@ class Backstage:
     """Public keys of external access of type ``jwks``; issuer ``sidecar``, audience ``backstage-catalog``."""
     failing: dict[str, int | bytes | None] = field(default_factory=dict)
     """By path: a status to answer with, bytes for a broken 200, or ``None`` to close the connection."""
+    issuer: str = ISSUER
+    """Who it says that it is."""
     date: datetime | None = None
     """What its clock shows, UTC; ``None``: what ours does."""
     circling: bool = False
@@ -171,7 +173,7 @@ class Backstage:
         headers = {} if self.date is None else {"Date": format_datetime(self.date, usegmt=True)}
         if path.endswith("jwks.json"):
             return web.json_response({"keys": [key.jwk for key in self.keys]}, headers=headers)
-        told = {"issuer": ISSUER, "jwks_uri": f"{ISSUER}/.well-known/jwks.json"}
+        told = {"issuer": self.issuer, "jwks_uri": f"{self.issuer}/.well-known/jwks.json"}
         return web.json_response(told, headers=headers)
 
     def _fail(self, request: web.Request, how: int | bytes | None) -> web.StreamResponse:

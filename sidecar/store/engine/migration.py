@@ -10,6 +10,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable
+from enum import Enum, auto
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -35,6 +36,15 @@ WAIT_SECONDS: Final = 60.0
 """Longest to wait for another process that migrates."""
 
 _one_at_a_time: Final = threading.Lock()
+
+
+class SchemaState(Enum):
+    """How the schema of a database stands to that of this release."""
+
+    ABSENT = auto()
+    OLDER = auto()
+    CURRENT = auto()
+    NEWER = auto()
 
 
 def migrate(address: StoreAddress) -> None:
@@ -93,11 +103,19 @@ def revision_of(connection: Connection) -> str | None:
     return MigrationContext.configure(connection).get_current_revision()
 
 
-def _is_current(connection: Connection) -> bool:
-    """Tell whether nothing is missing; a revision we do not know is a newer release's."""
+def schema_state(connection: Connection) -> SchemaState:
+    """Return how the database's schema stands to ours; a revision we do not know is a newer release's."""
     current = revision_of(connection)
     head, known = _revisions()
-    return current is not None and (current not in known or current == head)
+    if current is None:
+        return SchemaState.ABSENT
+    if current not in known:
+        return SchemaState.NEWER
+    return SchemaState.CURRENT if current == head else SchemaState.OLDER
+
+
+def _is_current(connection: Connection) -> bool:
+    return schema_state(connection) in {SchemaState.CURRENT, SchemaState.NEWER}
 
 
 def _upgrade(connection: Connection) -> None:

@@ -1,0 +1,117 @@
+"""What a start will find of a database, seen without a change: no file is made, none is locked."""
+
+import asyncio
+import os
+import shutil
+import sqlite3
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, TypeVar
+from urllib.parse import quote
+
+from sqlalchemy import Connection, Engine, create_engine, text
+from sqlalchemy.pool import NullPool
+
+from sidecar.config.store_url import StoreAddress
+from sidecar.store.engine.failures import StoreUnavailableError, translated_errors
+from sidecar.store.engine.migration import SchemaState, schema_state
+from sidecar.store.engine.postgresql import arguments, use_transactions
+from sidecar.store.schema import metadata
+
+T = TypeVar("T")
+
+_TIMEOUT_SECONDS: Final = 5
+_RIGHTS: Final = text(
+    "SELECT name FROM unnest(CAST(:names AS text[])) AS name WHERE NOT ("
+    "has_table_privilege(to_regclass(name)::oid, 'SELECT') AND "
+    "has_table_privilege(to_regclass(name)::oid, 'INSERT') AND "
+    "has_table_privilege(to_regclass(name)::oid, 'UPDATE') AND "
+    "has_table_privilege(to_regclass(name)::oid, 'DELETE'))"
+)
+"""Those of our tables that are there and may not be used."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inspection:
+    """What was seen."""
+
+    schema: SchemaState
+    lacks: Sequence[str] = ()
+    """What our user may not, and must, in words that go on after 'may not'."""
+    free_bytes: int | None = None
+    """Space left beside a SQLite file; ``None``: of a server's disk nothing is known."""
+
+
+async def inspect(address: StoreAddress) -> Inspection:
+    """Look at a database in a file or on a server.
+
+    Raises:
+        StoreUnavailableError: If it cannot be read, or has no place where it could be made.
+    """
+    async with translated_errors():
+        if address.file is not None:
+            return await asyncio.to_thread(_inspect_file, Path(address.file))
+        return await asyncio.to_thread(_inspect_server, address)
+
+
+def _inspect_file(file: Path) -> Inspection:
+    # A link leads to where SQLite keeps the files beside it, too.
+    file = Path(os.path.realpath(file))
+    directory = file.parent
+    if not directory.is_dir():
+        raise StoreUnavailableError("missing")
+    lacks = []
+    if not os.access(directory, os.W_OK | os.X_OK):
+        lacks.append(f"make files in {directory}")
+    if file.exists() and not os.access(file, os.R_OK | os.W_OK):
+        lacks.append(f"read and write {file}")
+    free_bytes = shutil.disk_usage(directory).free
+    schema = SchemaState.ABSENT
+    if file.exists() and os.access(file, os.R_OK):
+        engine = create_engine("sqlite://", creator=lambda: _opened(file), poolclass=NullPool)
+        schema = _with(engine, schema_state)
+    return Inspection(schema=schema, lacks=lacks, free_bytes=free_bytes)
+
+
+def _opened(file: Path) -> sqlite3.Connection:
+    """Open a file for reading alone.
+
+    Where nobody has it open it is taken for unchanging: SQLite would make the files beside it, and the
+    service, which may be another user, could not write them.
+    """
+    in_use = all(Path(f"{file}{suffix}").exists() for suffix in ("-wal", "-shm"))
+    mode = "mode=ro" if in_use else "immutable=1"
+    return sqlite3.connect(f"file:{quote(str(file))}?{mode}", uri=True, timeout=_TIMEOUT_SECONDS)
+
+
+def _inspect_server(address: StoreAddress) -> Inspection:
+    engine = create_engine(
+        "postgresql+psycopg://", poolclass=NullPool, hide_parameters=True, connect_args=arguments(address)
+    )
+    use_transactions(engine, address, statement_timeout_ms=_TIMEOUT_SECONDS * 1000)
+    return _with(engine, _inspect_session)
+
+
+def _inspect_session(connection: Connection) -> Inspection:
+    schema = schema_state(connection)
+    lacks = []
+    if connection.scalar(text("SELECT current_setting('transaction_read_only') = 'on'")):
+        lacks.append("write: the server only reads, as a standby does")
+    elif schema in {SchemaState.ABSENT, SchemaState.OLDER} and not connection.scalar(
+        # Without a schema in its search path there is none where tables would be made.
+        text("SELECT has_schema_privilege(current_schema(), 'CREATE')")
+    ):
+        lacks.append("make tables in the schema")
+    refused = connection.scalars(_RIGHTS, {"names": sorted(metadata.tables)}).all()
+    if refused:
+        lacks.append(f"use the table{'' if len(refused) == 1 else 's'} {', '.join(refused)}")
+    return Inspection(schema=schema, lacks=lacks)
+
+
+def _with(engine: Engine, look: Callable[[Connection], T]) -> T:
+    try:
+        with engine.connect() as connection:
+            return look(connection)
+    finally:
+        engine.dispose()
