@@ -19,6 +19,7 @@ from sidecar.app.catalog import catalog_signer, configured_claims, open_backstag
 from sidecar.app.compose import require_usable, utc_now
 from sidecar.app.doctor.backstage import backstage_findings
 from sidecar.app.doctor.litmus import auth_path_findings, reach_instance, unanswered
+from sidecar.app.doctor.plugin_side import plugin_findings
 from sidecar.app.doctor.store import store_findings
 from sidecar.app.sync import unfitting
 from sidecar.app.tokens import configured_token, managed_name, open_client, shown_token, source_of
@@ -90,6 +91,7 @@ async def examine(
     catalogue = FileCatalog(config.catalog.files, [instance.name for instance in config.instances])
     await catalogue.refresh()
     found = [_warned(remark.code, remark.sentence) for remark in remarks(config)]
+    found += plugin_findings(config)
     found += await store_findings(config, offline=offline)
     found += [_warned("catalog_problem", problem) for problem in catalogue.current.problems]
     unwise: list[Finding] = []

@@ -1,27 +1,36 @@
 """The routes of Backstage's own proxy that may lead to us, for ``check`` to compare with our keys.
 
 They are Backstage's to judge: whatever is odd about them is passed over here, and
-of what they send nothing is kept but the name of the key that it is.
+of what they send nothing is kept but the name of the key that it is, of where they
+lead the host and port alone.
 """
 
 from collections.abc import Iterator, Mapping
 from typing import Final
+from urllib.parse import urlsplit
 
 from sidecar.config.section import Section
 
 KEY_HEADER: Final = "x-litmus-sidecar-key"
+_OF_PLUGIN: Final = "litmus"
+"""The route that the plugin asks, whatever it sends."""
+_PORTS: Final = {"http": 80, "https": 443}
 _BEARER: Final = "bearer "
 _FORWARD: Final = "forward"
 _UNAUTHENTICATED: Final = "dangerously-allow-unauthenticated"
 
 
 class ProxyRoute(Section):
-    """A route of Backstage's proxy that sends one of our keys."""
+    """A route of Backstage's proxy that sends one of our keys, or that the plugin asks."""
 
     path: str
     """Below ``/api/proxy``."""
-    key: str
-    """Name of the key."""
+    key: str | None
+    """Name of the key; ``None``: the plugin's route sends none of ours."""
+    place: tuple[str, int] | None
+    """Host and port of its target; ``None``: it cannot be told."""
+    methods: frozenset[str] | None
+    """Those that it passes on, in capitals; ``None``: all."""
     carries_person: bool
     """Whether the token of whoever asks comes along."""
     is_public: bool
@@ -29,7 +38,7 @@ class ProxyRoute(Section):
 
 
 def proxy_routes(tree: object, keys: Mapping[str, str]) -> tuple[ProxyRoute, ...]:
-    """Return those of the routes under ``proxy`` that send one of the keys, given as secret → name."""
+    """Return the routes under ``proxy`` that send one of the keys (secret → name), and the plugin's."""
     if not isinstance(tree, Mapping):
         return ()
     # As Backstage: routes at the root count only without ``endpoints``.
@@ -37,22 +46,40 @@ def proxy_routes(tree: object, keys: Mapping[str, str]) -> tuple[ProxyRoute, ...
     return tuple(_routes(routes, keys)) if isinstance(routes, Mapping) else ()
 
 
+def place_of(url: str) -> tuple[str, int] | None:
+    """Return host and port of an address; ``None``: it has none that can be read."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port or _PORTS.get(parts.scheme)
+    except ValueError:
+        return None
+    return None if not parts.hostname or port is None else (parts.hostname, port)
+
+
 def _routes(routes: Mapping[object, object], keys: Mapping[str, str]) -> Iterator[ProxyRoute]:
     for path, route in routes.items():
-        if not isinstance(route, Mapping) or not isinstance(route.get("headers"), Mapping):
+        if not isinstance(route, Mapping):
             continue
-        headers = {str(header).lower(): value for header, value in route["headers"].items()}
+        sent = route.get("headers")
+        headers = (
+            {str(name).lower(): value for name, value in sent.items()} if isinstance(sent, Mapping) else {}
+        )
         authorization = headers.get("authorization")
         secret = headers.get(KEY_HEADER) or _bearer(authorization)
         name = keys.get(secret.strip()) if isinstance(secret, str) else None
-        if name is None:
+        if name is None and str(path).strip("/") != _OF_PLUGIN:
             continue
         allowed = route.get("allowedHeaders")
         passed = {str(one).lower() for one in allowed} if isinstance(allowed, list | tuple) else set()
-        credentials = route.get("credentials")
+        credentials, methods = route.get("credentials"), route.get("allowedMethods")
+        target = route.get("target")
         yield ProxyRoute(
             path=str(path),
             key=name,
+            place=place_of(target) if isinstance(target, str) else None,
+            methods=frozenset(str(one).upper() for one in methods)
+            if isinstance(methods, list | tuple)
+            else None,
             # A header that is configured takes the place of the person's.
             carries_person=authorization is None and (credentials == _FORWARD or "authorization" in passed),
             is_public=credentials == _UNAUTHENTICATED,

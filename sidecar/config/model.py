@@ -132,6 +132,6 @@ class Config(SidecarSection, OtherSections):
     """The whole configuration, valid and complete."""
 
     proxy_routes: tuple[ProxyRoute, ...] = ()
-    """Routes of Backstage's proxy that send one of our keys, for `check` alone."""
+    """Routes of Backstage's proxy that send one of our keys, and the plugin's, for `check` alone."""
     notices: tuple[str, ...] = ()
     """Sentences about how the files were read, for `check`; the service works all the same."""

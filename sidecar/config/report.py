@@ -106,6 +106,8 @@ def _proxy_findings(config: Config) -> Iterator[Remark]:
     """Tell what people may do in the name of a key that Backstage's proxy sends for them."""
     keys = {key.name: key for key in config.auth.keys}
     for route in config.proxy_routes:
+        if route.key is None:
+            continue
         key = keys[route.key]
         sends = f"Backstage's proxy route {route.path} sends key {key.name}"
         # A key that only reads makes nobody more than a reader.

@@ -72,6 +72,8 @@ _BACKSTAGE: Final = (
 )
 _FORWARD: Final = "proxy:\n  endpoints:\n    /litmus:\n      credentials: forward\n"
 
+_METHODS: Final = "proxy:\n  endpoints:\n    /litmus:\n      allowedMethods: [GET, POST]\n"
+
 OWN_CODES: Final = {
     "setting_absent": _explained(
         "A value needs a variable of the environment or a file that is not there, and counts as not written",
@@ -193,6 +195,36 @@ OWN_CODES: Final = {
         "Say whose it is, here or by a tag in Litmus",
         _ACTING,
         _CLAIM,
+    ),
+    "proxy_target_elsewhere": _explained(
+        "A route of Backstage's proxy that the plugin asks, or that sends a key, leads past the sidecar",
+        "Set its target to the address of the sidecar",
+        _INSTALL,
+        "proxy:\n  endpoints:\n    /litmus:\n      target: 'http://<address of the sidecar>:8080'\n",
+    ),
+    "proxy_without_post": _explained(
+        "The plugin asks with POST, and Backstage's proxy does not pass that on",
+        "Add it to allowedMethods",
+        _INSTALL,
+        _METHODS,
+    ),
+    "proxy_without_get": _explained(
+        "Cards and tabs of the package read with GET, and Backstage's proxy does not pass that on",
+        "Add it to allowedMethods",
+        _INSTALL,
+        _METHODS,
+    ),
+    "proxy_without_key": _explained(
+        "Callers need a key, and the route that the plugin asks sends none of those that are configured",
+        "Send it in the header X-Litmus-Sidecar-Key",
+        _INSTALL,
+        "proxy:\n  endpoints:\n    /litmus:\n      headers:\n        X-Litmus-Sidecar-Key: ${SIDECAR_KEY}\n",
+    ),
+    "proxy_carries_nobody": _explained(
+        "People of Backstage are to be known, and its proxy does not send who asks",
+        "Forward the credentials of people",
+        _PEOPLE,
+        _FORWARD,
     ),
     "store_unreachable": _explained(
         "The store cannot be used, so everything is lost at the next restart and nobody can act",
