@@ -180,7 +180,9 @@ def arguments(command: click.Command, config: Path, instance: str) -> list[str]:
     given = {"config_paths": str(config), "instance_name": instance, "days": "30", "name": "ci"}
     line: list[str] = []
     for parameter in command.params:
-        value = given.get(parameter.name or "", "swept" if parameter.required else None)
+        # Files belong beside the test's own, not where the tests were started.
+        free = str(config.with_name("swept")) if isinstance(parameter.type, click.Path) else "swept"
+        value = given.get(parameter.name or "", free if parameter.required else None)
         if value is None:
             continue
         line += [value] if isinstance(parameter, click.Argument) else [parameter.opts[0], value]
