@@ -17,7 +17,7 @@ from sidecar.domain.errors import BusyError
 
 SLICE_BYTES: Final = 64 * 1024
 AT_ONCE_BYTES: Final = 256 * 1024
-"""Taken by a client as fast as they are sent; then others have their turn."""
+"""A longer answer lets others have their turn after each slice."""
 STREAM_BYTES: Final = 512 * 1024
 """At most what an answer holds that is made while it is sent: a part of it, and what the transport has."""
 UNSENT_BYTES: Final = 64 * 1024 * 1024
@@ -66,7 +66,7 @@ class Slices(Payload):
 
     async def write_after(self, head: bytes, writer: AbstractStreamWriter) -> None:
         """Send these bytes together with the first slice, then as :meth:`write`."""
-        sent = 0
+        is_long = sum(map(len, self.parts)) > AT_ONCE_BYTES
         try:
             for part in self.parts:
                 view = memoryview(part)
@@ -76,10 +76,8 @@ class Slices(Payload):
                     head = b""
                     # Waits only while the transport holds more than it wants to.
                     await writer.drain()
-                    sent += len(piece)
-                    # A client that takes all at once must not keep others waiting.
-                    if sent >= AT_ONCE_BYTES:
-                        sent = 0
+                    # A client that takes much at once must not keep others waiting.
+                    if is_long:
                         await asyncio.sleep(0)
         except BaseException as exc:
             # A future that fails and the frame that waits for it hold each other, and the bytes
