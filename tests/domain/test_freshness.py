@@ -1,10 +1,13 @@
 """What the section of the run history, which has no content, does to a snapshot and to its age."""
 
+from collections.abc import Mapping
 from datetime import timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from sidecar.domain.freshness import as_of, has_data, is_stale, merge, was_attempted
+from sidecar.domain.freshness import as_of, has_data, is_stale, merge, next_judgement, was_attempted
 from sidecar.domain.model import Freshness, Lane, Section, SectionResult
 from tests.support.builders import DOWN, NOW, failed, fresh, project, snapshot
 
@@ -74,3 +77,39 @@ def test_nobody_waits_for_the_history_and_it_is_no_data() -> None:
     assert was_attempted(one, USED)
     assert not was_attempted(one, (*USED, Section.HUBS))
     assert not has_data(one, Section.RUN_HISTORY)
+
+
+DAY = timedelta(days=1)
+AGES = st.timedeltas(timedelta(0), 2 * DAY)
+FRESHNESS = st.dictionaries(
+    st.sampled_from((Section.EXPERIMENTS, Section.HUBS, Section.RUN_HISTORY)),
+    st.builds(
+        lambda age, has_failed: failed(NOW, succeeded_at=NOW - age) if has_failed else fresh(NOW - age),
+        AGES,
+        st.booleans(),
+    ),
+)
+
+
+@given(known=FRESHNESS, later=AGES)
+def test_nothing_that_is_said_of_age_changes_before_the_next_judgement(
+    known: Mapping[Section, Freshness], later: timedelta
+) -> None:
+    sections = (Section.EXPERIMENTS, Section.HUBS, Section.RUN_HISTORY)
+    one = snapshot(freshness=known)
+    judged = next_judgement(one, sections, INTERVALS, DAY, NOW)
+    moment = NOW + later if judged is None else min(NOW + later, judged)
+    for section in sections:
+        assert is_stale(one, (section,), INTERVALS, moment) == is_stale(one, (section,), INTERVALS, NOW)
+        assert as_of(one, (section,), INTERVALS, moment) == as_of(one, (section,), INTERVALS, NOW)
+    for freshness in known.values():
+        if freshness.succeeded_at is not None:
+            assert (moment - freshness.succeeded_at > DAY) == (NOW - freshness.succeeded_at > DAY)
+
+
+def test_what_gets_stale_is_judged_at_the_very_instant_before_it_does() -> None:
+    one = snapshot(freshness={Section.EXPERIMENTS: fresh(NOW - MINUTE)})
+    judged = next_judgement(one, (Section.EXPERIMENTS,), INTERVALS, DAY, NOW)
+    assert judged == NOW + MINUTE
+    assert not is_stale(one, (Section.EXPERIMENTS,), INTERVALS, judged)
+    assert is_stale(one, (Section.EXPERIMENTS,), INTERVALS, judged + timedelta(microseconds=1))

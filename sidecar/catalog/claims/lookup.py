@@ -113,7 +113,7 @@ class Claims:
         now = self._clock()
         named = self._catalogue.projects_with_id(project_id)
         remembered = self._memory.projects_with_id(project_id)
-        if len(named) == 1 and remembered <= set(named):
+        if len(named) == 1 and self.is_sole(named[0]):
             return named[0]
         present = {entity.owner or "" for project in named for entity in self.entities(project)}
         held = {
@@ -145,9 +145,8 @@ class Claims:
 
         What a bare id means then depends on the catalog and :attr:`version` alone.
         """
-        alone = (project,)
-        remembered = self._memory.projects_with_id(project.project_id)
-        return self._catalogue.projects_with_id(project.project_id) == alone and remembered <= set(alone)
+        named = self._catalogue.projects_with_id(project.project_id)
+        return named == (project,) and self._memory.projects_with_id(project.project_id) <= {project}
 
     def problem(self, project: ProjectRef) -> str | None:
         """Return what those who name the project should know of whose it is; names nobody."""
