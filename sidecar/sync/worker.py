@@ -4,6 +4,7 @@ What is done with a job is its owner's business (``engine``, ``history``).
 """
 
 import asyncio
+from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
@@ -92,6 +93,8 @@ class Worker:
         self._tracer = tracer
         self._give_way = give_way
         self._mishaps = Mishaps("synchronisation")
+        self._looking: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        """Held by the worker of an instance that looks for the next job."""
         self._is_timely = Lane.HISTORY not in lanes
         """Whether lag is measured: the past may wait."""
 
@@ -101,17 +104,23 @@ class Worker:
             try:
                 if self._give_way is not None:
                     await self._give_way(instance)
-                heard = self._notifier.next_event()
-                lease = await self._take(instance)
-                if lease is None:
-                    await self._idle(instance, heard)
-                else:
+                lease = await self._look(instance)
+                if lease is not None:
                     await self._run(lease)
             except StoreError as exc:
                 _log.warning(
                     "store could not be used for synchronisation", instance=instance, reason=str(exc)
                 )
                 await asyncio.sleep(MAX_IDLE.total_seconds())
+
+    async def _look(self, instance: str) -> Lease | None:
+        """Return a lease, or ``None`` after waiting for work; one worker looks for all, or each would ask."""
+        async with self._looking[instance]:
+            heard = self._notifier.next_event()
+            lease = await self._take(instance)
+            if lease is None:
+                await self._idle(instance, heard)
+            return lease
 
     async def _take(self, instance: str) -> Lease | None:
         """Take a lease; one that we get while being cancelled is given back, not left to expire."""
