@@ -16,7 +16,7 @@ PAGE: Final = Path(__file__).with_name("reference") / "findings.md"
 INTRODUCTION: Final = """\
 # Findings
 
-<!-- Made by docs/make_finding_reference.py from sidecar/insight/finding_codes.py; change it there. -->
+<!-- Made by docs/make_finding_reference.py from sidecar/insight/finding_codes/; change it there. -->
 
 What `litmus-sidecar check` finds has a stable code. The sentence beside it may change; the code does not.
 `check --explain CODE` prints what stands here, `check --fix-suggestions` the YAML.
