@@ -18,6 +18,7 @@ import msgspec
 from sidecar.app.catalog import catalog_signer, configured_claims, open_backstage_catalog
 from sidecar.app.compose import require_usable, utc_now
 from sidecar.app.doctor.backstage import backstage_findings
+from sidecar.app.doctor.findings import failed, warned
 from sidecar.app.doctor.litmus import auth_path_findings, reach_instance, unanswered
 from sidecar.app.doctor.plugin_side import plugin_findings
 from sidecar.app.doctor.store import store_findings
@@ -33,7 +34,7 @@ from sidecar.domain.catalog import PROJECT_ANNOTATION, Catalog, Entity
 from sidecar.domain.errors import UpstreamError, UpstreamProtocolError
 from sidecar.domain.model import Content, Environment, Lane, ProjectRef, Section, SectionResult, Snapshot
 from sidecar.domain.ports import TokenFacts
-from sidecar.insight.token_findings import Finding, Severity, config_findings, ordered, token_findings
+from sidecar.insight.token_findings import Finding, config_findings, ordered, token_findings
 from sidecar.litmus.reading.source import LitmusSource
 from sidecar.litmus.tokens.facts import facts_from_claims, fetch_facts
 from sidecar.litmus.tokens.holder import TokenHolder
@@ -90,10 +91,10 @@ async def examine(
     require_usable(config)
     catalogue = FileCatalog(config.catalog.files, [instance.name for instance in config.instances])
     await catalogue.refresh()
-    found = [_warned(remark.code, remark.sentence) for remark in remarks(config)]
+    found = [warned(remark.code, remark.sentence) for remark in remarks(config)]
     found += plugin_findings(config)
     found += await store_findings(config, offline=offline)
-    found += [_warned("catalog_problem", problem) for problem in catalogue.current.problems]
+    found += [warned("catalog_problem", problem) for problem in catalogue.current.problems]
     unwise: list[Finding] = []
     accepted_by: list[str] = []
     entities = {entity.ref: entity for entity in catalogue.current.entities}
@@ -106,7 +107,7 @@ async def examine(
             unwise += _judged(config, claimed)
     elif config.catalog.backstage is not None:
         read = await _read_backstage(config, config.catalog.backstage)
-        found += [_warned("catalog_away", problem) for problem in read.problems]
+        found += [warned("catalog_away", problem) for problem in read.problems]
         is_whole = not read.problems
         entities |= {entity.ref: entity for entity in read.entities}
     projects = sorted({entity.project for entity in entities.values()})
@@ -123,10 +124,10 @@ async def examine(
             project_tags |= answer.project_tags
     tell(Found(entities=len(entities), projects=len(projects), is_whole=is_whole))
     if not entities and is_whole and (config.catalog.files or config.catalog.backstage is not None):
-        found.append(_warned("catalog_names_no_project", _NOTHING))
-    found += [_warned("projects_do_not_fit", sentence) for sentence in unfitting(config, projects)]
+        found.append(warned("catalog_names_no_project", _NOTHING))
+    found += [warned("projects_do_not_fit", sentence) for sentence in unfitting(config, projects)]
     unclaimed = await _unclaimed(config, tuple(entities.values()), tagged, project_tags)
-    found += [_warned("project_claim", sentence) for sentence in unclaimed]
+    found += [warned("project_claim", sentence) for sentence in unclaimed]
     judged = ordered([*config_findings(config, accepted_by=accepted_by), *unwise])
     return (*judged, *found)
 
@@ -204,7 +205,7 @@ async def _check_instance(
         token = client.token()
     except UpstreamError as error:
         if instance.token_file is None:  # Else the configuration's findings tell why.
-            answer.failures.append(_failed(f"Instance {instance.name}: {error}", error.code))
+            answer.failures.append(failed(error.code, f"Instance {instance.name}: {error}"))
     facts = await fetch_facts(
         auth, _holder(instance, token), managed_name=managed_name(instance), shown=shown_token(config)
     )
@@ -278,15 +279,7 @@ def _failures(project: ProjectRef, results: Sequence[SectionResult]) -> Iterator
         codes.setdefault(cause, error.code)
         by_cause.setdefault(cause, []).append(result.section)
     for cause, sections in by_cause.items():
-        yield _failed(f"Project {project} ({', '.join(sections)}): {sentences[cause]}", codes[cause])
-
-
-def _warned(code: str, sentence: str) -> Finding:
-    return Finding(key=code, severity=Severity.WARNING, sentence=sentence)
-
-
-def _failed(sentence: str, code: str) -> Finding:
-    return Finding(key=code, severity=Severity.ERROR, sentence=sentence)
+        yield failed(codes[cause], f"Project {project} ({', '.join(sections)}): {sentences[cause]}")
 
 
 def _holder(instance: Instance, token: LitmusToken | None) -> TokenHolder:
@@ -300,7 +293,9 @@ def _judged(config: Config, facts: TokenFacts) -> Iterator[Finding]:
 
 @click.command("check", help="Look for mistakes. 0: fine, 1: findings, 2: bad configuration.")
 @config_option
-@click.option("--offline", is_flag=True, help="Ask no Litmus.")
+@click.option(
+    "--offline", is_flag=True, help="Ask nobody on the network: no Litmus, no Backstage and no PostgreSQL."
+)
 @click.option(
     "--explain",
     "code",
