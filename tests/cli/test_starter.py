@@ -12,7 +12,7 @@ from sidecar.cli.main import commands
 from sidecar.cli.projects import config_of
 from sidecar.cli.starter.access import Access, Flags, gather
 from sidecar.cli.starter.entities import SeenProject, annotation_text, catalog_text, seen, table
-from sidecar.cli.starter.fragment import Places, fragment_text, variables
+from sidecar.cli.starter.fragment import Places, fragment_text, probe_text, variables
 from sidecar.config import findings
 from sidecar.litmus.transport.auth import Membership
 
@@ -25,7 +25,7 @@ texts = st.text(st.characters(codec="utf-8"), min_size=1, max_size=20)
 projects = st.lists(
     st.builds(
         SeenProject,
-        instance=st.sampled_from(["default", "staging"]),
+        instance=st.sampled_from(["default", "staging", "null", "7"]),
         id=texts,
         name=texts,
         role=st.just("Viewer"),
@@ -63,6 +63,19 @@ def test_what_is_missing_or_contradicts_itself_is_told(flags: Flags, told: str) 
     with pytest.raises(click.UsageError) as raised:
         gather(flags, environ, may_ask=False)
     assert told in raised.value.message
+
+
+def test_what_was_gathered_is_shown_without_its_secrets() -> None:
+    told = gather(Flags(litmus=(ONE,)), {"LITMUS_AUTH_TOKEN": "a-secret-token"}, may_ask=False)
+    assert told.environ["LITMUS_AUTH_TOKEN"] == "a-secret-token"
+    assert "a-secret-token" not in repr(told)
+
+
+@pytest.mark.parametrize("name", ["null", "true", "7", "1e3"])
+def test_names_of_instances_stay_texts(name: str) -> None:
+    environ = {"LITMUS_AUTH_TOKEN": "one", f"LITMUS_AUTH_TOKEN_{name.upper()}": "two"}
+    told = gather(Flags(litmus=(ONE, f"{name}={TWO}")), environ, may_ask=False)
+    assert [one.name for one in config_of(probe_text(told.accesses), environ).instances] == ["default", name]
 
 
 @pytest.mark.parametrize("command", ["init", "projects"])

@@ -8,7 +8,7 @@ import functools
 import re
 import sys
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -66,7 +66,7 @@ class Accesses:
     """All that was told, and the environment with what was asked for."""
 
     accesses: Sequence[Access]
-    environ: Mapping[str, str]
+    environ: Mapping[str, str] = field(repr=False)
     """With the answers to questions, under the names by which the configuration takes them."""
 
 

@@ -59,7 +59,7 @@ def annotations(project: SeenProject, default_instance: str) -> Iterator[str]:
     """Yield the annotations that name a project, each a line of YAML."""
     yield f"{PROJECT_ANNOTATION}: {scalar(project.id)}"
     if project.instance != default_instance:
-        yield f"{INSTANCE_ANNOTATION}: {project.instance}"
+        yield f"{INSTANCE_ANNOTATION}: {scalar(project.instance)}"
 
 
 def annotation_text(projects: Sequence[SeenProject], default_instance: str) -> str:

@@ -33,7 +33,7 @@ class Places:
 def instance_lines(access: Access) -> Iterator[str]:
     """Yield an entry of ``litmusSidecar.instances``."""
     external = access.external_url or access.base_url
-    yield f"- name: {access.name}"
+    yield f"- name: {config_scalar(access.name)}"
     yield f"  baseUrl: {config_scalar(access.base_url)} # as the sidecar reaches it"
     yield f"  externalBaseUrl: {config_scalar(external)} # as people's browsers reach it"
     if access.username is not None:
