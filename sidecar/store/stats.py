@@ -1,6 +1,7 @@
 """How much a store holds, read without changing it."""
 
 import asyncio
+import os
 from pathlib import Path
 from typing import Final
 
@@ -10,9 +11,12 @@ from sqlalchemy.engine import Connection
 
 from sidecar.config.store_url import StoreAddress
 from sidecar.store.engine.failures import StoreUnavailableError, translated_errors
-from sidecar.store.engine.migration import newest_revision, revision_of, with_connection
+from sidecar.store.engine.inspection import look
+from sidecar.store.engine.migration import newest_revision, revision_of
 from sidecar.store.schema import metadata
 
+_TIMEOUT_SECONDS: Final = 60
+"""For one statement: a large table is counted row by row."""
 _BESIDE: Final = ("", "-wal", "-shm")
 """What SQLite keeps in files of its own, behind the name of the file."""
 
@@ -50,13 +54,12 @@ async def read_stats(address: StoreAddress) -> StoreStats:
 
 
 def _measured(address: StoreAddress) -> StoreStats:
-    if address.file is None:
-        return with_connection(address, "BEGIN", _count)
-    if not Path(address.file).is_file():
+    if address.file is not None and not Path(address.file).is_file():
         raise StoreUnavailableError("missing")
-    stats = with_connection(address, "BEGIN", _count)
-    # After it was closed, for then what was written ahead is in the file.
-    files = [Path(f"{address.file}{suffix}") for suffix in _BESIDE]
+    stats = look(address, _count, timeout_seconds=_TIMEOUT_SECONDS)
+    if address.file is None:
+        return stats
+    files = [Path(f"{os.path.realpath(address.file)}{suffix}") for suffix in _BESIDE]
     return msgspec.structs.replace(
         stats, size_bytes=sum(file.stat().st_size for file in files if file.exists())
     )

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final, TypeVar
 from urllib.parse import quote
 
-from sqlalchemy import Connection, Engine, create_engine, text
+from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.pool import NullPool
 
 from sidecar.config.store_url import StoreAddress
@@ -21,7 +21,6 @@ from sidecar.store.schema import metadata
 
 T = TypeVar("T")
 
-_TIMEOUT_SECONDS: Final = 5
 _RIGHTS: Final = text(
     "SELECT name FROM unnest(CAST(:names AS text[])) AS name WHERE NOT ("
     "has_table_privilege(to_regclass(name)::oid, 'SELECT') AND "
@@ -51,12 +50,61 @@ async def inspect(address: StoreAddress) -> Inspection:
     """
     async with translated_errors():
         if address.file is not None:
-            return await asyncio.to_thread(_inspect_file, Path(address.file))
-        return await asyncio.to_thread(_inspect_server, address)
+            return await asyncio.to_thread(_inspect_file, address, Path(address.file))
+        return await asyncio.to_thread(look, address, _inspect_session)
 
 
-def _inspect_file(file: Path) -> Inspection:
+def look(address: StoreAddress, use: Callable[[Connection], T], *, timeout_seconds: int = 5) -> T:
+    """Return what is read of a database in one transaction, without a change of it. Blocks.
+
+    Args:
+        address: A file that is there, or a server.
+        use: What reads.
+        timeout_seconds: Longest that a statement takes, or waits for whoever writes.
+
+    Raises:
+        sqlalchemy.exc.SQLAlchemyError: If it cannot be read.
+    """
+    engine = _engine(address, timeout_seconds)
+    try:
+        with engine.connect() as connection:
+            return use(connection)
+    finally:
+        engine.dispose()
+
+
+def _engine(address: StoreAddress, timeout_seconds: int) -> Engine:
+    if address.file is None:
+        engine = create_engine(
+            "postgresql+psycopg://", poolclass=NullPool, hide_parameters=True, connect_args=arguments(address)
+        )
+        use_transactions(engine, address, statement_timeout_ms=timeout_seconds * 1000)
+        return engine
     # A link leads to where SQLite keeps the files beside it, too.
+    file = Path(os.path.realpath(address.file))
+    engine = create_engine("sqlite://", creator=lambda: _opened(file, timeout_seconds), poolclass=NullPool)
+
+    @event.listens_for(engine, "begin")
+    def begin_so(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN")
+
+    return engine
+
+
+def _opened(file: Path, timeout_seconds: int) -> sqlite3.Connection:
+    """Open a file for reading alone.
+
+    Where nobody has it open it is taken for unchanging: SQLite would make the files beside it, and the
+    service, which may be another user, could not write them.
+    """
+    in_use = all(Path(f"{file}{suffix}").exists() for suffix in ("-wal", "-shm"))
+    mode = "mode=ro" if in_use else "immutable=1"
+    return sqlite3.connect(
+        f"file:{quote(str(file))}?{mode}", uri=True, timeout=timeout_seconds, isolation_level=None
+    )
+
+
+def _inspect_file(address: StoreAddress, file: Path) -> Inspection:
     file = Path(os.path.realpath(file))
     directory = file.parent
     if not directory.is_dir():
@@ -69,28 +117,8 @@ def _inspect_file(file: Path) -> Inspection:
     free_bytes = shutil.disk_usage(directory).free
     schema = SchemaState.ABSENT
     if file.exists() and os.access(file, os.R_OK):
-        engine = create_engine("sqlite://", creator=lambda: _opened(file), poolclass=NullPool)
-        schema = _with(engine, schema_state)
+        schema = look(address, schema_state)
     return Inspection(schema=schema, lacks=lacks, free_bytes=free_bytes)
-
-
-def _opened(file: Path) -> sqlite3.Connection:
-    """Open a file for reading alone.
-
-    Where nobody has it open it is taken for unchanging: SQLite would make the files beside it, and the
-    service, which may be another user, could not write them.
-    """
-    in_use = all(Path(f"{file}{suffix}").exists() for suffix in ("-wal", "-shm"))
-    mode = "mode=ro" if in_use else "immutable=1"
-    return sqlite3.connect(f"file:{quote(str(file))}?{mode}", uri=True, timeout=_TIMEOUT_SECONDS)
-
-
-def _inspect_server(address: StoreAddress) -> Inspection:
-    engine = create_engine(
-        "postgresql+psycopg://", poolclass=NullPool, hide_parameters=True, connect_args=arguments(address)
-    )
-    use_transactions(engine, address, statement_timeout_ms=_TIMEOUT_SECONDS * 1000)
-    return _with(engine, _inspect_session)
 
 
 def _inspect_session(connection: Connection) -> Inspection:
@@ -107,11 +135,3 @@ def _inspect_session(connection: Connection) -> Inspection:
     if refused:
         lacks.append(f"use the table{'' if len(refused) == 1 else 's'} {', '.join(refused)}")
     return Inspection(schema=schema, lacks=lacks)
-
-
-def _with(engine: Engine, look: Callable[[Connection], T]) -> T:
-    try:
-        with engine.connect() as connection:
-            return look(connection)
-    finally:
-        engine.dispose()

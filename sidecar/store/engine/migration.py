@@ -59,12 +59,12 @@ def migrate(address: StoreAddress) -> None:
     with _one_at_a_time:
         # Looked at without the lock first: a restart, a further replica or a database that is back
         # mostly finds nothing to do, and must not wait for whoever writes.
-        if with_connection(address, "BEGIN", _is_current):
+        if _with_connection(address, "BEGIN", _is_current):
             return
-        with_connection(address, "BEGIN EXCLUSIVE", _upgrade)
+        _with_connection(address, "BEGIN EXCLUSIVE", _upgrade)
 
 
-def with_connection(address: StoreAddress, begin: str, use: Callable[[Connection], T]) -> T:
+def _with_connection(address: StoreAddress, begin: str, use: Callable[[Connection], T]) -> T:
     """Open the database for one transaction, which begins with this statement on SQLite.
 
     Raises:
