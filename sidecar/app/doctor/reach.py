@@ -8,6 +8,7 @@ import socket
 import ssl
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -16,6 +17,7 @@ from sidecar.app.doctor.findings import PROBE_SECONDS, failed, noted, warned
 from sidecar.config.proxies import Proxy
 from sidecar.domain.ports import Clock
 from sidecar.insight.token_findings import Finding
+from sidecar.runtime.daemon_threads import in_daemon_thread
 
 SOON: Final = timedelta(days=30)
 """A certificate that expires within it is told."""
@@ -58,15 +60,20 @@ async def reach(
 async def _unresolved(host: str, port: int) -> str | None:
     """Return why a name has no address; ``None``: it has one."""
     try:
-        async with asyncio.timeout(PROBE_SECONDS):
-            await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        return await in_daemon_thread(partial(_looked_up, host, port), timeout_seconds=PROBE_SECONDS)
     except TimeoutError:
         return "no DNS server answered in time"
-    except socket.gaierror as error:
-        away = error.errno == socket.EAI_AGAIN
-        return "no DNS server answered, or not with certainty" if away else "there is no such name"
+
+
+def _looked_up(host: str, port: int) -> str | None:
+    """Return the same, whenever the resolver gets to say it; blocks until then."""
+    try:
+        socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except UnicodeError:
         return "it is no name that DNS knows"
+    except OSError as error:
+        away = error.errno == socket.EAI_AGAIN
+        return "no DNS server answered, or not with certainty" if away else "there is no such name"
     return None
 
 
@@ -80,7 +87,7 @@ async def _certificate(who: str, host: str, port: int, ca_file: Path | None, clo
     except ssl.SSLError:
         sentence = f"{who}: port {port} of {host} speaks no TLS, or none of today"
         return Reached(findings=(failed("tls_not_spoken", sentence),), is_open=False)
-    except (OSError, TimeoutError):
+    except OSError:  # Nobody listens, or in time.
         return Reached()
     left = expires_at - clock()
     if left > SOON:
