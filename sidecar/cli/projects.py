@@ -62,7 +62,7 @@ def projects_command(
 ) -> int:
     """Ask every instance, those of the flags in place of the configured ones."""
     configure_logging(level="error")
-    if flags.litmus:
+    if flags != Flags():
         told = gather(flags, environ, may_ask=is_interactive())
         config = config_of(probe_text(told.accesses), told.environ)
     else:

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
-from sidecar.cli.main import commands
+from sidecar.cli.main import commands, main
 from sidecar.cli.projects import config_of
 from sidecar.cli.starter.access import Access, Flags, gather
 from sidecar.cli.starter.entities import SeenProject, annotation_text, catalog_text, seen, table
@@ -150,6 +150,14 @@ def test_projects_come_by_name_and_one_without_a_role_is_shown_as_such() -> None
         ["default", "none", "p-1", "Cart"],
         ["default", "Viewer", "p-2", "shop?[2J"],
     ]
+
+
+@pytest.mark.parametrize("option", ["--token-file", "--username", "--password-file"])
+def test_a_flag_of_no_litmus_is_not_passed_over_for_the_configuration(
+    option: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["projects", option, "value", "--config", "/nowhere"], {}) == 2
+    assert "Needs --litmus" in capsys.readouterr().err
 
 
 def test_an_absolute_path_is_written_for_a_file_of_the_working_directory() -> None:
