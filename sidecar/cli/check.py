@@ -17,7 +17,7 @@ import msgspec
 
 from sidecar.app.catalog import catalog_signer, configured_claims, open_backstage_catalog
 from sidecar.app.compose import require_usable, utc_now
-from sidecar.app.doctor.backstage import backstage_findings
+from sidecar.app.doctor.backstage import backstage_findings, reach_catalog
 from sidecar.app.doctor.findings import failed, warned
 from sidecar.app.doctor.litmus import auth_path_findings, reach_instance, unanswered
 from sidecar.app.doctor.plugin_side import plugin_findings
@@ -106,10 +106,13 @@ async def examine(
             claimed = facts_from_claims(_holder(instance, configured_token(instance)))
             unwise += _judged(config, claimed)
     elif config.catalog.backstage is not None:
-        read = await _read_backstage(config, config.catalog.backstage)
-        found += [warned("catalog_away", problem) for problem in read.problems]
-        is_whole = not read.problems
-        entities |= {entity.ref: entity for entity in read.entities}
+        way = await reach_catalog(config, config.catalog.backstage, utc_now)
+        found += way.findings
+        if way.is_open:
+            read = await _read_backstage(config, config.catalog.backstage)
+            found += [warned("catalog_away", problem) for problem in read.problems]
+            is_whole = not read.problems
+            entities |= {entity.ref: entity for entity in read.entities}
     projects = sorted({entity.project for entity in entities.values()})
     if not offline:
         answers, of_backstage = await asyncio.gather(
@@ -320,6 +323,8 @@ def check_command(
     if code is not None:
         click.echo(explained(code, as_json=as_json))
         return FINE
+    if suggests and as_json:
+        raise click.UsageError("--fix-suggestions prints YAML: leave out --json, which has each finding.")
     configure_logging(level="error")
     config: Config = load_config(config_paths, environ)
     catalogs: list[Found] = []

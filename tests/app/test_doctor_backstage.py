@@ -7,6 +7,7 @@ import pytest
 
 from sidecar.app.compose import utc_now
 from sidecar.app.doctor.backstage import backstage_findings
+from sidecar.cli.check import Found, examine
 from sidecar.config import Config, parse_config
 from sidecar.insight.token_findings import Severity
 from tests.support.backstage import ISSUER, Backstage, open_backstage
@@ -88,3 +89,25 @@ async def test_without_backstage_nobody_is_asked() -> None:
     source = {"litmus": {"baseUrl": "https://litmus.example.com"}}
     config = parse_config(source, directory=Path("/etc"), environ={"LITMUS_AUTH_TOKEN": "a-token"})
     assert await backstage_findings(config, utc_now) == ()
+
+
+@pytest.mark.parametrize("knows_people", [True, False])
+async def test_a_catalog_at_a_name_without_an_address_is_told_once_and_not_asked(
+    *, knows_people: bool
+) -> None:
+    away = {"baseUrl": "http://backstage.invalid:7007"}
+    section = {
+        "instances": [{"name": "default", "baseUrl": "http://127.0.0.1:9", "token": "a-token"}],
+        "catalog": {"backstage": {**away, "token": "a-catalog-token"}},
+        "auth": {"backstage": {**away, "issuer": ISSUER}} if knows_people else {},
+        "store": {"url": "memory:"},
+    }
+    config = parse_config({"litmusSidecar": section}, directory=Path("/etc"))
+    catalogs: list[Found] = []
+    found = [
+        one
+        for one in await examine(config, offline=False, tell=catalogs.append)
+        if ".invalid" in one.sentence
+    ]
+    assert [one.key for one in found] == ["name_unresolved"]
+    assert [one.is_whole for one in catalogs] == [False]

@@ -122,6 +122,11 @@ def test_a_code_that_is_mistyped_is_told_with_the_nearest(capsys: pytest.Capture
     assert "did you mean plain_http?" in capsys.readouterr().err
 
 
+def test_yaml_and_json_at_once_are_rejected(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", "--fix-suggestions", "--json", "--config", "/nowhere"], {}) == 2
+    assert "leave out --json" in capsys.readouterr().err
+
+
 def test_a_planted_mistake_is_found_by_its_code_and_mended_by_what_is_suggested(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -21,19 +22,14 @@ _MAX_ANSWER_BYTES: Final = 1024 * 1024
 _LONGEST_SHOWN: Final = 200
 
 
-async def backstage_findings(config: Config, clock: Clock) -> tuple[Finding, ...]:
-    """Look how Backstage is reached, and ask that of ``auth.backstage`` for what verifying tokens needs.
+async def reach_catalog(config: Config, settings: CatalogBackstage, clock: Clock) -> Reached:
+    """Look whether Backstage's catalog can be reached, before it is asked.
 
-    Raises:
-        ConfigError: If a CA file cannot be used.
+    What :func:`backstage_findings` tells of the same address is not told twice.
     """
-    settings, catalog = config.auth.backstage, config.catalog.backstage
-    if catalog is not None and (settings is None or settings.base_url != catalog.base_url):
-        of_catalog, of_people = await asyncio.gather(
-            _reach("Backstage's catalog", config, catalog, clock), _people_findings(config, clock)
-        )
-        return (*of_catalog.findings, *of_people)
-    return await _people_findings(config, clock)
+    way = await _reach("Backstage's catalog", config, settings, clock)
+    people = config.auth.backstage
+    return replace(way, findings=()) if people and people.base_url == settings.base_url else way
 
 
 async def _reach(
@@ -43,7 +39,12 @@ async def _reach(
     return await reach(who, settings.base_url, ca_file=settings.ca_file, proxy=proxy, clock=clock)
 
 
-async def _people_findings(config: Config, clock: Clock) -> tuple[Finding, ...]:
+async def backstage_findings(config: Config, clock: Clock) -> tuple[Finding, ...]:
+    """Look how the Backstage of ``auth.backstage`` is reached, and ask it for what verifying tokens needs.
+
+    Raises:
+        ConfigError: If the CA file cannot be used.
+    """
     settings = config.auth.backstage
     if settings is None:
         return ()
