@@ -249,7 +249,8 @@ async def test_stats_leave_a_file_as_it_is(file: Path, store_command: Commands, 
         await record(store, "one")
     # What comes from a backup does not write ahead yet; the next start of a service begins that.
     await store_command("backup", tmp_path / "backup.db")
-    await store_command("restore", "--replace", tmp_path / "backup.db")
+    remove(file)
+    await store_command("restore", tmp_path / "backup.db")
     before = contents(tmp_path)
     code, printed = await store_command("stats")
     assert code == 0
