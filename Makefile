@@ -20,7 +20,7 @@ APPS := tests/backstage_app
 AUDIT := $(BIN)/pip-audit --strict --disable-pip --require-hashes --progress-spinner off
 
 .DEFAULT_GOAL := help
-.PHONY: help demo check test lint format hooks reference screenshots soak bench figures lock audit sbom release clean
+.PHONY: help demo check test lint format hooks reference screenshots soak bench figures lock audit sbom release plugin clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -149,6 +149,8 @@ plugin/node_modules/.package-lock.json: plugin/package-lock.json | $(VENV)/.dev
 plugin/node_modules/.checked: plugin/node_modules/.package-lock.json $(PLUGIN)
 	$(NPM) run check --prefix plugin
 	touch $@
+
+plugin: build/plugin.tgz ## Check the package for Backstage and pack it, build/plugin.tgz
 
 # Packed as it is published, and installed into the two small apps.
 build/plugin.tgz: plugin/node_modules/.checked

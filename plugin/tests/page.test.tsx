@@ -79,6 +79,15 @@ test('each thing that needs attention has the grade that the card gives it', asy
   expect(line.textContent).toMatch(new RegExp(`^${item?.grade} `));
 });
 
+test('the most urgent stands first, whatever the order of the answer', async () => {
+  const [item] = attention.attention;
+  const listed = (['Later', 'Urgent', 'Soon'] as const).map(grade => ({ ...item, grade, sentence: `It is ${grade}.` }));
+  sidecar.current.answers['GET /attention'] = { body: { ...attention, attention: listed } };
+  await show(<LitmusPage />, sidecar.current);
+  const lines = await screen.findAllByText(/It is (Urgent|Soon|Later)\./);
+  expect(lines.map(line => /It is (\w+)\./.exec(line.textContent ?? '')?.[1])).toEqual(['Urgent', 'Soon', 'Later']);
+});
+
 test('entities are found by every word', async () => {
   await show(<LitmusPage />, sidecar.current);
   expect((await rowsOf('Entities')).length).toBe(entities.entities.length);

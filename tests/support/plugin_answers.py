@@ -28,8 +28,8 @@ PATHS: Final[Mapping[str, str]] = {
     "content": f"{ENTITY}/content",
     "runs": f"{ENTITY}/runs?limit=25",
     "portfolio": "/api/v1/portfolio?group=owner&window=30d&limit=200",
-    "attention": "/api/v1/attention?limit=50",
-    "now": "/api/v1/now?limit=50",
+    "attention": "/api/v1/attention?limit=200",
+    "now": "/api/v1/now?limit=200",
     "entities": "/api/v1/entities?limit=200",
     "unknown": "/api/v1/entities/component/default/nobody/overview",
 }

@@ -71,11 +71,11 @@ export class LitmusResilienceClient implements LitmusResilienceApi {
   }
 
   attention(): Promise<AttentionList> {
-    return this.json('/attention?limit=50');
+    return this.json(`/attention?limit=${MOST}`);
   }
 
   now(): Promise<NowList> {
-    return this.json('/now?limit=50');
+    return this.json(`/now?limit=${MOST}`);
   }
 
   async entities(): Promise<EntityList> {

@@ -2,7 +2,8 @@
 
 from typing import Final
 
-INSTALL: Final = "yarn --cwd packages/app add backstage-plugin-litmus-resilience"
+PACK: Final = "# The package is not on npm; in a checkout of the sidecar: make plugin"
+INSTALL: Final = "yarn --cwd packages/app add file:<checkout of the sidecar>/build/plugin.tgz"
 
 NEW: Final = """\
 // packages/app/src/App.tsx: card, tab and page come with the feature

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from sidecar.cli.starter.entities import SeenProject, annotation_text, readable, table
-from sidecar.cli.starter.frontend import INSTALL, SYSTEMS
+from sidecar.cli.starter.frontend import INSTALL, PACK, SYSTEMS
 
 _UNNAMED: Final = "app-config.litmus.yaml"
 _NO_PROJECT: Final = (
@@ -47,7 +47,7 @@ def sections(
         title = "Annotations, in the catalog-info.yaml of whoever owns the project"
         yield title, annotation_text(projects, made.default)
     for system in systems:
-        yield f"Backstage app, {system} frontend system", f"{INSTALL}\n\n{SYSTEMS[system]}"
+        yield f"Backstage app, {system} frontend system", f"{PACK}\n{INSTALL}\n\n{SYSTEMS[system]}"
     steps = _steps(str(fragment_path or _UNNAMED), environment_path)
     yield "Next", "\n".join(f"{number}. {step}" for number, step in enumerate(steps, 1))
 

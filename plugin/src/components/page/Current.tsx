@@ -10,7 +10,7 @@ import { AttentionList, RunningList } from '../common/lists';
 import { Panel } from '../common/Panel';
 import { useStyles } from '../common/useStyles';
 import { EntityLinks } from './EntityLinks';
-import { mineOf } from './mine';
+import { byUrgency, mineOf } from './mine';
 
 interface Mine {
   /** Entities of the viewer. */
@@ -28,7 +28,7 @@ export function AttentionCard({ own, onlyMine }: Mine) {
   const [showsAll, setShowsAll] = useState(false);
   const live = useLive(['attention'], api => api.attention());
   const items = mineOf(
-    live.data?.attention ?? [],
+    byUrgency(live.data?.attention ?? []),
     (item: Attention['attention'][number]) => item.entities.some(ref => own.has(ref)),
     onlyMine,
   );

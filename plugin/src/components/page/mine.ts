@@ -1,6 +1,6 @@
 import { identityApiRef, useApi } from '@backstage/core-plugin-api';
 import { useEffect, useState } from 'react';
-import type { EntityRow, Group, Grouping } from '../../api/types';
+import type { AttentionItem, EntityRow, Group, Grouping } from '../../api/types';
 
 /** References that the viewer owns by: their user and groups; empty until known, and for who is nobody. */
 export function useOwnership(): ReadonlySet<string> {
@@ -47,6 +47,13 @@ function first<Row>(rows: Row[], test: (row: Row) => boolean): Row[] {
 /** What is the viewer's first, or alone. */
 export function mineOf<Row>(rows: Row[], isMine: (row: Row) => boolean, onlyMine: boolean): Row[] {
   return onlyMine ? rows.filter(isMine) : first(rows, isMine);
+}
+
+const URGENCY: Record<AttentionItem['grade'], number> = { Urgent: 0, Soon: 1, Later: 2 };
+
+/** What needs attention, the most urgent first; of one grade in the order that there was. */
+export function byUrgency<Item extends AttentionItem>(items: Item[]): Item[] {
+  return [...items].sort((one, other) => URGENCY[one.grade] - URGENCY[other.grade]);
 }
 
 /** Entities in which every word is found. */
