@@ -20,6 +20,23 @@ PERSON: Final = "vera"
 SMALL, RECENT = 20, 10
 
 
+def passed_runs(world: World, name: str, *, number: int, hours_apart: int) -> list[RecentRun]:
+    """Return runs that passed, the newest first; ``name`` begins their ids."""
+    moments = [world.now_ms - age * hours_apart * 3_600_000 for age in range(number)]
+    return [
+        RecentRun(
+            run_id=f"{name}-{age:012}",
+            phase="Completed",
+            score=100.0,
+            sequence=number - age,
+            username="alice",
+            created_at_ms=at_ms,
+            updated_at_ms=at_ms,
+        )
+        for age, at_ms in enumerate(moments)
+    ]
+
+
 class Place:
     """A world with a small project and one with as many experiments as asked for."""
 
@@ -42,19 +59,8 @@ class Place:
 
     def _experiment(self, project: Project, infra: Infra, number: int) -> None:
         experiment = self.world.add_experiment(project, infra, f"service-survives-fault-{number:04}")
-        for age in range(RECENT):
-            at_ms = self.world.now_ms - age * 3_600_000
-            experiment.recent.append(
-                RecentRun(
-                    run_id=f"7c9e6679-7425-40de-{number:04}-{age:012}",
-                    phase="Completed",
-                    score=100.0,
-                    sequence=RECENT - age,
-                    username="alice",
-                    created_at_ms=at_ms,
-                    updated_at_ms=at_ms,
-                )
-            )
+        name = f"7c9e6679-7425-40de-{number:04}"
+        experiment.recent += passed_runs(self.world, name, number=RECENT, hours_apart=1)
 
     def start_runs(self, count: int) -> None:
         """Let runs of the small project begin, one experiment after the other."""

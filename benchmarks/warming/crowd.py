@@ -7,12 +7,16 @@ tells its address, a token and the ids of its projects.
 import asyncio
 import json
 import sys
+from typing import Final
 
 import uvloop
 
-from benchmarks.abusing.neighbour import RECENT
+from benchmarks.abusing.neighbour import passed_runs
 from sidecar.simulator import ScriptedFault, World, open_simulator
-from sidecar.simulator.documents import OWNER, RecentRun
+from sidecar.simulator.documents import OWNER
+
+RECENT: Final = 3
+"""Runs of each experiment."""
 
 
 def crowded(projects: int, experiments: int) -> tuple[World, str, list[str]]:
@@ -25,19 +29,7 @@ def crowded(projects: int, experiments: int) -> tuple[World, str, list[str]]:
         infra = world.add_infra(project, world.add_environment(project, "prod"), "cluster")
         for index in range(experiments):
             experiment = world.add_experiment(project, infra, f"experiment-{index}")
-            for age in range(min(RECENT, 3)):
-                at_ms = world.now_ms - age * 86_400_000
-                experiment.recent.append(
-                    RecentRun(
-                        run_id=f"run-{number}-{index}-{age}",
-                        phase="Completed",
-                        score=100.0,
-                        sequence=RECENT - age,
-                        username="alice",
-                        created_at_ms=at_ms,
-                        updated_at_ms=at_ms,
-                    )
-                )
+            experiment.recent += passed_runs(world, f"run-{number}-{index}", number=RECENT, hours_apart=24)
         ids.append(project.project_id)
     return world, world.issue_token(backstage), ids
 
