@@ -32,7 +32,10 @@ def _elsewhere(config: Config, route: ProxyRoute) -> str | None:
         return None
     for instance in config.instances:
         if place in {place_of(instance.base_url), place_of(instance.external_base_url)}:
-            return f"Litmus itself, the instance {instance.name}, past the sidecar"
+            return (
+                f"Litmus itself, the instance {instance.name}, past the sidecar; "
+                "if the sidecar is served on that host, say so in litmusSidecar.publicUrl"
+            )
     # Beyond loopback a port may be mapped to ours.
     port = config.listen.port
     if is_loopback(place[0]) and is_loopback(config.listen.host) and port not in {0, place[1]}:
