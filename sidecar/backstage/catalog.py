@@ -156,12 +156,12 @@ class BackstageCatalog:
             answer = await self._http.get(BY_QUERY_PATH, token=self._token(), params=[start, *paging])
             items, cursor = _page(answer)
             documents += [Document(SOURCE, item) for item in items]
+            if len(documents) > MAX_ENTITIES:
+                raise BackstageError(f"More than {MAX_ENTITIES} of its entities name a project.")
             if cursor is None:
                 return documents
             if cursor in cursors or not items:
                 raise BackstageError("Its pages go in a circle.")
-            if len(documents) > MAX_ENTITIES:
-                raise BackstageError(f"More than {MAX_ENTITIES} of its entities name a project.")
             cursors.add(cursor)
             # The filter is inside the cursor; fields and limit are not.
             start = ("cursor", cursor)
@@ -186,7 +186,7 @@ def _page(answer: Any) -> tuple[list[Any], str | None]:
     items = answer.get("items") if isinstance(answer, Mapping) else None
     if not isinstance(items, list):
         raise BackstageError("Its answer has no items.")
-    if not all(isinstance(item, Mapping) for item in items):
+    if not all(_ref_of(item) is not None for item in items):
         # Left out one by one they would make an empty catalog, which takes everybody's access.
         raise BackstageError("Its answer has items that are no entities.")
     info = answer.get("pageInfo")
@@ -195,10 +195,14 @@ def _page(answer: Any) -> tuple[list[Any], str | None]:
 
 
 def _ref_of(content: object) -> str | None:
+    """Return the ref of what says kind and name, as every entity of Backstage does; else ``None``."""
     metadata = content.get("metadata") if isinstance(content, Mapping) else None
     if not isinstance(content, Mapping) or not isinstance(metadata, Mapping):
         return None
-    return f"{content.get('kind')}:{metadata.get('namespace', 'default')}/{metadata.get('name')}".lower()
+    kind, name = content.get("kind"), metadata.get("name")
+    if not (isinstance(kind, str) and kind and isinstance(name, str) and name):
+        return None
+    return f"{kind}:{metadata.get('namespace', 'default')}/{name}".lower()
 
 
 def _text(moment: datetime) -> str:

@@ -69,7 +69,8 @@ async def test_no_malady_of_backstage_raises_and_what_was_read_stays(
 
         sick.malady = MALADIES[name]
         clock.advance(MAX_AGE_SECONDS + 1)
-        await catalog.refresh()
+        for _ in range(3):  # an empty catalog counts once it is said twice
+            await catalog.refresh()
         assert [entity.ref for entity in catalog.current.entities] == ["component:default/cart"]
         assert MARK not in json.dumps(catalog.current.problems)
         # Keys that are known stay; without any, nobody is taken for genuine.
