@@ -3,7 +3,7 @@
  *
  * @packageDocumentation
  */
-import { compatWrapper } from '@backstage/core-compat-api';
+import { compatWrapper, convertLegacyRouteRef } from '@backstage/core-compat-api';
 import {
   ApiBlueprint,
   createExtension,
@@ -17,6 +17,7 @@ import { EntityCardBlueprint, EntityContentBlueprint } from '@backstage/plugin-c
 import { isLitmusAvailable } from './annotations';
 import { LitmusIcon } from './components/common/LitmusIcon';
 import { litmusResilienceApiFactory } from './plugin';
+import { contentRouteRef } from './routes';
 
 export { litmusResilienceTranslationRef } from './translation';
 
@@ -53,6 +54,7 @@ const content = EntityContentBlueprint.make({
     path: '/resilience',
     title: 'Resilience',
     filter: isLitmusAvailable,
+    routeRef: convertLegacyRouteRef(contentRouteRef),
     loader: async () => {
       const { ResilienceContent } = await import('./components/content/ResilienceContent');
       return compatWrapper(<ResilienceContent />);
@@ -92,6 +94,6 @@ const navItem = createExtension({
  */
 export default createFrontendPlugin({
   pluginId: 'litmus-resilience',
-  routes: { root: rootRouteRef },
+  routes: { root: rootRouteRef, content: convertLegacyRouteRef(contentRouteRef) },
   extensions: [api, card, content, page, navItem],
 });

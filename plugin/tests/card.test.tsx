@@ -166,3 +166,19 @@ test('links that are no pages are not made', async () => {
   expect(await screen.findByText('Open in Litmus')).toBeTruthy();
   expect(screen.queryByRole('link', { name: /Open in Litmus/ })).toBeNull();
 });
+
+test('it leads to the tab, and offers no such way in an app without it', async () => {
+  const { unmount } = await show(<ResilienceCard />, sidecar.current, { tab: '/resilience' });
+  const link = await screen.findByRole('link', { name: 'Experiments and runs' });
+  expect(link.getAttribute('href')).toBe('/resilience');
+  unmount();
+  await show(<ResilienceCard />, sidecar.current);
+  await screen.findByRole('link', { name: /^Open in Litmus/ });
+  expect(screen.queryByRole('link', { name: 'Experiments and runs' })).toBeNull();
+});
+
+test('a project that nobody has a claim to is said to be so', async () => {
+  put({ claim: { source: 'catalog', problem: 'Nobody has a claim to this project.' } });
+  await show(<ResilienceCard />, sidecar.current);
+  expect(await screen.findByText('Nobody has a claim to this project.')).toBeTruthy();
+});

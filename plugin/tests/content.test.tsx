@@ -49,6 +49,17 @@ async function runIt() {
   return row;
 }
 
+test.each([
+  [true, /injects its faults into .*\. It runs in production\.$/],
+  [false, /injects its faults into [^.]*\.$/],
+])('the question before a run says whether it runs in production: %s', async (inProduction, words) => {
+  put({ experiments: [{ ...RUNNABLE, inProduction }] });
+  await show(<ResilienceContent />, sidecar.current);
+  const row = await rowOf(RUNNABLE.name);
+  await userEvent.click(row.getByRole('button', { name: `Run ${RUNNABLE.name}` }));
+  expect((await screen.findByRole('dialog')).textContent?.split('?')[1]?.replace(/CancelRun$/, '').trim()).toMatch(words);
+});
+
 test('every experiment is there with its last runs in words, infrastructure and link', async () => {
   await show(<ResilienceContent />, sidecar.current);
   for (const one of content.experiments ?? []) {

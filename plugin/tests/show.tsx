@@ -7,6 +7,7 @@ import { renderInTestApp, TestApiProvider } from '@backstage/test-utils';
 import type { ReactElement } from 'react';
 import { litmusResilienceApiRef } from '../src/api/LitmusResilienceApi';
 import { LitmusResilienceClient } from '../src/api/LitmusResilienceClient';
+import { contentRouteRef } from '../src/routes';
 import type { Sidecar } from './sidecar';
 
 export const ENTITY: Entity = {
@@ -24,11 +25,16 @@ export function clientOf(sidecar: Sidecar, config: object = {}): LitmusResilienc
   });
 }
 
-/** Render a view in an app, for somebody who owns by the given references. */
+/** Render a view in an app, for somebody who owns by the given references; `tab` is where the tab is mounted, if it is. */
 export async function show(
   view: ReactElement,
   sidecar: Sidecar,
-  { entity = ENTITY, owned = ['user:default/alice'], config = {} }: { entity?: Entity; owned?: string[]; config?: object } = {},
+  {
+    entity = ENTITY,
+    owned = ['user:default/alice'],
+    config = {},
+    tab,
+  }: { entity?: Entity; owned?: string[]; config?: object; tab?: string } = {},
 ) {
   const identity: IdentityApi = {
     getBackstageIdentity: () =>
@@ -47,6 +53,8 @@ export async function show(
     >
       <EntityProvider entity={entity}>{view}</EntityProvider>
     </TestApiProvider>,
-    { mountedRoutes: { '/catalog/:namespace/:kind/:name': entityRouteRef } },
+    {
+      mountedRoutes: { '/catalog/:namespace/:kind/:name': entityRouteRef, ...(tab ? { [tab]: contentRouteRef } : {}) },
+    },
   );
 }

@@ -218,11 +218,14 @@ def covers(entity: Entity, experiment: Experiment) -> bool:
 
 def is_production(experiment: Experiment, content: Content) -> bool:
     """Tell whether the experiment runs in production; where its environment is not known, it counts so."""
-    if experiment.infra is None or content.environments is None:
-        return True
-    wanted = experiment.infra.environment_id
-    types = [one.type for one in content.environments if one.environment_id == wanted]
-    return not types or any(type_ != "NON_PROD" for type_ in types)
+    return experiment.infra is None or experiment.infra.environment_id not in harmless_environments(content)
+
+
+def harmless_environments(content: Content) -> frozenset[str]:
+    """Return the ids of the environments that Litmus says are none of production."""
+    environments = content.environments or ()
+    harmful = {one.environment_id for one in environments if one.type != "NON_PROD"}
+    return frozenset(one.environment_id for one in environments) - harmful
 
 
 def standing(case: Case) -> Caller:

@@ -98,6 +98,9 @@ async def test_from_the_card_to_a_run_and_to_the_portfolio(browser: Browser, por
         await expect(page.get_by_text(f"{score['number']} scored runs")).to_be_visible()
         await expect(page.get_by_text(f"{score['mean']:g} %", exact=True).first).to_be_visible()
 
+        await page.get_by_role("link", name="Experiments and runs").click()
+        await expect(page).to_have_url(re.compile(f"{RESILIENCE}$"))
+        await page.go_back()
         tab = page.get_by_role("tab", name="Resilience")  # of the old system; a link in the new one
         await tab.or_(page.get_by_role("link", name="Resilience", exact=True)).click()
         missed = row_of(page, "Experiments", MISSED)

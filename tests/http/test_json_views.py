@@ -88,9 +88,12 @@ async def test_graphql_agrees_with_json_through_its_phases(client: Client) -> No
     ) as response:
         served = (await response.json())["data"]["listExperiment"]["experiments"]
     content = await get(client, f"{ENTITY_PATH}/content")
+    types = {one["environmentID"]: one["type"] for one in content["environments"]}
     for experiment in content["experiments"]:
         # What the plugin knows nothing of.
         assert set(experiment.pop("allowedActions")) == {"run", "stop", "schedule", "startSchedule"}
+        environment = types.get(experiment["infra"]["environmentID"])
+        assert experiment.pop("inProduction") == (environment != "NON_PROD")
     assert content["experiments"] == [
         {
             **row,

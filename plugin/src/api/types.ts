@@ -65,6 +65,14 @@ export interface Narrowing {
   infraIDs: string[];
 }
 
+/** What decides who may act on the project. */
+export interface Claim {
+  /** `configuration`, `tag` or `catalog`. */
+  source: string | null;
+  /** What is to be settled before its owners can act; `null`: nothing. */
+  problem: string | null;
+}
+
 /** Pages of Litmus. */
 export interface ProjectLinks {
   litmus: string;
@@ -145,7 +153,7 @@ export interface Overview {
   trend: Bucket[];
   history: History;
   narrowedTo: Narrowing | null;
-  claim: { source: string | null; problem: string | null };
+  claim: Claim;
   sections: Record<string, Section>;
   links: ProjectLinks;
   /** The most urgent items, three at most; `attentionTotal` says of how many. */
@@ -191,6 +199,8 @@ export interface Experiment {
   experimentType: string;
   name: string;
   recentExperimentRunDetails: RecentRun[];
+  /** Whether its environment is one of production, or not known. */
+  inProduction: boolean;
   /** Absent: nothing is offered. */
   allowedActions?: Partial<Record<ActionName, Allowed>>;
 }
@@ -269,6 +279,7 @@ export interface Content {
   schedules: Schedule[] | null;
   history: History;
   narrowedTo: Narrowing | null;
+  claim: Claim;
   sections: Record<string, Section>;
   devInfo: {
     experimentDocs: string;

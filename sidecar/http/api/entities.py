@@ -96,6 +96,7 @@ async def read_content(
         digest=reading.digest,
         links=reading.links,
         litmus_version=reading.litmus_version,
+        claim=reading.claim,
         age=reading.age,
         now=reading.now,
         allowed_actions=allowed_actions,

@@ -7,7 +7,6 @@ from aiohttp import web
 
 from sidecar.actions.asked import Asked
 from sidecar.actions.policy import Caller as ActingCaller
-from sidecar.actions.policy import is_production
 from sidecar.domain.action import Action
 from sidecar.domain.errors import BadRequestError, SidecarError
 from sidecar.domain.model import Content, Experiment
@@ -182,7 +181,6 @@ def _table(
         wanted=wanted,
         zone=zone,
         refusal=refusal,
-        is_production=lambda experiment: is_production(experiment, known),
         grades=grades,
     )
 

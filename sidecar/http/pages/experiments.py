@@ -147,7 +147,6 @@ def experiment_table(
     wanted: Wanted,
     zone: str,
     refusal: Refusal,
-    is_production: Callable[[Experiment], bool],
     grades: Mapping[str, Grade],
 ) -> Work[ExperimentTable]:
     """Return the table, in slices; ``experiments`` are those that ``content`` shows, in the same order.
@@ -172,7 +171,7 @@ def experiment_table(
         schedule = schedules.get(experiment.experiment_id)
         is_stuck = experiment.experiment_id in stuck
         acts = _acts(entity, experiment, schedule, refusal, is_stuck=is_stuck)
-        note = " It runs in production." if is_production(experiment) else ""
+        note = " It runs in production." if shape.in_production else ""
         rows.append(
             ExperimentRow(
                 id=row_id(experiment.experiment_id),

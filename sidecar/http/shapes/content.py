@@ -3,17 +3,19 @@
 Litmus's own words stay beside it: schedules keep their text, running runs their phase.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from datetime import datetime
 from typing import TypeVar
 
 import msgspec
 
+from sidecar.actions.policy import harmless_environments
 from sidecar.domain.catalog import Entity
 from sidecar.domain.model import Content, Environment, Experiment, Hub, Infra, Section, Snapshot
 from sidecar.domain.runs import RecentRun
 from sidecar.http.answers.times import rfc3339
 from sidecar.http.shapes.actions import AllowedShape
+from sidecar.http.shapes.claims import ClaimShape
 from sidecar.http.shapes.common import (
     Age,
     HistoryShape,
@@ -121,6 +123,8 @@ class ExperimentShape(msgspec.Struct, frozen=True, kw_only=True, gc=False, renam
     experiment_type: str
     name: str
     recent_experiment_run_details: list[RecentRunShape]
+    in_production: bool
+    """Whether its environment is one of production, or not known."""
     allowed_actions: dict[str, AllowedShape] | msgspec.UnsetType = msgspec.UNSET
     """For the caller: ``run``, ``stop`` (all its runs), ``schedule`` (switch) and ``startSchedule``."""
 
@@ -207,6 +211,7 @@ class ContentShape(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     schedules: list[ScheduleShape] | None
     history: HistoryShape
     narrowed_to: NarrowingShape | None
+    claim: ClaimShape
     sections: dict[str, SectionShape]
     dev_info: DevInfoShape
     links: ProjectLinksShape
@@ -219,6 +224,7 @@ def content_shape(
     digest: Digest,
     links: LitmusLinks,
     litmus_version: str | None,
+    claim: ClaimShape,
     age: Age,
     now: datetime,
     allowed_actions: dict[str, AllowedShape] | msgspec.UnsetType = msgspec.UNSET,
@@ -231,6 +237,7 @@ def content_shape(
         for schedule in content.schedules or ()
     ]
     names = {one.experiment_id: one.name for one in content.experiments or ()}
+    harmless = harmless_environments(snapshot.content) if snapshot else frozenset()
     return ContentShape(
         entity_ref=entity.ref,
         project_id=entity.project.project_id,
@@ -241,7 +248,7 @@ def content_shape(
         environments=_each(environment_shape, content.environments),
         experiments=None
         if content.experiments is None
-        else [experiment_shape(one, allowed_actions) for one in plugin_experiments(content)],
+        else [experiment_shape(one, harmless, allowed_actions) for one in plugin_experiments(content)],
         infrastructures=_each(lambda infra: infrastructure_shape(infra, links), content.infrastructures),
         running_runs=[running_run_shape(run, links) for run in running_runs(content, runs, now)],
         schedules=None
@@ -249,6 +256,7 @@ def content_shape(
         else [schedule_shape(one, names.get(one.experiment_id, "")) for one in figures],
         history=history_shape(digest.state),
         narrowed_to=narrowing_shape(entity),
+        claim=claim,
         sections=section_shapes(snapshot, CONTENT_SECTIONS, age),
         dev_info=dev_info_shape(litmus_version),
         links=project_links_shape(links),
@@ -279,9 +287,11 @@ def environment_shape(environment: Environment) -> EnvironmentShape:
 
 
 def experiment_shape(
-    experiment: Experiment, allowed_actions: dict[str, AllowedShape] | msgspec.UnsetType = msgspec.UNSET
+    experiment: Experiment,
+    harmless: Collection[str],
+    allowed_actions: dict[str, AllowedShape] | msgspec.UnsetType = msgspec.UNSET,
 ) -> ExperimentShape:
-    """Return an experiment as the plugin reads it, healed."""
+    """Return an experiment as the plugin reads it, healed; ``harmless`` are ids of environments."""
     infra = experiment.infra or NO_INFRA
     return ExperimentShape(
         experiment_id=experiment.experiment_id,
@@ -298,6 +308,7 @@ def experiment_shape(
         experiment_type=experiment.experiment_type or "",
         name=experiment.name,
         recent_experiment_run_details=[recent_run_shape(run) for run in plugin_runs(experiment.recent_runs)],
+        in_production=experiment.infra is None or infra.environment_id not in harmless,
         allowed_actions=allowed_actions,
     )
 

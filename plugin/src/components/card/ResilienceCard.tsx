@@ -17,6 +17,7 @@ import { Panel } from '../common/Panel';
 import { Change, Heading, LitmusLink } from '../common/parts';
 import { useStyles } from '../common/useStyles';
 import { useWindow, WindowSwitch } from '../common/WindowSwitch';
+import { TabLink } from './TabLink';
 
 const MOST_ATTENTION = 3;
 const MOST_RUNNING = 3;
@@ -85,6 +86,7 @@ function Figures({ overview, window }: { overview: Overview; window: WindowName 
       <Results overview={overview} windowWords={windowWords} />
       <Current overview={overview} />
       <div className={styles.row} style={{ justifyContent: 'space-between', marginTop: 12 }}>
+        <TabLink />
         <LitmusLink to={overview.links.dashboard}>{t('openInLitmus')}</LitmusLink>
         <Age asOf={overview.asOf} stale={overview.stale} />
       </div>

@@ -1,4 +1,4 @@
-import type { History, Narrowing, Section } from '../../api/types';
+import type { Claim, History, Narrowing, Section } from '../../api/types';
 import type { LitmusResilienceError } from '../../api/errors';
 import { useWords } from '../../hooks/useWords';
 import type { T } from '../../hooks/useWords';
@@ -10,6 +10,7 @@ interface Known {
   stale: boolean;
   history: History;
   narrowedTo: Narrowing | null;
+  claim: Claim;
   sections: Record<string, Section>;
 }
 
@@ -79,6 +80,11 @@ export function DataState({ known, error }: { known: Known; error: LitmusResilie
       {troubles.length === 0 && known.stale && (
         <div className={known.asOf === null ? styles.info : styles.warn}>
           <p>{known.asOf === null ? t('age.neverRead') : t('age.stale', { when: relative(known.asOf) })}</p>
+        </div>
+      )}
+      {known.claim.problem !== null && (
+        <div className={styles.warn}>
+          <p>{known.claim.problem}</p>
         </div>
       )}
       {known.asOf !== null && !known.history.isComplete && (

@@ -103,6 +103,7 @@ function Question({
       <DialogContent>
         <DialogContentText id={`${id}text`} color="textPrimary">
           {t(`action.${word}Question`, { name: experiment.name, infra: experiment.infra.name })}
+          {experiment.inProduction && ` ${t('action.inProduction')}`}
         </DialogContentText>
       </DialogContent>
       <DialogActions>
