@@ -16,6 +16,8 @@ import pytest
 
 from sidecar.config.store_url import parse_url
 from sidecar.store.engine.database import Database
+from sidecar.store.engine.failures import StoreUnavailableError
+from sidecar.store.engine.inspection import inspect
 from sidecar.store.store import open_store
 from tests.store.material import SHOP, change, clock, plan_and_take, run
 from tests.store.postgres import CEILING_SECONDS, PostgresServer, unprivileged
@@ -39,7 +41,7 @@ def free_port() -> int:
 
 
 @contextmanager
-def pooled(database_url: str) -> Iterator[str]:
+def pooled(database_url: str, pool_mode: str = "transaction") -> Iterator[str]:
     """A PgBouncer that lends two sessions, each for one transaction; yields the address through it."""
     program, user, port = find_pgbouncer(), unprivileged(), free_port()
     server = parse_url(database_url).parameters
@@ -48,7 +50,7 @@ def pooled(database_url: str) -> Iterator[str]:
         settings.write_text(
             f"[databases]\n{server['dbname']} = host={server['host']} user={server['user']}\n"
             f"[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\n"
-            "auth_type = any\npool_mode = transaction\ndefault_pool_size = 2\n"
+            f"auth_type = any\npool_mode = {pool_mode}\ndefault_pool_size = 2\n"
         )
         for path in (Path(directory), settings):
             if user is not None:
@@ -95,6 +97,15 @@ async def test_replicas_share_the_few_sessions_of_a_pooler_in_transaction_mode(
                 assert await second.locks.take("one", "second", timedelta(minutes=1))
                 await second.history.totals(SHOP)
             assert (first.health.outages, second.health.outages) == (0, 0)
+
+
+async def test_a_pooler_that_gives_no_transactions_is_named_as_the_fault(postgres: PostgresServer) -> None:
+    with pooled(postgres.new_database(), "statement") as url:
+        with pytest.raises(StoreUnavailableError, match="pool_mode = transaction") as raised:
+            await inspect(parse_url(url))
+        assert raised.value.reason == "pooled"
+        async with open_store(url, clock=clock) as store:
+            assert store.health.reason == "pooled"
 
 
 async def test_timeouts_hold_for_a_transaction_and_stay_in_no_session(postgres: PostgresServer) -> None:

@@ -49,6 +49,9 @@ _REASON_OF_SQLSTATE: Final = {
 }
 _PROGRAM_LIMIT: Final = "54"
 """Class of what is too large for PostgreSQL, such as a text for an index: the database itself is well."""
+_PROTOCOL_VIOLATION: Final = "08P01"
+_OF_A_POOLER: Final = "statement pooling"
+"""What PgBouncer says to ``BEGIN`` where it lends its sessions for one statement each."""
 _REFUSED: Final = "The database refused a value."
 SENTENCES: Final = {
     "full": "The database has no space left.",
@@ -60,6 +63,7 @@ SENTENCES: Final = {
     "io_error": "The disk of the database failed.",
     "refused": "The database refused the credentials or their rights.",
     "timeout": "The database did not answer in time.",
+    "pooled": "The pooler before the database gives no transactions; set pool_mode = transaction.",
     "unreachable": "The database cannot be reached.",
     "error": "The database failed.",
 }
@@ -113,6 +117,8 @@ def _reason(exc: Exception) -> str:
     if isinstance(exc.orig, sqlite3.Error):
         return _reason_of_sqlite(exc.orig)
     sqlstate = getattr(exc.orig, "sqlstate", None)
+    if sqlstate == _PROTOCOL_VIOLATION and _OF_A_POOLER in str(exc.orig):
+        return "pooled"
     if sqlstate is None or sqlstate[:2] in {"08", "57"}:
         return _REASON_OF_SQLSTATE.get(sqlstate or "", "unreachable")
     return _REASON_OF_SQLSTATE.get(sqlstate, "error")
