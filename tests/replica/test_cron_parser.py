@@ -21,6 +21,8 @@ NODE = Path(__file__).parents[1] / "node"
 TEXTS = 5_000 if os.environ.get("LITMUS_SIDECAR_SOAK") else 40
 MONTHS = (datetime(2028, 2, 1, tzinfo=UTC), datetime(2028, 5, 1, tzinfo=UTC))
 """Of 29, 31 and 30 days."""
+DAYS = (datetime(2028, 2, 27, tzinfo=UTC), datetime(2028, 3, 3, tzinfo=UTC))
+"""Over a leap day and the end of a month, for what fires all day: the parser needs a millisecond for each."""
 HOURS = (datetime(2028, 2, 28, 6, tzinfo=UTC), datetime(2028, 2, 28, 10, tzinfo=UTC))
 
 RANGES = ((0, 59), (0, 23), (1, 31), (1, 12), (0, 6))
@@ -149,24 +151,24 @@ def test_every_text_that_both_read_alike_passes_and_no_other_reading_does(
 
 
 @pytest.mark.parametrize(
-    ("text", "sent"),
+    ("text", "sent", "span"),
     [
         # As Litmus's own pages write them.
-        ("0/5 * * * *", "0/5 * * * *"),
-        ("0/15 * * * *", "0/15 * * * *"),
-        ("00 0/1 * * *", "00 0/1 * * *"),
-        ("00 01 1 1/1 *", "00 01 1 1/1 *"),
-        ("0 0 29 2 *", "0 0 29 2 *"),
-        ("0 0 ? * MON", "0 0 ? * MON"),
-        ("@midnight", "@daily"),
-        ("@annually", "@yearly"),
+        ("0/5 * * * *", "0/5 * * * *", DAYS),
+        ("0/15 * * * *", "0/15 * * * *", DAYS),
+        ("00 0/1 * * *", "00 0/1 * * *", DAYS),
+        ("00 01 1 1/1 *", "00 01 1 1/1 *", MONTHS),
+        ("0 0 29 2 *", "0 0 29 2 *", MONTHS),
+        ("0 0 ? * MON", "0 0 ? * MON", MONTHS),
+        ("@midnight", "@daily", MONTHS),
+        ("@annually", "@yearly", MONTHS),
     ],
 )
 def test_what_people_and_litmus_write_is_read_as_argo_reads_it(
-    cron_parser: Reader, text: str, sent: str
+    cron_parser: Reader, text: str, sent: str, span: tuple[datetime, datetime]
 ) -> None:
     assert plugin_cron(text) == sent
-    assert cron_parser([sent], MONTHS) == [fires_of_argo(text, MONTHS)]
+    assert cron_parser([sent], span) == [fires_of_argo(text, span)]
 
 
 def test_weekdays_counted_on_to_the_end_do_not_gain_the_sunday_that_cron_parser_adds(
