@@ -20,7 +20,7 @@ APPS := tests/backstage_app
 AUDIT := $(BIN)/pip-audit --strict --disable-pip --require-hashes --progress-spinner off
 
 .DEFAULT_GOAL := help
-.PHONY: help demo check test lint format hooks reference screenshots soak bench figures lock audit sbom release plugin clean
+.PHONY: help demo check test lint format hooks reference screenshots soak bench newcomer figures lock audit sbom release plugin clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -53,6 +53,10 @@ soak: $(VENV)/.dev ## The random loops of the tests, long
 # Some minutes on two cores; BENCH=--huge adds 5,000 projects and a million runs.
 bench: $(VENV)/.dev ## Measure on this machine: tables, and build/bench.json
 	$(BIN)/python -m benchmarks.bench $(BENCH)
+
+# Types what the README and the tutorial say, in a clone of what is committed.
+newcomer: $(VENV)/.dev ## Play the newcomer with a clock: from a fresh clone, and from the wheel, to the plugin's answers
+	$(BIN)/python -m benchmarks.newcomer
 
 # `make bench figures` renews them all.
 figures: $(VENV)/.dev ## Take the figures of the last `make bench` into the pages

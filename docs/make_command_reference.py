@@ -56,7 +56,9 @@ def _section(name: str, command: click.Command, context: click.Context) -> str:
         for option, meaning in (record for record in records if record is not None)
         if meaning
     ]
-    return "\n".join([f"\n## `{name}`\n", f"    {usage}\n", "| option | meaning |", "| --- | --- |", *rows])
+    return "\n".join(
+        [f"\n## `{name}`\n", f"```text\n{usage}\n```\n", "| option | meaning |", "| --- | --- |", *rows]
+    )
 
 
 if __name__ == "__main__":

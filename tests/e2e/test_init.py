@@ -4,14 +4,12 @@ import asyncio
 import json
 import os
 import pty
-import stat
 import sys
-from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from asyncio.subprocess import PIPE
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-import aiohttp
 import pytest
 
 from sidecar.cli.check import check
@@ -20,41 +18,10 @@ from sidecar.config import display_uid, load_config
 from sidecar.simulator import ScriptedFault
 from sidecar.simulator.documents import VIEWER
 from tests.e2e.conftest import Small
-from tests.replica.documents import QUERIES
 from tests.support.backstage import CATALOG_TOKEN, component, open_backstage
-from tests.support.service import CEILING_SECONDS, eventually
+from tests.support.service import CEILING_SECONDS
 
-HURRIED = {
-    "APP_CONFIG_litmusSidecar_listen_port": "0",
-    "APP_CONFIG_litmusSidecar_sync_maxRequestsPerSecond": "500",
-}
-"""Any free port, and a pace at which a test need not wait."""
-Start = Callable[..., Awaitable[Process]]
 Run = Callable[..., Awaitable[tuple[int, str, str]]]
-
-
-@pytest.fixture
-async def start(tmp_path: Path) -> AsyncIterator[Start]:
-    """Start a command; what still runs at the end is killed."""
-    started: list[Process] = []
-
-    async def run(*arguments: str, **environ: str) -> Process:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            *("-m", "sidecar", *arguments),
-            stdout=PIPE,
-            stderr=PIPE,
-            cwd=tmp_path,
-            env={**os.environ, **environ},
-        )
-        started.append(process)
-        return process
-
-    yield run
-    for process in started:
-        if process.returncode is None:
-            process.kill()
-            await process.communicate()
 
 
 @pytest.fixture
@@ -67,75 +34,6 @@ def run(capsys: pytest.CaptureFixture[str]) -> Run:
         return code, printed.out, printed.err
 
     return run
-
-
-async def line_with(stream: asyncio.StreamReader | None, words: str) -> list[str]:
-    """Read until a line has the words, and return its words."""
-    assert stream is not None
-    async with asyncio.timeout(CEILING_SECONDS):
-        while line := (await stream.readline()).decode():
-            if words in line:
-                return line.split()
-    raise AssertionError(f"the process ended without a line with {words!r}")
-
-
-async def ended(process: Process) -> tuple[int, str, str]:
-    async with asyncio.timeout(CEILING_SECONDS):
-        out, err = await process.communicate()
-    assert process.returncode is not None
-    return process.returncode, out.decode(), err.decode()
-
-
-def exported(path: Path) -> dict[str, str]:
-    """Return what a file for a shell sets."""
-    pairs = (line.removeprefix("export ").split("=", 1) for line in path.read_text().splitlines())
-    return {name: value for name, value in pairs}  # noqa: C416 - says which is which
-
-
-async def test_with_the_files_of_init_check_finds_nothing_and_serve_answers_the_plugin(
-    start: Start, tmp_path: Path
-) -> None:
-    simulator = await start("simulator", "--port", "0")
-    _, url, _, token = await line_with(simulator.stdout, "default: ")
-    fragment, environment = tmp_path / "app-config.litmus.yaml", tmp_path / "litmus.env"
-    made = await start(
-        *("init", "--litmus", url, "--catalog-file", "catalog-info.yaml"),
-        *("--write", fragment.name, "--write-env", environment.name),
-        LITMUS_AUTH_TOKEN=token,
-    )
-    code, out, err = await ended(made)
-    assert (code, "Traceback" in err) == (0, False), err
-    environ = exported(environment)
-    assert environ["LITMUS_AUTH_TOKEN"] == token
-    for secret in environ.values():
-        assert secret not in out + err + fragment.read_text()
-    assert stat.S_IMODE(environment.stat().st_mode) == 0o600
-
-    code, out, err = await ended(await start("check", "--config", fragment.name, **environ, **HURRIED))
-    assert (code, out.splitlines()[-1]) == (0, "No findings."), out + err
-
-    serving = await start("serve", "--config", fragment.name, **environ, **HURRIED)
-    *_, base_url = await line_with(serving.stderr, "Serving on")
-    headers = {"X-Litmus-Sidecar-Key": environ["SIDECAR_KEY"]}
-    async with aiohttp.ClientSession(base_url, headers=headers) as session:
-
-        async def ready() -> bool:
-            async with session.get("/readyz") as response:
-                return response.status == 200 and (await response.json())["status"] == "ok"
-
-        await eventually(ready)
-        async with session.get("/api/v1/entities") as response:
-            entities = (await response.json())["entities"]
-        assert len(entities) == 3
-        project = next(
-            one["projectID"] for one in entities if one["entityRef"] == "component:default/web-shop"
-        )
-        for query in QUERIES:
-            body = {"query": query, "variables": {"projectID": project, "request": {}}}
-            async with session.post("/api/query", json=body) as response:
-                answer = await response.json()
-            assert answer["data"]
-            assert "errors" not in answer
 
 
 async def test_with_backstages_catalog_check_finds_nothing_either(

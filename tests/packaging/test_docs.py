@@ -1,6 +1,8 @@
 """What the pages say exists, exists; what exists, the pages say."""
 
 import ast
+import asyncio
+import json
 import re
 import subprocess
 import tomllib
@@ -172,16 +174,29 @@ def test_every_version_is_the_same() -> None:
     assert newest[1] == PROJECT["version"] == __version__
 
 
+async def typed_by_bash(program: Callable[[str, str], str], text: str) -> str:
+    """Return what is printed when a block of a page is typed as it stands."""
+    program("curl", "curl")
+    process = await asyncio.create_subprocess_exec(
+        program("bash", "bash"), "-euc", text, stdout=asyncio.subprocess.PIPE
+    )
+    printed, _ = await process.communicate()
+    assert process.returncode == 0
+    return printed.decode()
+
+
 @pytest.mark.service
-async def test_what_the_tutorial_asks_the_demo_is_answered(tmp_path: Path) -> None:
+async def test_what_the_tutorial_asks_the_demo_is_answered(
+    tmp_path: Path, program: Callable[[str, str], str]
+) -> None:
     project = re.search(r'"projectID": "([0-9a-f-]{36})"', TUTORIAL)
     assert project is not None
-    questions = re.findall(r"^ask '(.+)'$", TUTORIAL, re.MULTILINE)
-    assert len(questions) == 5
+    (asked,) = code_blocks(TUTORIAL, "sh")
     catalog = tmp_path / "catalog-info.yaml"
     catalog.write_text(demo_catalog())
     async with open_demo() as worlds, open_service(demo_config(worlds, catalog, 0)) as service:
-        answers = [await service.query(f"query($projectID: ID!) {{ {q} }}", project[1]) for q in questions]
+        typed = asked.replace("http://127.0.0.1:8080", service.url("").rstrip("/"))
+        answers = [json.loads(line) for line in (await typed_by_bash(program, typed)).splitlines()]
         refused = await service.query(
             "query($projectID: ID!) { listChaosHub(projectID: $projectID, request: {}) { token } }",
             project[1],

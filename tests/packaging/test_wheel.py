@@ -4,14 +4,12 @@ import asyncio
 import os
 import re
 import shutil
+import stat
 import subprocess
 import sys
 import sysconfig
 import venv
 import zipfile
-from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from email.parser import Parser
 from pathlib import Path
 from typing import Any, Final
@@ -20,11 +18,12 @@ import aiohttp
 import pytest
 from packaging.requirements import Requirement
 
+from benchmarks.newcomer import Newcomer, at_their_litmus, newcomers_environ
 from sidecar import __version__
 from sidecar.simulator.demo_catalog import demo_catalog
 from tests.packaging.test_dockerfile import files_of
 from tests.packaging.test_docs import PROJECT, ROOT
-from tests.support.service import CEILING_SECONDS, eventually
+from tests.support.service import eventually
 
 pytestmark = pytest.mark.service
 
@@ -37,6 +36,19 @@ SOURCES: Final = (
     "CHANGELOG.md",
     "requirements",
     "sidecar",
+)
+DEMO: Final = "exec litmus-sidecar demo --port 0 --log-level error"
+HURRIED: Final = {
+    "APP_CONFIG_litmusSidecar_listen_port": "0",
+    "APP_CONFIG_litmusSidecar_sync_maxRequestsPerSecond": "500",
+}
+"""Any free port, and a pace at which a test need not wait."""
+PLUGIN_ASKS: Final = (
+    ["getExperimentRunStats"],
+    ["getExperimentStats", "getChaosHubStats", "getInfraStats", "getGitOpsDetails"],
+    ["listChaosHub"],
+    ["listEnvironments"],
+    ["listExperiment"],
 )
 STATS: Final = "query ($projectID: ID!) { getExperimentStats(projectID: $projectID) { totalExperiments } }"
 
@@ -82,34 +94,10 @@ class Installed:
     def run(self, name: str, *arguments: str | Path, **environ: str) -> str:
         return run(self.bin(name), *arguments, cwd=self.home, env={**self.environ, **environ})
 
-    @asynccontextmanager
-    async def demo(self) -> AsyncIterator[str]:
-        """Run the demonstration on any port; gives its address."""
-        process = await asyncio.create_subprocess_exec(
-            self.bin("litmus-sidecar"),
-            *("demo", "--port", "0", "--log-level", "error"),
-            stdout=PIPE,
-            cwd=self.home,
-            env=self.environ,
-        )
-        try:
-            yield await _told(process)
-            process.terminate()
-            async with asyncio.timeout(CEILING_SECONDS):
-                assert await process.wait() == 0
-        finally:
-            if process.returncode is None:
-                process.kill()
-            await process.communicate()
-
-
-async def _told(process: Process) -> str:
-    """Return the address in the first line that the demonstration prints."""
-    assert process.stdout is not None
-    async with asyncio.timeout(CEILING_SECONDS):
-        found = re.search(rb" on (http://\S+)", await process.stdout.readline())
-    assert found is not None
-    return found[1].decode()
+    def newcomer(self, directory: Path) -> Newcomer:
+        """Return somebody at a shell in which the command is found."""
+        path = f"{self.bin('')}:{self.environ['PATH']}"
+        return Newcomer(directory, newcomers_environ({**self.environ, "PATH": path}))
 
 
 @pytest.fixture(scope="module")
@@ -170,7 +158,16 @@ async def test_installed_wheel_serves_the_demonstration(installed: Installed) ->
     assert Path(found).is_relative_to(installed.directory)
     assert installed.run("litmus-sidecar", "--version").split()[-1] == __version__
 
-    async with installed.demo() as url, aiohttp.ClientSession(url) as session:
+    newcomer = installed.newcomer(installed.home)
+    with newcomer.leave_running(DEMO, r" on (http://\S+)") as demo:
+        (url,) = demo.told
+        await assert_demonstrated(url, installed)
+    assert demo.code == 0
+
+
+async def assert_demonstrated(url: str, installed: Installed) -> None:
+    """Assert that the demonstration is ready, whole and answers."""
+    async with aiohttp.ClientSession(url) as session:
 
         async def is_ready() -> bool:
             async with session.get("/readyz") as response:
@@ -199,6 +196,42 @@ async def test_installed_wheel_serves_the_demonstration(installed: Installed) ->
         )
         told = await asyncio.to_thread(installed.run, "litmus-sidecar", "health")
         assert told.endswith("is well.\n")
+
+
+async def test_a_newcomer_gets_from_the_wheel_to_the_answers_of_the_plugin(
+    installed: Installed, tmp_path: Path
+) -> None:
+    """As ``make newcomer`` does, which installs from an index too."""
+    newcomer = installed.newcomer(tmp_path)
+    with at_their_litmus(newcomer, **HURRIED) as served:
+        headers = {"X-Litmus-Sidecar-Key": served.key}
+        async with aiohttp.ClientSession(served.url, headers=headers) as session:
+
+            async def ready() -> bool:
+                async with session.get("/readyz") as response:
+                    return response.status == 200 and (await response.json())["status"] == "ok"
+
+            await eventually(ready)
+            async with session.get("/api/v1/entities") as response:
+                entities = {one["entityRef"] for one in (await response.json())["entities"]}
+    assert len(entities) == 3
+    assert "component:default/web-shop" in entities
+    assert [list(data) for data in served.answers] == [*PLUGIN_ASKS]
+    assert all(value is not None for data in served.answers for value in data.values())
+    assert newcomer.printed.rstrip().endswith("No findings.")
+    assert [(one.name, one.is_done) for one in newcomer.steps] == [
+        ("litmus-sidecar init", True),
+        ("litmus-sidecar check", True),
+        ("litmus-sidecar serve", True),
+        ("the plugin's five answers", True),
+    ]
+    # One file alone has secrets, and its owner alone reads it.
+    environment = tmp_path / "litmus.env"
+    assert stat.S_IMODE(environment.stat().st_mode) == 0o600
+    secrets = [line.split("=", 1)[1] for line in environment.read_text().splitlines()]
+    assert len(secrets) == 2
+    shown = (tmp_path / "app-config.litmus.yaml").read_text() + newcomer.printed
+    assert [secret for secret in secrets if secret in shown] == []
 
 
 def test_installed_wheel_can_trace_and_reads_the_example(installed: Installed) -> None:

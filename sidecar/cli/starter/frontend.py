@@ -3,7 +3,7 @@
 from typing import Final
 
 PACK: Final = "# The package is not on npm; in a checkout of the sidecar: make plugin"
-INSTALL: Final = "yarn --cwd packages/app add file:<checkout of the sidecar>/build/plugin.tgz"
+INSTALL: Final = "yarn --cwd packages/app add 'file:<checkout of the sidecar>/build/plugin.tgz'"
 
 NEW: Final = """\
 // packages/app/src/App.tsx: card, tab and page come with the feature
