@@ -31,7 +31,8 @@ from tests.support.typed_commands import Typed, typed_commands
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 TYPED: Final = {
-    page: list(commands)
+    # What a page repeats is typed once.
+    page: list(dict.fromkeys(commands))
     for page, commands in groupby(
         (one for one in typed_commands() if one.line not in PLAYED and one.line not in NOT_TYPED),
         key=lambda one: one.page,
@@ -39,6 +40,7 @@ TYPED: Final = {
 }
 KEY: Final = "a-key-for-a-try-out"
 """The one that the page of Compose writes."""
+METRICS_KEY: Final = "a-key-for-prometheus"
 PASSWORD: Final = "Litmus-1"
 ROTATING: Final = "rotating"
 """The user whose tokens are listed, rotated, created and revoked; all others are the user of the service."""
@@ -114,7 +116,12 @@ def app_config(small: Small, username: str) -> str:
         ],
         "catalog": {"files": [str(small.catalog)]},
         "store": {"url": f"sqlite:///{small.catalog.parent / 'sidecar.db'}"},
-        "auth": {"keys": [{"name": "backstage", "secret": "${SIDECAR_KEY}", "scopes": ["read"]}]},
+        "auth": {
+            "keys": [
+                {"name": "backstage", "secret": "${SIDECAR_KEY}", "scopes": ["read"]},
+                {"name": "prometheus", "secret": METRICS_KEY, "scopes": ["metrics"]},
+            ]
+        },
         "sync": {"maxRequestsPerSecond": 200},
     }
     litmus = {"baseUrl": small.simulator.url, "apiToken": display_token(username)}
@@ -160,18 +167,21 @@ async def beside(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Besi
 async def test_what_a_page_tells_to_type_succeeds(
     page: Path, beside: Beside, tmp_path: Path, program: Program, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for name in ("bash", "curl", "openssl"):
+    for name in ("bash", "curl", "jq", "openssl"):
         program(name, name)
     (tmp_path / "secrets").mkdir()
+    (tmp_path / "secrets/litmus-sidecar-metrics-key").write_text(METRICS_KEY)
     username = ROTATING if page.stem == "tokens" else "managed"
     (tmp_path / "app-config.yaml").write_text(app_config(beside.small, username))
     places = {
         "/opt/litmus-sidecar/bin/": "",
         "/run/secrets/": f"{tmp_path}/secrets/",
+        "/etc/prometheus/": f"{tmp_path}/secrets/",
         "http://127.0.0.1:8080": beside.service.url("").rstrip("/"),
         "https://litmus.example.com": beside.small.simulator.url,
         "https://litmus.staging.example.com": beside.small.simulator.url,
         "<id of a Litmus user>": "1a2b",
+        "<key of scope read>": KEY,
         "TOKEN=…": f"TOKEN={beside.small.token}",
         "TOKEN_STAGING=…": f"TOKEN_STAGING={beside.small.token}",
     }

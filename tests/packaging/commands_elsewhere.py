@@ -83,6 +83,7 @@ _ITSELF: Final = "is the run of these tests itself, or of more of them"
 _DOCKER: Final = "needs Docker; tests/packaging/test_dockerfile.py runs the steps of the image"
 _COMPOSE: Final = "needs Docker; tests/e2e/test_compose.py starts the services' own commands"
 _CLUSTER: Final = "needs a cluster; tests/e2e/test_pods.py starts the pods' own commands"
+_LITMUS: Final = "needs a cluster with an infrastructure of Litmus"
 _CHART: Final = "needs a cluster; tests/packaging/test_chart.py renders the chart with each example"
 _APP: Final = "needs a Backstage app of yours; tests/backstage_app installs the same file with npm"
 _NPM: Final = "takes packages from an index; `make test` does it before the tests, by the Makefile"
@@ -131,6 +132,18 @@ NOT_TYPED: Final = {
     "kubectl --namespace portal exec deployment/litmus-sidecar -- litmus-sidecar check"
     " --config /etc/litmus-sidecar/<configMapRef>/<filename>"
     " --config /etc/litmus-sidecar/app-config.yaml": _CLUSTER,
+    "kubectl port-forward deployment/litmus-sidecar 8080:8080": _CLUSTER,
+    "kubectl exec deployment/litmus-sidecar -- litmus-sidecar check"
+    " --config /etc/litmus-sidecar/app-config.yaml": _CLUSTER,
+    "kubectl --namespace litmus get cronworkflows": _LITMUS,
+    "kubectl --namespace litmus get workflows": _LITMUS,
+    "kubectl get pods --selector app.kubernetes.io/name=litmus-sidecar": _CLUSTER,
+    "kubectl top pods --selector app.kubernetes.io/name=litmus-sidecar": _CLUSTER,
+    "kubectl logs deployment/litmus-sidecar --previous": _CLUSTER,
+    "kubectl logs deployment/litmus-sidecar --since=1h"
+    " | jq -cR 'fromjson? | select(.level == \"error\")'": _CLUSTER,
+    "kubectl logs deployment/litmus-sidecar --since=1h"
+    " | jq -cR 'fromjson? | select(.task != null)'": _CLUSTER,
     "helm upgrade --install litmus-sidecar deploy/helm/litmus-sidecar"
     " --set image.repository=registry.example.com/litmus-sidecar --values my-values.yaml": _CHART,
     "helm upgrade --install litmus-sidecar deploy/helm/litmus-sidecar --values my-values.yaml"
