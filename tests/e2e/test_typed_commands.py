@@ -15,7 +15,7 @@ from contextlib import chdir
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
 import pytest_asyncio
@@ -186,3 +186,28 @@ async def test_what_a_page_tells_to_type_succeeds(
         "TOKEN_STAGING=…": f"TOKEN_STAGING={beside.small.token}",
     }
     await Shell(tmp_path, places, beside.environ).type(TYPED[page], capsys)
+
+
+def keys_of(document: Any) -> set[str]:
+    """Return every key of a JSON document."""
+    if isinstance(document, dict):
+        return {*document, *(key for value in document.values() for key in keys_of(value))}
+    return {key for value in document for key in keys_of(value)} if isinstance(document, list) else set()
+
+
+def taken_by_jq(line: str) -> set[str]:
+    """Return the fields that the filter of a line takes; what it does not find is null, and no error."""
+    found = re.search(r"\| jq (?:-\w+ )?(?:'([^']+)'|(\S+))", line)
+    text = "" if found is None else re.sub(r'"[^"]*"', "", found[1] or found[2])
+    return {*re.findall(r"\.([A-Za-z]\w*)", text), *re.findall(r"[{,] ?([A-Za-z]\w*)(?=[,}])", text)}
+
+
+async def test_what_jq_takes_from_an_answer_is_in_it(beside: Beside) -> None:
+    headers = {"X-Litmus-Sidecar-Key": KEY}
+    readyz = await (await beside.service.get("/readyz", headers=headers)).json()
+    api = await (await beside.service.get("/api/v1/openapi.json", headers=headers)).json()
+    asked = [one.line for lines in TYPED.values() for one in lines if "| jq" in one.line]
+    assert {"breaker", "token"} <= {field for line in asked for field in taken_by_jq(line)}
+    for line in asked:
+        served = keys_of(readyz) if "/readyz" in line else keys_of(api["components"])
+        assert taken_by_jq(line) - served == set(), line

@@ -147,3 +147,9 @@ greet() {
 def test_a_block_that_ends_within_a_command_is_a_fault() -> None:
     with pytest.raises(ValueError, match="ends within a command"):
         list(split("echo 'open\n"))
+
+
+def test_ci_installs_what_is_typed() -> None:
+    """What of it a bare Debian does not have."""
+    (packages,) = re.findall(r"^packages=\((.+)\)$", (ROOT / ".ci/run").read_text(), re.MULTILINE)
+    assert {"curl", "jq", "openssl"} <= set(packages.split())
