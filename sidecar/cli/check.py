@@ -303,7 +303,7 @@ def _judged(config: Config, facts: TokenFacts) -> Iterator[Finding]:
     "--explain",
     "code",
     metavar="CODE",
-    help="Say what a finding's code means and what to do, and look at nothing.",
+    help="Say what the code of a finding or error means and what to do, and look at nothing.",
 )
 @click.option(
     "--fix-suggestions", "suggests", is_flag=True, help="Print what to write into app-config, as YAML."

@@ -8,10 +8,11 @@ from typing import Any, Final
 import click
 
 from sidecar.config import Config, describe, masked
-from sidecar.insight.finding_codes import EXPLANATIONS, Explanation, explanation
+from sidecar.insight.finding_codes import EXPLANATIONS, OWN_CODES, Explanation, explanation
 from sidecar.insight.token_findings import Finding, Severity
 
-_PAGE: Final = "docs/reference/findings.md"
+_FINDINGS: Final = "docs/reference/findings.md"
+_ERRORS: Final = "docs/reference/error-codes.md"
 
 
 def for_people(config: Config, counted: str, found: Sequence[Finding]) -> str:
@@ -20,7 +21,7 @@ def for_people(config: Config, counted: str, found: Sequence[Finding]) -> str:
     for one in found:
         kind = "note" if is_note(one) else "finding"
         lines.append(f"{kind}: {one.sentence} [{one.key}]")
-        lines.append(f"  do: {explanation(one.key).todo} ({_docs(one.key)})")
+        lines.append(f"  do: {_plain(explanation(one.key).todo)} ({_docs(one.key)})")
     return "\n".join([*lines, _number_of(found)])
 
 
@@ -37,7 +38,7 @@ def _as_json(one: Finding) -> dict[str, str]:
         "code": one.key,
         "severity": one.severity.value,
         "sentence": one.sentence,
-        "whatToDo": explanation(one.key).todo,
+        "whatToDo": _plain(explanation(one.key).todo),
         "docs": _docs(one.key),
     }
 
@@ -65,12 +66,13 @@ def explained(code: str, *, as_json: bool) -> str:
     known = EXPLANATIONS.get(code)
     if known is None:
         near = difflib.get_close_matches(code, EXPLANATIONS, n=1)
-        hint = f"; did you mean {near[0]}?" if near else f"; {_PAGE} lists them"
-        raise click.BadParameter(f"no finding has this code{hint}", param_hint="--explain")
+        hint = f"; did you mean {near[0]}?" if near else f"; {_FINDINGS} and {_ERRORS} list them"
+        raise click.BadParameter(f"no finding and no error has this code{hint}", param_hint="--explain")
+    meaning, todo = _plain(known.meaning), _plain(known.todo)
     if as_json:
-        told = {"code": code, "meaning": known.meaning, "whatToDo": known.todo, "docs": _pages(known)}
-        return json.dumps({**told, "fix": known.fix}, indent=2)
-    lines = [f"{code}: {known.meaning}.", f"To do: {known.todo}.", f"More: {_pages(known)}"]
+        told = {"code": code, "meaning": meaning, "whatToDo": todo, "address": _docs(code)}
+        return json.dumps({**told, "docs": _pages(known), "fix": known.fix}, indent=2)
+    lines = [f"{code}: {meaning}.", f"To do: {todo}.", f"More: {_docs(code)}, {_pages(known)}"]
     if known.fix is not None:
         lines += ["In app-config:", "", *(f"    {line}" for line in known.fix.splitlines())]
     return "\n".join(lines)
@@ -81,7 +83,11 @@ def _pages(known: Explanation) -> str:
 
 
 def _docs(code: str) -> str:
-    return f"{_PAGE}#{code}" if code in EXPLANATIONS else _pages(explanation(code))
+    return f"{_FINDINGS if code in OWN_CODES else _ERRORS}#{code}"
+
+
+def _plain(text: str) -> str:
+    return text.replace("`", "")
 
 
 def _comment(finding: Finding) -> str:

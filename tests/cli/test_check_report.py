@@ -14,8 +14,9 @@ from sidecar.cli.main import main
 from sidecar.config import Config, load_config, parse_config
 from sidecar.config.merging import merge
 from sidecar.domain.errors import UpstreamError
-from sidecar.insight.finding_codes import EXPLANATIONS, OWN_CODES, UPSTREAM_CODES
+from sidecar.insight.finding_codes import ERROR_CODES, EXPLANATIONS, OWN_CODES, UPSTREAM_CODES
 from sidecar.insight.token_findings import Finding, Severity
+from tests.packaging.test_docs import all_errors
 from tests.support.tls import certified
 
 ROOT = Path(__file__).parents[2]
@@ -59,6 +60,28 @@ def test_every_failure_of_litmus_is_explained_by_the_code_it_has_everywhere() ->
     codes = {error.code for error in errors(UpstreamError)}
     assert codes - {"initial_password"} == set(UPSTREAM_CODES)
     assert "initial_password" in OWN_CODES
+
+
+def test_every_error_is_explained_by_its_code_and_no_other() -> None:
+    codes = {error.code for error in all_errors() if error.__module__.startswith("sidecar.")}
+    assert {code for subject in ERROR_CODES.values() for code in subject} == codes
+    assert sum(len(subject) for subject in ERROR_CODES.values()) == len(codes), "a code has two subjects"
+    assert set(EXPLANATIONS) == codes | set(OWN_CODES)
+
+
+@pytest.mark.parametrize("code", EXPLANATIONS)
+def test_every_code_has_an_address_where_stands_what_explain_prints(code: str) -> None:
+    told = json.loads(explained(code, as_json=True))
+    page, _, anchor = told["address"].partition("#")
+    assert anchor == code
+    (entry,) = re.findall(
+        rf"^##+ {code}\n\n(.+?)(?=\n#|\Z)", (ROOT / page).read_text(), re.MULTILINE | re.DOTALL
+    )
+    written = " ".join(entry.replace("`", "").split())
+    assert written.startswith(f"{told['meaning']}. {told['whatToDo']}. See [")
+    assert told["fix"] is None or told["fix"].replace("`", "") in entry.replace("`", "")
+    said = explained(code, as_json=False)
+    assert all(text in said for text in (told["meaning"], told["whatToDo"], told["address"], told["docs"]))
 
 
 def test_every_page_that_an_explanation_names_is_there() -> None:
@@ -106,7 +129,7 @@ def test_people_and_programs_get_code_sentence_and_what_to_do() -> None:
         "Use https in baseUrl",
     )
     (other,) = json.loads(as_document(config, {}, [finding("store_unavailable")]))["findings"]
-    assert other["docs"] == "docs/reference/error-codes.md"
+    assert other["docs"] == "docs/reference/error-codes.md#store_unavailable"
 
 
 def test_a_code_is_explained_without_any_configuration(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,15 +1,30 @@
-"""What each code of ``check`` means and what to do about it, a module for each subject. Pure.
+"""What each code of an error, and of a finding of ``check``, means and what to do about it. Pure.
 
-``check --explain`` and docs/reference/findings.md are made of it. A test
-compares it with every code that can be found.
+There is a module for each subject. ``check --explain``, docs/reference/findings.md
+and docs/reference/error-codes.md are made of them. Tests compare them with every
+code that can be found or answered.
 """
 
+from collections import ChainMap
 from typing import Final
 
-from sidecar.insight.finding_codes import backstage, catalog, configuration, litmus, network, store, tokens
-from sidecar.insight.finding_codes.explanation import Explanation, explained
+from sidecar.insight.finding_codes import (
+    actions,
+    backstage,
+    catalog,
+    configuration,
+    data,
+    litmus,
+    network,
+    requests,
+    shares,
+    store,
+    token_errors,
+    tokens,
+)
+from sidecar.insight.finding_codes.explanation import Explanation
 
-__all__ = ["EXPLANATIONS", "OWN_CODES", "UPSTREAM_CODES", "Explanation", "explanation"]
+__all__ = ["ERROR_CODES", "EXPLANATIONS", "OWN_CODES", "UPSTREAM_CODES", "Explanation", "explanation"]
 
 OWN_CODES: Final = {
     **backstage.CODES,
@@ -24,13 +39,20 @@ OWN_CODES: Final = {
 UPSTREAM_CODES: Final = litmus.CODES
 """Litmus's failures, by the code that they have everywhere."""
 
-EXPLANATIONS: Final = {**OWN_CODES, **UPSTREAM_CODES}
+ERROR_CODES: Final = {
+    "Requests": requests.CODES,
+    "Data": data.CODES,
+    "Litmus": UPSTREAM_CODES,
+    "Actions": actions.CODES,
+    # Found by ``check``, and answered where a token is to be created or revoked.
+    "Tokens": {"initial_password": tokens.CODES["initial_password"], **token_errors.CODES},
+    "Shared pictures": shares.CODES,
+}
+"""What requests, commands and sections fail with, by what it is about."""
 
-_OTHER: Final = explained(
-    "A failure that is met elsewhere too", "Look its code up", "reference/error-codes.md"
-)
+EXPLANATIONS: Final = dict(ChainMap(OWN_CODES, *ERROR_CODES.values()))
 
 
 def explanation(code: str) -> Explanation:
-    """Return what a code stands for; of a failure that is none of Litmus's, where all codes are told."""
-    return EXPLANATIONS.get(code, _OTHER)
+    """Return what a code stands for; every one is explained."""
+    return EXPLANATIONS[code]

@@ -9,6 +9,7 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     """What a code stands for."""
 
     meaning: str
+    """Names of settings, headers and the like are in backticks, as in ``todo``."""
     todo: str
     """What ends it."""
     docs: str

@@ -5,65 +5,104 @@ from typing import Final
 from sidecar.insight.finding_codes.explanation import ACTING, FILE, NETWORK, TOKENS, TROUBLE, explained
 
 CODES: Final = {
-    "upstream_error": explained("Litmus did not give what was asked", "Look at Litmus's log", TROUBLE),
+    "upstream_error": explained(
+        "Litmus failed in a way without a name of its own",
+        "Read the sentence; look into Litmus's log",
+        TROUBLE,
+    ),
     "upstream_unavailable": explained(
-        "Litmus does not answer, or with an error of its own",
-        "Compare baseUrl, DNS, network policy and proxy with where Litmus is",
+        "Litmus cannot be reached or answers with an error of its own (5xx), or it cannot check "
+        "the token because its own database or auth server fails",
+        "Check that Litmus and its MongoDB are up and `baseUrl` reaches it from here: DNS, "
+        "network policy, proxy; a private certificate needs `caFile`",
         NETWORK,
     ),
     "upstream_timeout": explained(
-        "Litmus did not answer in time", "Look whether its auth server is up", TROUBLE
+        "Litmus did not answer in time",
+        "Check Litmus's auth server and database: it hangs when they are away",
+        TROUBLE,
     ),
     "upstream_paused": explained(
-        "Litmus failed so often that it is not asked", "Wait, then ask again", TROUBLE
+        "The circuit breaker is open; Litmus was not asked",
+        "As for the error before it",
+        TROUBLE,
     ),
     "upstream_auth_away": explained(
-        "Litmus's auth server does not answer", "Bring it back; its log says why", TROUBLE
+        "Litmus's auth server does not answer, so nothing was sent: Litmus would keep it and do it later",
+        "Bring the auth server back, whose log says why; retry the action",
+        TROUBLE,
     ),
     "upstream_busy": explained(
-        "Our own pace to the instance is used up",
-        "Allow more requests per second",
+        "Our own pace to this Litmus is used up; it was not asked",
+        "Raise `sync.maxInFlight` or `sync.maxRequestsPerSecond`, or lengthen the intervals",
         "how-to/tune.md",
         "litmusSidecar:\n  sync:\n    maxRequestsPerSecond: 10\n",
     ),
     "upstream_overloaded": explained(
-        "Litmus hit its own deadline or size", "Give Litmus and its database more room", TROUBLE
+        "Litmus met its own limit, or its answer was too large",
+        "Nothing at first: smaller pages follow; if it lasts, Litmus's database is too slow for the project",
+        TROUBLE,
     ),
     "upstream_protocol": explained(
-        "What answered is not Litmus: a web page, or another shape",
-        "Compare baseUrl with the frontend service of Litmus, which serves /api and /auth",
+        "What came is no answer of Litmus's API: a web page, or another shape",
+        "Compare `baseUrl` with the frontend service of Litmus, which serves /api and /auth (an "
+        "ingress or a login page in between answers HTML)",
         NETWORK,
     ),
     "upstream_host_refused": explained(
-        "Litmus's ALLOWED_ORIGINS does not have the name in baseUrl",
-        "Send a name that it has",
+        "Litmus's `ALLOWED_ORIGINS` does not allow the `Host` we send",
+        "Set `hostHeader` to a name that it allows",
         NETWORK,
-        "litmusSidecar:\n  instances:\n    - name: default\n      baseUrl: '<address of Litmus>'\n"
-        "      hostHeader: litmus.example.com\n      token: ${LITMUS_AUTH_TOKEN}\n",
+        "litmusSidecar:\n"
+        "  instances:\n"
+        "    - name: default\n"
+        "      baseUrl: '<address of Litmus>'\n"
+        "      hostHeader: litmus.example.com\n"
+        "      token: ${LITMUS_AUTH_TOKEN}\n",
     ),
     "upstream_unsupported": explained(
-        "This Litmus is older than an operation that we use",
-        "Upgrade Litmus to 3.0 or later",
+        "This Litmus lacks an operation that we use",
+        "Upgrade Litmus to 3.0 or later, or live without that section",
         "explanation/limits.md",
     ),
     "token_rejected": explained(
-        "Litmus does not accept the token: expired, or from another Litmus",
-        "Create a new one",
+        "Both servers of Litmus reject the token: expired, from another Litmus, or its user is "
+        "deactivated or gone",
+        "Create a new token; the data stays",
         TOKENS,
         FILE,
     ),
-    "token_revoked": explained("The token was revoked", "Create a new one", TOKENS, FILE),
+    "token_revoked": explained(
+        "Somebody revoked the token",
+        "Create a new token; the data stays",
+        TOKENS,
+        FILE,
+    ),
     "credentials_rejected": explained(
-        "Litmus refused to sign the user in", "Compare user name and password; activate the user", TOKENS
+        "Litmus rejected user and password, or the user is deactivated; Litmus does not say which",
+        "Correct `credentials`, or activate the user",
+        TOKENS,
     ),
     "upstream_denied": explained(
-        "The token's user has no role in the project, or there is no such project",
-        "Invite the user as Viewer, and compare the id: litmus-sidecar projects lists them",
+        "The token's user has no role in the project, or the project does not exist; Litmus does "
+        "not say which",
+        "Invite the user as Viewer, or correct the annotation: litmus-sidecar projects lists the ids",
         TROUBLE,
     ),
     "upstream_answer_lost": explained(
-        "The answer to an action was lost", "Look in Litmus whether it was done", ACTING
+        "An action was sent and its answer did not arrive; Litmus may have done it, and nothing "
+        "is sent again",
+        "Wait: the next synchronisations show it, see `/api/v1/actions/{actionID}`",
+        ACTING,
     ),
-    "action_not_done": explained("Litmus did not do an action", "The sentence says why", ACTING),
-    "refused_by_litmus": explained("Litmus refused an action", "The sentence says why", ACTING),
+    "action_not_done": explained(
+        "Litmus did not answer an action, and later synchronisations show that it did not do it",
+        "Retry",
+        ACTING,
+    ),
+    "refused_by_litmus": explained(
+        "Litmus rejected an action for a known reason; answers bear the code of that reason",
+        "As for that code",
+        ACTING,
+    ),
 }

@@ -64,7 +64,10 @@ CODES: Final = {
         "Actions are disabled, and the token's user could act", "Make it Viewer in the projects", TOKENS
     ),
     "initial_password": explained(
-        "The user still has its initial password", "Sign in to ChaosCenter once and set another", TOKENS
+        "The user still has its initial password; Litmus creates and removes tokens only after it was "
+        "changed",
+        "Sign in to Litmus as that user once and set a password",
+        TOKENS,
     ),
     "session_token": explained(
         "The token seems to be of a session, which ends with it", "Create an API token", TOKENS, FILE
