@@ -18,13 +18,19 @@ class Played(msgspec.Struct, frozen=True):
     test: str
     """Its id for pytest."""
     says: tuple[str, ...]
-    """Words that its file writes for the command."""
+    """Words that are written for the command, there or in what it calls."""
+    calls: str | None = None
+    """The file of what it calls, where that is a script."""
 
 
 _WHEEL: Final = (
     "tests/packaging/test_wheel.py::test_a_newcomer_gets_from_the_wheel_to_the_answers_of_the_plugin"
 )
-_NEWCOMER: Final = Played(_WHEEL, ("at_their_litmus",))
+
+
+def _newcomer(*says: str) -> Played:
+    return Played(_WHEEL, says, "benchmarks/newcomer.py")
+
 
 PLAYED: Final = {
     # The block about the demonstration, which is typed as it stands.
@@ -72,9 +78,13 @@ PLAYED: Final = {
         "tests/e2e/test_init.py::test_on_a_terminal_init_asks_shows_progress_and_echoes_no_secret",
         ('"init"', '"--write"', '"--write-env"'),
     ),
-    ". ./litmus.env": _NEWCOMER,
-    "litmus-sidecar check --config app-config.litmus.yaml": _NEWCOMER,
-    "litmus-sidecar serve --config app-config.litmus.yaml": _NEWCOMER,
+    ". ./litmus.env": _newcomer(". ./litmus.env && "),
+    "litmus-sidecar check --config app-config.litmus.yaml": _newcomer(
+        "litmus-sidecar check {config}", "--config app-config.litmus.yaml"
+    ),
+    "litmus-sidecar serve --config app-config.litmus.yaml": _newcomer(
+        "litmus-sidecar serve {config}", "--config app-config.litmus.yaml"
+    ),
 }
 
 _INDEX: Final = "takes packages from an index; `make newcomer` installs the wheel from one"

@@ -100,6 +100,9 @@ def test_the_test_that_plays_a_command_is_there_and_writes_its_words(line: str) 
     path, _, name = played.test.partition("::")
     text = (ROOT / path).read_text()
     assert re.search(rf"^(?:async )?def {name}\(", text, re.MULTILINE), f"{played.test} is gone"
+    if played.calls is not None:
+        assert played.calls.removesuffix(".py").replace("/", ".") in text
+        text = (ROOT / played.calls).read_text()
     assert [word for word in played.says if word not in text] == []
 
 
