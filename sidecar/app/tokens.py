@@ -20,7 +20,7 @@ from sidecar.domain.errors import CredentialsRejectedError, StoreError, TokenRej
 from sidecar.domain.ports import Clock, Locks, ServiceSessions, TokenUses
 from sidecar.http.services import InstanceHealth
 from sidecar.litmus.tokens.api_tokens import InstanceTokens, TokenUseReporter
-from sidecar.litmus.tokens.creation_locks import APART, CreationLocks
+from sidecar.litmus.tokens.creation_locks import ALIKE, APART, CreationLocks
 from sidecar.litmus.tokens.file import POLL_INTERVAL, TokenFile
 from sidecar.litmus.tokens.holder import TokenHolder
 from sidecar.litmus.tokens.managed import GRACE, LOOK_INTERVAL, ManagedSettings, ManagedToken
@@ -239,6 +239,8 @@ async def open_client(config: Config, instance: Instance, metrics: Metrics) -> A
     """Open the client of one instance for a short while; with credentials, signed in for that time alone.
 
     If signing in fails, every request with a token raises what it failed with.
+    Its session ends a second after it began at the earliest: another one of
+    that second would be the same string, and rejected like this one.
     """
     token = configured_token(instance)
     failure: UpstreamError = TokenRejectedError("There is no token for this Litmus.")
@@ -262,11 +264,13 @@ async def open_client(config: Config, instance: Instance, metrics: Metrics) -> A
             yield client
             return
         token = signed_in.token
+        another = asyncio.get_running_loop().time() + ALIKE.total_seconds()
         try:
             yield client
         finally:
             with suppress(UpstreamError):
                 await auth.logout(signed_in.token)
+            await asyncio.sleep(another - asyncio.get_running_loop().time())
 
 
 async def read_password(credentials: Credentials) -> str:

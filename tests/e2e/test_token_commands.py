@@ -171,6 +171,15 @@ async def test_check_signs_a_managed_user_in_and_leaves_nothing_behind(small: Sm
     assert len(small.world.revoked_tokens) == 1
 
 
+async def test_what_is_called_right_after_another_has_a_session_of_its_own(run: Run, small: Small) -> None:
+    """Two sessions of one second are one string, and the end of the first would be that of the second."""
+    source = credentials(small)
+    for _ in range(3):
+        assert await check(config(small, **source), offline=False) == ()
+    assert (await run("tokens", "list", **source))[0] == 0
+    assert len(small.world.revoked_tokens) == 4
+
+
 async def test_the_list_shows_ids_and_expiry_and_which_is_in_use(run: Run, small: Small) -> None:
     code, out, _ = await run("tokens", "list")
     heading, row = out.splitlines()

@@ -14,6 +14,8 @@ from uuid import uuid4
 from sidecar.domain.errors import StoreError, UpstreamBusyError, UpstreamTimeoutError
 from sidecar.domain.ports import Locks
 
+ALIKE: Final = timedelta(seconds=1)
+"""Of what is made for one user further apart no two are equal."""
 SPACING: Final = timedelta(seconds=2)
 """Between two creations for one user."""
 APART: Final = timedelta(hours=1)
