@@ -42,8 +42,8 @@ KEY: Final = "a-key-for-a-try-out"
 """The one that the page of Compose writes."""
 METRICS_KEY: Final = "a-key-for-prometheus"
 PASSWORD: Final = "Litmus-1"
-ROTATING: Final = "rotating"
-"""The user whose tokens are listed, rotated, created and revoked; all others are the user of the service."""
+SERVICE: Final = "managed"
+"""The service's own user in Litmus. Each page has another one, so that what it does is nobody else's."""
 Program = Callable[[str, str], str]
 
 
@@ -148,16 +148,16 @@ class Beside:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def beside(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Beside]:
-    """The small world and its service, for each of whose commands there is a user in Litmus."""
+    """The small world and its service."""
     folder = tmp_path_factory.mktemp("typed")
     async with open_small(folder) as small:
-        for name in ("managed", ROTATING):
+        for name in (SERVICE, *(page.stem for page in TYPED)):
             user = small.world.add_user(name, password=PASSWORD)
             small.world.set_role(small.project, user, VIEWER)
-            if name == ROTATING:
+            if name == "tokens":
                 small.world.issue_token(user, days=7, name="the one before")
         path = folder / "app-config.yaml"
-        path.write_text(app_config(small, "managed"))
+        path.write_text(app_config(small, SERVICE))
         async with open_service(load_config([path], {"SIDECAR_KEY": KEY})) as service:
             await service.ready()
             yield Beside(small, service)
@@ -171,8 +171,7 @@ async def test_what_a_page_tells_to_type_succeeds(
         program(name, name)
     (tmp_path / "secrets").mkdir()
     (tmp_path / "secrets/litmus-sidecar-metrics-key").write_text(METRICS_KEY)
-    username = ROTATING if page.stem == "tokens" else "managed"
-    (tmp_path / "app-config.yaml").write_text(app_config(beside.small, username))
+    (tmp_path / "app-config.yaml").write_text(app_config(beside.small, page.stem))
     places = {
         "/opt/litmus-sidecar/bin/": "",
         "/run/secrets/": f"{tmp_path}/secrets/",
