@@ -22,6 +22,7 @@ from sidecar.actions.permissions import Permissions, plainest_of
 from sidecar.actions.policy import (
     Caller,
     Case,
+    Rules,
     refuse,
     refuse_caller,
     refuse_form,
@@ -96,6 +97,10 @@ class ActionService:
             look_seconds=settings.look_seconds,
             changed=self._hurry,
         )
+
+    def configure(self, rules: Rules, window: timedelta) -> None:
+        """Follow other rules from now on; ``window``: for so long a repeat gets the first answer."""
+        self._settings = msgspec.structs.replace(self._settings, rules=rules, window=window)
 
     async def act(
         self, caller: Caller, asked: Asked, *, request_id: str, idempotency_key: str | None = None

@@ -57,7 +57,6 @@ async def open_acting(
         metrics: Counted into.
         clock: The time.
     """
-    settings = config.actions
     async with open_actions(
         actions=store.actions,
         audit=store.audit,
@@ -68,12 +67,8 @@ async def open_acting(
         sync=engine,
         clock=clock,
         settings=Settings(
-            rules=Rules(
-                policy=PolicyLevel(settings.policy),
-                groups=settings.groups,
-                production=PolicyLevel(settings.production),
-            ),
-            window=settings.window,
+            rules=rules_of(config),
+            window=config.actions.window,
             token_role=roles.role,
             token_user=lambda instance: instances[instance].holder.status.username,
             observe=lambda kind, outcome: metrics.actions.labels(kind.value, outcome).inc(),
@@ -87,6 +82,16 @@ async def open_acting(
                 "audit retention": partial(_forget_old, service, retention, clock),
             },
         )
+
+
+def rules_of(config: Config) -> Rules:
+    """Return who may act, as configured."""
+    settings = config.actions
+    return Rules(
+        policy=PolicyLevel(settings.policy),
+        groups=settings.groups,
+        production=PolicyLevel(settings.production),
+    )
 
 
 async def _forget_old(service: ActionService, retention: timedelta, clock: Clock) -> None:

@@ -12,8 +12,18 @@ import structlog
 from sidecar import __version__
 from sidecar.app.acting import open_acting
 from sidecar.app.catalog import catalog_signer, configured_claims, open_catalogue
-from sidecar.app.gauges import pace_gauges, renewal_leads, service_gauges
+from sidecar.app.gauges import configuration_gauges, pace_gauges, renewal_leads, service_gauges
 from sidecar.app.people import litmus_sessions, open_people, sign_in_pace
+from sidecar.app.reconfiguring import (
+    OpenedParts,
+    caller_places,
+    enforced_visibility,
+    key_ring,
+    offered_sessions,
+    proxy_settings,
+    request_rates,
+    work_budget,
+)
 from sidecar.app.sync import open_sync, plans_health
 from sidecar.app.tokens import (
     DEFAULT_PACE,
@@ -30,9 +40,6 @@ from sidecar.domain.errors import ConfigError, StoreError, UpstreamError
 from sidecar.domain.model import ProjectRef
 from sidecar.domain.ports import Clock, Tokens
 from sidecar.http.services import Phase, Services
-from sidecar.identity.keys import KeyRing
-from sidecar.identity.proxy import ProxySettings
-from sidecar.identity.rates import ConcurrencyLimit, RequestRateLimit, WorkBudget
 from sidecar.identity.service_sessions import ServiceSessionStore
 from sidecar.identity.sign_in_limit import REFUSAL_DELAY, RefusalDelay
 from sidecar.identity.signing import SigningKeys
@@ -222,7 +229,8 @@ class _Composition:
         )
         self._metrics.observe_with(partial(pace_gauges, syncing.planner, clients))
         self._metrics.begin(instance.name for instance in config.instances)
-        proxy, limits = config.auth.proxy, config.limits
+        phase = Phase(started_at=clock())
+        self._metrics.observe_with(partial(configuration_gauges, phase))
         return Services(
             config=config,
             clock=clock,
@@ -234,43 +242,33 @@ class _Composition:
             sync=engine,
             replica=replica,
             turns=turns,
-            keys=KeyRing((key.name, key.secret.get_secret_value(), key.scopes) for key in config.auth.keys),
+            keys=key_ring(config),
             users=people.users,
-            visibility=people.visibility,
-            proxy=ProxySettings(
-                trusted=proxy.trusted_proxies,
-                user_header=proxy.user_header,
-                groups_header=proxy.groups_header,
-            ),
+            visibility=enforced_visibility(config, people),
+            proxy=proxy_settings(config),
             catalog_keys=catalog.public_keys,
             actions=actions,
             audit=store.audit,
             signing=signing,
             shares=store.shares,
-            sessions=sessions if config.auth.sign_in.enabled else None,
+            sessions=offered_sessions(config, sessions),
             sign_in_pace=sign_in_pace(config),
             refusal_pace=self._refusal_pace,
             tokens=tokens,
-            pace=RequestRateLimit(
-                person_per_minute=limits.person_per_minute,
-                actions_per_minute=limits.actions_per_minute,
-                key_per_minute=limits.key_per_minute,
-            ),
-            places=caller_places(config),
-            work_pace=WorkBudget(
-                person_ms_per_minute=limits.person_work_ms_per_minute,
-                key_ms_per_minute=limits.key_work_ms_per_minute,
-            ),
+            pace=request_rates(config.limits),
+            places=caller_places(config.limits),
+            work_pace=work_budget(config.limits),
             metrics=self._metrics,
             tracer=self._tracer,
             supervisor=self._supervisor,
-            phase=Phase(started_at=clock()),
+            phase=phase,
             store_health=store.health,
             instances=partial(instances_health, instances),
             links=partial(_links, {instance.name: instance for instance in config.instances}, tokens, config),
             litmus_version=versions.get,
             intervals=syncing.planner.of,
             plans=partial(plans_health, syncing.planner, clients),
+            reconfiguring=OpenedParts(people=people, sessions=sessions, claims=claims, actions=actions),
         )
 
     async def _open_instance(
@@ -341,13 +339,3 @@ def _links(
     if account is None and config.display_token is not None:
         account = display_uid(config.display_token.get_secret_value())
     return LitmusLinks(base_url=instance.external_base_url, account_id=account, project_id=project.project_id)
-
-
-def caller_places(config: Config) -> ConcurrencyLimit:
-    """Return the places of each caller; none can take those of all."""
-    limits = config.limits
-    half = max(1, limits.concurrent_requests // 2)
-    return ConcurrencyLimit(
-        person_at_once=min(limits.person_concurrent_requests, half),
-        key_at_once=min(limits.key_concurrent_requests, half),
-    )

@@ -8,7 +8,8 @@ from sidecar.config import Config
 from sidecar.domain.model import LANE_OF_SECTION, Lane, ProjectRef
 from sidecar.domain.ports import Catalogue, StoreHealth, Tokens, TokenState, TokenStatus
 from sidecar.domain.roles import LitmusRole
-from sidecar.http.answers.cache import AnswerCache
+from sidecar.http.answers.cache import AnswerCounts
+from sidecar.http.services import Phase
 from sidecar.litmus.tokens.managed import RENEWED_BEFORE
 from sidecar.litmus.transport.client import LitmusClient
 from sidecar.replica import Replica
@@ -139,7 +140,25 @@ def service_gauges(
     }
 
 
-def answer_gauges(answers: AnswerCache) -> Mapping[str, Reading]:
+def configuration_gauges(phase: Phase) -> Mapping[str, Reading]:
+    """Return what the last reading of the configuration came to."""
+    state = phase.configuration
+    return {
+        "litmus_sidecar_config_last_reload_successful": Reading(
+            "1 if the configuration as last read could be used, else 0; the start counts.",
+            {(): float(not state.problems)},
+        ),
+        "litmus_sidecar_config_last_reload_success_timestamp_seconds": Reading(
+            "When the configuration in effect was read, Unix time.", {(): state.loaded_at.timestamp()}
+        ),
+        "litmus_sidecar_config_needs_restart": Reading(
+            "Keys that have another value in the files than in effect, and wait for a restart.",
+            {(): len(state.needs_restart)},
+        ),
+    }
+
+
+def answer_gauges(answers: AnswerCounts) -> Mapping[str, Reading]:
     """Return what the answers to GET were made from, for a scrape."""
     return {
         "litmus_sidecar_answer_cache_hits": Reading(

@@ -5,7 +5,7 @@ import errno
 import gc
 import signal
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, suppress
 from functools import partial
 from typing import Final
 
@@ -14,6 +14,7 @@ from aiohttp import web
 
 from sidecar.app.compose import open_services
 from sidecar.app.gauges import answer_gauges
+from sidecar.app.reloading import Reloading
 from sidecar.config import Config
 from sidecar.http.answers.cache import ANSWER_CACHE
 from sidecar.http.answers.sending import (
@@ -56,19 +57,45 @@ def create_app(config: Config, *, open_services: ServicesContext = open_services
         async with open_services(config) as parts:
             app[SERVICES] = parts
             app[RECORDER] = Recorder(config, parts.metrics)
-            parts.metrics.observe_with(partial(answer_gauges, app[ANSWER_CACHE]))
+            parts.metrics.observe_with(partial(answer_gauges, app[ANSWER_CACHE].counts))
             domain = app[DOMAIN_METRICS] = _domain_metrics(parts)
             async with parts.supervisor.running("metrics of the domain", domain.follow):
                 yield
 
-    app = web.Application(middlewares=[request_middleware])
+    app = _bare_app(config)
     app[SENDING_BUDGET] = SendingBudget()
+    app.cleanup_ctx.append(services)
+    add_routes(app)
+    return app
+
+
+def successor_of(before: web.Application, config: Config) -> web.Application:
+    """Return an application with the services of another one under this configuration.
+
+    It remembers nothing of what the other one answered, and closes nothing that the other one opened.
+
+    Raises:
+        RuntimeError: If its services stay as they were configured.
+    """
+    parts = before[SERVICES]
+    if parts.reconfiguring is None:
+        raise RuntimeError("These services take no other configuration.")
+    app = _bare_app(config)
+    app[SENDING_BUDGET] = before[SENDING_BUDGET]
+    app[SERVICES] = parts.reconfiguring.services(parts, config)
+    app[RECORDER] = Recorder(config, parts.metrics)
+    app[DOMAIN_METRICS] = before[DOMAIN_METRICS]
+    add_routes(app, counts=before[ANSWER_CACHE].counts)
+    return app
+
+
+def _bare_app(config: Config) -> web.Application:
+    """Return an application without services and routes."""
+    app = web.Application(middlewares=[request_middleware])
     app[WARM_ANSWERS] = WarmAnswers(app, config)
     app.on_response_prepare.append(add_headers)
     # Last, for it remembers the head as it is sent.
     app.on_response_prepare.append(app[WARM_ANSWERS].remember)
-    app.cleanup_ctx.append(services)
-    add_routes(app)
     return app
 
 
@@ -78,14 +105,21 @@ async def serve(
     announce: Callable[[str], None],
     drain_seconds: float = DRAIN_SECONDS,
     open_services: ServicesContext = open_services,
+    read_again: Callable[[], Config] | None = None,
 ) -> int:
     """Serve until told to end; return the exit code.
 
     ``announce`` gets the address once it answers. The order at the end:
     not ready, drain, stop accepting, end waits, let handlers finish, stop
-    synchronising.
+    synchronising. ``read_again`` reads the configuration at SIGHUP, for a
+    reload; without it that signal does what it always does.
     """
     return_freed_memory()
+    reload = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    if read_again is not None:
+        # From the beginning: unanswered, the signal would end a process that is still starting.
+        loop.add_signal_handler(signal.SIGHUP, reload.set)
     app = create_app(config, open_services=open_services)
     runner = make_runner(app, config, limits_within(raise_descriptor_limit()))
     await runner.setup()
@@ -94,34 +128,40 @@ async def serve(
     gc.collect()
     gc.freeze()
     ending = asyncio.Event()
-    loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ending.set)
+    stack = AsyncExitStack()
     try:
+        if read_again is not None:
+            reloading = Reloading(read_again, successor_of, runner.succession, asked=reload)
+            await stack.enter_async_context(services.supervisor.running("configuration", reloading.follow))
         sites = await listen(runner, config.listen.host, config.listen.port)
         announce(_address(runner))
         if await _first_of(ending, services.supervisor.gave_up) is not ending:
             _log.error("service ends because a task failed too often", task=services.supervisor.dead)
             return 1
-        _log.info("draining", seconds=drain_seconds)
-        services.phase.draining.set()
-        ending.clear()
-        try:
-            # A second signal ends the patience.
-            async with asyncio.timeout(drain_seconds):
-                await ending.wait()
-        except TimeoutError:
-            pass
+        await _drain(services, ending, drain_seconds)
         for site in sites:
             await site.stop()
         return 0
     finally:
         services.phase.draining.set()
         services.sync.drain()
+        await stack.aclose()
         await runner.cleanup()
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             loop.remove_signal_handler(number)
         _log.info("ended")
+
+
+async def _drain(services: Services, ending: asyncio.Event, seconds: float) -> None:
+    """Say "not ready" for a while; a second signal ends the patience."""
+    _log.info("draining", seconds=seconds)
+    services.phase.draining.set()
+    ending.clear()
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await ending.wait()
 
 
 async def listen(runner: web.BaseRunner, host: str, port: int) -> Sequence[web.BaseSite]:
@@ -157,7 +197,7 @@ def make_runner(app: web.Application, config: Config, bounds: ConnectionLimits) 
         bounds=bounds,
         proxies=config.listen.trusted_proxies,
         count=lambda reason: app[SERVICES].metrics.connections_refused.labels(reason).inc(),
-        in_front=app[WARM_ANSWERS].in_front_of,
+        in_front=lambda one: one[WARM_ANSWERS].in_front_of,
         shutdown_timeout=HANDLERS_SECONDS,
     )
 

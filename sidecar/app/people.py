@@ -28,7 +28,7 @@ class People:
     users: BackstageUsers | None = None
     """Verifies their tokens; ``None``: not configured."""
     visibility: CatalogVisibility | None = None
-    """Asks what they see of the catalog; ``None``: all."""
+    """Asks what they see of the catalog; ``None``: not configured."""
 
 
 def issuer_of(config: Config) -> str:
@@ -56,8 +56,7 @@ async def open_people(config: Config, clock: Clock) -> AsyncIterator[People]:
             http, issuer=issuer_of(config), algorithms=settings.algorithms, clock=clock
         ) as users,
     ):
-        enforced = config.auth.catalog_visibility == "enforce"
-        yield People(users=users, visibility=CatalogVisibility(http, clock=clock) if enforced else None)
+        yield People(users=users, visibility=CatalogVisibility(http, clock=clock))
 
 
 def litmus_sessions(

@@ -1,6 +1,7 @@
 """``litmus-sidecar serve``: the service, as configured."""
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 import click
@@ -19,4 +20,10 @@ def serve_command(environ: Mapping[str, str], config_paths: tuple[Path, ...], lo
     """Serve until told to end."""
     config = load_config(config_paths, environ)
     configure_logging(level=log_level, in_batches=True)
-    return run(serve(config, announce=lambda url: click.echo(f"Serving on {url}", err=True)))
+    return run(
+        serve(
+            config,
+            announce=lambda url: click.echo(f"Serving on {url}", err=True),
+            read_again=partial(load_config, config_paths, environ),
+        )
+    )

@@ -16,6 +16,7 @@ from sidecar.config.access import (
     Project,
     SignIn,
 )
+from sidecar.config.changes import RELOADABLE, Changes, changes
 from sidecar.config.display_token import bare_token, display_token, display_uid
 from sidecar.config.fields import LONGEST_TOKEN_DAYS, TOKEN_NAME, TOKEN_NAME_RULE
 from sidecar.config.loading import load_config, load_listen, parse_config
@@ -35,6 +36,7 @@ from sidecar.config.sources import CatalogBackstage, CatalogSettings, Credential
 
 __all__ = [
     "LONGEST_TOKEN_DAYS",
+    "RELOADABLE",
     "TOKEN_NAME",
     "TOKEN_NAME_RULE",
     "Actions",
@@ -44,6 +46,7 @@ __all__ = [
     "AuthProxy",
     "CatalogBackstage",
     "CatalogSettings",
+    "Changes",
     "Config",
     "Credentials",
     "HistorySettings",
@@ -62,6 +65,7 @@ __all__ = [
     "SyncSettings",
     "Tracing",
     "bare_token",
+    "changes",
     "describe",
     "display_token",
     "display_uid",

@@ -8,6 +8,7 @@ from aiohttp import web
 from sidecar.http.answers.cache import (
     ANSWER_CACHE,
     AnswerCache,
+    AnswerCounts,
 )
 from sidecar.http.answers.templates import add_templates
 from sidecar.http.api import health
@@ -104,10 +105,13 @@ async def _ending_answers(app: web.Application) -> AsyncIterator[None]:
     await app[ANSWER_CACHE].close()
 
 
-def add_routes(app: web.Application) -> None:
-    """Add every route of the service, and what their handlers find in the application."""
+def add_routes(app: web.Application, *, counts: AnswerCounts | None = None) -> None:
+    """Add every route of the service, and what their handlers find in the application.
+
+    ``counts`` of answers are those of the application that this one takes over from.
+    """
     app[ROUTES_BY_NAME] = {route.name: route for route in ROUTES}
-    app[ANSWER_CACHE] = AnswerCache()
+    app[ANSWER_CACHE] = AnswerCache(counts=counts)
     app.cleanup_ctx.append(_ending_answers)
     add_templates(app, FILTERS)
     for route in ROUTES:

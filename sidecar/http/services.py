@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Protocol
 
 from aiohttp import web
 
@@ -42,16 +42,42 @@ from sidecar.telemetry.metrics import Metrics
 from sidecar.telemetry.tracing import Tracer
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ConfigState:
+    """How it stands with the configuration: what the last reading of its files came to."""
+
+    loaded_at: datetime
+    """When the one in effect was read."""
+    problems: tuple[str, ...] = ()
+    """Why the last reading was refused, a sentence each; none: it was not."""
+    needs_restart: tuple[str, ...] = ()
+    """Keys that say something else in the files, and wait for a restart."""
+
+
 @dataclass(slots=True)
 class Phase:
     """Where the process is between start and end; the mutable part."""
 
     started_at: datetime
+    configuration: ConfigState = field(init=False)
     was_ready: bool = False
     """Whether readiness was reached once; it then stays, until draining."""
     in_progress: Counter[str] = field(default_factory=Counter)
     """Requests that are being worked on, by public route; ``""``: those of callers who are known."""
     draining: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        self.configuration = ConfigState(loaded_at=self.started_at)
+
+
+class Reconfiguring(Protocol):
+    """Gives running parts another configuration; both answer at once, so nobody sees half of it."""
+
+    def services(self, before: "Services", config: Config) -> "Services":
+        """Return the same parts under another configuration; nothing is in effect yet."""
+
+    def adopt(self, config: Config) -> None:
+        """Have parts that live as long as the process follow it from now on."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -130,6 +156,8 @@ class Services:
     """After how long each lane of a project is planned to be read again."""
     plans: Callable[[], Mapping[str, PlanHealth]]
     """What of the configured intervals fits, by instance."""
+    reconfiguring: Reconfiguring | None = None
+    """``None``: these parts stay as they were configured."""
 
 
 SERVICES = web.AppKey("services", Services)

@@ -59,6 +59,11 @@ class Claims:
         self._ids_of_several: frozenset[str] = frozenset()
         self._kept: dict[ProjectRef, _Kept] = {}
 
+    def configure(self, configured: Mapping[ProjectRef, frozenset[str]]) -> None:
+        """Take other owners by ``litmusSidecar.projects``; they count from the next question on."""
+        self._configured = configured
+        self._kept = {}
+
     def of(self, project: ProjectRef, content: Content | None = None) -> ProjectClaim:
         """Return whose the project is; ``content`` is what is known of it, ``None``: the snapshot's."""
         if content is None:

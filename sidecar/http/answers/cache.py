@@ -119,22 +119,32 @@ def compress(body: bytes) -> bytes:
     return compressor.compress(body) + compressor.flush()
 
 
+class AnswerCounts:
+    """How many answers were given from memory, and how many had to be made."""
+
+    __slots__ = ("hits", "made")
+
+    def __init__(self) -> None:
+        self.hits = 0
+        self.made = 0
+
+
 class AnswerCache:
     """Answers kept, bounded in bytes; each made once however many ask at the same time."""
 
-    def __init__(self, *, cache_bytes: int = CACHE_BYTES) -> None:
+    def __init__(self, *, cache_bytes: int = CACHE_BYTES, counts: AnswerCounts | None = None) -> None:
+        """Begin empty; ``counts`` are those of the cache before, to be counted on."""
         self._kept: LRUCache[Hashable, tuple[Answer, datetime]] = LRUCache(
             cache_bytes, getsizeof=lambda entry: entry[0].size
         )
         self._making: dict[Hashable, asyncio.Task[Answer]] = {}
-        self.hits = 0
-        self.made = 0
+        self.counts = AnswerCounts() if counts is None else counts
 
     async def get(self, key: Hashable, now: datetime, make: Callable[[], Awaitable[Answer]]) -> Answer:
         """Return the answer kept under the key, or make it."""
         kept = self._kept.get(key)
         if kept is not None and now < kept[1]:
-            self.hits += 1
+            self.counts.hits += 1
             return kept[0]
         task = self._making.get(key)
         if task is None:
@@ -145,8 +155,9 @@ class AnswerCache:
         return await asyncio.shield(task)
 
     async def close(self) -> None:
-        """Give up what is being made; nobody waits for it any more."""
+        """Give up what is being made, for nobody waits for it any more, and forget the rest."""
         await end_all(self._making.values())
+        self._kept.clear()
 
     async def _make(self, key: Hashable, now: datetime, make: Callable[[], Awaitable[Answer]]) -> Answer:
         with span("build answer"):
@@ -154,7 +165,7 @@ class AnswerCache:
         if len(answer.body) >= WORTH_A_THREAD_BYTES:
             # Most readers take it compressed; the compressor lets the event loop go on.
             await asyncio.to_thread(getattr, answer, "compressed")
-        self.made += 1
+        self.counts.made += 1
         until = now + LONGEST if answer.until is None else answer.until
         if answer.size <= self._kept.maxsize:
             answer.kept_until = min(max(until, now + SHORTEST), now + LONGEST)

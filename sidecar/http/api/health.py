@@ -49,7 +49,7 @@ async def readyz(request: web.Request) -> web.Response:
             services,
             {project: projects[project] for project in projects if project in shown},
             entities=len(seen),
-            # They name documents, projects and owners; that there are none would tell something, too.
+            # They name documents, projects, owners, files; that there are none would tell something, too.
             tells_findings=reader.sees_all(services),
         )
         # Whoever sees the same shares it.
@@ -116,8 +116,11 @@ def _detail(
             "since": rfc3339(services.store_health.since),
         },
         "catalog": {"entities": entities},
+        "configuration": {"loadedAt": rfc3339(services.phase.configuration.loaded_at)},
     }
     if tells_findings:
+        detail["configuration"]["problems"] = services.phase.configuration.problems
+        detail["configuration"]["needsRestart"] = services.phase.configuration.needs_restart
         detail["catalog"]["problems"] = services.catalogue.current.problems
         detail["claims"] = yield from services.claims.findings()
     detail["projects"] = rows = {}

@@ -4,13 +4,13 @@ Below HTTP, for what happens before a request is one. Of aiohttp's own,
 :class:`Connection` uses three private attributes, ``_waiter`` (a pending future
 while a connection waits for a request), ``_messages`` (requests whose headers
 are complete and that nobody works on yet) and ``_parser``, and :class:`Runner`
-overrides ``_make_server``; tests fail if any of them changes.
+overrides ``_make_server`` and ``_cleanup_server``; tests fail if any of them changes.
 """
 
 import asyncio
 import resource
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from time import monotonic
 from typing import Any, Final
 
@@ -19,6 +19,7 @@ import structlog
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
+from sidecar.http.gate.succession import Handler, InFront, Succession
 from sidecar.identity.proxy import Network, is_trusted
 
 SOFTWARE: Final = "litmus-sidecar"
@@ -28,7 +29,6 @@ MAX_HEADER_BYTES: Final = 32 * 1024
 _OWN_DESCRIPTORS: Final = 128
 """Kept free for the database, Litmus, Backstage and files."""
 _MOST: Final = 4_096
-Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 _log = structlog.get_logger(__name__)
 
 
@@ -296,21 +296,30 @@ class Runner(web.AppRunner):
         bounds: ConnectionLimits,
         proxies: Sequence[Network],
         count: Callable[[str], None],
-        in_front: Callable[[Any], Any],
+        in_front: InFront,
         **options: Any,
     ) -> None:
-        """Take what runs the application; ``in_front`` makes of its handler the one that is asked first."""
+        """Take the first application; ``in_front`` makes of its handler the one that is asked first."""
         super().__init__(app, **options)
         self._in_front = in_front
         self._bounds = bounds
         self._proxies = proxies
         self._told = count
         self._watching: asyncio.Task[None] | None = None
+        self._succession: Succession | None = None
+
+    @property
+    def succession(self) -> Succession:
+        """Who answers; there is one once the runner was set up."""
+        if self._succession is None:
+            raise RuntimeError("The runner was not set up.")
+        return self._succession
 
     async def _make_server(self) -> Server:
         plain = await super()._make_server()
+        self._succession = Succession(self.app, plain.request_handler, self._in_front)
         server = Server(
-            self._in_front(plain.request_handler),
+            self._succession.answer,
             request_factory=plain.request_factory,
             bounds=self._bounds,
             proxies=self._proxies,
@@ -318,6 +327,11 @@ class Runner(web.AppRunner):
         )
         self._watching = asyncio.create_task(server.watch(), name="connections")
         return server
+
+    async def _cleanup_server(self) -> None:
+        if self._succession is not None:
+            await self._succession.cleanup()
+        await super()._cleanup_server()
 
     async def cleanup(self) -> None:
         """End everything, the watch too."""

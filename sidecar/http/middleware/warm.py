@@ -138,6 +138,11 @@ class WarmAnswers:
         self._hasher = hashlib.blake2b(key=secrets.token_bytes(32), digest_size=32)
         self.hits = 0
 
+    def forget(self) -> None:
+        """Forget every answer: another application answers from now on."""
+        self._kept.clear()
+        self._heads.clear()
+
     def in_front_of(self, handler: Handler) -> Handler:
         """Return a handler that answers from what is remembered, and leaves the rest to this one."""
         return partial(self._answer, handler)
