@@ -18,7 +18,7 @@ from sidecar.backstage.catalog import BackstageCatalog
 from sidecar.backstage.signing import CatalogSigner
 from sidecar.backstage.transport import open_backstage_http
 from sidecar.catalog import CombinedCatalog, FileCatalog
-from sidecar.config import CatalogBackstage, Config
+from sidecar.config import CatalogBackstage, CatalogSettings, Config
 from sidecar.config.proxies import configured_proxy
 from sidecar.domain.catalog import Catalog
 from sidecar.domain.errors import StoreError
@@ -45,6 +45,27 @@ class OpenedCatalog:
     """JWKS with which Backstage verifies the tokens we sign for its catalog; empty without a signing key."""
     tasks: Mapping[str, Callable[[], Coroutine[None, None, None]]]
     """What has to run as long as the service, by name."""
+    configure: Callable[[CatalogSettings], None]
+    """Follows other files, and other intervals, from the next reading on."""
+
+
+class _Settings:
+    """How the sources are read at present; the mutable part."""
+
+    def __init__(self, settings: CatalogSettings, files: FileCatalog) -> None:
+        self._settings = settings
+        self._files = files
+
+    def configure(self, settings: CatalogSettings) -> None:
+        self._settings = settings
+        self._files.look_for(settings.files)
+
+    def files_interval(self) -> timedelta:
+        return self._settings.interval
+
+    def backstage_interval(self) -> timedelta:
+        backstage = self._settings.backstage
+        return backstage.interval if backstage is not None else self._settings.interval
 
 
 @asynccontextmanager
@@ -59,11 +80,17 @@ async def open_catalogue(
     settings = config.catalog
     names = [instance.name for instance in config.instances]
     files = FileCatalog(settings.files, names)
+    present = _Settings(settings, files)
     if settings.backstage is None:
         reader = CatalogReader(files, plan, learn)
         await reader.read(files.refresh)
-        follow = partial(reader.follow, files.refresh, settings.interval)
-        yield OpenedCatalog(catalogue=files, public_keys={"keys": []}, tasks={"catalog": follow})
+        follow = partial(reader.follow, files.refresh, present.files_interval)
+        yield OpenedCatalog(
+            catalogue=files,
+            public_keys={"keys": []},
+            tasks={"catalog": follow},
+            configure=present.configure,
+        )
         return
     signer = None if settings.backstage.token is not None else catalog_signer(settings.backstage, clock)
     async with open_backstage_catalog(config, settings.backstage, names, clock, signer) as backstage:
@@ -76,11 +103,10 @@ async def open_catalogue(
             catalogue=both,
             public_keys=signer.public_keys() if signer is not None else {"keys": []},
             tasks={
-                "catalog files": partial(reader.follow, files.refresh, settings.interval),
-                "catalog of Backstage": partial(
-                    reader.follow, backstage.refresh, settings.backstage.interval
-                ),
+                "catalog files": partial(reader.follow, files.refresh, present.files_interval),
+                "catalog of Backstage": partial(reader.follow, backstage.refresh, present.backstage_interval),
             },
+            configure=present.configure,
         )
 
 
@@ -136,10 +162,10 @@ class CatalogReader:
                 _log.warning("catalog problem", problem=problem)
         self._told = current.problems
 
-    async def follow(self, refresh: Refresh, interval: timedelta) -> None:
-        """Read one source on its interval until cancelled."""
+    async def follow(self, refresh: Refresh, interval: Callable[[], timedelta]) -> None:
+        """Read one source on its interval of then, until cancelled."""
         while True:
-            await asyncio.sleep(interval.total_seconds())
+            await asyncio.sleep(interval().total_seconds())
             await self.read(refresh)
 
 

@@ -268,7 +268,14 @@ class _Composition:
             litmus_version=versions.get,
             intervals=syncing.planner.of,
             plans=partial(plans_health, syncing.planner, clients),
-            reconfiguring=OpenedParts(people=people, sessions=sessions, claims=claims, actions=actions),
+            reconfiguring=OpenedParts(
+                people=people,
+                sessions=sessions,
+                claims=claims,
+                actions=actions,
+                catalog=catalog,
+                clients=tuple(clients.values()),
+            ),
         )
 
     async def _open_instance(

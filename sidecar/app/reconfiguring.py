@@ -1,11 +1,12 @@
 """What of the services follows from reloadable settings alone: made at the start, and again at a reload."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 from sidecar.actions import ActionService
 from sidecar.app.acting import rules_of
-from sidecar.app.catalog import configured_claims
-from sidecar.app.people import People
+from sidecar.app.catalog import OpenedCatalog, configured_claims
+from sidecar.app.people import People, sign_in_pace
 from sidecar.backstage.visibility import CatalogVisibility
 from sidecar.catalog.claims import Claims
 from sidecar.config import Config, Limits
@@ -14,6 +15,7 @@ from sidecar.identity.keys import KeyRing
 from sidecar.identity.proxy import ProxySettings
 from sidecar.identity.rates import ConcurrencyLimit, RequestRateLimit, WorkBudget
 from sidecar.identity.sessions import LitmusSessions
+from sidecar.litmus.transport.client import LitmusClient
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +26,8 @@ class OpenedParts:
     sessions: LitmusSessions
     claims: Claims
     actions: ActionService
+    catalog: OpenedCatalog
+    clients: Collection[LitmusClient]
 
     def services(self, before: Services, config: Config) -> Services:
         """Return the same parts under another configuration; nothing is in effect yet."""
@@ -34,6 +38,7 @@ class OpenedParts:
             visibility=enforced_visibility(config, self.people),
             proxy=proxy_settings(config),
             sessions=offered_sessions(config, self.sessions),
+            sign_in_pace=sign_in_pace(config) if config.sync != before.config.sync else before.sign_in_pace,
         )
         limits = config.limits
         if limits == before.config.limits:
@@ -47,6 +52,9 @@ class OpenedParts:
         """Have the parts that live as long as the process follow it from now on."""
         self.claims.configure(configured_claims(config))
         self.actions.configure(rules_of(config), config.actions.window)
+        self.catalog.configure(config.catalog)
+        for client in self.clients:
+            client.configure(config.sync.max_requests_per_second)
 
 
 def key_ring(config: Config) -> KeyRing:

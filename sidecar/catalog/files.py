@@ -62,6 +62,10 @@ class FileCatalog:
         self._by_id: Mapping[str, tuple[ProjectRef, ...]] = {}
         self._refreshing = asyncio.Lock()
 
+    def look_for(self, patterns: Sequence[str]) -> None:
+        """Take other patterns; they count from the next :meth:`refresh` on."""
+        self._patterns = tuple(patterns)
+
     @property
     def current(self) -> Catalog:
         """The entities as last read; empty before the first read."""
@@ -111,8 +115,9 @@ class FileCatalog:
 
     def _look(self) -> object:
         """Return a value that differs when a reading might; cheap, opens no file."""
+        # Other patterns may find the same files, and yet have other problems.
         patterns = (*self._patterns, *self._targets)
-        return tuple(_signature(path) for pattern in patterns for path in _found(pattern))
+        return patterns, tuple(_signature(path) for pattern in patterns for path in _found(pattern))
 
     def _read(self) -> _Reading:
         problems: list[str] = []

@@ -18,6 +18,10 @@ from sidecar.config.substitution import path_text
 RELOADABLE: Final = (
     "publicUrl",
     "listen.allowedOrigins",
+    "catalog.files",
+    "catalog.interval",
+    "catalog.backstage.interval",
+    "sync.maxRequestsPerSecond",
     "auth.keys",
     "auth.proxy",
     "auth.admins",

@@ -99,6 +99,10 @@ class LitmusClient:
         """The circuit breakers, for metrics and readiness: read ``state`` and ``opened_at``."""
         return self._throttle.breakers
 
+    def configure(self, max_requests_per_second: float | None) -> None:
+        """Send at most so many requests per second from now on; ``None``: as many as Litmus bears."""
+        self._throttle.configure(max_requests_per_second)
+
     @property
     def pace_per_second(self) -> float:
         """How many requests per second are sent at most now."""

@@ -94,6 +94,10 @@ class Throttle:
         self._max_wait_seconds = max_wait_seconds
         self._observe = observe or _ignore
 
+    def configure(self, max_requests_per_second: float | None) -> None:
+        """Take another bound; ``None``: the pace follows how Litmus answers, from where that has got to."""
+        self._fixed = max_requests_per_second
+
     @property
     def per_second(self) -> float:
         """How many requests per second pass at most now."""
