@@ -1,7 +1,7 @@
 """SIGHUP to a running service: it reads its files again, and follows them or stays as it was.
 
-Rule: one process for the module, as a user starts it. Each test writes the files it needs, sends the signal and
-waits for the line of the log that answers it; what that line says is in effect then, not a moment later.
+Rule: one process for the module, as a user starts it. Each test writes the files it needs, sends the signal
+and waits for the line of the log that answers it; what that line says is in effect then, not a moment later.
 """
 
 import asyncio
@@ -26,6 +26,7 @@ NEW: Final = "new-key-0123456789abcdef"
 ENTITIES: Final = "/api/v1/entities"
 RELOADED: Final = "configuration reloaded"
 REFUSED: Final = "configuration not reloaded; the one before stays"
+SCRAPES: Final = 'litmus_sidecar_requests_total{method="GET",outcome="ok",route="/metrics"}'
 Section = dict[str, Any]
 
 
@@ -43,11 +44,10 @@ class Running:
 
     def section(self, **others: Any) -> Section:
         """Return the section that the process starts with, and these in it."""
+        litmus = {"name": "default", "baseUrl": self.small.simulator.url, "token": self.small.token}
         section: Section = {
             "listen": {"port": 0},
-            "instances": [
-                {"name": "default", "baseUrl": self.small.simulator.url, "token": self.small.token}
-            ],
+            "instances": [litmus],
             "catalog": {"files": [str(self.small.catalog)], "interval": {"milliseconds": 100}},
             "store": {"url": f"sqlite:///{self.folder}/store.db"},
             "sync": QUIET_SYNC,
@@ -239,7 +239,7 @@ async def test_settings_of_every_kind_take_effect_together(running: Running) -> 
 
     await eventually(names_both)
     # The figures of the process go on.
-    now = await running.metric('litmus_sidecar_requests_total{method="GET",outcome="ok",route="/metrics"}')
+    now = await running.metric(SCRAPES)
     assert now > answered
 
 

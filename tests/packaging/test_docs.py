@@ -16,7 +16,7 @@ from aiohttp import web
 import sidecar.cli.main  # noqa: F401 - brings every module that may define an error
 from sidecar import __version__
 from sidecar.cli.demo import demo_config
-from sidecar.config import Config, findings, load_config
+from sidecar.config import RELOADABLE, Config, findings, load_config
 from sidecar.domain.errors import SidecarError
 from sidecar.http.metrics.families import FAMILIES
 from sidecar.http.routes import add_routes
@@ -47,6 +47,11 @@ def routes() -> set[str]:
 
 def test_the_reference_lists_exactly_the_routes_that_there_are() -> None:
     assert sorted(first_cells((DOCS / "reference/routes.md").read_text())) == sorted(routes())
+
+
+def test_the_page_on_reloading_lists_exactly_the_keys_that_take_effect_so() -> None:
+    page = section((DOCS / "how-to/reload.md").read_text(), "What takes effect")
+    assert list(first_cells(page)) == list(RELOADABLE)
 
 
 def loaded(configuration: str, directory: Path, environ: dict[str, str]) -> Config:
