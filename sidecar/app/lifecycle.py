@@ -85,7 +85,7 @@ def successor_of(before: web.Application, config: Config) -> web.Application:
     app[SERVICES] = parts.reconfiguring.services(parts, config)
     app[RECORDER] = Recorder(config, parts.metrics)
     app[DOMAIN_METRICS] = before[DOMAIN_METRICS]
-    add_routes(app, counts=before[ANSWER_CACHE].counts)
+    add_routes(app, before=before)
     return app
 
 

@@ -8,9 +8,8 @@ from aiohttp import web
 from sidecar.http.answers.cache import (
     ANSWER_CACHE,
     AnswerCache,
-    AnswerCounts,
 )
-from sidecar.http.answers.templates import add_templates
+from sidecar.http.answers.templates import add_templates, take_templates
 from sidecar.http.api import health
 from sidecar.http.api.routes import API_ROUTES
 from sidecar.http.graphql import query
@@ -105,15 +104,19 @@ async def _ending_answers(app: web.Application) -> AsyncIterator[None]:
     await app[ANSWER_CACHE].close()
 
 
-def add_routes(app: web.Application, *, counts: AnswerCounts | None = None) -> None:
+def add_routes(app: web.Application, *, before: web.Application | None = None) -> None:
     """Add every route of the service, and what their handlers find in the application.
 
-    ``counts`` of answers are those of the application that this one takes over from.
+    ``before`` is the application that this one takes over from: it goes on counting that one's answers, and
+    fills in the same templates.
     """
     app[ROUTES_BY_NAME] = {route.name: route for route in ROUTES}
-    app[ANSWER_CACHE] = AnswerCache(counts=counts)
+    app[ANSWER_CACHE] = AnswerCache(counts=before[ANSWER_CACHE].counts if before is not None else None)
     app.cleanup_ctx.append(_ending_answers)
-    add_templates(app, FILTERS)
+    if before is not None:
+        take_templates(app, before)
+    else:
+        add_templates(app, FILTERS)
     for route in ROUTES:
         if route.method == "GET":
             # With HEAD (RFC 9110, 9.1); link checkers ask so.

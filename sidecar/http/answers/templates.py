@@ -53,6 +53,11 @@ def add_templates(app: web.Application, filters: Mapping[str, Callable[..., Any]
         environment.get_template(name)
 
 
+def take_templates(app: web.Application, before: web.Application) -> None:
+    """Let the application fill in the templates of another one, as they were compiled for that."""
+    app[aiohttp_jinja2.APP_KEY] = before[aiohttp_jinja2.APP_KEY]
+
+
 async def render_template(request: web.Request, template: str, context: Mapping[str, Any]) -> bytes:
     """Return the bytes of a template with this context."""
     found = aiohttp_jinja2.get_env(request.app).get_template(template)

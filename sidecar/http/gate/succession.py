@@ -1,9 +1,8 @@
 """Which application answers: one after the other behind the same sockets, without a request lost between.
 
 A request belongs to the application that answered when it came, to its end; the
-next one, on the same connection too, belongs to the one that answers then. So a
-request never meets two configurations, and what an application remembers ends
-with it.
+next one, on the same connection too, belongs to the one that answers then. What
+an application remembers ends with it.
 """
 
 import asyncio
@@ -80,7 +79,10 @@ class Succession:
         return before
 
     async def end(self, one: Answering) -> None:
-        """End an application that answers no more, once its last request has."""
+        """End an application that answers no more, once its last request has.
+
+        aiohttp remembers it for a while, in its cache of middlewares, so whoever filled it has to empty it.
+        """
         await one.ended()
         self._living.discard(one)
         await one.cleanup()
