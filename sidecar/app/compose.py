@@ -274,7 +274,8 @@ class _Composition:
                 claims=claims,
                 actions=actions,
                 catalog=catalog,
-                clients=tuple(clients.values()),
+                syncing=syncing,
+                instances=tuple(instances.values()),
             ),
         )
 

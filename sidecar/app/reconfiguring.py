@@ -7,6 +7,8 @@ from sidecar.actions import ActionService
 from sidecar.app.acting import rules_of
 from sidecar.app.catalog import OpenedCatalog, configured_claims
 from sidecar.app.people import People, sign_in_pace
+from sidecar.app.sync import Synchronisation
+from sidecar.app.tokens import OpenedInstance
 from sidecar.backstage.visibility import CatalogVisibility
 from sidecar.catalog.claims import Claims
 from sidecar.config import Config, Limits
@@ -15,7 +17,6 @@ from sidecar.identity.keys import KeyRing
 from sidecar.identity.proxy import ProxySettings
 from sidecar.identity.rates import ConcurrencyLimit, RequestRateLimit, WorkBudget
 from sidecar.identity.sessions import LitmusSessions
-from sidecar.litmus.transport.client import LitmusClient
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +28,8 @@ class OpenedParts:
     claims: Claims
     actions: ActionService
     catalog: OpenedCatalog
-    clients: Collection[LitmusClient]
+    syncing: Synchronisation
+    instances: Collection[OpenedInstance]
 
     def services(self, before: Services, config: Config) -> Services:
         """Return the same parts under another configuration; nothing is in effect yet."""
@@ -53,8 +55,9 @@ class OpenedParts:
         self.claims.configure(configured_claims(config))
         self.actions.configure(rules_of(config), config.actions.window)
         self.catalog.configure(config.catalog)
-        for client in self.clients:
-            client.configure(config.sync.max_requests_per_second)
+        self.syncing.configure(config.sync)
+        for instance in self.instances:
+            instance.configure(config.sync)
 
 
 def key_ring(config: Config) -> KeyRing:

@@ -7,7 +7,7 @@ from datetime import timedelta
 from functools import partial
 
 from sidecar.actions import recent_starts
-from sidecar.config import Config
+from sidecar.config import Config, SyncSettings
 from sidecar.domain.model import Lane, ProjectRef
 from sidecar.domain.ports import Clock
 from sidecar.http.services import PlanHealth
@@ -41,6 +41,8 @@ class Synchronisation:
     """The tags of a project in Litmus; ``None``: not read yet."""
     tasks: Mapping[str, Callable[[], Coroutine[None, None, None]]]
     """What has to run as long as the service, by name."""
+    configure: Callable[[SyncSettings], None]
+    """Reads by other intervals, each project from its next reading on."""
 
 
 def open_sync(
@@ -65,9 +67,9 @@ def open_sync(
         wait_seconds: Longest a reader waits for a first one.
     """
     sync, notifier = config.sync, Notifier()
-    intervals = _configured_intervals(config)
+    intervals = _configured_intervals(sync)
     retention = timedelta(days=config.history.retention_days)
-    schedule = HistorySchedule(increment_every=sync.slow_interval)
+    schedule = _history_schedule(sync)
     roles = RoleCache(
         clients,
         lambda: engine.projects,
@@ -97,11 +99,12 @@ def open_sync(
         clock=clock,
         tracer=tracer,
     )
+    histories = {
+        name: LitmusHistorySource(client, store.history, clock, retention=retention, schedule=schedule)
+        for name, client in clients.items()
+    }
     past = HistoryWorker(
-        sources={
-            name: LitmusHistorySource(client, store.history, clock, retention=retention, schedule=schedule)
-            for name, client in clients.items()
-        },
+        sources=histories,
         history=store.history,
         snapshots=store.snapshots,
         leases=store.leases,
@@ -129,7 +132,22 @@ def open_sync(
         known = tags.get(project.instance)
         return known.of(project.project_id) if known is not None else None
 
-    return Synchronisation(engine=engine, planner=planner, roles=roles, project_tags=tags_of, tasks=tasks)
+    def configure(settings: SyncSettings) -> None:
+        planner.configure(_configured_intervals(settings), longest_interval(settings.max_stale))
+        roles.configure(settings.slow_interval)
+        for one in tags.values():
+            one.configure(settings.slow_interval)
+        for history in histories.values():
+            history.configure(_history_schedule(settings))
+
+    return Synchronisation(
+        engine=engine,
+        planner=planner,
+        roles=roles,
+        project_tags=tags_of,
+        tasks=tasks,
+        configure=configure,
+    )
 
 
 def unfitting(config: Config, projects: Iterable[ProjectRef]) -> Iterator[str]:
@@ -140,7 +158,7 @@ def unfitting(config: Config, projects: Iterable[ProjectRef]) -> Iterator[str]:
         plan = plan_intervals(
             first_demand(number),
             capacity_per_second=FASTEST if pace is None else pace,
-            configured=_configured_intervals(config),
+            configured=_configured_intervals(config.sync),
             longest=longest_interval(config.sync.max_stale),
         )
         if plan.fits:
@@ -154,8 +172,11 @@ def unfitting(config: Config, projects: Iterable[ProjectRef]) -> Iterator[str]:
         )
 
 
-def _configured_intervals(config: Config) -> Intervals:
-    sync = config.sync
+def _history_schedule(sync: SyncSettings) -> HistorySchedule:
+    return HistorySchedule(increment_every=sync.slow_interval)
+
+
+def _configured_intervals(sync: SyncSettings) -> Intervals:
     return Intervals(fast=sync.interval, slow=sync.slow_interval, active=sync.active_interval)
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 from uuid import uuid4
 
-from sidecar.config import Config, Credentials, Instance, bare_token
+from sidecar.config import Config, Credentials, Instance, SyncSettings, bare_token
 from sidecar.config.proxies import configured_proxy
 from sidecar.domain.errors import CredentialsRejectedError, StoreError, TokenRejectedError, UpstreamError
 from sidecar.domain.ports import Clock, Locks, ServiceSessions, TokenUses
@@ -95,6 +95,14 @@ class OpenedInstance:
                     await asyncio.sleep(pause)
                     pause = await asyncio.shield(self._look())
 
+    def configure(self, sync: SyncSettings) -> None:
+        """Ask at another pace from now on."""
+        self.client.configure(
+            max_requests_per_second=sync.max_requests_per_second,
+            longest_pause_seconds=_longest_pause_seconds(sync),
+        )
+        self.holder.configure(_longest_token_pause_seconds(sync))
+
     async def close(self) -> None:
         """Give up what is still under way."""
         await end_all(self.looking)
@@ -153,9 +161,7 @@ async def open_instance(
         source_of(instance),
         clock,
         configured_token(instance),
-        longest_pause_seconds=min(
-            LONGEST_PAUSE_SECONDS, REJECTED_PAUSE_INTERVALS * config.sync.interval.total_seconds()
-        ),
+        longest_pause_seconds=_longest_token_pause_seconds(config.sync),
     )
 
     reporter = TokenUseReporter(holder, uses, replica)
@@ -312,10 +318,19 @@ def _open(
         max_in_flight=config.sync.max_in_flight,
         max_requests_per_second=config.sync.max_requests_per_second,
         patience_seconds=config.sync.request_timeout.total_seconds(),
-        # When Litmus is back, everything is to be fresh within an interval.
-        longest_pause_seconds=config.sync.interval.total_seconds() / 2,
+        longest_pause_seconds=_longest_pause_seconds(config.sync),
         observe=observe,
     )
+
+
+def _longest_pause_seconds(sync: SyncSettings) -> float:
+    """Return how long a Litmus is left alone: when it is back, all is to be fresh within an interval."""
+    return sync.interval.total_seconds() / 2
+
+
+def _longest_token_pause_seconds(sync: SyncSettings) -> float:
+    """Return how long a rejected token is left alone."""
+    return min(LONGEST_PAUSE_SECONDS, REJECTED_PAUSE_INTERVALS * sync.interval.total_seconds())
 
 
 def source_of(instance: Instance) -> str:

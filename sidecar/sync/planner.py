@@ -46,6 +46,12 @@ class IntervalPlanner:
         self._finished_at: dict[Job, datetime] = {}
         self._reached: dict[tuple[str, Lane], float] = {}
 
+    def configure(self, configured: Intervals, longest: timedelta) -> None:
+        """Plan by other intervals from now on; what is scheduled falls due as it was unless somebody asks."""
+        self.configured = configured
+        self._longest = longest
+        self._plans.clear()
+
     def note_asked(self, project: ProjectRef) -> bool:
         """Note that somebody asked for it; tell whether it was scheduled later than configured."""
         self._asked_at[project] = self._clock()

@@ -88,6 +88,19 @@ async def test_a_changed_file_is_read_again(tmp_path: Path) -> None:
     assert refs(catalog) == ["a", "b"]
 
 
+async def test_other_patterns_count_from_the_next_look_on_though_they_find_the_same_file(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "a.yaml").write_text(entity("a"))
+    catalog = catalog_in(tmp_path, "*.yaml")
+    await catalog.refresh()
+    catalog.look_for([str(tmp_path / "a.yaml"), str(tmp_path / "none.yaml")])
+    assert await catalog.refresh()
+    assert refs(catalog) == ["a"]
+    assert catalog.current.problems == (f"{tmp_path}/none.yaml: no file is found there",)
+    assert not await catalog.refresh()
+
+
 async def test_a_swapped_link_is_noticed(tmp_path: Path) -> None:
     """Kubernetes replaces the directory behind ``..data`` at once."""
     for version, name in (("v1", "a"), ("v2", "b")):

@@ -18,12 +18,13 @@ import pytest
 import pytest_asyncio
 
 from tests.e2e.conftest import Small, open_small
-from tests.support.service import CEILING_SECONDS, QUIET_SYNC, catalog_text, eventually
+from tests.support.service import CEILING_SECONDS, QUICK_SYNC, QUIET_SYNC, catalog_text, eventually
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 OLD: Final = "old-key-0123456789abcdef"
 NEW: Final = "new-key-0123456789abcdef"
 ENTITIES: Final = "/api/v1/entities"
+SERVING: Final = "Serving on "
 RELOADED: Final = "configuration reloaded"
 REFUSED: Final = "configuration not reloaded; the one before stays"
 SCRAPES: Final = 'litmus_sidecar_requests_total{method="GET",outcome="ok",route="/metrics"}'
@@ -62,8 +63,9 @@ class Running:
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "sidecar", "serve", "--config", str(self.config), stderr=log
             )
-        await eventually(lambda: "Serving on " in self.log.read_text())
-        self.url = self.log.read_text().split("Serving on ", 1)[1].split()[0]
+        await eventually(lambda: any(line.startswith(SERVING) for line in self.lines()))
+        (line,) = (line for line in self.lines() if line.startswith(SERVING))
+        self.url = line.removeprefix(SERVING)
 
     async def end(self) -> None:
         assert self._process is not None
@@ -88,8 +90,12 @@ class Running:
 
     def answers(self) -> list[Section]:
         """Return the lines of the log about reloads."""
-        lines = [line for line in self.log.read_text().splitlines() if '"configuration ' in line]
+        lines = [line for line in self.lines() if '"configuration ' in line]
         return [line for line in map(json.loads, lines) if line["event"] in {RELOADED, REFUSED}]
+
+    def lines(self) -> list[str]:
+        """Return the lines of the log; the last may be written in part, and is none yet."""
+        return self.log.read_text().split("\n")[:-1]
 
     async def get(self, path: str, secret: str = OLD, **headers: str) -> aiohttp.ClientResponse:
         sent = {"X-Litmus-Sidecar-Key": secret, **headers}
@@ -241,6 +247,28 @@ async def test_settings_of_every_kind_take_effect_together(running: Running) -> 
     # The figures of the process go on.
     now = await running.metric(SCRAPES)
     assert now > answered
+
+
+async def test_a_shorter_interval_holds_from_the_next_reading_which_whoever_asks_begins(
+    running: Running,
+) -> None:
+    def readings() -> int:
+        return running.small.simulator.asked("listExperiment")
+
+    await eventually(lambda: readings() > 0)
+    assert (await running.reload(sync=QUICK_SYNC))["changed"] == [
+        "sync.interval",
+        "sync.slowInterval",
+        "sync.activeInterval",
+    ]
+    before = readings()
+
+    async def goes_on() -> bool:
+        assert await running.status(OLD) == 200
+        await running.get("/api/v1/entities/component/default/cart/overview")
+        return readings() > before + 3
+
+    await eventually(goes_on)
 
 
 async def test_signals_in_a_row_lose_no_request(running: Running) -> None:

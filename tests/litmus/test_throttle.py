@@ -106,6 +106,19 @@ def test_each_failed_try_doubles_the_pause_up_to_five_minutes(breaker: Breaker, 
     assert pauses == [5, 10, 20, 40, 80, 160, 300, 300, 300]
 
 
+def test_another_bound_holds_for_the_pauses_of_all_kinds_of_requests_from_the_next_one_on(
+    breaker: Breaker, time: Time
+) -> None:
+    throttle = Throttle(max_in_flight=1, max_requests_per_second=None, breaker=breaker)
+    throttle.configure(max_requests_per_second=7, longest_pause_seconds=3)
+    assert throttle.per_second == 7
+    for kind in RequestKind:
+        one = throttle.breakers.of(kind)
+        fail(one, 5)
+        time.now += 3
+        assert one.state is BreakerState.HALF_OPEN
+
+
 def test_an_outage_keeps_the_moment_it_began(breaker: Breaker, time: Time) -> None:
     fail(breaker, 5)
     opened_at = breaker.opened_at

@@ -187,3 +187,17 @@ def test_what_left_the_catalog_is_forgotten() -> None:
     service.now += PLANNED_EVERY
     assert service.planner.plan("default").needed_per_second == pytest.approx(5 / 60 + 4 / 600)
     assert service.planner.of(gone) == service.planner.of(gone)
+
+
+def test_other_intervals_hold_for_the_next_plan_and_what_is_scheduled_is_soon_read_if_asked_for() -> None:
+    service = Service(10, per_second=50)
+    job = Job(project=service.projects[3], lane=Lane.FAST)
+    service.planner.schedule(job)
+    quicker = Intervals(fast=CONFIGURED.fast / 2, slow=CONFIGURED.slow, active=CONFIGURED.active)
+    service.planner.configure(quicker, LONGEST)
+    assert service.planner.intervals(job.project).fast == quicker.fast
+    assert service.planner.of(job.project)[Lane.FAST] == CONFIGURED.fast
+    assert service.planner.note_asked(job.project)
+    service.planner.schedule(job)
+    assert service.planner.of(job.project)[Lane.FAST] == quicker.fast
+    assert not service.planner.note_asked(job.project)

@@ -54,6 +54,10 @@ class LitmusHistorySource:
         self._timeout_seconds = timeout_seconds
         self._sizes: LRUCache[ProjectRef, PageSize] = LRUCache(_PROJECTS_REMEMBERED)
 
+    def configure(self, schedule: HistorySchedule) -> None:
+        """Read by another schedule from the next step on."""
+        self._schedule = schedule
+
     async def step(
         self, project: ProjectRef, state: HistoryState, snapshot: Snapshot | None
     ) -> tuple[HistoryChange, bool]:

@@ -56,6 +56,10 @@ class ProjectTags:
         """Whether the log has that it fails."""
         self._mishaps = Mishaps("tags of projects")
 
+    def configure(self, interval: timedelta) -> None:
+        """Ask anew after this interval, from the next list on."""
+        self._interval = interval
+
     def of(self, project_id: str) -> tuple[str, ...] | None:
         """Return the project's tags; ``None``: not known so far, there may be any.
 

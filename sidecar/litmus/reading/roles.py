@@ -46,6 +46,10 @@ class RoleCache:
         self._locks: KeyedLocks[ProjectRef] = KeyedLocks()
         self._mishaps = Mishaps("roles of the tokens")
 
+    def configure(self, interval: timedelta) -> None:
+        """Ask a role anew after this interval from now on."""
+        self._interval = interval
+
     def role(self, project: ProjectRef) -> LitmusRole | None:
         """Return the token's role in the project; ``None``: not known, then Litmus decides."""
         return self._roles.get(project)

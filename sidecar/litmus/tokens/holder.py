@@ -50,6 +50,10 @@ class TokenHolder:
         self._warned: timedelta | None = None
         self._rejected_event = asyncio.Event()
 
+    def configure(self, longest_pause_seconds: float) -> None:
+        """Take another bound for the pauses to come before a rejected token is tried again."""
+        self._retries.configure(longest_pause_seconds)
+
     def __repr__(self) -> str:
         return f"TokenHolder({self.instance}, {self._state.value})"
 

@@ -71,6 +71,10 @@ class Breaker:
         """When the present outage opened the breaker, UTC; ``None`` while it is closed."""
         return self._opened_at
 
+    def configure(self, longest_pause_seconds: float) -> None:
+        """Take another bound for the pauses to come."""
+        self._longest_pause_seconds = longest_pause_seconds
+
     def check(self) -> None:
         """Do nothing if a request may pass.
 
@@ -132,6 +136,11 @@ class BreakerSet:
         self._of: dict[RequestKind, Breaker] = {kind: breaker.copy() for kind in RequestKind} | {
             RequestKind.CHECKED: breaker
         }
+
+    def configure(self, longest_pause_seconds: float) -> None:
+        """Take another bound for the pauses to come, of all kinds."""
+        for breaker in self._of.values():
+            breaker.configure(longest_pause_seconds)
 
     def of(self, kind: RequestKind) -> Breaker:
         """Return the breaker of one kind."""

@@ -99,9 +99,11 @@ class LitmusClient:
         """The circuit breakers, for metrics and readiness: read ``state`` and ``opened_at``."""
         return self._throttle.breakers
 
-    def configure(self, max_requests_per_second: float | None) -> None:
-        """Send at most so many requests per second from now on; ``None``: as many as Litmus bears."""
-        self._throttle.configure(max_requests_per_second)
+    def configure(self, *, max_requests_per_second: float | None, longest_pause_seconds: float) -> None:
+        """Take other bounds from now on, meant as those of :func:`open_litmus_client`."""
+        self._throttle.configure(
+            max_requests_per_second=max_requests_per_second, longest_pause_seconds=longest_pause_seconds
+        )
 
     @property
     def pace_per_second(self) -> float:

@@ -94,9 +94,10 @@ class Throttle:
         self._max_wait_seconds = max_wait_seconds
         self._observe = observe or _ignore
 
-    def configure(self, max_requests_per_second: float | None) -> None:
-        """Take another bound; ``None``: the pace follows how Litmus answers, from where that has got to."""
+    def configure(self, *, max_requests_per_second: float | None, longest_pause_seconds: float) -> None:
+        """Take other bounds; the pace without one follows how Litmus answers, from where that has got to."""
         self._fixed = max_requests_per_second
+        self.breakers.configure(longest_pause_seconds)
 
     @property
     def per_second(self) -> float:
