@@ -63,15 +63,20 @@ class Running:
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "sidecar", "serve", "--config", str(self.config), stderr=log
             )
-        await eventually(lambda: any(line.startswith(SERVING) for line in self.lines()))
+        process = self._process
+
+        def has_started() -> bool:
+            assert process.returncode is None, self.log.read_text()
+            return any(line.startswith(SERVING) for line in self.lines())
+
+        await eventually(has_started)
         (line,) = (line for line in self.lines() if line.startswith(SERVING))
         self.url = line.removeprefix(SERVING)
 
     async def end(self) -> None:
-        assert self._process is not None
-        assert self._process.returncode is None
-        self._process.kill()
-        await self._process.wait()
+        if self._process is not None and self._process.returncode is None:
+            self._process.kill()
+            await self._process.wait()
 
     async def reload(self, **others: Any) -> Section:
         """Let the file say this, send the signal, and return the line that answers it."""
@@ -127,9 +132,11 @@ async def process(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Run
     connector = aiohttp.TCPConnector(limit=1)
     async with open_small(folder) as small, aiohttp.ClientSession(connector=connector) as session:
         running = Running(small, folder, session)
-        await running.start()
-        yield running
-        await running.end()
+        try:
+            await running.start()
+            yield running
+        finally:
+            await running.end()
 
 
 @pytest_asyncio.fixture(loop_scope="session")
