@@ -38,6 +38,8 @@ example is [`app-config.example.yaml`](../../app-config.example.yaml).
 - A **duration** is `{ seconds: 60 }` (milliseconds, seconds, minutes, hours, days, weeks), a text such as
   `60s`, `1 minute` or `PT1M`, or a number of seconds. Months and years have no fixed length and are refused.
 - A **file** is relative to the configuration file that names it.
+- The files are read at the start and on SIGHUP: [what then takes
+  effect](../how-to/reload.md#what-takes-effect).
 - `litmus-sidecar check --offline` shows what would be used, secrets masked, and what is probably not meant.
 """
 

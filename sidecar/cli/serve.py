@@ -12,7 +12,7 @@ from sidecar.config import load_config
 from sidecar.telemetry.logs import configure_logging
 
 
-@click.command("serve", help="Serve, as configured.")
+@click.command("serve", help="Serve, as configured; SIGHUP reads the configuration again.")
 @config_option
 @log_level_option
 @click.pass_obj
