@@ -78,6 +78,10 @@ PLAYED: Final = {
         "tests/e2e/test_init.py::test_on_a_terminal_init_asks_shows_progress_and_echoes_no_secret",
         ('"init"', '"--write"', '"--write-env"'),
     ),
+    'kill -HUP "$(pidof -x litmus-sidecar)"': Played(
+        "tests/e2e/test_reload.py::test_a_bad_file_changes_nothing_and_one_line_says_what_is_wrong",
+        ("signal.SIGHUP",),
+    ),
     ". ./litmus.env": _newcomer(". ./litmus.env && "),
     "litmus-sidecar check --config app-config.litmus.yaml": _newcomer(
         "litmus-sidecar check {config}", "--config app-config.litmus.yaml"
@@ -93,6 +97,7 @@ _ITSELF: Final = "is the run of these tests itself, or of more of them"
 _DOCKER: Final = "needs Docker; tests/packaging/test_dockerfile.py runs the steps of the image"
 _COMPOSE: Final = "needs Docker; tests/e2e/test_compose.py starts the services' own commands"
 _CLUSTER: Final = "needs a cluster; tests/e2e/test_pods.py starts the pods' own commands"
+_SIGNAL: Final = "needs a container; tests/e2e/test_reload.py sends the signal itself"
 _LITMUS: Final = "needs a cluster with an infrastructure of Litmus"
 _CHART: Final = "needs a cluster; tests/packaging/test_chart.py renders the chart with each example"
 _APP: Final = "needs a Backstage app of yours; tests/backstage_app installs the same file with npm"
@@ -136,6 +141,9 @@ NOT_TYPED: Final = {
     " --from-literal=store-url='postgresql://sidecar:<password>@postgres:5432/sidecar'": (
         "needs a cluster; tests/packaging/test_docs.py compares its keys with the chart's"
     ),
+    "docker kill --signal HUP CONTAINER": _SIGNAL,
+    "docker compose kill --signal HUP sidecar": _SIGNAL,
+    "kubectl exec deployment/litmus-sidecar -- sh -c 'kill -HUP 1'": _SIGNAL,
     "kubectl logs deployment/litmus-sidecar": _CLUSTER,
     "kubectl --namespace portal rollout status deployment/litmus-sidecar": _CLUSTER,
     "kubectl --namespace portal logs deployment/litmus-sidecar": _CLUSTER,
