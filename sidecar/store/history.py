@@ -9,7 +9,20 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import ColumnElement, and_, case, delete, exists, func, or_, select, tuple_, update
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    and_,
+    bindparam,
+    case,
+    delete,
+    exists,
+    func,
+    or_,
+    select,
+    tuple_,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sidecar.domain.model import ProjectRef
@@ -33,6 +46,7 @@ from sidecar.store.history_rows import (
 from sidecar.store.run_merging import Key, RunMerge, key_of
 from sidecar.store.schema import history_state, known_experiments, projects, run_totals, runs
 from sidecar.store.statements import CHUNK, project_key, require_lease
+from sidecar.store.upserts import Upsert
 
 _KEY: Final = (runs.c.project, runs.c.experiment_id, runs.c.identity)
 
@@ -42,6 +56,15 @@ class SqlHistory:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._runs = Upsert(database, runs, ["project", "experiment_id", "identity"])
+        self._totals = Upsert(database, run_totals, ["project", "experiment_id", "outcome"], added=["total"])
+        self._experiments = Upsert(database, known_experiments, ["project", "experiment_id"])
+        self._same = _same_runs(database)
+        insert = database.insert(history_state)
+        self._save_state = insert.on_conflict_do_update(
+            index_elements=["project"],
+            set_={one.name: insert.excluded[one.name] for one in history_state.c if one.name != "project"},
+        )
 
     async def state(self, project: ProjectRef) -> StoredState:
         """See :meth:`ports.History.state`."""
@@ -85,7 +108,7 @@ class SqlHistory:
                 "pruned_before_ms": pruned_before_ms,
                 **state_values(state),
             }
-            await connection.execute(_upsert(self._database, history_state, ["project"]), [values])
+            await connection.execute(self._save_state, values)
         return StoredState(state=state, revision=revision + 1)
 
     async def _save_runs(
@@ -94,7 +117,7 @@ class SqlHistory:
         """Write what differs and what counts; tell whether anything did."""
         told = [storable_run(run) for run in change.runs]
         gone = [storable_run(run) for run in change.removed_runs]
-        same, counted = await _load_same(connection, project, [*told, *gone])
+        same, counted = await self._load_same(connection, project, [*told, *gone])
         merge = RunMerge(same, counted=counted, pruned_before_ms=pruned_before_ms)
         before = merge.by_key()
         for run in told:
@@ -110,11 +133,30 @@ class SqlHistory:
             for key, run in after.items()
             if before.get(key) != run or (key in merge.counted) != (key in counted)
         ]
-        upsert = _upsert(self._database, runs, ["project", "experiment_id", "identity"])
-        for start in range(0, len(changed), CHUNK):
-            await connection.execute(upsert, changed[start : start + CHUNK])
+        await self._runs.write(connection, changed)
         await self._add_to_totals(connection, project, merge.newly_counted)
         return bool(dropped or changed)
+
+    async def _load_same(
+        self, connection: AsyncConnection, project: int, told: Sequence[Run]
+    ) -> tuple[list[Run], set[Key]]:
+        """Return the stored runs that may be the same as one of these, and which of them are counted."""
+        found: dict[Key, Run] = {}
+        counted: set[Key] = set()
+        for start in range(0, len(told), CHUNK):
+            chunk = told[start : start + CHUNK]
+            given = {
+                "project": project,
+                "experiment_ids": list({run.experiment_id for run in chunk}),
+                "identities": list({key_of(run)[1] for run in chunk}),
+                "moments": list({run.created_at_ms for run in chunk}),
+            }
+            for row in await connection.execute(self._same, given):
+                run = run_of(row[:-1])
+                found[key_of(run)] = run
+                if row.counted:
+                    counted.add(key_of(run))
+        return list(found.values()), counted
 
     async def _add_to_totals(
         self, connection: AsyncConnection, project: int, counted: Counter[tuple[str, Outcome]]
@@ -123,27 +165,16 @@ class SqlHistory:
             {"project": project, "experiment_id": experiment_id, "outcome": outcome.value, "total": number}
             for (experiment_id, outcome), number in counted.items()
         ]
-        insert = self._database.insert(run_totals)
-        add = insert.on_conflict_do_update(
-            index_elements=["project", "experiment_id", "outcome"],
-            set_={"total": run_totals.c.total + insert.excluded.total},
-        )
-        for start in range(0, len(values), CHUNK):
-            await connection.execute(add, values[start : start + CHUNK])
+        await self._totals.write(connection, values)
 
     async def _save_experiments(
         self, connection: AsyncConnection, project: int, experiments: Sequence[KnownExperiment]
     ) -> bool:
         known = {row["experiment_id"]: row for row in await _load_experiments(connection, project)}
-        told = {one.experiment_id: one for one in experiments}
-        changed = [
-            values
-            for one in told.values()
-            if (values := experiment_values(project, one)) != known.get(values["experiment_id"])
-        ]
-        upsert = _upsert(self._database, known_experiments, ["project", "experiment_id"])
-        for start in range(0, len(changed), CHUNK):
-            await connection.execute(upsert, changed[start : start + CHUNK])
+        told = [experiment_values(project, one) for one in experiments]
+        latest = {values["experiment_id"]: values for values in told}
+        changed = [values for key, values in latest.items() if values != known.get(key)]
+        await self._experiments.write(connection, changed)
         return bool(changed)
 
     async def runs(self, project: ProjectRef, query: RunQuery) -> Sequence[Run]:
@@ -240,31 +271,16 @@ def _conditions(query: RunQuery) -> list[ColumnElement[bool]]:
     return conditions
 
 
-async def _load_same(
-    connection: AsyncConnection, project: int, told: Collection[Run]
-) -> tuple[list[Run], set[Key]]:
-    """Return the stored runs that may be the same as one of these, and which of them are counted."""
-    found: dict[Key, Run] = {}
-    counted: set[Key] = set()
-    wanted = list(told)
-    for start in range(0, len(wanted), CHUNK):
-        chunk = wanted[start : start + CHUNK]
-        rows = await connection.execute(
-            select(*RUN_COLUMNS, runs.c.counted).where(
-                runs.c.project == project,
-                runs.c.experiment_id.in_({run.experiment_id for run in chunk}),
-                or_(
-                    runs.c.identity.in_({key_of(run)[1] for run in chunk}),
-                    runs.c.created_at_ms.in_({run.created_at_ms for run in chunk}),
-                ),
-            )
-        )
-        for row in rows:
-            run = run_of(row[:-1])
-            found[key_of(run)] = run
-            if row.counted:
-                counted.add(key_of(run))
-    return list(found.values()), counted
+def _same_runs(database: Database) -> Select[Any]:
+    """Return the statement that finds the runs which may be the same as some, by experiment, key and time."""
+    return select(*RUN_COLUMNS, runs.c.counted).where(
+        runs.c.project == bindparam("project"),
+        database.among(runs.c.experiment_id, "experiment_ids"),
+        or_(
+            database.among(runs.c.identity, "identities"),
+            database.among(runs.c.created_at_ms, "moments"),
+        ),
+    )
 
 
 async def _load_experiments(connection: AsyncConnection, project: Any) -> list[Any]:
@@ -274,9 +290,3 @@ async def _load_experiments(connection: AsyncConnection, project: Any) -> list[A
         .order_by(known_experiments.c.experiment_id)
     )
     return [dict(row) for row in (await connection.execute(statement)).mappings()]
-
-
-def _upsert(database: Database, table: Any, key: list[str]) -> Any:
-    insert = database.insert(table)
-    values = {column.name: insert.excluded[column.name] for column in table.c if column.name not in key}
-    return insert.on_conflict_do_update(index_elements=key, set_=values)

@@ -207,6 +207,15 @@ class TestRemoval:
 
         assert list(await store.history.experiments(SHOP)) == [known("a", removed_at=SEEN_AT), known("b")]
 
+    async def test_of_one_experiment_told_twice_in_one_change_the_last_word_counts(
+        self, store: Store
+    ) -> None:
+        """Ids that the engines cannot tell apart are one."""
+        told = [msgspec.structs.replace(known("a\x00"), name="first"), known("a\ufffd")]
+        await recorded(store, change(experiments=told))
+
+        assert [one.name for one in await store.history.experiments(SHOP)] == [known("a").name]
+
     async def test_a_run_bears_the_name_that_its_experiment_has_now(self, store: Store) -> None:
         """Litmus renames old runs with it; one whose experiment was never listed keeps its own."""
         mine, others = run("a"), run("b", experiment_id="experiment-2")

@@ -19,7 +19,19 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any, Final, Protocol
 
-from sqlalchemy import BigInteger, ColumnElement, Table, cast, extract, func, literal
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Integer,
+    Table,
+    Text,
+    any_,
+    bindparam,
+    cast,
+    extract,
+    func,
+    literal,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
@@ -162,6 +174,16 @@ class Database:
     def insert(self, table: Table) -> Any:
         """Return an INSERT that knows ``on_conflict_…``, the same on both engines."""
         return sqlite.insert(table) if self.is_sqlite else postgresql.insert(table)
+
+    def among(self, column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
+        """Return whether a column of whole numbers or texts is one of the list given under the name.
+
+        PostgreSQL is given the list as one value, so that the statement has the same words for every length.
+        """
+        if self.is_sqlite:
+            return column.in_(bindparam(name, expanding=True))
+        kind = BigInteger() if isinstance(column.type, Integer) else Text()
+        return column == any_(bindparam(name, type_=postgresql.ARRAY(kind)))
 
     async def lock(self, connection: AsyncConnection, number: int) -> None:
         """Keep others with this number out until the transaction ends (SQLite has one writer anyway)."""

@@ -15,6 +15,7 @@ from sqlalchemy.engine import URL, Connection
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from sidecar.config.store_url import StoreAddress
+from sidecar.store.engine.sqlite_driver import Connection as DriverConnection
 
 BUSY_TIMEOUT_SECONDS: Final = 5.0
 """How long SQLite waits for another process that writes."""
@@ -33,7 +34,11 @@ def sqlite_engine(address: StoreAddress, *, size: int, begin: str) -> AsyncEngin
         max_overflow=0,
         hide_parameters=True,
         # The driver begins no transactions by itself; we say when and how.
-        connect_args={"timeout": BUSY_TIMEOUT_SECONDS, "isolation_level": None},
+        connect_args={
+            "timeout": BUSY_TIMEOUT_SECONDS,
+            "isolation_level": None,
+            "async_creator_fn": DriverConnection,
+        },
     )
 
     @event.listens_for(engine.sync_engine, "connect")
