@@ -60,6 +60,14 @@ async def test_a_value_that_the_database_refuses_is_an_error_of_that_write_alone
     assert run() in await store.history.runs(SHOP, ALL)
 
 
+async def test_of_two_ids_that_no_engine_can_tell_apart_the_last_word_counts(url: str) -> None:
+    told = [msgspec.structs.replace(known("a\x00"), name="first"), known("a\ufffd")]
+    async with open_store(url, clock=clock) as store:
+        await recorded(store, change(experiments=told))
+
+        assert [one.name for one in await store.history.experiments(SHOP)] == [known("a").name]
+
+
 class TestState:
     async def test_state_is_empty_before_anything_was_read(self, store: Store) -> None:
         assert await store.history.state(SHOP) == HistoryState()
@@ -206,15 +214,6 @@ class TestRemoval:
         )
 
         assert list(await store.history.experiments(SHOP)) == [known("a", removed_at=SEEN_AT), known("b")]
-
-    async def test_of_one_experiment_told_twice_in_one_change_the_last_word_counts(
-        self, store: Store
-    ) -> None:
-        """Ids that the engines cannot tell apart are one."""
-        told = [msgspec.structs.replace(known("a\x00"), name="first"), known("a\ufffd")]
-        await recorded(store, change(experiments=told))
-
-        assert [one.name for one in await store.history.experiments(SHOP)] == [known("a").name]
 
     async def test_a_run_bears_the_name_that_its_experiment_has_now(self, store: Store) -> None:
         """Litmus renames old runs with it; one whose experiment was never listed keeps its own."""
