@@ -45,10 +45,19 @@ from sidecar.store.history_rows import (
 )
 from sidecar.store.run_merging import Key, RunMerge, key_of
 from sidecar.store.schema import history_state, known_experiments, projects, run_totals, runs
-from sidecar.store.statements import CHUNK, project_key, require_lease
+from sidecar.store.statements import CHUNK, PROJECT_KEY, project_key, project_values, require_lease
 from sidecar.store.upserts import Upsert
 
 _KEY: Final = (runs.c.project, runs.c.experiment_id, runs.c.identity)
+_STATE: Final = select(history_state).where(history_state.c.project == PROJECT_KEY)
+_LOCK_STATE: Final = (
+    select(history_state.c.version, history_state.c.revision, history_state.c.pruned_before_ms)
+    .where(history_state.c.project == bindparam("key"))
+    .with_for_update()
+)
+_EXPERIMENTS: Final = select(known_experiments).order_by(known_experiments.c.experiment_id)
+_EXPERIMENTS_OF: Final = _EXPERIMENTS.where(known_experiments.c.project == PROJECT_KEY)
+_EXPERIMENTS_OF_KEY: Final = _EXPERIMENTS.where(known_experiments.c.project == bindparam("key"))
 
 
 class SqlHistory:
@@ -69,10 +78,7 @@ class SqlHistory:
     async def state(self, project: ProjectRef) -> StoredState:
         """See :meth:`ports.History.state`."""
         async with self._database.reading() as connection:
-            rows = await connection.execute(
-                select(history_state).where(history_state.c.project == project_key(project))
-            )
-            row = rows.one_or_none()
+            row = (await connection.execute(_STATE, project_values(project))).one_or_none()
         return StoredState(state=HistoryState(), revision=0) if row is None else state_of(row)
 
     async def states(self) -> Mapping[ProjectRef, StoredState]:
@@ -88,15 +94,7 @@ class SqlHistory:
         """See :meth:`ports.History.record`."""
         async with self._database.writing() as connection:
             project = await require_lease(connection, lease)
-            before = (
-                await connection.execute(
-                    select(
-                        history_state.c.version, history_state.c.revision, history_state.c.pruned_before_ms
-                    )
-                    .where(history_state.c.project == project)
-                    .with_for_update()
-                )
-            ).one_or_none()
+            before = (await connection.execute(_LOCK_STATE, {"key": project})).one_or_none()
             pruned_before_ms = before.pruned_before_ms if before else None
             changed = await self._save_runs(connection, project, change, pruned_before_ms)
             changed |= await self._save_experiments(connection, project, change.experiments)
@@ -170,7 +168,10 @@ class SqlHistory:
     async def _save_experiments(
         self, connection: AsyncConnection, project: int, experiments: Sequence[KnownExperiment]
     ) -> bool:
-        known = {row["experiment_id"]: row for row in await _load_experiments(connection, project)}
+        if not experiments:
+            return False
+        rows = (await connection.execute(_EXPERIMENTS_OF_KEY, {"key": project})).mappings()
+        known = {row["experiment_id"]: dict(row) for row in rows}
         told = [experiment_values(project, one) for one in experiments]
         latest = {values["experiment_id"]: values for values in told}
         changed = [values for key, values in latest.items() if values != known.get(key)]
@@ -206,8 +207,8 @@ class SqlHistory:
     async def experiments(self, project: ProjectRef) -> Sequence[KnownExperiment]:
         """See :meth:`ports.History.experiments`."""
         async with self._database.reading() as connection:
-            rows = await _load_experiments(connection, project_key(project))
-        return [experiment_of(row) for row in rows]
+            rows = (await connection.execute(_EXPERIMENTS_OF, project_values(project))).mappings()
+            return [experiment_of(row) for row in rows]
 
     async def totals(self, project: ProjectRef) -> Mapping[str, Mapping[Outcome, int]]:
         """See :meth:`ports.History.totals`."""
@@ -281,12 +282,3 @@ def _same_runs(database: Database) -> Select[Any]:
             database.among(runs.c.created_at_ms, "moments"),
         ),
     )
-
-
-async def _load_experiments(connection: AsyncConnection, project: Any) -> list[Any]:
-    statement = (
-        select(known_experiments)
-        .where(known_experiments.c.project == project)
-        .order_by(known_experiments.c.experiment_id)
-    )
-    return [dict(row) for row in (await connection.execute(statement)).mappings()]

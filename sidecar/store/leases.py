@@ -7,23 +7,23 @@ converted by their distance from now.
 
 from collections.abc import Collection
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import ColumnElement, and_, case, func, literal, or_, select, update
+from sqlalchemy import ColumnElement, and_, case, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sidecar.domain.model import Lane, ProjectRef
 from sidecar.domain.ports import Clock, Job, Lease
 from sidecar.store.engine.database import Database, to_ms
+from sidecar.store.lease_statements import AT_ONCE_MS, LeaseStatements
 from sidecar.store.local_leases import HEAD_START
-from sidecar.store.schema import jobs, projects
+from sidecar.store.schema import jobs
 from sidecar.store.statements import CHUNK, project_key, save_projects
 
 SHARED_LEASE_TIME: Final = timedelta(seconds=15)
 """How long a lease lasts from its last renewal where there may be other replicas."""
 PLAN_LOCK: Final = 0x706C616E
 """Two replicas do not plan at once: they would wait for each other's rows."""
-_AT_ONCE_MS: Final = 0
 _HEAD_START_MS: Final = {lane.value: ahead // timedelta(milliseconds=1) for lane, ahead in HEAD_START.items()}
 
 
@@ -34,6 +34,7 @@ class SqlLeases:
         self._database = database
         self._clock = clock
         self._lease_ms: Final = int(lease_time.total_seconds() * 1000)
+        self._statements = LeaseStatements(database, self._lease_ms)
 
     async def plan(self, jobs_: Collection[Job], now: datetime) -> None:
         """See :meth:`ports.Leases.plan`."""
@@ -83,42 +84,16 @@ class SqlLeases:
 
     async def take(self, instance: str, lanes: Collection[Lane], now: datetime) -> Lease | None:
         """See :meth:`ports.Leases.take`; one statement, or two workers would take the same job."""
-        now_ms = self._database.now_ms(now)
-        free = and_(jobs.c.planned, jobs.c.due_at_ms <= now_ms, _is_free(now_ms))
-        longest_due = (
-            select(jobs.c.id)
-            .join(projects, projects.c.id == jobs.c.project)
-            .where(projects.c.instance == instance, jobs.c.lane.in_([lane.value for lane in lanes]), free)
-            .order_by(jobs.c.due_at_ms, projects.c.project_id, jobs.c.lane)
-            .limit(1)
-            .with_for_update(skip_locked=True, of=jobs)
-            .scalar_subquery()
-        )
-        statement = (
-            update(jobs)
-            .where(jobs.c.id == longest_due, free)
-            .values(fence=jobs.c.fence + 1, leased_until_ms=now_ms + self._lease_ms, hurried=False)
-            .returning(
-                select(projects.c.project_id)
-                .where(projects.c.id == jobs.c.project)
-                .scalar_subquery()
-                .label("project_id"),
-                jobs.c.lane,
-                jobs.c.fence,
-                jobs.c.failures,
-                jobs.c.due_at_ms,
-                now_ms.label("now_ms"),
-            )
-        )
+        given = self._lanes_values(instance, lanes, now)
         async with self._database.writing() as connection:
-            row = (await connection.execute(statement)).one_or_none()
+            row = (await connection.execute(self._statements.take, given)).one_or_none()
         if row is None:
             return None
         behind = timedelta(milliseconds=row.now_ms - row.due_at_ms)
         return Lease(
             job=Job(project=ProjectRef(instance=instance, project_id=row.project_id), lane=Lane(row.lane)),
             fence=row.fence,
-            due_at=None if row.due_at_ms == _AT_ONCE_MS else now - behind,
+            due_at=None if row.due_at_ms == AT_ONCE_MS else now - behind,
             expires_at=now + timedelta(milliseconds=self._lease_ms),
             failures=row.failures,
         )
@@ -153,61 +128,42 @@ class SqlLeases:
     async def release(self, lease: Lease, due_at: datetime, *, failed: bool) -> None:
         """See :meth:`ports.Leases.release`."""
         now = self._clock()
-        due_ms = self._database.now_ms(now) + (to_ms(due_at) - to_ms(now))
+        given = {
+            **self._statements.job_values(lease.job, now),
+            "of_fence": lease.fence,
+            "next_failures": lease.failures + 1 if failed else 0,
+            "in_ms": to_ms(due_at) - to_ms(now),
+        }
         async with self._database.writing() as connection:
-            await connection.execute(
-                update(jobs)
-                .where(_is(lease.job), jobs.c.fence == lease.fence, jobs.c.planned)
-                .values(
-                    leased_until_ms=None,
-                    failures=lease.failures + 1 if failed else 0,
-                    due_at_ms=case((jobs.c.hurried, _AT_ONCE_MS), else_=due_ms),
-                    hurried=False,
-                )
-            )
+            await connection.execute(self._statements.release, given)
 
     async def hurry(self, job: Job, now: datetime, *, again: bool) -> None:
         """See :meth:`ports.Leases.hurry`."""
-        free = _is_free(self._database.now_ms(now))
+        given = {**self._statements.job_values(job, now), "again": again}
         async with self._database.writing() as connection:
-            await connection.execute(
-                update(jobs)
-                .where(_is(job), jobs.c.planned)
-                .values(
-                    due_at_ms=case((free, _AT_ONCE_MS), else_=jobs.c.due_at_ms),
-                    hurried=case((free, jobs.c.hurried), else_=or_(jobs.c.hurried, literal(again))),
-                )
-            )
+            await connection.execute(self._statements.hurry, given)
 
     async def next_due(self, instance: str, lanes: Collection[Lane]) -> datetime | None:
         """See :meth:`ports.Leases.next_due`."""
         now = self._clock()
-        takeable_ms = case(
-            (jobs.c.leased_until_ms > jobs.c.due_at_ms, jobs.c.leased_until_ms), else_=jobs.c.due_at_ms
-        )
-        statement = (
-            select(func.min(takeable_ms).label("due_ms"), self._database.now_ms(now).label("now_ms"))
-            .join(projects, projects.c.id == jobs.c.project)
-            .where(
-                jobs.c.planned,
-                projects.c.instance == instance,
-                jobs.c.lane.in_([lane.value for lane in lanes]),
-            )
-        )
+        given = self._lanes_values(instance, lanes, now)
         async with self._database.reading() as connection:
-            row = (await connection.execute(statement)).one()
+            row = (await connection.execute(self._statements.next_due, given)).one()
         if row.due_ms is None:
             return None
         # What was hurried is due now; its mark is no moment.
-        return now if row.due_ms == _AT_ONCE_MS else now + timedelta(milliseconds=row.due_ms - row.now_ms)
+        return now if row.due_ms == AT_ONCE_MS else now + timedelta(milliseconds=row.due_ms - row.now_ms)
+
+    def _lanes_values(self, instance: str, lanes: Collection[Lane], now: datetime) -> dict[str, Any]:
+        return {
+            **self._statements.now_values(now),
+            "of_instance": instance,
+            "lanes": [lane.value for lane in lanes],
+        }
 
 
 def _is(job: Job) -> ColumnElement[bool]:
     return and_(jobs.c.project == project_key(job.project), jobs.c.lane == job.lane.value)
-
-
-def _is_free(now_ms: ColumnElement[int]) -> ColumnElement[bool]:
-    return or_(jobs.c.leased_until_ms.is_(None), jobs.c.leased_until_ms <= now_ms)
 
 
 async def _update_all(connection: AsyncConnection, ids: list[int], values: dict[str, object]) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 from typing import Any, Final
 
-from sqlalchemy import Select, select, update
+from sqlalchemy import Select, bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sidecar.domain.model import ProjectRef
@@ -11,12 +11,26 @@ from sidecar.store.codec import FORMAT
 from sidecar.store.engine.database import Database
 from sidecar.store.schema import projects, snapshots
 from sidecar.store.snapshot_cache import SnapshotRow
-from sidecar.store.statements import CHUNK, project_key
+from sidecar.store.statements import CHUNK, PROJECT_KEY, project_values
 
 _OURS: Final[Select[Any]] = (
     select(snapshots, projects.c.instance, projects.c.project_id)
     .join(projects, projects.c.id == snapshots.c.project)
     .where(snapshots.c.format == FORMAT)
+)
+_REVISIONS: Final = _OURS.with_only_columns(
+    projects.c.id, projects.c.instance, projects.c.project_id, snapshots.c.revision
+)
+_REVISION_OF: Final = _REVISIONS.where(snapshots.c.project == PROJECT_KEY)
+_UPDATE: Final = (
+    update(snapshots)
+    .where(
+        snapshots.c.project == bindparam("of_key"),
+        snapshots.c.format == FORMAT,
+        snapshots.c.revision == bindparam("of_revision"),
+    )
+    .values({name: bindparam(f"next_{name}") for name in ("version", "revision", "freshness", "content")})
+    .returning(snapshots.c.revision)
 )
 
 
@@ -24,12 +38,10 @@ async def load_revisions(
     connection: AsyncConnection, project: ProjectRef | None = None
 ) -> Mapping[ProjectRef, tuple[int, int]]:
     """Return short key and revision of the rows of our format: of all projects, or of this one."""
-    statement = _OURS.with_only_columns(
-        projects.c.id, projects.c.instance, projects.c.project_id, snapshots.c.revision
-    )
-    if project is not None:
-        statement = statement.where(snapshots.c.project == project_key(project))
-    rows = await connection.execute(statement)
+    if project is None:
+        rows = await connection.execute(_REVISIONS)
+    else:
+        rows = await connection.execute(_REVISION_OF, project_values(project))
     return {_ref(row): (row.id, row.revision) for row in rows}
 
 
@@ -48,20 +60,19 @@ async def save_row(
     database: Database, connection: AsyncConnection, key: int, row: SnapshotRow, *, expected: int
 ) -> bool:
     """Write the row if the stored revision is the expected one (0: there is no row); tell whether it was."""
-    values = {"version": row.version, "revision": row.revision, "freshness": row.freshness}
+    values = {
+        "version": row.version,
+        "revision": row.revision,
+        "freshness": row.freshness,
+        "content": row.content,
+    }
     if expected == 0:
-        statement: Any = (
-            database.insert(snapshots)
-            .values(project=key, format=FORMAT, content=row.content, **values)
-            .on_conflict_do_nothing()
-        )
+        insert = database.insert(snapshots).values(project=key, format=FORMAT, **values)
+        new = insert.on_conflict_do_nothing().returning(snapshots.c.revision)
+        written = await connection.execute(new)
     else:
-        statement = (
-            update(snapshots)
-            .where(snapshots.c.project == key, snapshots.c.format == FORMAT, snapshots.c.revision == expected)
-            .values(content=row.content, **values)
-        )
-    written = await connection.execute(statement.returning(snapshots.c.revision))
+        given = {f"next_{name}": value for name, value in values.items()}
+        written = await connection.execute(_UPDATE, {**given, "of_key": key, "of_revision": expected})
     return written.one_or_none() is not None
 
 

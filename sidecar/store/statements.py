@@ -2,9 +2,9 @@
 
 from collections.abc import Collection
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import ScalarSelect, select
+from sqlalchemy import ScalarSelect, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sidecar.domain.errors import LeaseLostError
@@ -30,6 +30,29 @@ def project_key(project: ProjectRef) -> ScalarSelect[int]:
         .where(projects.c.instance == project.instance, projects.c.project_id == project.project_id)
         .scalar_subquery()
     )
+
+
+PROJECT_KEY: Final = (
+    select(projects.c.id)
+    .where(projects.c.instance == bindparam("of_instance"), projects.c.project_id == bindparam("of_project"))
+    .scalar_subquery()
+)
+"""The same for a statement that is built once and given :func:`project_values`."""
+_HELD: Final = (
+    select(jobs.c.project)
+    .where(
+        jobs.c.project == PROJECT_KEY,
+        jobs.c.lane == bindparam("lane"),
+        jobs.c.fence == bindparam("fence"),
+        jobs.c.planned,
+    )
+    .with_for_update(read=True)
+)
+
+
+def project_values(project: ProjectRef) -> dict[str, Any]:
+    """Return what a statement with :data:`PROJECT_KEY` is given."""
+    return {"of_instance": project.instance, "of_project": project.project_id}
 
 
 async def save_projects(
@@ -59,16 +82,8 @@ async def require_lease(connection: AsyncConnection, lease: Lease) -> int:
     Raises:
         LeaseLostError: If the lease has moved on.
     """
-    held: int | None = await connection.scalar(
-        select(jobs.c.project)
-        .where(
-            jobs.c.project == project_key(lease.job.project),
-            jobs.c.lane == lease.job.lane.value,
-            jobs.c.fence == lease.fence,
-            jobs.c.planned,
-        )
-        .with_for_update(read=True)
-    )
+    given = {**project_values(lease.job.project), "lane": lease.job.lane.value, "fence": lease.fence}
+    held: int | None = await connection.scalar(_HELD, given)
     if held is None:
         raise LeaseLostError(f"The lease of {lease.job.project} moved on while it was synchronised.")
     return held

@@ -171,6 +171,15 @@ class Database:
             return literal(to_ms(ours), BigInteger)
         return cast(extract("epoch", func.clock_timestamp()) * 1000, BigInteger)
 
+    @property
+    def now(self) -> ColumnElement[int]:
+        """The same for a statement that is built once and given :meth:`now_values`."""
+        return bindparam("now_ms", type_=BigInteger()) if self.is_sqlite else self.now_ms(_EPOCH)
+
+    def now_values(self, ours: datetime) -> dict[str, Any]:
+        """Return what a statement with :attr:`now` is given."""
+        return {"now_ms": to_ms(ours)} if self.is_sqlite else {}
+
     def insert(self, table: Table) -> Any:
         """Return an INSERT that knows ``on_conflict_…``, the same on both engines."""
         return sqlite.insert(table) if self.is_sqlite else postgresql.insert(table)
