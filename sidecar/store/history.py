@@ -208,7 +208,7 @@ class SqlHistory:
         """See :meth:`ports.History.experiments`."""
         async with self._database.reading() as connection:
             rows = (await connection.execute(_EXPERIMENTS_OF, project_values(project))).mappings()
-            return [experiment_of(row) for row in rows]
+            return [experiment_of(dict(row)) for row in rows]
 
     async def totals(self, project: ProjectRef) -> Mapping[str, Mapping[Outcome, int]]:
         """See :meth:`ports.History.totals`."""
