@@ -183,7 +183,10 @@ class HistoryWorker:
 
 def history_may_differ(before: Content | None, after: Content) -> bool:
     """Tell whether a fast synchronisation shows news that the history should follow at once."""
-    return before is None or (before.run_stats, _traces(before)) != (after.run_stats, _traces(after))
+    if before is None or before.run_stats != after.run_stats:
+        return True
+    # What was read as it was known is the same object.
+    return before.experiments is not after.experiments and _traces(before) != _traces(after)
 
 
 def _traces(content: Content) -> dict[str, object]:

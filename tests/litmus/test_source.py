@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from sidecar.domain.errors import TokenRejectedError
-from sidecar.domain.model import GitOps, Lane, ProjectRef, RunStats, Section, SectionResult
+from sidecar.domain.freshness import merge
+from sidecar.domain.model import GitOps, Lane, ProjectRef, RunStats, Section, SectionResult, Snapshot
 from sidecar.litmus.reading.source import LitmusSource
 from sidecar.litmus.transport.client import open_litmus_client
 from sidecar.litmus.wire.token import LitmusToken
@@ -81,14 +82,14 @@ class Harness:
         self.source = source
         self.server = server
 
-    async def fast(self) -> Collected:
-        return await self._collect(Lane.FAST)
+    async def fast(self, previous: Snapshot | None = None) -> Collected:
+        return await self._collect(Lane.FAST, previous)
 
     async def slow(self) -> Collected:
         return await self._collect(Lane.SLOW)
 
-    async def _collect(self, lane: Lane) -> Collected:
-        results = await self.source.collect(SHOP, lane, None)
+    async def _collect(self, lane: Lane, previous: Snapshot | None = None) -> Collected:
+        results = await self.source.collect(SHOP, lane, previous)
         assert len({result.section for result in results}) == len(results)
         return {result.section: result for result in results}
 
@@ -118,6 +119,17 @@ def codes(results: Mapping[Section, SectionResult]) -> dict[Section, str]:
 def ids(result: SectionResult) -> list[str]:
     assert isinstance(result.value, Sequence)
     return [getattr(row, "experiment_id", None) or row.name for row in result.value]
+
+
+async def test_experiments_that_did_not_change_stay_the_same_objects() -> None:
+    """So that nothing compares thousands of them by value, while others wait."""
+    async with collecting(Project()) as litmus:
+        first = list((await litmus.fast()).values())
+        snapshot = merge(None, SHOP, first)
+        second = await litmus.fast(snapshot)
+
+    assert snapshot.content.experiments
+    assert second[Section.EXPERIMENTS].value is snapshot.content.experiments
 
 
 async def test_the_fast_lane_is_one_request() -> None:

@@ -10,6 +10,7 @@ engine's business.
 
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import datetime
+from operator import attrgetter
 from typing import Any, Final, cast
 
 import msgspec
@@ -38,6 +39,7 @@ from sidecar.domain.roles import LitmusRole
 from sidecar.litmus.reading.paging import Row, read_rows
 from sidecar.litmus.reading.project_memory import ProjectMemory
 from sidecar.litmus.reading.schedules import read_schedules
+from sidecar.litmus.reading.unchanged import known_rows
 from sidecar.litmus.transport.client import LitmusClient
 from sidecar.litmus.transport.graphql import Answer
 from sidecar.litmus.wire import documents
@@ -111,7 +113,11 @@ class LitmusSource:
         outcomes: Mapping[Section, Outcome]
         if lane is Lane.FAST:
             memory = self._memories.setdefault(project, ProjectMemory(self._page_size))
-            fast = await self._fast(project, memory)
+            fast = dict(await self._fast(project, memory))
+            known = (previous.content.experiments if previous else None) or ()
+            if not isinstance(fast[Section.EXPERIMENTS], UpstreamError):
+                rows = cast("Sequence[Experiment]", fast[Section.EXPERIMENTS])
+                fast[Section.EXPERIMENTS] = await known_rows(rows, known, attrgetter("experiment_id"))
             schedules = await self._schedules(
                 project, fast[Section.EXPERIMENTS], previous, memory, attempted_at
             )
