@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
+from heapq import heappop, heappush
 from typing import Final
 
 import pytest
@@ -18,6 +19,8 @@ CONFIGURED: Final = Intervals(
     fast=timedelta(seconds=60), slow=timedelta(seconds=600), active=timedelta(seconds=10)
 )
 LONGEST: Final = longest_interval(timedelta(days=1))
+ORDER: Final = {Lane.FAST: 0, Lane.SLOW: 1, Lane.HISTORY: 2}
+"""Which of two that are due at once is first."""
 ROUNDS = st.floats(0, 100_000)
 
 
@@ -75,7 +78,8 @@ class Service:
         self.now = datetime(2026, 11, 28, tzinfo=UTC)
         self.projects = [ProjectRef(instance="default", project_id=f"p-{one}") for one in range(number)]
         self.per_second = per_second
-        self.due = {Job(project=project, lane=lane): self.now for project in self.projects for lane in Lane}
+        self.due: dict[Job, datetime] = {}
+        self.queue: list[tuple[datetime, int, str, Job]] = []
         self.read_at: dict[Job, datetime] = {}
         self.planner = IntervalPlanner(
             configured=CONFIGURED,
@@ -84,31 +88,34 @@ class Service:
             projects=lambda: self.projects,
             clock=lambda: self.now,
         )
+        for project in self.projects:
+            for lane in Lane:
+                self.plan(Job(project=project, lane=lane), self.now)
+
+    def plan(self, job: Job, at: datetime) -> None:
+        """Let a job be due then, and no longer when it was to be before."""
+        self.due[job] = at
+        heappush(self.queue, (at, ORDER[job.lane], job.project.project_id, job))
 
     def run(self, seconds: int, asked: Collection[ProjectRef] = ()) -> None:
         """Let time pass; each second as many jobs are done as the pace allows, the longest due first."""
         requests = 0.0
-        order = {Lane.FAST: 0, Lane.SLOW: 1, Lane.HISTORY: 2}
         for second in range(seconds):
             self.now += timedelta(seconds=1)
             if second % 60 == 0:
                 for project in asked:
                     if self.planner.note_asked(project):
-                        self.due[Job(project=project, lane=Lane.FAST)] = datetime.min.replace(tzinfo=UTC)
+                        self.plan(Job(project=project, lane=Lane.FAST), datetime.min.replace(tzinfo=UTC))
             requests = min(requests + self.per_second, 2 * self.per_second)
-            waiting = sorted(
-                (at, order[job.lane], job.project.project_id, job)
-                for job, at in self.due.items()
-                if at <= self.now
-            )
-            for *_, job in waiting:
-                if requests < 1:
-                    break
+            while requests >= 1 and self.queue[0][0] <= self.now:
+                at, *_, job = heappop(self.queue)
+                if at != self.due[job]:
+                    continue
                 taken = 1 if job.lane is Lane.FAST else 2
                 requests -= taken
                 self.read_at[job] = self.now
                 self.planner.note_round(job, taken)
-                self.due[job] = self.now + self.planner.schedule(job).of(job.lane)
+                self.plan(job, self.now + self.planner.schedule(job).of(job.lane))
 
     def stale(self, projects: Collection[ProjectRef]) -> list[Job]:
         """Return what is older than twice what was planned for it."""
