@@ -20,7 +20,7 @@ APPS := tests/backstage_app
 AUDIT := $(BIN)/pip-audit --strict --disable-pip --require-hashes --progress-spinner off
 
 .DEFAULT_GOAL := help
-.PHONY: help demo check test lint format hooks reference screenshots soak bench newcomer figures lock audit sbom release plugin clean
+.PHONY: help demo check fast test lint style types format hooks reference screenshots soak bench newcomer figures lock audit sbom release plugin clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,22 +29,30 @@ demo: $(VENV)/.runtime ## Serve the sidecar on a simulated Litmus, on http://127
 	@exec $(BIN)/litmus-sidecar demo --port $(PORT)
 
 # Byte code is kept, whatever the environment says: every worker imports everything, and many tests start processes.
-check test: export PYTHONDONTWRITEBYTECODE :=
+check fast test: export PYTHONDONTWRITEBYTECODE :=
 
 # The quick loop: what is held without a run, and the tests that start nothing. Those with a whole service are not
 # even imported.
-check: lint ## Lint, types, layers and the fast tests: the loop of a minute
+check: style ## Lint, types, layers and the fast tests: the loop of a minute
+	@$(MAKE) --no-print-directory -j 2 --output-sync=target types fast
+
+fast:
 	$(BIN)/pytest -n auto --dist worksteal -m fast --hypothesis-profile quick --ignore tests/e2e --ignore tests/benchmarks
 
 # Everything. Tests of whole services wait more than they compute, so two share a core.
 test: lint tests/node/node_modules/.package-lock.json $(APPS)/dist/.built $(BIN)/helm ## Lint, types, layers and all tests, as CI does
 	$(BIN)/pytest -n $$(( 2 * $$(nproc 2>/dev/null || echo 2) )) --dist worksteal
 
-lint: $(VENV)/.dev ## Lint, types and layers alone
+lint: style types ## Lint, types and layers alone
+
+style: $(VENV)/.dev
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
-	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# What changed in a much used module has mypy look at much: `make check` tests on the other core meanwhile.
+types: $(VENV)/.dev
+	$(BIN)/mypy
 
 # The long, random forms of the loops that `make test` runs short.
 soak: $(VENV)/.dev ## The random loops of the tests, long

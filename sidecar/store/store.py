@@ -216,7 +216,9 @@ class Store:
                 self.health.lose(exc)
 
 
-def _address(url: str | None) -> StoreAddress:
+def _address(url: str | StoreAddress | None) -> StoreAddress:
+    if isinstance(url, StoreAddress):
+        return url
     try:
         return parse_url(MEMORY_URL if url is None else url)
     except ValueError as exc:
@@ -225,7 +227,7 @@ def _address(url: str | None) -> StoreAddress:
 
 @asynccontextmanager
 async def open_store(
-    url: str | None,
+    url: str | StoreAddress | None,
     *,
     clock: Clock,
     on_change: Callable[[ProjectRef], None] = _ignore,
@@ -239,7 +241,7 @@ async def open_store(
     A database that is away does not fail this: the store begins degraded.
 
     Args:
-        url: See :func:`store_url.parse_url`.
+        url: See :func:`store_url.parse_url`; or what that returned.
         clock: The time.
         on_change: Told of every project whose snapshot another replica changed.
         lease_time: How long a lease lasts; ``None``: what suits the engine.

@@ -13,6 +13,7 @@ from sidecar.store.local_leases import LEASE_TIME
 from sidecar.store.store import Store, open_store
 from tests.store.material import clock
 from tests.store.postgres import new_address
+from tests.support.databases import open_memory_store
 from tests.support.memory_store import MemoryStore
 
 
@@ -44,6 +45,8 @@ def open_any(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> OpenA
     """Opens an empty store of the kind, as the service opens it."""
     if kind == "stand-ins":
         return _stand_in
+    if kind == "memory":
+        return partial(open_memory_store, clock)
     return partial(open_store, _address(kind, request, tmp_path), clock=clock)
 
 

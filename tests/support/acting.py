@@ -24,6 +24,7 @@ from sidecar.litmus.wire.token import LitmusToken
 from sidecar.simulator import Simulator, World, open_simulator
 from sidecar.simulator.documents import Experiment, Infra, Project
 from sidecar.store.store import Store, open_store
+from tests.support.databases import open_memory_store
 
 TEAM = "group:default/team-a"
 ALICE = Caller(name="user:default/alice", kind=CallerKind.PERSON, owns=frozenset({TEAM}))
@@ -148,7 +149,7 @@ async def open_shop(*, version: str = "3.31.0", role: str = "Owner") -> AsyncIte
 
 
 @asynccontextmanager
-async def open_replica(shop: Shop, url: str = "memory:", **settings: Any) -> AsyncIterator[Replica]:
+async def open_replica(shop: Shop, url: str | None = None, **settings: Any) -> AsyncIterator[Replica]:
     """A process with a store, a client and a snapshot of its own."""
     robot = shop.world.user_named("robot")
     assert robot is not None
@@ -156,7 +157,7 @@ async def open_replica(shop: Shop, url: str = "memory:", **settings: Any) -> Asy
     settings.setdefault("poll_seconds", 0.02)
     settings.setdefault("look_seconds", 0.02)
     async with (
-        open_store(url, clock=shop.clock) as store,
+        open_memory_store(shop.clock) if url is None else open_store(url, clock=shop.clock) as store,
         open_litmus_client(
             base_url=shop.simulator.url, token=lambda: LitmusToken(token), max_requests_per_second=500.0
         ) as client,
