@@ -71,12 +71,6 @@ def _ignore(_found: Found) -> None:
     pass
 
 
-async def check(config: Config, *, offline: bool, tell: Callable[[Found], None] = _ignore) -> tuple[str, ...]:
-    """Return one sentence per thing that :func:`examine` finds; empty when all is fine."""
-    found = await examine(config, offline=offline, tell=tell)
-    return tuple(finding.sentence for finding in found if not is_note(finding))
-
-
 async def examine(
     config: Config, *, offline: bool, tell: Callable[[Found], None] = _ignore
 ) -> tuple[Finding, ...]:

@@ -17,13 +17,13 @@ import click
 
 from sidecar.cli.check import InstanceAnswer, ask_instances
 from sidecar.cli.options import FINE, progress, run
-from sidecar.cli.projects import config_of
 from sidecar.cli.starter.access import Accesses, Flags, access_options, gather, is_interactive
 from sidecar.cli.starter.entities import SeenProject, catalog_text, readable, seen
 from sidecar.cli.starter.fragment import (
     CATALOG_VARIABLE,
     KEY_VARIABLE,
     Places,
+    config_of,
     environment_text,
     fragment_text,
     probe_text,

@@ -17,9 +17,8 @@ from sidecar.cli.options import (
 )
 from sidecar.cli.starter.access import Flags, access_options, gather, is_interactive
 from sidecar.cli.starter.entities import SeenProject, SeenProjects, seen, table
-from sidecar.cli.starter.fragment import probe_text
-from sidecar.config import Config, Instance, load_config, parse_config
-from sidecar.config.yaml_text import parse_yaml
+from sidecar.cli.starter.fragment import config_of, probe_text
+from sidecar.config import Config, Instance, load_config
 from sidecar.domain.errors import InstanceUnknownError, UpstreamError
 from sidecar.litmus.transport.auth import LitmusAuth
 from sidecar.telemetry.logs import configure_logging
@@ -34,17 +33,6 @@ async def listed(config: Config, instance: Instance) -> list[SeenProject]:
     """
     async with open_client(config, instance, Metrics("projects")) as client:
         return seen(instance.name, await LitmusAuth(client).list_projects(client.token()))
-
-
-def config_of(text: str, environ: Mapping[str, str]) -> Config:
-    """Return the configuration that a text of ours is, in the working directory.
-
-    Raises:
-        ConfigError: If it cannot be used.
-    """
-    mapping = parse_yaml(text)
-    assert isinstance(mapping, dict)  # noqa: S101 - the text is ours
-    return parse_config(mapping, directory=Path.cwd(), environ=environ)
 
 
 @click.command("projects", help="List the Litmus projects that the token sees, with id and role.")

@@ -31,7 +31,7 @@ from sidecar.config.model import (
     Store,
     Tracing,
 )
-from sidecar.config.report import Remark, describe, findings, masked, remarks
+from sidecar.config.report import Remark, describe, masked, remarks
 from sidecar.config.sources import CatalogBackstage, CatalogSettings, Credentials, Instance, SyncSettings
 
 __all__ = [
@@ -69,7 +69,6 @@ __all__ = [
     "describe",
     "display_token",
     "display_uid",
-    "findings",
     "load_config",
     "load_listen",
     "masked",

@@ -1,7 +1,7 @@
 """Sections about who may call the sidecar, and how much: addresses, keys, people, actions, limits."""
 
 from datetime import timedelta
-from typing import Annotated, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -24,6 +24,9 @@ from sidecar.config.fields import (
     Url,
 )
 from sidecar.config.section import Section, require_distinct
+
+KEY_HEADER: Final = "X-Litmus-Sidecar-Key"
+"""Where a request says a key, if not as a Bearer token."""
 
 
 class Listen(Section):

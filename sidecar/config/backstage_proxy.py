@@ -9,12 +9,12 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 from urllib.parse import urlsplit
 
+from sidecar.config.access import KEY_HEADER
 from sidecar.config.section import Section
+from sidecar.config.web_address import port_of
 
-KEY_HEADER: Final = "x-litmus-sidecar-key"
 _OF_PLUGIN: Final = "litmus"
 """The route that the plugin asks, whatever it sends."""
-_PORTS: Final = {"http": 80, "https": 443}
 _BEARER: Final = "bearer "
 _FORWARD: Final = "forward"
 _UNAUTHENTICATED: Final = "dangerously-allow-unauthenticated"
@@ -50,7 +50,7 @@ def place_of(url: str) -> tuple[str, int] | None:
     """Return host and port of an address; ``None``: it has none that can be read."""
     try:
         parts = urlsplit(url)
-        port = parts.port or _PORTS.get(parts.scheme)
+        port = port_of(parts)
     except ValueError:
         return None
     return None if not parts.hostname or port is None else (parts.hostname, port)
@@ -65,7 +65,7 @@ def _routes(routes: Mapping[object, object], keys: Mapping[str, str]) -> Iterato
             {str(name).lower(): value for name, value in sent.items()} if isinstance(sent, Mapping) else {}
         )
         authorization = headers.get("authorization")
-        secret = headers.get(KEY_HEADER) or _bearer(authorization)
+        secret = headers.get(KEY_HEADER.lower()) or _bearer(authorization)
         name = keys.get(secret.strip()) if isinstance(secret, str) else None
         if name is None and str(path).strip("/") != _OF_PLUGIN:
             continue

@@ -23,11 +23,11 @@ from pydantic import (
 )
 
 from sidecar.config.store_url import parse_url
+from sidecar.config.web_address import DEFAULT_PORTS, without_default_port
 from sidecar.domain.references import full_ref
 
 _LABEL: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _HOST: Final = re.compile(r"([A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
-_OWN_PORTS: Final = {"http": ":80", "https": ":443"}
 _LISTEN_HOST: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|[0-9A-Fa-f:.]+")
 AUTO: Final = "auto"
 _NUMBER: Final = re.compile(r"[0-9]{1,15}(\.[0-9]{1,9})?")
@@ -167,12 +167,12 @@ def _url(value: str) -> str:
 def _origin(value: str) -> str:
     """Return an origin as browsers write it: lower case, without the port of its own scheme."""
     scheme, _, place = value.lower().rstrip("/").partition("://")
-    if scheme not in _OWN_PORTS or not _HOST.fullmatch(place):
+    if scheme not in DEFAULT_PORTS or not _HOST.fullmatch(place):
         raise ValueError(
             "must be an origin such as https://backstage.example.com: http:// or https://, a host and "
             "perhaps a port, without a path and without *"
         )
-    return f"{scheme}://{place.removesuffix(_OWN_PORTS[scheme])}"
+    return f"{scheme}://{without_default_port(scheme, place)}"
 
 
 def _path(value: object) -> object:

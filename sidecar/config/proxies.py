@@ -12,7 +12,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from ipaddress import ip_address, ip_network
-from typing import Any, Final
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from aiohttp import ClientHandlerType, ClientRequest, ClientResponse, encode_basic_auth
@@ -20,9 +20,8 @@ from multidict import CIMultiDict
 
 from sidecar.config import Config
 from sidecar.config.loopback import is_loopback
+from sidecar.config.web_address import port_of
 from sidecar.domain.errors import ConfigError
-
-_PORTS: Final = {"http": 80, "https": 443}
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +82,7 @@ def proxy_for(base_url: str, environ: Mapping[str, str]) -> Proxy | None:
     """
     target = urlsplit(base_url)
     name, value = _variable(f"{target.scheme}_proxy", environ)
-    if not value or _is_exempt(
-        target.hostname or "", target.port or _PORTS.get(target.scheme), _variable("no_proxy", environ)[1]
-    ):
+    if not value or _is_exempt(target.hostname or "", port_of(target), _variable("no_proxy", environ)[1]):
         return None
     return _proxy(name, value)
 

@@ -1,7 +1,7 @@
 """What ``litmus-sidecar check`` says about a valid configuration. Pure.
 
 ``masked`` and ``describe`` show what would be used, secrets masked;
-``findings`` are sentences about what is allowed and probably not meant; what
+``remarks`` are about what is allowed and probably not meant; what
 is unwise about tokens is told by ``token_findings``.
 """
 
@@ -52,13 +52,8 @@ def describe(config: Config) -> str:
     return dump_yaml(masked(config))
 
 
-def findings(config: Config) -> tuple[str, ...]:
-    """Return one sentence per thing that is allowed and probably not meant."""
-    return tuple(remark.sentence for remark in remarks(config))
-
-
 def remarks(config: Config) -> tuple[Remark, ...]:
-    """Return the same, each with its code."""
+    """Return each thing that is allowed and probably not meant."""
     return (
         *(Remark("setting_absent", notice) for notice in config.notices),
         *_proxy_findings(config),

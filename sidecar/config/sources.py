@@ -23,6 +23,7 @@ from sidecar.config.fields import (
     Url,
 )
 from sidecar.config.section import Section
+from sidecar.config.web_address import port_of
 
 
 class Credentials(Section):
@@ -73,8 +74,7 @@ class Instance(Section):
     def address(self) -> str:
         """Host, port and path of ``baseUrl``, however written: instances of one address are one Litmus."""
         url = urlsplit(self.base_url)
-        port = url.port or (443 if url.scheme == "https" else 80)
-        return f"{url.hostname}:{port}{url.path.rstrip('/')}"
+        return f"{url.hostname}:{port_of(url)}{url.path.rstrip('/')}"
 
 
 class CatalogBackstage(Section):

@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping
 from typing import Final
 from urllib.parse import urlsplit
 
+from sidecar.config.web_address import DEFAULT_PORTS
 from sidecar.domain.errors import ForbiddenError, UnsupportedMediaTypeError
 
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -102,6 +103,7 @@ def cors_headers(
 def origin_of(url: str) -> str:
     """Return the origin of an absolute URL as browsers write it, for ``publicUrl``."""
     parts = urlsplit(url.lower())
-    own_port = {"http": 80, "https": 443}.get(parts.scheme)
     host = f"[{parts.hostname}]" if parts.hostname and ":" in parts.hostname else parts.hostname or ""
-    return f"{parts.scheme}://{host}" + (f":{parts.port}" if parts.port not in {None, own_port} else "")
+    return f"{parts.scheme}://{host}" + (
+        f":{parts.port}" if parts.port not in {None, DEFAULT_PORTS.get(parts.scheme)} else ""
+    )

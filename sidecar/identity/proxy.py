@@ -13,6 +13,7 @@ from typing import Final, Protocol
 import msgspec
 import structlog
 
+from sidecar.config.web_address import without_default_port
 from sidecar.domain.errors import UnauthenticatedError
 from sidecar.identity.people import Person
 
@@ -175,8 +176,7 @@ def requested_origin(
             scheme = protos[0].strip().lower()
         if len(hosts) == 1 and _HOST.fullmatch(hosts[0].strip()):
             host = hosts[0].strip()
-    own_port = {"http": ":80", "https": ":443"}.get(scheme, "")
-    return f"{scheme}://{host.lower().removesuffix(own_port) if own_port else host.lower()}"
+    return f"{scheme}://{without_default_port(scheme, host.lower())}"
 
 
 @lru_cache(_ADDRESSES)

@@ -103,13 +103,6 @@ def urgency(one: AttentionItem) -> tuple[int, float, str, str]:
     return _ORDER[one.kind], age_key, one.experiment_name, one.experiment_id
 
 
-def next_not_run(runs: ProjectRuns, thresholds: Thresholds, now: datetime) -> datetime | None:
-    """Return when the next experiment will not have run for too long; ``None``: none is left to."""
-    limit = timedelta(days=thresholds.not_run_days, milliseconds=1)
-    due = (from_ms(one.last_run_at_ms) + limit for one in runs.experiments if one.last_run_at_ms is not None)
-    return min((instant for instant in due if instant > now), default=None)
-
-
 def _of_experiments(
     experiments: Iterable[ExperimentRuns],
     state: HistoryState,

@@ -1,6 +1,5 @@
 """Schedules in time: next and last fires, those that were missed, and those skipped on purpose."""
 
-import itertools
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Final
@@ -95,12 +94,6 @@ class SchedulesSummary(msgspec.Struct, frozen=True, kw_only=True):
     """Schedules without a run since their latest miss; ``None`` likewise."""
     last_missed_at: datetime | None
     """The latest miss of any; ``None``: none is known."""
-
-
-def fires_between(text: ScheduleText, since: datetime, until: datetime, limit: int) -> tuple[datetime, ...]:
-    """Return the fire times in ``[since, until)``, ascending, the first ``limit`` of them."""
-    fires = itertools.takewhile(lambda fire: fire < until, next_fires(text, since))
-    return tuple(itertools.islice(fires, limit))
 
 
 def schedule_figures(

@@ -9,12 +9,11 @@ from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
 from sidecar.cli.main import commands, main
-from sidecar.cli.projects import config_of
 from sidecar.cli.starter.access import Access, Flags, gather
 from sidecar.cli.starter.entities import SeenProject, annotation_text, catalog_text, seen, table
-from sidecar.cli.starter.fragment import Places, fragment_text, probe_text, variables
-from sidecar.config import findings
+from sidecar.cli.starter.fragment import Places, config_of, fragment_text, probe_text, variables
 from sidecar.litmus.transport.auth import Membership
+from tests.support.findings import findings
 
 ONE, TWO = "https://litmus.example.com", "https://litmus.staging.example.com"
 TOKENS = {"LITMUS_AUTH_TOKEN": "one", "LITMUS_AUTH_TOKEN_STAGING": "two"}

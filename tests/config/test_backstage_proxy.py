@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from sidecar.config import Config, describe, findings, load_config, parse_config
+from sidecar.config import Config, describe, load_config, parse_config
+from tests.support.findings import findings
 
 SECRET = "key-of-backstage-0123456789"
 OTHER = "key-of-something-else-0123456789"

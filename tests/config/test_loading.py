@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from sidecar.config import Config, Instance, describe, findings, load_config, masked, parse_config
+from sidecar.config import Config, Instance, describe, load_config, masked, parse_config
 from sidecar.domain.errors import ConfigError
+from tests.support.findings import findings
 
 LITMUS: Mapping[str, Any] = {"baseUrl": "https://litmus.example.com"}
 ENVIRON = {"LITMUS_AUTH_TOKEN": "token-of-litmus"}

@@ -6,11 +6,11 @@ import pytest
 from aiohttp import encode_basic_auth, web
 
 from sidecar.backstage.transport import BackstageError, open_backstage_http
-from sidecar.cli.check import check
 from sidecar.config import Config, parse_config
 from sidecar.config.proxies import Proxy, configured_proxy, proxy_for
 from sidecar.domain.errors import ConfigError
 from tests.support.backstage import open_backstage
+from tests.support.findings import check
 from tests.support.proxy import open_proxy
 from tests.support.tls import certified
 

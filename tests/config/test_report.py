@@ -18,9 +18,9 @@ from sidecar.config import (
     SignIn,
     SyncSettings,
     display_token,
-    findings,
     masked,
 )
+from tests.support.findings import findings
 
 TOKEN = SecretStr("token-of-litmus")
 GOOD = Config(

@@ -16,10 +16,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sidecar.app.compose import open_services
-from sidecar.cli.check import Found, check
+from sidecar.cli.check import Found
 from sidecar.cli.main import main
 from sidecar.config import Config, load_config
 from sidecar.domain.errors import ConfigError
+from tests.support.findings import check
 
 PRIVATE_KEY = generate_private_key(SECP256R1())
 PEM = PRIVATE_KEY.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()

@@ -17,10 +17,11 @@ from typing import Any, Final
 import aiohttp
 import pytest
 
-from sidecar.config import findings, load_config
+from sidecar.config import load_config
 from sidecar.simulator import demo_catalog
 from tests.packaging.test_deploy import run
 from tests.support.deployed import DEPLOY, dashboard, load, rules
+from tests.support.findings import findings
 from tests.support.prometheus import open_prometheus
 from tests.support.service import eventually
 

@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from sidecar.cli.check import check
 from sidecar.cli.main import main
 from sidecar.config import display_uid, load_config
 from sidecar.simulator import ScriptedFault
 from sidecar.simulator.documents import VIEWER
 from tests.e2e.conftest import Small
 from tests.support.backstage import CATALOG_TOKEN, component, open_backstage
+from tests.support.findings import check
 from tests.support.service import CEILING_SECONDS
 
 Run = Callable[..., Awaitable[tuple[int, str, str]]]

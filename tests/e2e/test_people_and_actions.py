@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from yarl import URL
 
-from sidecar.cli.check import check
 from sidecar.http.routes import ROUTES
 from tests.e2e.conftest import Small
 from tests.e2e.portal import KEY, RUNNER, Portal, open_portal
 from tests.replica.documents import EXPERIMENTS, RUN, RUN_STATS
+from tests.support.findings import check
 from tests.support.service import eventually, open_service
 
 

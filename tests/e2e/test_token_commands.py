@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from sidecar.cli.check import check
 from sidecar.cli.main import main
 from sidecar.cli.tokens import relative, table
 from sidecar.config import Config, display_token, parse_config
@@ -18,6 +17,7 @@ from sidecar.litmus.wire.token import fingerprint
 from sidecar.simulator import ScriptedFault
 from sidecar.simulator.documents import VIEWER
 from tests.e2e.conftest import Small
+from tests.support.findings import check
 
 NOW = datetime(2030, 1, 1, 12, tzinfo=UTC)
 Run = Callable[..., Awaitable[tuple[int, str, str]]]

@@ -5,12 +5,12 @@ from typing import Any, Final
 
 import pytest
 
-from sidecar.cli.check import check
 from sidecar.config import Config, display_token, parse_config
 from sidecar.insight.token_findings import config_findings
 from sidecar.simulator import ScriptedFault
 from sidecar.simulator.documents import OWNER, VIEWER, User
 from tests.e2e.conftest import Small
+from tests.support.findings import check
 from tests.support.markup import Element
 from tests.support.service import QUIET_SYNC, Service, eventually, open_service
 from tests.support.visitor import Visitor

@@ -7,11 +7,11 @@ from typing import Any, Final
 
 import pytest
 
-from sidecar.cli.check import check
 from sidecar.config import Config
 from sidecar.simulator.faults import ScriptedFault
 from tests.e2e.conftest import Small
 from tests.replica.documents import RUN, RUN_STATS
+from tests.support.findings import check
 from tests.support.service import QUICK_SYNC, Service, config_for, eventually, open_service
 
 ELDER: Final = {"X-Forwarded-User": "alice", "X-Forwarded-Groups": "elders"}

@@ -11,7 +11,6 @@ from sidecar.insight.attention import (
     Severity,
     Thresholds,
     attention,
-    next_not_run,
 )
 from sidecar.insight.digest import ProjectRuns, project_runs
 from sidecar.insight.running import running_runs
@@ -153,7 +152,10 @@ def test_what_never_ran_because_its_schedule_was_only_saved_says_so() -> None:
     assert item.sentence == ("name of experiment-1 never ran. Its schedule was saved, not started in Litmus.")
 
 
-def test_the_instant_an_experiment_becomes_overdue_is_known() -> None:
+def test_an_experiment_is_overdue_the_moment_after_the_last_day() -> None:
     last_run = NOW - timedelta(days=29)
-    overdue = next_not_run(project_runs([run(last_run)]), THRESHOLDS, NOW)
-    assert overdue == last_run + timedelta(days=30, milliseconds=1)
+    overdue = last_run + timedelta(days=30, milliseconds=1)
+    runs = project_runs([run(last_run)])
+    assert attention(runs, COMPLETE, THRESHOLDS, overdue - timedelta(milliseconds=1)) == ()
+    (item,) = attention(runs, COMPLETE, THRESHOLDS, overdue)
+    assert item.kind is AttentionKind.NOT_RUN

@@ -16,7 +16,6 @@ from sidecar.insight.fire_times import last_fires, next_fires
 from sidecar.insight.schedules import (
     MOST_FIRES,
     Missed,
-    fires_between,
     next_schedule_change,
     schedule_figures,
 )
@@ -33,7 +32,8 @@ def parsed(text: str, zone: str | None = None) -> ScheduleText:
 
 def fires(text: str, zone: str, since: str, until: str) -> list[str]:
     start, end = datetime.fromisoformat(since), datetime.fromisoformat(until)
-    return [f"{fire:%m-%dT%H:%M}" for fire in fires_between(parsed(text, zone), start, end, 100)]
+    found = itertools.takewhile(lambda fire: fire < end, next_fires(parsed(text, zone), start))
+    return [f"{fire:%m-%dT%H:%M}" for fire in itertools.islice(found, 100)]
 
 
 def missed(

@@ -9,11 +9,10 @@ import pytest
 from ruamel.yaml import YAML
 
 from sidecar.catalog.files import FileCatalog
-from sidecar.cli.projects import config_of
 from sidecar.cli.starter.access import Access
-from sidecar.cli.starter.fragment import Places, fragment_text
+from sidecar.cli.starter.fragment import Places, config_of, fragment_text
 from sidecar.cli.starter.frontend import INSTALL, NEW, OLD
-from sidecar.config import findings
+from tests.support.findings import findings
 from tests.support.markdown import ROOT, code_blocks, section
 
 PAGE: Final = (ROOT / "docs/how-to/backstage.md").read_text()

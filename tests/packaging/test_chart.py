@@ -9,7 +9,7 @@ from typing import Any, Final
 import pytest
 
 from sidecar import __version__
-from sidecar.config import Config, findings, load_config
+from sidecar.config import Config, load_config
 from tests.packaging.test_docs import ROOT, routes
 from tests.support.chart import (
     CHART,
@@ -25,6 +25,7 @@ from tests.support.chart import (
     validate,
 )
 from tests.support.deployed import DEPLOY, load
+from tests.support.findings import findings
 
 pytestmark = pytest.mark.service
 

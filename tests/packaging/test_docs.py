@@ -16,12 +16,13 @@ from aiohttp import web
 import sidecar.cli.main  # noqa: F401 - brings every module that may define an error
 from sidecar import __version__
 from sidecar.cli.demo import demo_config
-from sidecar.config import RELOADABLE, Config, findings, load_config
+from sidecar.config import RELOADABLE, Config, load_config
 from sidecar.domain.errors import SidecarError
 from sidecar.http.metrics.families import FAMILIES
 from sidecar.http.routes import add_routes
 from sidecar.simulator import demo_catalog, open_demo
 from tests.support.explained import explained_metrics
+from tests.support.findings import findings
 from tests.support.markdown import code_blocks, first_cells, repository_pages, section
 from tests.support.service import open_service
 

@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from sidecar.catalog import FileCatalog
-from sidecar.config import SyncSettings, display_uid, findings, load_config
+from sidecar.config import SyncSettings, display_uid, load_config
 from sidecar.config.yaml_text import parse_yaml
 from sidecar.domain.model import ProjectRef
+from tests.support.findings import findings
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "app-config.example.yaml"

@@ -29,7 +29,7 @@ def test_the_manifests_fit_the_schemas_of_three_minor_versions(name: str, minor:
 
 
 def test_the_schemas_refuse_what_kubernetes_does() -> None:
-    import kubernetes_validate  # noqa: PLC0415 - see validate
+    import kubernetes_validate  # type: ignore[import-untyped]  # noqa: PLC0415 - see validate
 
     thing = the("Deployment", committed("sqlite"))
     thing["spec"]["template"]["spec"]["containers"][0]["readOnlyRootFilesystem"] = True

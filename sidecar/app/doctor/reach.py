@@ -15,13 +15,13 @@ from urllib.parse import urlsplit
 
 from sidecar.app.doctor.findings import PROBE_SECONDS, failed, noted, warned
 from sidecar.config.proxies import Proxy
+from sidecar.config.web_address import port_of
 from sidecar.domain.ports import Clock
 from sidecar.insight.token_findings import Finding
 from sidecar.runtime.daemon_threads import in_daemon_thread
 
 SOON: Final = timedelta(days=30)
 """A certificate that expires within it is told."""
-_PORTS: Final = {"http": 80, "https": 443}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +42,7 @@ async def reach(
     finding here, for whoever asks is told.
     """
     target = urlsplit(base_url if proxy is None else proxy.url)
-    host, port = target.hostname or "", target.port or _PORTS.get(target.scheme, 0)
+    host, port = target.hostname or "", port_of(target) or 0
     found = []
     if proxy is not None:
         found.append(noted("asked_through_proxy", f"{who} is asked through the proxy {proxy.url}"))

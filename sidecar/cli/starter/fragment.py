@@ -3,13 +3,15 @@
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
 from sidecar.cli.starter.access import Access
 from sidecar.cli.starter.yaml_scalar import config_scalar
-from sidecar.config import display_token
+from sidecar.config import Config, display_token, parse_config
 from sidecar.config.loopback import is_loopback
+from sidecar.config.yaml_text import parse_yaml
 
 KEY_VARIABLE: Final = "SIDECAR_KEY"
 CATALOG_VARIABLE: Final = "SIDECAR_CATALOG_TOKEN"
@@ -152,3 +154,14 @@ def _below(levels: int, lines: Iterator[str]) -> Iterator[str]:
 
 def _joined(lines: Sequence[str]) -> str:
     return "\n".join(lines) + "\n"
+
+
+def config_of(text: str, environ: Mapping[str, str]) -> Config:
+    """Return the configuration that a text of ours is, in the working directory.
+
+    Raises:
+        ConfigError: If it cannot be used.
+    """
+    mapping = parse_yaml(text)
+    assert isinstance(mapping, dict)  # noqa: S101 - the text is ours
+    return parse_config(mapping, directory=Path.cwd(), environ=environ)

@@ -10,6 +10,7 @@ from typing import Final
 from aiohttp import web
 
 from sidecar.actions.policy import SET_BACKSTAGE
+from sidecar.config.access import KEY_HEADER
 from sidecar.domain.errors import UnauthenticatedError
 from sidecar.domain.model import Principal
 from sidecar.http.gate.caller import Caller, caller_of_session
@@ -19,7 +20,6 @@ from sidecar.http.services import SERVICES, Services
 from sidecar.identity.people import Person
 from sidecar.identity.proxy import person_behind_proxy
 
-KEY_HEADER: Final = "X-Litmus-Sidecar-Key"
 ALL_SCOPES: Final = frozenset({"read", "run", "metrics", "admin"})
 _DOTS_OF_JWT: Final = 2
 

@@ -11,9 +11,9 @@ from typing import Final
 import structlog
 from aiohttp import web
 
+from sidecar.config.access import KEY_HEADER
 from sidecar.domain.errors import BadRequestError, TooManyRequestsError, UnsupportedMediaTypeError
 from sidecar.http.answers.sending import SENDING_BUDGET
-from sidecar.http.gate.authentication import KEY_HEADER
 from sidecar.http.gate.body import read_ahead
 from sidecar.http.gate.caller import (
     CALLER,

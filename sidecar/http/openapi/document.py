@@ -7,7 +7,7 @@ from typing import Any, Final
 import msgspec
 
 from sidecar import __version__
-from sidecar.http.gate.authentication import KEY_HEADER
+from sidecar.config.access import KEY_HEADER
 from sidecar.http.route import Parameter, Route
 
 _PATH_PARAMETER: Final = re.compile(r"{(\w+)}")

@@ -37,6 +37,7 @@ from sidecar.litmus.wire.auth import (
     read_projects,
     read_role,
     reader,
+    role_path,
 )
 from sidecar.litmus.wire.responses import Reply, status_error
 from sidecar.litmus.wire.token import LitmusToken
@@ -294,8 +295,7 @@ class LitmusAuth:
             TokenRejectedError: If the token does not hold.
             UpstreamError: If Litmus could not be asked.
         """
-        path = f"/auth/get_project_role/{quote(project_id, safe='')}"
-        return await self._ask("getProjectRole", "GET", path, read_role, token=token)
+        return await self._ask("getProjectRole", "GET", role_path(project_id), read_role, token=token)
 
     async def _holds(self, token: LitmusToken) -> bool:
         """Tell whether the auth server takes the token; if it cannot say, it does."""

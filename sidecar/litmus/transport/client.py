@@ -43,7 +43,7 @@ from sidecar.litmus.transport.rejections import (
 )
 from sidecar.litmus.transport.throttle import RequestObserver, Throttle
 from sidecar.litmus.wire import documents
-from sidecar.litmus.wire.auth import PROJECT_UNKNOWN, failure_code, read_role
+from sidecar.litmus.wire.auth import PROJECT_UNKNOWN, failure_code, read_role, role_path
 from sidecar.litmus.wire.documents import Query
 from sidecar.litmus.wire.responses import Asked, Reply, read_reply, status_error
 from sidecar.litmus.wire.token import LitmusToken
@@ -340,11 +340,15 @@ class LitmusClient:
         token = self._token()
         if self._observer is not None:
             self._observer.admit(token)
-        path = f"/auth/get_project_role/{quote(project_id, safe='')}"
         verdict: UpstreamError | None = None
         try:
             role = await self.rest(
-                "getProjectRole", "GET", path, read, token=token, timeout_seconds=timeout_seconds
+                "getProjectRole",
+                "GET",
+                role_path(project_id),
+                read,
+                token=token,
+                timeout_seconds=timeout_seconds,
             )
         except TokenRejectedError as exc:
             verdict = await self.confirm_with_graphql(token, exc)

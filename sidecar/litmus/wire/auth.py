@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any, Final, TypeVar
+from urllib.parse import quote
 
 import msgspec
 
@@ -166,6 +167,11 @@ def read_projects(reply: Reply) -> tuple[Sequence[ProjectRow], int]:
     if data is None:
         return (), 0
     return data.projects or (), data.total_number_of_projects
+
+
+def role_path(project_id: str) -> str:
+    """Return where the auth server tells the role of the token's user in a project."""
+    return f"/auth/get_project_role/{quote(project_id, safe='')}"
 
 
 def read_role(reply: Reply) -> str | None:
