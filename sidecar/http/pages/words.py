@@ -58,17 +58,17 @@ def _time(context: Context, instant: datetime, text: str, *, is_relative: bool =
 
 
 @pass_context
-def told(context: Context, sentence: str, name: str) -> Markup:
-    """Return a sentence of what needs attention: the name in it as :func:`foreign`, instants as elements."""
+def attention_sentence(context: Context, sentence: str, name: str) -> Markup:
+    """Return a sentence of what needs attention: the name in it as :func:`isolate`, instants as elements."""
     if not name:
-        return _timed(context, sentence)
+        return _with_times(context, sentence)
     before, found, after = sentence.partition(name)
     if not found:
-        return foreign(sentence)
-    return Markup("{}{}{}").format(_timed(context, before), foreign(name), _timed(context, after))
+        return isolate(sentence)
+    return Markup("{}{}{}").format(_with_times(context, before), isolate(name), _with_times(context, after))
 
 
-def _timed(context: Context, text: str) -> Markup:
+def _with_times(context: Context, text: str) -> Markup:
     """Return our own words with their instants as elements; those are split out at every second place."""
     parts = _INSTANT.split(text)
     return Markup("").join(
@@ -77,7 +77,7 @@ def _timed(context: Context, text: str) -> Markup:
     )
 
 
-def foreign(text: str) -> Markup:
+def isolate(text: str) -> Markup:
     """Return a text of Litmus or the catalog, kept apart so that its direction does not turn ours.
 
     A ``bdi`` finds its direction by itself; no attribute has to say so.
@@ -85,7 +85,7 @@ def foreign(text: str) -> Markup:
     return Markup("<bdi>{}</bdi>").format(clean(text))
 
 
-def elsewhere(url: str) -> Markup:
+def external_link(url: str) -> Markup:
     """Return the attributes of a link to another origin, which opens in a tab of its own.
 
     In a frame it would take our place. The style sheet marks such links, in words for screen readers.
@@ -111,10 +111,10 @@ FILTERS: Final[Mapping[str, Callable[..., Any]]] = {
     "points": points,
     "number": number,
     "when": when,
-    "told": told,
+    "attention_sentence": attention_sentence,
     "clean": clean,
-    "foreign": foreign,
-    "elsewhere": elsewhere,
+    "isolate": isolate,
+    "external_link": external_link,
     "entity_path": entity_path,
     "entity_name": entity_name,
 }
