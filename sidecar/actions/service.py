@@ -53,7 +53,7 @@ from sidecar.domain.errors import (
 from sidecar.domain.model import Content, Experiment, ProjectRef, Section, Snapshot
 from sidecar.domain.ports import Actions, Actor, Audit, Claim, Clock, History, Sync
 from sidecar.domain.roles import LitmusRole
-from sidecar.runtime.supervision import Mishaps, end_all
+from sidecar.runtime.supervision import UnitErrors, end_all
 
 FINISH_SECONDS: Final = 10.0
 """Longest that the end of the service waits for answers of Litmus."""
@@ -183,12 +183,12 @@ class ActionService:
 
     async def follow(self) -> None:
         """Resolve what is open now and then, also what other replicas left; runs until cancelled."""
-        mishaps = Mishaps("actions")
+        unit_errors = UnitErrors("actions")
         while True:
             # While the store is away nothing is learnt; its health tells.
             with suppress(StoreError):
                 for project in await self._actions.unresolved(self._clock() - LOOK_BACK):
-                    with mishaps.contained(str(project)):
+                    with unit_errors.contained(str(project)):
                         await self.resolve(project)
                         await self._watching.adopt(
                             await self._actions.recent(project, self._clock() - LOOK_BACK)

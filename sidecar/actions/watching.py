@@ -21,7 +21,7 @@ from sidecar.domain.action import Action, ActionOutcome, AuditEvent, entry_of
 from sidecar.domain.errors import StoreError, UpstreamError
 from sidecar.domain.ports import Actions, Actor, Clock
 from sidecar.domain.runs import RecentRun
-from sidecar.runtime.supervision import Mishaps, end_all
+from sidecar.runtime.supervision import UnitErrors, end_all
 
 LONGEST_LOOK_SECONDS: Final = 8.0
 """With the wait for its turn; what takes longer is tried again."""
@@ -48,7 +48,7 @@ class Watching:
         self._clock = clock
         self._look_seconds = look_seconds
         self._changed = changed
-        self._mishaps = Mishaps("stops that wait for ids")
+        self._unit_errors = UnitErrors("stops that wait for ids")
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
     def begin(self, action: Action) -> None:
@@ -79,7 +79,7 @@ class Watching:
 
     async def _watch(self, action: Action) -> None:
         # Whoever follows the actions goes on when the store is back.
-        with suppress(StoreError), self._mishaps.contained(str(action.project)):
+        with suppress(StoreError), self._unit_errors.contained(str(action.project)):
             current: Action | None = action
             while current is not None and current.waits_for_ids:
                 await asyncio.sleep(self._look_seconds)

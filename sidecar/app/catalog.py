@@ -24,7 +24,7 @@ from sidecar.domain.catalog import Catalog
 from sidecar.domain.errors import StoreError
 from sidecar.domain.model import ProjectRef
 from sidecar.domain.ports import Catalogue, Clock
-from sidecar.runtime.supervision import Mishaps
+from sidecar.runtime.supervision import UnitErrors
 
 Plan = Callable[[Collection[ProjectRef]], Awaitable[None]]
 """Keeps exactly these projects synchronised, and forgets all others."""
@@ -125,11 +125,11 @@ class CatalogReader:
         self._planned: frozenset[ProjectRef] | None = None
         """What was planned last; ``None`` before the first time."""
         self._told: tuple[str, ...] = ()
-        self._mishaps = Mishaps("catalog")
+        self._unit_errors = UnitErrors("catalog")
 
     async def read(self, refresh: Refresh) -> None:
         """Read one source, and plan what the whole names, unless just that is planned."""
-        with self._mishaps.contained("catalog"):
+        with self._unit_errors.contained("catalog"):
             try:
                 changed = await refresh()
                 if await self._plan_whole() or changed:

@@ -48,7 +48,7 @@ from sidecar.insight.links import LitmusLinks
 from sidecar.litmus.transport.client import LitmusClient
 from sidecar.litmus.wire.documents import SERVER_VERSION
 from sidecar.replica import Replica
-from sidecar.runtime.supervision import Mishaps, Supervisor, measure_loop_lag
+from sidecar.runtime.supervision import Supervisor, UnitErrors, measure_loop_lag
 from sidecar.runtime.turns import Turns
 from sidecar.store.pruning import keep_pruning
 from sidecar.store.store import Store, open_store
@@ -331,9 +331,9 @@ def _observe_store(metrics: Metrics, operation: str, failure: str | None, second
 
 async def _follow_version(name: str, client: LitmusClient, versions: dict[str, str]) -> None:
     """Ask an instance for its version now and then; only links depend on it, so failures are not told."""
-    mishaps = Mishaps("version")
+    unit_errors = UnitErrors("version")
     while True:
-        with suppress(UpstreamError), mishaps.contained(name):
+        with suppress(UpstreamError), unit_errors.contained(name):
             versions[name] = await client.run(SERVER_VERSION, {}, VERSION_TIMEOUT_SECONDS)
         await asyncio.sleep(VERSION_INTERVAL_SECONDS if name in versions else VERSION_RETRY_SECONDS)
 

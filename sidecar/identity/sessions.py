@@ -25,7 +25,7 @@ from sidecar.domain.model import ProjectRef
 from sidecar.domain.ports import AccountRights, Accounts, Clock, Locks, OpenedSession, Session, Sessions
 from sidecar.identity.signing import SigningKeys
 from sidecar.runtime.keyed_locks import KeyedLocks
-from sidecar.runtime.supervision import Mishaps
+from sidecar.runtime.supervision import UnitErrors
 
 RIGHTS_CACHED_FOR: Final = timedelta(minutes=1)
 """How long a right that Litmus took away may live on here."""
@@ -113,7 +113,7 @@ class LitmusSessions:
         self._session_locks: KeyedLocks[str] = KeyedLocks()
         self._seen: LRUCache[str, Session] = LRUCache(REMEMBERED)
         """For signing out while the store is away, and for nothing else."""
-        self._mishaps = Mishaps("sessions")
+        self._unit_errors = UnitErrors("sessions")
         self._refused: LRUCache[str, Session] = LRUCache(REMEMBERED)
         """Ended here while the store was away, and still to be ended there."""
 
@@ -219,7 +219,7 @@ class LitmusSessions:
         # Also those that nobody here could revoke: of an instance or sealed with a key that is gone.
         await self._sessions.prune(self._clock() - _TOKEN_LIFE)
         for instance in self._accounts:
-            with self._mishaps.contained(instance):
+            with self._unit_errors.contained(instance):
                 await self._sweep_of(instance)
 
     async def follow(self) -> None:

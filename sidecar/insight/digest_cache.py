@@ -19,7 +19,7 @@ from sidecar.domain.model import ProjectRef
 from sidecar.domain.ports import History, RunQuery
 from sidecar.domain.runs import HistoryState, Outcome, Run
 from sidecar.insight.digest import ProjectRuns, project_runs
-from sidecar.runtime.supervision import Mishaps, end_all
+from sidecar.runtime.supervision import UnitErrors, end_all
 
 CACHE_BYTES: Final = 256 * 1024 * 1024
 BYTES_PER_RUN: Final = 40
@@ -110,14 +110,14 @@ class Digests:
 
         The first portfolio after a start would else wait for the history of every project.
         """
-        mishaps = Mishaps("digests")
+        unit_errors = UnitErrors("digests")
         while True:
             # A database that is away is the store's to tell; the next round may find it back.
             with suppress(StoreError):
                 for project in list(projects()):
-                    if mishaps.rests(str(project)):
+                    if unit_errors.is_resting(str(project)):
                         continue
-                    with mishaps.contained(str(project)):
+                    with unit_errors.contained(str(project)):
                         await self.of(project)
             await asyncio.sleep(WARM_PAUSE_SECONDS)
 

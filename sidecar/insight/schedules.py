@@ -11,7 +11,7 @@ from sidecar.domain.runs import HistoryState
 from sidecar.insight.civil_time import ceil_ms, from_ms
 from sidecar.insight.cron_text import Cron, ScheduleText, names_two_zones, parse_schedule
 from sidecar.insight.digest import ProjectRuns
-from sidecar.insight.fates import LONGEST_RUN, TOLERANCE, Fate, RunIndex
+from sidecar.insight.fire_outcomes import LONGEST_RUN, TOLERANCE, FireOutcome, RunSpans
 from sidecar.insight.fire_times import last_fires, next_fires
 from sidecar.insight.past_fire_times import PastFires
 
@@ -201,25 +201,25 @@ def _without_run(
     since, until = judged
     begin, end = ceil_ms(since - LONGEST_RUN), ceil_ms(now + TOLERANCE)
     spans = runs.spans_of(schedule.experiment_id, begin, end)
-    known = RunIndex(spans if schedule.skips_overlaps else [(created, created) for created, _ in spans])
+    known = RunSpans(spans if schedule.skips_overlaps else [(created, created) for created, _ in spans])
     if not isinstance(text.rule, Cron):
         return _delays_without_run(timedelta(seconds=text.rule.seconds), since, known, until)
     fires = _PAST.between(text, since, until)
     missed, skipped = [], []
     for fire in fires[:MOST_FIRES]:
-        match known.at(fire):
-            case Fate.MISSED:
+        match known.outcome_of(fire):
+            case FireOutcome.MISSED:
                 missed.append(fire)
-            case Fate.SKIPPED:
+            case FireOutcome.SKIPPED:
                 skipped.append(fire)
-            case Fate.RAN:
+            case FireOutcome.RAN:
                 pass
     at_least = len(fires) > MOST_FIRES
-    return _told(missed, at_least=at_least), _told(skipped, at_least=at_least)
+    return _as_missed(missed, at_least=at_least), _as_missed(skipped, at_least=at_least)
 
 
 def _delays_without_run(
-    delay: timedelta, since: datetime, known: RunIndex, judged_until: datetime
+    delay: timedelta, since: datetime, known: RunSpans, judged_until: datetime
 ) -> tuple[Missed, Missed]:
     """Each stretch without a run that is longer than delay and tolerance is one miss.
 
@@ -228,7 +228,7 @@ def _delays_without_run(
     """
     missed, skipped = [], []
     last = judged_until + TOLERANCE
-    for start, ended, following in known.stretches(since, last):
+    for start, ended, following in known.gaps(since, last):
         if following - start <= delay + TOLERANCE:
             continue
         free = max(start, min(ended, last))
@@ -236,10 +236,10 @@ def _delays_without_run(
             skipped.append(start + delay)
         if following - free > delay + TOLERANCE:
             missed.append(free + delay)
-    return _told(missed[::-1]), _told(skipped[::-1])
+    return _as_missed(missed[::-1]), _as_missed(skipped[::-1])
 
 
-def _told(fires: Sequence[datetime], *, at_least: bool = False) -> Missed:
+def _as_missed(fires: Sequence[datetime], *, at_least: bool = False) -> Missed:
     return Missed(number=len(fires), at_least=at_least, latest=tuple(fires[:LATEST_MISSED]))
 
 

@@ -3,7 +3,7 @@
 A task that ends by itself is a bug; it is logged once with its traceback and
 started again. After five ends in ten minutes the service is declared dead:
 ``/healthz`` says so and the process ends with an error. What a task does for
-one project or instance among many is contained (:class:`Mishaps`): foreign
+one project or instance among many is contained (:class:`UnitErrors`): foreign
 data that brings out a bug there may cost that one, and never the others.
 """
 
@@ -23,7 +23,7 @@ MAX_FAILURES: Final = 5
 WINDOW_SECONDS: Final = 600.0
 FIRST_PAUSE_SECONDS: Final = 0.5
 LAG_MEASURED_EVERY_SECONDS: Final = 0.5
-MISHAP_PAUSE_SECONDS: Final = 60.0
+ERROR_PAUSE_SECONDS: Final = 60.0
 """How long work that is dear rests after it went wrong; the same will mostly go wrong again."""
 _UNITS_REMEMBERED: Final = 10_000
 
@@ -51,10 +51,10 @@ async def end_all(tasks: Iterable[asyncio.Task[Any]]) -> None:
         await asyncio.wait(left)
 
 
-class Mishaps:
+class UnitErrors:
     """Keeps a bug that one unit of work brought out from ending the work on the others.
 
-    A unit is a project or an instance. Its mishap is logged with its traceback
+    A unit is a project or an instance. Its error is logged with its traceback
     when it begins and when it becomes another one, not at every repetition.
     """
 
@@ -63,22 +63,22 @@ class Mishaps:
         self._work = work
         self._known: LRUCache[str, tuple[type[Exception], float]] = LRUCache(_UNITS_REMEMBERED)
 
-    def note(self, unit: str, mishap: Exception) -> None:
+    def record(self, unit: str, error: Exception) -> None:
         """Remember what went wrong, and log it if that is news."""
         known = self._known.get(unit)
-        self._known[unit] = (type(mishap), time.monotonic())
-        if known is None or known[0] is not type(mishap):
-            _log.error("failed unexpectedly", work=self._work, unit=unit, exc_info=mishap)
+        self._known[unit] = (type(error), time.monotonic())
+        if known is None or known[0] is not type(error):
+            _log.error("failed unexpectedly", work=self._work, unit=unit, exc_info=error)
 
-    def over(self, unit: str) -> None:
-        """Forget the unit's mishap: its work went well."""
+    def clear(self, unit: str) -> None:
+        """Forget the unit's error: its work went well."""
         if self._known.pop(unit, None) is not None:
             _log.info("goes well again", work=self._work, unit=unit)
 
-    def rests(self, unit: str) -> bool:
+    def is_resting(self, unit: str) -> bool:
         """Tell whether the unit failed so lately that it is better left alone."""
         known = self._known.get(unit)
-        return known is not None and time.monotonic() - known[1] < MISHAP_PAUSE_SECONDS
+        return known is not None and time.monotonic() - known[1] < ERROR_PAUSE_SECONDS
 
     @contextmanager
     def contained(self, unit: str) -> Iterator[None]:
@@ -88,9 +88,9 @@ class Mishaps:
         except SidecarError:
             raise
         except Exception as exc:  # noqa: BLE001 - a bug met in one unit must not stop the others
-            self.note(unit, exc)
+            self.record(unit, exc)
         else:
-            self.over(unit)
+            self.clear(unit)
 
 
 class Supervisor:

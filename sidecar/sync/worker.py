@@ -15,7 +15,7 @@ import structlog
 from sidecar.domain.errors import SidecarError, StoreError, StoreRefusedError, UpstreamError
 from sidecar.domain.model import Lane, SectionError
 from sidecar.domain.ports import Clock, Job, Lease, Leases
-from sidecar.runtime.supervision import Mishaps
+from sidecar.runtime.supervision import UnitErrors
 from sidecar.telemetry.metrics import Metrics
 from sidecar.telemetry.tracing import Tracer
 
@@ -92,7 +92,7 @@ class Worker:
         self._clock = clock
         self._tracer = tracer
         self._give_way = give_way
-        self._mishaps = Mishaps("synchronisation")
+        self._unit_errors = UnitErrors("synchronisation")
         self._looking: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         """Held by the worker of an instance that looks for the next job."""
         self._is_timely = Lane.HISTORY not in lanes
@@ -174,7 +174,7 @@ class Worker:
                 await _uninterrupted(self._leases.release(lease, attempt.due_at, failed=attempt.failed))
 
     def _unexpected(self, lease: Lease, attempt: Attempt, mishap: Exception) -> None:
-        self._mishaps.note(_name(lease.job), mishap)
+        self._unit_errors.record(_name(lease.job), mishap)
         attempt.outcome = INTERNAL
         pause = MISHAP_PAUSE * 2 ** min(lease.failures, 16)
         attempt.due_at = self._clock() + min(pause, LONGEST_MISHAP_PAUSE)
@@ -195,9 +195,9 @@ class Worker:
         except Exception as exc:  # noqa: BLE001 - a bug met in one project's data must not stop the others
             mishap = exc
         else:
-            self._mishaps.over(_name(job))
+            self._unit_errors.clear(_name(job))
             return result
-        self._mishaps.note(_name(job), mishap)
+        self._unit_errors.record(_name(job), mishap)
         return SectionError(code=INTERNAL, message="The sidecar failed to read this; its log says why.")
 
     async def guarded(self, job: Job, reading: Awaitable[T]) -> T | SectionError:

@@ -6,7 +6,7 @@ import pytest
 import structlog
 
 from sidecar.domain.errors import StoreError
-from sidecar.runtime.supervision import MAX_FAILURES, Mishaps, Supervisor
+from sidecar.runtime.supervision import MAX_FAILURES, Supervisor, UnitErrors
 from tests.support.service import eventually
 
 
@@ -71,31 +71,31 @@ async def test_the_task_ends_with_the_block() -> None:
 
 
 def test_a_mishap_ends_its_unit_alone_and_is_told_when_it_begins() -> None:
-    mishaps = Mishaps("counting")
+    unit_errors = UnitErrors("counting")
     done = []
     with structlog.testing.capture_logs() as log:
         for turn in range(3):
             for unit in ("shop", "bank"):
-                with mishaps.contained(unit):
+                with unit_errors.contained(unit):
                     if unit == "shop" and turn < 2:
                         raise KeyError(unit)
                     done.append(unit)
     assert done == ["bank", "bank", "shop", "bank"]
     assert [(entry["event"], entry["unit"]) for entry in log] == [("failed unexpectedly", "shop")]
-    assert not mishaps.rests("shop")
+    assert not unit_errors.is_resting("shop")
 
 
 def test_a_mishap_that_becomes_another_one_is_told_again_and_the_unit_rests() -> None:
-    mishaps = Mishaps("counting")
+    unit_errors = UnitErrors("counting")
     with structlog.testing.capture_logs() as log:
         for exc in (KeyError("a"), KeyError("b"), ValueError("c")):
-            with mishaps.contained("shop"):
+            with unit_errors.contained("shop"):
                 raise exc
     assert len(log) == 2
-    assert mishaps.rests("shop")
-    assert not mishaps.rests("bank")
+    assert unit_errors.is_resting("shop")
+    assert not unit_errors.is_resting("bank")
 
 
 def test_what_is_expected_passes_a_container() -> None:
-    with pytest.raises(StoreError), Mishaps("counting").contained("shop"):
+    with pytest.raises(StoreError), UnitErrors("counting").contained("shop"):
         raise StoreError("away")

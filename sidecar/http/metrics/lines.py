@@ -46,7 +46,7 @@ from sidecar.http.metrics.text_format import Lines, clean_id, clean_text, label_
 from sidecar.http.shapes.common import rounded
 from sidecar.insight.digest import ExperimentRuns, ProjectRuns
 from sidecar.insight.digest_cache import Digest
-from sidecar.insight.fates import TOLERANCE
+from sidecar.insight.fire_outcomes import TOLERANCE
 from sidecar.insight.narrowing import covered_ids, narrow_content, narrow_runs, narrowing_of
 from sidecar.insight.next_change import earliest
 from sidecar.insight.portfolio import Part

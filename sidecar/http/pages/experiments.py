@@ -16,7 +16,7 @@ from sidecar.domain.catalog import Entity
 from sidecar.domain.errors import SidecarError
 from sidecar.domain.model import Experiment
 from sidecar.http.api.action_requests import asked_by_form
-from sidecar.http.pages.row_order import Place, place
+from sidecar.http.pages.row_order import RowRank, row_rank
 from sidecar.http.pages.words import entity_path
 from sidecar.http.pictures.charts import LOOKS, HeatRun, Look, heat_runs
 from sidecar.http.pictures.charts.words import clean, moment, whole
@@ -71,7 +71,7 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True):
     """Outcome, when and who."""
 
 
-class Act(msgspec.Struct, frozen=True, kw_only=True):
+class ActionButton(msgspec.Struct, frozen=True, kw_only=True):
     """Something that can be done with an experiment, or why it cannot be now."""
 
     id: str
@@ -85,7 +85,7 @@ class Act(msgspec.Struct, frozen=True, kw_only=True):
     """``None``: it would be tried."""
 
     @property
-    def why(self) -> str:
+    def short_refusal(self) -> str:
         """The refusal in a few words."""
         code = self.refusal.code if self.refusal else ""
         return _SHORT.get(code, code.replace("_", " "))
@@ -106,7 +106,7 @@ class ExperimentRow(msgspec.Struct, frozen=True, kw_only=True):
     """``None``: it never ran."""
     schedule: ScheduleShape | None
     """``None``: it has none, or its schedule was not read yet."""
-    acts: tuple[Act, ...]
+    buttons: tuple[ActionButton, ...]
     passes: bool
     """Whether nothing about it needs a look, so that it may be folded."""
 
@@ -115,7 +115,7 @@ class ExperimentTable(msgspec.Struct, frozen=True, kw_only=True):
     """The experiments that the filter chose, and what holds for all of them."""
 
     rows: tuple[ExperimentRow, ...]
-    """Those that need a look first; see :func:`row_order.place`."""
+    """Those that need a look first; see :func:`row_order.row_rank`."""
     chosen: int
     """How many the filter chose; more than the rows if they do not fit one page."""
     total: int
@@ -124,7 +124,7 @@ class ExperimentTable(msgspec.Struct, frozen=True, kw_only=True):
     """Choices of the filter: value and word."""
     infras: tuple[tuple[str, str], ...]
     reasons: tuple[str, ...]
-    """Why something cannot be done with any of the rows; told once instead of in each."""
+    """Why something cannot be done with any of the rows; shown once instead of in each."""
     any_schedule: bool
 
     @property
@@ -160,17 +160,17 @@ def experiment_table(
         last = lasts[experiment.experiment_id] = _last(experiment)
         if _fits(shape, last, wanted):
             outcome = None if last is None else last.outcome
-            order = place(outcome, experiment.infra, grades.get(experiment.experiment_id))
-            pairs.append((order, experiment, shape))
+            rank = row_rank(outcome, experiment.infra, grades.get(experiment.experiment_id))
+            pairs.append((rank, experiment, shape))
         yield
     pairs.sort(key=lambda pair: pair[0])
     schedules = {one.experiment_id: one for one in content.schedules or ()}
     stuck = frozenset(run.experiment_id for run in content.running_runs if run.stuck)
     rows = []
-    for order, experiment, shape in pairs[wanted.offset : wanted.offset + AT_ONCE]:
+    for rank, experiment, shape in pairs[wanted.offset : wanted.offset + AT_ONCE]:
         schedule = schedules.get(experiment.experiment_id)
         is_stuck = experiment.experiment_id in stuck
-        acts = _acts(entity, experiment, schedule, refusal, is_stuck=is_stuck)
+        buttons = _buttons(entity, experiment, schedule, refusal, is_stuck=is_stuck)
         note = " It runs in production." if shape.in_production else ""
         rows.append(
             ExperimentRow(
@@ -181,12 +181,14 @@ def experiment_table(
                 cells=tuple(_cell(run, zone) for run in heat_runs(experiment.recent_runs)),
                 last=lasts[shape.experiment_id],
                 schedule=schedule,
-                acts=tuple(msgspec.structs.replace(act, question=act.question + note) for act in acts),
-                passes=order is Place.PASSES,
+                buttons=tuple(
+                    msgspec.structs.replace(button, question=button.question + note) for button in buttons
+                ),
+                passes=rank is RowRank.PASSES,
             )
         )
         yield
-    kept, reasons = _told_once(rows)
+    kept, reasons = _without_shared_reasons(rows)
     return ExperimentTable(
         rows=kept,
         chosen=len(pairs),
@@ -237,14 +239,14 @@ def _cell(run: HeatRun, zone: str) -> Cell:
 _FULL: Final = 100.0
 
 
-def _acts(
+def _buttons(
     entity: Entity,
     experiment: Experiment,
     schedule: ScheduleShape | None,
     refusal: Refusal,
     *,
     is_stuck: bool,
-) -> list[Act]:
+) -> list[ActionButton]:
     """Return what somebody might want to do with the experiment as it stands."""
     scene = Scene(
         experiment=experiment,
@@ -253,7 +255,7 @@ def _acts(
         never_started=schedule is not None and schedule.never_started is True,
     )
     return [
-        _act(entity, experiment, kind, offer, refusal)
+        _button(entity, experiment, kind, offer, refusal)
         for kind in _BY_PLACE
         for offer in KINDS[kind].offers(scene)
     ]
@@ -262,9 +264,11 @@ def _acts(
 _BY_PLACE: Final = sorted(KINDS, key=lambda kind: KINDS[kind].place)
 
 
-def _act(entity: Entity, experiment: Experiment, kind: ActionKind, offer: Offer, refusal: Refusal) -> Act:
+def _button(
+    entity: Entity, experiment: Experiment, kind: ActionKind, offer: Offer, refusal: Refusal
+) -> ActionButton:
     experiment_id = experiment.experiment_id
-    return Act(
+    return ActionButton(
         id=f"{row_id(experiment_id)}-{offer.label.split(maxsplit=1)[0].lower()}",
         label=offer.label,
         question=offer.question,
@@ -279,26 +283,30 @@ def _quoted(text: str) -> str:
     return quote(text, safe="", errors="replace")
 
 
-def _told_once(rows: Sequence[ExperimentRow]) -> tuple[tuple[ExperimentRow, ...], tuple[str, ...]]:
+def _without_shared_reasons(
+    rows: Sequence[ExperimentRow],
+) -> tuple[tuple[ExperimentRow, ...], tuple[str, ...]]:
     """Take reasons that hold for every row out of the rows."""
     sentences = Counter(
         sentence
         for row in rows
-        for sentence in {str(act.refusal) for act in row.acts if act.refusal is not None}
+        for sentence in {str(button.refusal) for button in row.buttons if button.refusal is not None}
     )
-    everywhere = {sentence for sentence, number in sentences.items() if number > 1 and _holds(sentence, rows)}
+    everywhere = {
+        sentence for sentence, number in sentences.items() if number > 1 and _refuses_all(sentence, rows)
+    }
     kept = tuple(
         msgspec.structs.replace(
-            row, acts=tuple(act for act in row.acts if str(act.refusal) not in everywhere)
+            row, buttons=tuple(button for button in row.buttons if str(button.refusal) not in everywhere)
         )
         for row in rows
     )
     return kept, tuple(sorted(everywhere))
 
 
-def _holds(sentence: str, rows: Sequence[ExperimentRow]) -> bool:
-    """Tell whether every act of one of its labels is refused with the sentence."""
-    refused = [(act.label, str(act.refusal)) for row in rows for act in row.acts]
+def _refuses_all(sentence: str, rows: Sequence[ExperimentRow]) -> bool:
+    """Tell whether every button of one of its labels is refused with the sentence."""
+    refused = [(button.label, str(button.refusal)) for row in rows for button in row.buttons]
     labels = {label for label, given in refused if given == sentence}
     return all(given == sentence for label, given in refused if label in labels)
 

@@ -8,8 +8,8 @@ from sidecar.domain.runs import UNFINISHED, Outcome
 from sidecar.http.shapes.grades import Grade
 
 
-class Place(IntEnum):
-    """Where a row belongs; within one place the last changed comes first, as in the content."""
+class RowRank(IntEnum):
+    """Where a row belongs; within one rank the last changed comes first, as in the content."""
 
     URGENT = auto()
     SOON = auto()
@@ -27,23 +27,23 @@ class Place(IntEnum):
     """Its last run passed, and nothing is known against it."""
 
 
-_OF_GRADE: Final = {Grade.URGENT: Place.URGENT, Grade.SOON: Place.SOON, Grade.LATER: Place.LATER}
+_OF_GRADE: Final = {Grade.URGENT: RowRank.URGENT, Grade.SOON: RowRank.SOON, Grade.LATER: RowRank.LATER}
 _FAILED: Final = frozenset({Outcome.PROBE_FAILED, Outcome.ERROR, Outcome.TIMEOUT})
 
 
-def place(last: Outcome | None, infra: Infra | None, grade: Grade | None) -> Place:
-    """Return where an experiment belongs: the first place that fits it.
+def row_rank(last: Outcome | None, infra: Infra | None, grade: Grade | None) -> RowRank:
+    """Return where an experiment belongs: the first rank that fits it.
 
     ``last`` is the outcome of its last run, ``None`` if it never ran; ``grade``
     that of what needs attention of it, ``None`` if nothing does.
     """
-    fitting = [Place.PASSES if last is Outcome.PASSED else Place.OPEN]
+    fitting = [RowRank.PASSES if last is Outcome.PASSED else RowRank.OPEN]
     if grade is not None:
         fitting.append(_OF_GRADE[grade])
     if last in _FAILED:
-        fitting.append(Place.FAILED)
+        fitting.append(RowRank.FAILED)
     if last in UNFINISHED:
-        fitting.append(Place.UNFINISHED)
+        fitting.append(RowRank.UNFINISHED)
     if infra is None or not infra.is_active:
-        fitting.append(Place.BLOCKED)
+        fitting.append(RowRank.BLOCKED)
     return min(fitting)

@@ -51,9 +51,9 @@ TOKENS_PAGE: Final = f"{PAGES}/settings/tokens"
 DAYS: Final = (30, 90, 180, 365)
 """Lifetimes to choose from; any other number of days can be written."""
 _OWN_DAYS: Final = "other"
-_SAID_PURPOSE: Final = "said"
+_RESULT_PURPOSE: Final = "said"
 _SAID_SECONDS: Final = 300
-_SAID: Final[Mapping[str, str]] = {
+_RESULTS: Final[Mapping[str, str]] = {
     "revoked": "The token is revoked.",
     "rotated": (
         "A new token is in use. The one before is revoked 2 to 10 minutes later, once no replica uses it."
@@ -69,7 +69,7 @@ class TokenRow(msgspec.Struct, frozen=True, kw_only=True):
     """In words; ``None``: it never expires."""
 
 
-class Said(msgspec.Struct, frozen=True, kw_only=True):
+class FormResult(msgspec.Struct, frozen=True, kw_only=True):
     """What became of the form that was sent."""
 
     sentence: str
@@ -87,7 +87,7 @@ async def tokens_page(request: web.Request) -> web.Response:
         InstanceUnknownError: If there is no such instance, or the caller does not manage it.
     """
     instance = _instance(request, single(request, "instance"))
-    return await _page(request, instance, await _told(request, instance))
+    return await _page(request, instance, await _result_of_form(request, instance))
 
 
 async def change_tokens(request: web.Request) -> web.Response:
@@ -118,8 +118,8 @@ async def change_tokens(request: web.Request) -> web.Response:
                 raise BadRequestError("The form does not say what to do.", parameter="do")
     except SidecarError as exc:
         request[OUTCOME] = exc.code
-        said = Said(sentence=str(exc), is_good=False, fields=fields, status=exc.status)
-        return await _page(request, instance, said)
+        result = FormResult(sentence=str(exc), is_good=False, fields=fields, status=exc.status)
+        return await _page(request, instance, result)
 
 
 def _instance(request: web.Request, wanted: str | None) -> str:
@@ -136,13 +136,13 @@ def _managed(request: web.Request) -> list[str]:
     return [name for name in request.app[SERVICES].tokens if request[CALLER].manages(name)]
 
 
-async def _created(request: web.Request, instance: str, fields: Mapping[str, str]) -> Said:
+async def _created(request: web.Request, instance: str, fields: Mapping[str, str]) -> FormResult:
     asked = TokenBody(name=fields.get("name", "").strip(), expires_in_days=_days(fields))
     check_token_body(asked)
     held = request.app[SERVICES].tokens[instance]
     created = await held.create(asked.name, asked.expires_in_days, is_only_one=True)
     log_change(request, instance, "token created", created.token.id)
-    return Said(sentence="The token is created.", is_good=True, created=created, status=201)
+    return FormResult(sentence="The token is created.", is_good=True, created=created, status=201)
 
 
 def _days(fields: Mapping[str, str]) -> int:
@@ -156,21 +156,21 @@ def _days(fields: Mapping[str, str]) -> int:
     return int(text)
 
 
-async def _told(request: web.Request, instance: str) -> Said | None:
+async def _result_of_form(request: web.Request, instance: str) -> FormResult | None:
     """Return what the form before this page did; ``None`` unless the address is one that we just led to."""
     said, at, proof = (single(request, name) or "" for name in ("said", "at", "proof"))
     services = request.app[SERVICES]
     since = str(int(services.clock().timestamp()) - _SAID_SECONDS)
-    if said not in _SAID or len(at) != len(since) or at < since:
+    if said not in _RESULTS or len(at) != len(since) or at < since:
         return None
-    text = _said_text(request, instance, said, at)
+    text = _result_text(request, instance, said, at)
     with suppress(StoreError):  # Without keys nobody can tell, so nothing is told.
-        if await services.signing.holds(_SAID_PURPOSE, text, proof):
-            return Said(sentence=_SAID[said], is_good=True)
+        if await services.signing.holds(_RESULT_PURPOSE, text, proof):
+            return FormResult(sentence=_RESULTS[said], is_good=True)
     return None
 
 
-def _said_text(request: web.Request, instance: str, said: str, at: str) -> str:
+def _result_text(request: web.Request, instance: str, said: str, at: str) -> str:
     return f"{instance} {said} {at} {form_binding(request[CALLER])}"
 
 
@@ -180,18 +180,18 @@ async def _back(request: web.Request, instance: str, said: str) -> web.Response:
     at = str(int(services.clock().timestamp()))
     # Without keys it is done all the same, and just not told.
     with suppress(StoreError):
-        proof = await services.signing.mac(_SAID_PURPOSE, _said_text(request, instance, said, at))
+        proof = await services.signing.mac(_RESULT_PURPOSE, _result_text(request, instance, said, at))
         query |= {"said": said, "at": at, "proof": proof}
     location = kept_embedded(request, f"{TOKENS_PAGE}?{urlencode(query)}")
     return web.Response(status=303, headers={"Location": location, "Cache-Control": "private, no-store"})
 
 
-async def _page(request: web.Request, instance: str, said: Said | None) -> web.Response:
+async def _page(request: web.Request, instance: str, result: FormResult | None) -> web.Response:
     services = request.app[SERVICES]
     held, now = services.tokens[instance], services.clock()
     (listed, failure), (findings, unknown) = await asyncio.gather(_listed(held), _findings(request, instance))
     shape = token_list_shape(listed or (), held.status, now)
-    created = said.created if said is not None else None
+    created = result.created if result is not None else None
     context: dict[str, Any] = {
         "title": "Manage API tokens",
         "here": "tokens",
@@ -206,9 +206,9 @@ async def _page(request: web.Request, instance: str, said: Said | None) -> web.R
             for row, token in zip(shape.tokens, listed or (), strict=True)
         ],
         "failure": failure,
-        "said": said,
+        "result": result,
         "created": created_token_shape(created) if created is not None else None,
-        "fields": said.fields if said is not None else {},
+        "fields": result.fields if result is not None else {},
         "days": [str(days) for days in DAYS],
         "own_days": _OWN_DAYS,
         "longest_days": LONGEST_TOKEN_DAYS,
@@ -216,7 +216,7 @@ async def _page(request: web.Request, instance: str, said: Said | None) -> web.R
     }
     page = Page(template="pages/tokens.html", context=context)
     response = await fresh_page(
-        request, await viewer_of(request), page, status=said.status if said is not None else 200
+        request, await viewer_of(request), page, status=result.status if result is not None else 200
     )
     response.headers["Cache-Control"] = "no-store"
     return response

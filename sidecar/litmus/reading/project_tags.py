@@ -17,7 +17,7 @@ from sidecar.domain.errors import UpstreamError, UpstreamProtocolError
 from sidecar.domain.model import ProjectRef
 from sidecar.litmus.transport.auth import LitmusAuth
 from sidecar.litmus.transport.client import LitmusClient
-from sidecar.runtime.supervision import Mishaps
+from sidecar.runtime.supervision import UnitErrors
 
 _LOOK: Final = timedelta(seconds=1)
 """Between two looks whether there is anything to ask."""
@@ -54,7 +54,7 @@ class ProjectTags:
         self._may_ask_at = 0.0
         self._is_said = False
         """Whether the log has that it fails."""
-        self._mishaps = Mishaps("tags of projects")
+        self._unit_errors = UnitErrors("tags of projects")
 
     def configure(self, interval: timedelta) -> None:
         """Ask anew after this interval, from the next list on."""
@@ -92,7 +92,7 @@ class ProjectTags:
         started_at, interval = loop.time(), self._interval.total_seconds()
         retry = min(_RETRY.total_seconds(), interval)
         try:
-            with self._mishaps.contained(self._instance):
+            with self._unit_errors.contained(self._instance):
                 await self._read(named)
         except UpstreamError as exc:
             self._note(exc)

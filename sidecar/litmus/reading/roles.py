@@ -15,7 +15,7 @@ from sidecar.domain.model import ProjectRef
 from sidecar.domain.roles import LitmusRole
 from sidecar.litmus.transport.client import LitmusClient
 from sidecar.runtime.keyed_locks import KeyedLocks
-from sidecar.runtime.supervision import Mishaps
+from sidecar.runtime.supervision import UnitErrors
 
 TIMEOUT_SECONDS: Final = 10.0
 _RETRY: Final = timedelta(seconds=30)
@@ -44,7 +44,7 @@ class RoleCache:
         self._asked_at: dict[ProjectRef, tuple[str, float]] = {}
         """With which token, and when."""
         self._locks: KeyedLocks[ProjectRef] = KeyedLocks()
-        self._mishaps = Mishaps("roles of the tokens")
+        self._unit_errors = UnitErrors("roles of the tokens")
 
     def configure(self, interval: timedelta) -> None:
         """Ask a role anew after this interval from now on."""
@@ -90,7 +90,7 @@ class RoleCache:
         """Ask for one role; one that is none we know is not known, and an error leaves what was."""
         token_id = self._token_id(project)
         try:
-            with self._mishaps.contained(str(project)):
+            with self._unit_errors.contained(str(project)):
                 answer = await self._clients[project.instance].project_role(
                     project.project_id, TIMEOUT_SECONDS
                 )

@@ -15,7 +15,7 @@ from sidecar.litmus.tokens.holder import TokenHolder
 from sidecar.litmus.tokens.probe import verify
 from sidecar.litmus.transport.auth import LitmusAuth
 from sidecar.litmus.wire.token import LitmusToken
-from sidecar.runtime.supervision import Mishaps
+from sidecar.runtime.supervision import UnitErrors
 
 POLL_INTERVAL: Final = timedelta(seconds=2)
 LONGEST_PAUSE: Final = timedelta(seconds=60)
@@ -57,9 +57,9 @@ class TokenFile:
 
     async def follow(self) -> None:
         """Look at the file until cancelled."""
-        mishaps = Mishaps("token file")
+        unit_errors = UnitErrors("token file")
         while True:
-            with mishaps.contained(self._holder.instance):
+            with unit_errors.contained(self._holder.instance):
                 await self.look()
             await asyncio.sleep(self._poll_interval.total_seconds())
 

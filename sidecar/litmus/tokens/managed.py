@@ -32,7 +32,7 @@ from sidecar.litmus.tokens.retries import LASTING_PAUSE, RetrySchedule
 from sidecar.litmus.tokens.temporary_session import PATIENCE, TemporarySession
 from sidecar.litmus.transport.auth import ListedToken, LitmusAuth
 from sidecar.litmus.wire.token import LitmusToken
-from sidecar.runtime.supervision import Mishaps
+from sidecar.runtime.supervision import UnitErrors
 
 RENEWED_BEFORE: Final = 0.2
 """Part of its lifetime that a token must still have, or it is not adopted and a new one is made."""
@@ -134,7 +134,7 @@ class ManagedToken:
         self._has_signed_in = False
         self._warned: set[str] = set()
         self._user_id: str | None = None
-        self._mishaps = Mishaps("managed token")
+        self._unit_errors = UnitErrors("managed token")
         self._refused: set[str] = set()
         """Tokens that Litmus refused although it lists them."""
 
@@ -163,12 +163,12 @@ class ManagedToken:
                     self._retries.failed(error, has_signed_in=self._has_signed_in)
                 await self._on_switch(error.code)
             else:
-                self._mishaps.over(self._holder.instance)
+                self._unit_errors.clear(self._holder.instance)
                 self._recover()
             return self._has_token()
 
     def _unexpected(self, mishap: Exception) -> SidecarError:
-        self._mishaps.note(self._holder.instance, mishap)
+        self._unit_errors.record(self._holder.instance, mishap)
         return SidecarError("The sidecar failed at this; its log says why.")
 
     def _recover(self) -> None:

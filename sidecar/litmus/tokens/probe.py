@@ -9,7 +9,7 @@ from sidecar.domain.ports import TokenState
 from sidecar.litmus.tokens.holder import TokenHolder
 from sidecar.litmus.transport.auth import Account, LitmusAuth
 from sidecar.litmus.wire.token import LitmusToken
-from sidecar.runtime.supervision import Mishaps
+from sidecar.runtime.supervision import UnitErrors
 
 PROOF_INTERVAL: Final = timedelta(minutes=10)
 FIRST_PROOF: Final = timedelta(seconds=20)
@@ -53,14 +53,14 @@ async def watch(auth: LitmusAuth, holder: TokenHolder, interval: timedelta = PRO
     Synchronising proves it all the time; this is for when there is nothing to
     synchronise.
     """
-    mishaps = Mishaps("proof of the token")
+    unit_errors = UnitErrors("proof of the token")
     holder.warn_of_expiry()
     await asyncio.sleep(min(FIRST_PROOF, interval).total_seconds())
     if holder.state is TokenState.UNPROVEN:
-        with mishaps.contained(holder.instance):
+        with unit_errors.contained(holder.instance):
             await check(auth, holder)
     while True:
         holder.warn_of_expiry()
         await asyncio.sleep(interval.total_seconds())
-        with mishaps.contained(holder.instance):
+        with unit_errors.contained(holder.instance):
             await check(auth, holder)

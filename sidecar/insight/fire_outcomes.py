@@ -17,7 +17,7 @@ _CLOSE: Final = timedelta(seconds=30)
 """A run created so near is of this very fire time: they are minutes apart, clocks are not."""
 
 
-class Fate(Enum):
+class FireOutcome(Enum):
     """What became of a fire time."""
 
     RAN = auto()
@@ -26,7 +26,7 @@ class Fate(Enum):
     MISSED = auto()
 
 
-class RunIndex:
+class RunSpans:
     """The runs of one experiment, as far as they matter to its fire times."""
 
     def __init__(self, spans: Sequence[tuple[int, int]]) -> None:
@@ -35,21 +35,23 @@ class RunIndex:
         self._ended = [ended for _, ended in spans]
         self._busy_until = list(accumulate(self._ended, max))
 
-    def at(self, fire: datetime) -> Fate:
+    def outcome_of(self, fire: datetime) -> FireOutcome:
         """Return what became of the fire time."""
         if self._has_created(fire - _CLOSE, fire + _CLOSE):
-            return Fate.RAN
+            return FireOutcome.RAN
         before = bisect_right(self._created, ceil_ms(fire - _CLOSE))
         if before and self._busy_until[before - 1] > ceil_ms(fire):
-            return Fate.SKIPPED
-        # Before: clocks differ. After: its agent told late.
-        return Fate.RAN if self._has_created(fire - TOLERANCE, fire + TOLERANCE) else Fate.MISSED
+            return FireOutcome.SKIPPED
+        # Before: clocks differ. After: its agent reported late.
+        return (
+            FireOutcome.RAN if self._has_created(fire - TOLERANCE, fire + TOLERANCE) else FireOutcome.MISSED
+        )
 
     def _has_created(self, first: datetime, last: datetime) -> bool:
         position = bisect_left(self._created, ceil_ms(first))
         return position < len(self._created) and self._created[position] <= ceil_ms(last)
 
-    def stretches(self, since: datetime, until: datetime) -> Iterator[tuple[datetime, datetime, datetime]]:
+    def gaps(self, since: datetime, until: datetime) -> Iterator[tuple[datetime, datetime, datetime]]:
         """Yield of ``since`` and of each run from then on: start, end, and when the next one started."""
         first = bisect_left(self._created, ceil_ms(since))
         busy_ms = self._busy_until[first - 1] if first else 0
