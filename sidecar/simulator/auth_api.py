@@ -7,108 +7,18 @@ the header are dropped unread, times come in seconds here and milliseconds there
 import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 from aiohttp import web
 
+from sidecar.simulator.auth_request import BEARER_LENGTH, ERRORS, AuthError, AuthRequest, PanicError
 from sidecar.simulator.documents import OWNER, Project, User
 from sidecar.simulator.tokens import TokenError
 from sidecar.simulator.world import World
 
-_ERRORS: dict[str, tuple[int, str]] = {
-    "unauthorized": (401, "The user does not have requested authorization to access this resource"),
-    "invalid_request": (
-        400,
-        (
-            "The request is missing a required parameter, includes an invalid parameter value, "
-            "includes a parameter more than once, or is otherwise malformed"
-        ),
-    ),
-    "invalid_credentials": (401, "Invalid Credentials"),
-    "default password not updated": (500, "Please update your default password"),
-    "server_error": (
-        500,
-        (
-            "The authorization server encountered an unexpected condition that prevented it from "
-            "fulfilling the request"
-        ),
-    ),
-    "user does not exist": (400, ""),
-    "project does not exist": (400, "This project does not exist"),
-}
 _LOGIN_SECONDS = 86_400
-_BEARER_LENGTH = len("Bearer ")
 _PAGE_LIMIT, _PAGE_MAXIMUM = 15, 50
 _NO_PROJECTS = {"message": "No projects found"}
-
-
-class AuthError(Exception):
-    """A refusal; ``code`` is a key of the table above."""
-
-    def __init__(self, code: str, *, content_type: str = "application/json") -> None:
-        super().__init__(code)
-        self.code = code
-        self.content_type = content_type
-
-
-class PanicError(Exception):
-    """The server ran into its own bug and answers 500 with nothing."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class AuthRequest:
-    """A request as the routes need it."""
-
-    world: World
-    path: str
-    """Without the ``/auth`` prefix."""
-    params: dict[str, str] = field(default_factory=dict)
-    header: str | None = None
-    """``Authorization`` as sent, ``None`` without one."""
-    text: str = ""
-    argument: str = ""
-    """The variable part of the path."""
-
-    def claims(self) -> dict[str, Any]:
-        """Return the token's claims.
-
-        Raises:
-            AuthError: If the token is missing, does not hold or is revoked.
-            PanicError: If the header is shorter than ``Bearer`` and a space.
-        """
-        if not self.header:
-            raise AuthError("unauthorized")
-        if len(self.header) < _BEARER_LENGTH:
-            raise PanicError
-        token = self.header[_BEARER_LENGTH:]
-        if token in self.world.revoked_tokens:
-            raise AuthError("unauthorized")
-        if not self.world.signing_key_readable:
-            raise AuthError("unauthorized")
-        try:
-            return self.world.token_factory.parse(token, self.world.clock())
-        except TokenError as error:
-            raise AuthError("unauthorized") from error
-
-    def body(self, **kinds: type) -> dict[str, Any]:
-        """Return the JSON body, which may only have these keys, of these kinds; absent ones are zero values.
-
-        Raises:
-            AuthError: If the body is anything else.
-        """
-        refused = AuthError("invalid_request", content_type="text/plain")
-        try:
-            body = json.loads(self.text)
-        except ValueError as error:
-            raise refused from error
-        if not isinstance(body, dict) or body.keys() - kinds.keys():
-            raise refused
-        for key, kind in kinds.items():
-            value = body.get(key)
-            if value is not None and (not isinstance(value, kind) or isinstance(value, bool)):
-                raise refused
-        return {key: kind() if body.get(key) is None else body[key] for key, kind in kinds.items()}
 
 
 def answer(request: AuthRequest, method: str) -> web.Response:
@@ -118,7 +28,7 @@ def answer(request: AuthRequest, method: str) -> web.Response:
     except PanicError:
         return web.Response(status=500)
     except AuthError as error:
-        status, description = _ERRORS[error.code]
+        status, description = ERRORS[error.code]
         if error.code == "invalid_credentials" and not request.world.since(3, 10):
             status = 400
         body = {"error": error.code, "errorDescription": description}
@@ -201,9 +111,9 @@ def _logout(request: AuthRequest) -> dict[str, Any]:
     # Logout parses for itself: what does not parse is its server error, not a 401.
     if not request.header:
         raise AuthError("unauthorized")
-    if len(request.header) < _BEARER_LENGTH:
+    if len(request.header) < BEARER_LENGTH:
         raise PanicError
-    _revoke(request.world, request.header[_BEARER_LENGTH:])
+    _revoke(request.world, request.header[BEARER_LENGTH:])
     return {"message": "successfully logged out"}
 
 

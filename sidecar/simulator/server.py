@@ -15,6 +15,7 @@ from typing import Any
 from aiohttp import web
 
 from sidecar.simulator import auth_api, graphql_http
+from sidecar.simulator.auth_request import AuthRequest
 from sidecar.simulator.authorization import Caller
 from sidecar.simulator.faults import Faults, ScriptedFault
 from sidecar.simulator.hanging import HangingRequests
@@ -271,7 +272,7 @@ class Simulator:
             return _html(502, "502 Bad Gateway")
         if not _admitted(request, self.world.auth_allowed_origins):
             return _invalid_origin()
-        asked = auth_api.AuthRequest(
+        asked = AuthRequest(
             world=self.world,
             path=request.path.removeprefix("/auth"),
             params=dict(request.query),
