@@ -15,8 +15,8 @@ from sidecar.http.api.routes import API_ROUTES
 from sidecar.http.graphql import query
 from sidecar.http.metrics import scrape
 from sidecar.http.openapi import page
+from sidecar.http.pages.filters import FILTERS
 from sidecar.http.pages.routes import PAGE_ROUTES
-from sidecar.http.pages.words import FILTERS
 from sidecar.http.pictures.routes import PICTURE_ROUTES
 from sidecar.http.route import (
     QUERY_PATH,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sidecar.http.pages.advice import troubles, unread
+from sidecar.http.pages.advice import data_problems, unread
 from sidecar.http.shapes.common import ErrorShape, SectionShape
 
 AT = "2026-03-02T12:00:00.000Z"
@@ -14,7 +14,7 @@ def failed(code: str, message: str, as_of: str | None = None) -> SectionShape:
 
 
 def test_what_one_remedy_helps_against_is_told_once_with_its_parts_in_one_list() -> None:
-    (found,) = troubles(
+    (found,) = data_problems(
         {
             "experiments": failed("upstream_denied", "No sufficient role for listExperiment."),
             "hubs": failed("upstream_denied", "No sufficient role for listChaosHub."),
@@ -27,7 +27,7 @@ def test_what_one_remedy_helps_against_is_told_once_with_its_parts_in_one_list()
 
 
 def test_sentences_that_tell_different_things_are_all_told_under_one_remedy() -> None:
-    (found,) = troubles(
+    (found,) = data_problems(
         {
             "experiments": failed("upstream_error", "The log says why."),
             "hubs": failed("upstream_error", "The other log says why."),
@@ -44,7 +44,7 @@ def test_sentences_that_tell_different_things_are_all_told_under_one_remedy() ->
 )
 def test_what_differs_is_told_apart(codes: tuple[str, str], as_of: str | None) -> None:
     sections = {"experiments": failed(codes[0], "A."), "hubs": failed(codes[1], "B.", as_of)}
-    assert [one.parts for one in troubles(sections)] == [("experiments",), ("ChaosHubs",)]
+    assert [one.parts for one in data_problems(sections)] == [("experiments",), ("ChaosHubs",)]
 
 
 def test_a_part_that_nobody_tried_to_read_is_unread_and_no_trouble() -> None:
@@ -54,4 +54,4 @@ def test_a_part_that_nobody_tried_to_read_is_unread_and_no_trouble() -> None:
         "schedules": failed("upstream_timeout", "Late."),
     }
     assert unread(sections) == ("ChaosHubs",)
-    assert [one.parts for one in troubles(sections)] == [("schedules",)]
+    assert [one.parts for one in data_problems(sections)] == [("schedules",)]

@@ -6,6 +6,7 @@ but for one outside of ``tests/e2e`` that starts processes by itself (as
 ``fast`` it would be refused its first one) or computes for seconds.
 """
 
+import functools
 import sys
 from pathlib import Path
 from typing import Final
@@ -27,13 +28,18 @@ class StartedByFastTestError(Exception):
         super().__init__("a fast test starts no process: give it the mark 'service'")
 
 
+@functools.cache
+def _is_whole(file: Path) -> bool:
+    return any(file.is_relative_to(folder) for folder in WHOLE)
+
+
 def needs_of(item: pytest.Item) -> set[str]:
     """Return what a test needs beside the interpreter; none for a fast one."""
     fixtures: set[str] = set(getattr(item, "fixturenames", ()))
     callspec = getattr(item, "callspec", None)
     values = callspec.params.values() if callspec is not None else ()
     needs = {mark.name for mark in item.iter_markers("service")}
-    if "program" in fixtures or any(item.path.is_relative_to(folder) for folder in WHOLE):
+    if "program" in fixtures or _is_whole(item.path):
         needs.add("service")
     if "browser" in fixtures:
         needs.add("browser")

@@ -12,12 +12,12 @@ from sidecar.insight.windows import WINDOWS, Window
 WINDOW_PARAMETERS: Final = ("window", "since", "until", "tz")
 
 
-def kept(request: web.Request, names: Sequence[str] = WINDOW_PARAMETERS) -> dict[str, str]:
+def kept_parameters(request: web.Request, names: Sequence[str] = WINDOW_PARAMETERS) -> dict[str, str]:
     """Return these parameters of the address, as far as it gives them."""
     return {name: value for name in names if (value := single(request, name))}
 
 
-def query(parameters: Mapping[str, str]) -> str:
+def query_string(parameters: Mapping[str, str]) -> str:
     """Return the parameters as the end of an address, with its question mark; ``""`` without any."""
     return f"?{urlencode(parameters, errors='replace')}" if parameters else ""
 
@@ -29,11 +29,11 @@ def window_links(
 
     ``beside`` are the parameters to keep with the zone.
     """
-    others = kept(request, ("tz", *beside))
+    others = kept_parameters(request, ("tz", *beside))
     return [
         (
             named.words,
-            request.path + query({"window": name} | others),
+            request.path + query_string({"window": name} | others),
             name == window.name,
         )
         for name, named in WINDOWS.items()

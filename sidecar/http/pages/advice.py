@@ -50,7 +50,7 @@ _ADVICE: Final[Mapping[str, str]] = {
 }
 
 
-class Trouble(msgspec.Struct, frozen=True, kw_only=True):
+class DataProblem(msgspec.Struct, frozen=True, kw_only=True):
     """Parts of a project whose last reading failed for the same reason, with the same remedy."""
 
     parts: tuple[str, ...]
@@ -63,7 +63,7 @@ class Trouble(msgspec.Struct, frozen=True, kw_only=True):
     advice: str
 
 
-def troubles(sections: Mapping[str, SectionShape]) -> tuple[Trouble, ...]:
+def data_problems(sections: Mapping[str, SectionShape]) -> tuple[DataProblem, ...]:
     """Return what the sections suffer from, each reason once, parts without any data first."""
     found: dict[tuple[bool, str], list[tuple[str, str | None, str]]] = {}
     for section, shape in sections.items():
@@ -72,7 +72,7 @@ def troubles(sections: Mapping[str, SectionShape]) -> tuple[Trouble, ...]:
             sentence = _SENTENCES.get(code, shape.error.message)
             found.setdefault((shape.as_of is not None, code), []).append((section, shape.as_of, sentence))
     return tuple(
-        Trouble(
+        DataProblem(
             parts=tuple(_SECTION_WORDS.get(section, section) for section, _, _ in members),
             as_of=min((as_of for _, as_of, _ in members if as_of is not None), default=None),
             sentences=tuple(dict.fromkeys(sentence for _, _, sentence in members)),

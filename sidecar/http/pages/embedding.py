@@ -41,7 +41,7 @@ def embedded(address: str) -> str:
     return parts._replace(query="&".join(filter(None, (parts.query, _ASKED)))).geturl()
 
 
-def kept_embedded(request: web.Request, address: str) -> str:
+def same_embedding(request: web.Request, address: str) -> str:
     """Return where a request leads to: a page for a frame, if it came from one."""
     return embedded(address) if is_embedded(request) else address
 

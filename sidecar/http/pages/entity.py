@@ -15,12 +15,12 @@ from sidecar.http.api.actions import look
 from sidecar.http.api.entities import content_changes, read_content, read_overview
 from sidecar.http.api.overview import part_of, read_attention
 from sidecar.http.gate.caller import CALLER
-from sidecar.http.pages.addresses import WINDOW_PARAMETERS, kept, query, window_links
-from sidecar.http.pages.advice import troubles, unread
+from sidecar.http.pages.addresses import WINDOW_PARAMETERS, kept_parameters, query_string, window_links
+from sidecar.http.pages.advice import data_problems, unread
 from sidecar.http.pages.attention import attention_line, grades_by_experiment
 from sidecar.http.pages.experiments import AT_ONCE, ExperimentTable, Wanted, experiment_table
-from sidecar.http.pages.frame import Page, framed, kept_page, viewer_of
-from sidecar.http.pages.words import PAPER_ZONE, entity_path
+from sidecar.http.pages.filters import PAPER_ZONE, entity_path
+from sidecar.http.pages.frame import Page, cached_page, framed, viewer_of
 from sidecar.http.pictures.charts import overview_charts
 from sidecar.http.reading.entity import EntityReading, note_reuse, read_entity, read_window
 from sidecar.http.reading.paging import single
@@ -73,7 +73,7 @@ async def entity_page(request: web.Request) -> web.Response:
             "refresh_seconds": REFRESH_SECONDS,
             "table": table,
             "windows": window_links(request, window),
-            "kept_fields": kept(request),
+            "kept_fields": kept_parameters(request),
             "pages": _pages(request, table),
             "action": action,
             "action_name": _name(content, action.experiment_id) if action else "",
@@ -81,7 +81,7 @@ async def entity_page(request: web.Request) -> web.Response:
         return await _page(services, "pages/entity.html", context, reading, window)
 
     key = (_version(services, reading), acting, _fingerprint(action))
-    answer = await kept_page(request, viewer, key, make)
+    answer = await cached_page(request, viewer, key, make)
     # What else a page shows: an action under way, what is pressing for administrators, rights by groups.
     if action is None and not viewer.is_admin and request[CALLER].is_fixed:
         note_reuse(request, services, reading, answer, sections=SECTIONS, also=_same_role(services, reading))
@@ -107,7 +107,7 @@ async def report_page(request: web.Request) -> web.Response:
         }
         return await _page(services, "pages/report.html", context, reading, window)
 
-    return framed(request, await kept_page(request, viewer, _version(services, reading), make))
+    return framed(request, await cached_page(request, viewer, _version(services, reading), make))
 
 
 async def _read(request: web.Request, services: Services) -> tuple[EntityReading, Window]:
@@ -128,12 +128,12 @@ async def _context(
         "title": entity.title or entity.ref.rpartition("/")[2],
         "entity": entity,
         "path": path,
-        "kept": query(kept(request)),
+        "kept": query_string(kept_parameters(request)),
         "overview": overview,
         "window": overview.window,
         "content": content,
         "charts_of": overview_charts(overview),
-        "troubles": troubles(overview.sections | content.sections),
+        "data_problems": data_problems(overview.sections | content.sections),
         "unread": unread(overview.sections | content.sections),
         "links": reading.links,
         "litmus_version": reading.litmus_version,
@@ -243,11 +243,11 @@ def _pages(request: web.Request, table: ExperimentTable) -> list[tuple[str, str,
     """Return the pages of the experiments, if one is not enough: word, address, whether it is this one."""
     if table.chosen <= AT_ONCE:
         return []
-    given = kept(request, (*WINDOW_PARAMETERS, "q", "outcome", "infra"))
+    given = kept_parameters(request, (*WINDOW_PARAMETERS, "q", "outcome", "infra"))
     return [
         (
             f"{first + 1} to {min(first + AT_ONCE, table.chosen)}",
-            f"{request.path}{query(given | {'from': str(first)})}#experiments",
+            f"{request.path}{query_string(given | {'from': str(first)})}#experiments",
             first <= table.wanted.offset < first + AT_ONCE,
         )
         for first in range(0, table.chosen, AT_ONCE)

@@ -8,9 +8,9 @@ from sidecar.domain.action import ActionKind
 from sidecar.http.api.action_requests import asked_by_form
 from sidecar.http.api.actions import act
 from sidecar.http.gate.visible_entities import find_entity
-from sidecar.http.pages.embedding import kept_embedded
+from sidecar.http.pages.embedding import same_embedding
+from sidecar.http.pages.filters import entity_path
 from sidecar.http.pages.forms import read_form
-from sidecar.http.pages.words import entity_path
 from sidecar.http.route import Handler
 from sidecar.http.services import SERVICES
 
@@ -35,5 +35,5 @@ async def _act(request: web.Request, kind: ActionKind) -> web.Response:
     fields = await read_form(request)
     entity = await find_entity(request, services)
     action = await act(request, services, asked_by_form(kind, entity, request.match_info["id"], fields))
-    location = kept_embedded(request, f"{entity_path(entity.ref)}?{urlencode({'action': action.id})}")
+    location = same_embedding(request, f"{entity_path(entity.ref)}?{urlencode({'action': action.id})}")
     return web.Response(status=303, headers={"Location": location, "Cache-Control": "private, no-store"})

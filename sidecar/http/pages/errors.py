@@ -10,7 +10,7 @@ from sidecar.http.gate.caller import CALLER
 from sidecar.http.gate.session_cookie import delete_session_cookie
 from sidecar.http.gate.visible_entities import path_ref
 from sidecar.http.keys import REQUEST_ID
-from sidecar.http.pages.embedding import EMBED, kept_embedded
+from sidecar.http.pages.embedding import EMBED, same_embedding
 from sidecar.http.pages.frame import NOBODY, Page, fresh_page, viewer_of
 from sidecar.http.route import PAGES
 from sidecar.http.services import SERVICES
@@ -46,7 +46,7 @@ async def page_error(request: web.Request, error: SidecarError) -> web.Response:
         and services.config.auth.sign_in.enabled
         and request.method in {"GET", "HEAD"}
     ):
-        there = kept_embedded(request, f"{SIGN_IN}?{urlencode({'next': request.path_qs})}")
+        there = same_embedding(request, f"{SIGN_IN}?{urlencode({'next': request.path_qs})}")
         to_sign_in = web.Response(status=303, headers={"Location": there})
         # Whoever is nobody with a cookie has one of a session that is over.
         delete_session_cookie(request, to_sign_in, services)

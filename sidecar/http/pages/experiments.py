@@ -16,8 +16,8 @@ from sidecar.domain.catalog import Entity
 from sidecar.domain.errors import SidecarError
 from sidecar.domain.model import Experiment
 from sidecar.http.api.action_requests import asked_by_form
+from sidecar.http.pages.filters import entity_path
 from sidecar.http.pages.row_order import RowRank, row_rank
-from sidecar.http.pages.words import entity_path
 from sidecar.http.pictures.charts import LOOKS, HeatRun, Look, heat_runs
 from sidecar.http.pictures.charts.words import clean, moment, whole
 from sidecar.http.shapes.content import ContentShape, ExperimentShape, ScheduleShape

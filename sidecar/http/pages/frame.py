@@ -121,7 +121,7 @@ def form_binding(caller: Caller) -> str:
     return f"{caller.session_id or ''} {caller.principal.name}"
 
 
-async def kept_page(
+async def cached_page(
     request: web.Request, viewer: Viewer, key: Hashable, make: Callable[[], Awaitable[Page]]
 ) -> Answer:
     """Return the page kept under the key for this viewer, or make it; for :func:`framed`.

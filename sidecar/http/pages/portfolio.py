@@ -28,9 +28,9 @@ from sidecar.http.api.groups import (
 )
 from sidecar.http.gate.caller import CALLER
 from sidecar.http.gate.visible_entities import visible_entities
-from sidecar.http.pages.addresses import WINDOW_PARAMETERS, kept, query, window_links
+from sidecar.http.pages.addresses import WINDOW_PARAMETERS, kept_parameters, query_string, window_links
 from sidecar.http.pages.attention import AttentionList, attention_list
-from sidecar.http.pages.frame import Page, framed, kept_page, viewer_of
+from sidecar.http.pages.frame import Page, cached_page, framed, viewer_of
 from sidecar.http.pictures.charts import OutcomeBar, SparkChart, outcome_bar, spark_chart
 from sidecar.http.reading.entity import read_window
 from sidecar.http.reading.paging import single
@@ -137,8 +137,8 @@ async def portfolio_page(request: web.Request) -> web.Response:
             "windows": window_links(
                 request, window, [name for name in _KEPT if name not in WINDOW_PARAMETERS]
             ),
-            "given": kept(request, _KEPT),
-            "query": query,
+            "given": kept_parameters(request, _KEPT),
+            "query_string": query_string,
             "shows_all": shows_all,
             "by": by.value,
             "groupings": list(Grouping),
@@ -175,7 +175,7 @@ async def portfolio_page(request: web.Request) -> web.Response:
         return Page(template="pages/portfolio.html", context=context, as_of=age.as_of, until=now + SHORTEST)
 
     key = (frozenset(entity.ref for entity in entities), any_entity)
-    return framed(request, await kept_page(request, viewer, key, make))
+    return framed(request, await cached_page(request, viewer, key, make))
 
 
 async def to_portfolio(request: web.Request) -> web.Response:

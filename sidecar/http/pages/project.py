@@ -7,10 +7,10 @@ from aiohttp import web
 from sidecar.domain.catalog import Entity
 from sidecar.domain.errors import NotFoundError
 from sidecar.http.gate.visible_entities import visible_entities
-from sidecar.http.pages.addresses import WINDOW_PARAMETERS, kept, query
-from sidecar.http.pages.embedding import kept_embedded
-from sidecar.http.pages.frame import Page, framed, kept_page, viewer_of
-from sidecar.http.pages.words import entity_path
+from sidecar.http.pages.addresses import WINDOW_PARAMETERS, kept_parameters, query_string
+from sidecar.http.pages.embedding import same_embedding
+from sidecar.http.pages.filters import entity_path
+from sidecar.http.pages.frame import Page, cached_page, framed, viewer_of
 from sidecar.http.reading.paging import single
 from sidecar.http.services import SERVICES
 
@@ -30,9 +30,9 @@ async def project_page(request: web.Request) -> web.Response:
     ]
     if not found:
         raise NotFoundError("No entity names this Litmus project, or none that you see.")
-    rest = query(kept(request, WINDOW_PARAMETERS))
+    rest = query_string(kept_parameters(request, WINDOW_PARAMETERS))
     if len(found) == 1:
-        there = kept_embedded(request, f"{entity_path(found[0].ref)}{rest}")
+        there = same_embedding(request, f"{entity_path(found[0].ref)}{rest}")
         return web.Response(status=303, headers={"Location": there, "Cache-Control": "private, no-store"})
     return await _choice(request, project_id, found, rest)
 
@@ -51,4 +51,4 @@ async def _choice(request: web.Request, project_id: str, found: Sequence[Entity]
     async def make() -> Page:
         return Page(template="pages/project.html", context=context)
 
-    return framed(request, await kept_page(request, await viewer_of(request), tuple(ranked), make))
+    return framed(request, await cached_page(request, await viewer_of(request), tuple(ranked), make))

@@ -10,10 +10,10 @@ from sidecar.domain.errors import BadRequestError
 from sidecar.domain.ports import RunQuery
 from sidecar.http.answers.times import rfc3339
 from sidecar.http.api.runs import read_filters, read_position, read_runs, stream_csv
-from sidecar.http.pages.addresses import kept, query
-from sidecar.http.pages.advice import troubles
-from sidecar.http.pages.frame import Page, framed, kept_page, viewer_of
-from sidecar.http.pages.words import entity_path
+from sidecar.http.pages.addresses import kept_parameters, query_string
+from sidecar.http.pages.advice import data_problems
+from sidecar.http.pages.filters import entity_path
+from sidecar.http.pages.frame import Page, cached_page, framed, viewer_of
 from sidecar.http.pictures.charts import LOOKS
 from sidecar.http.reading.entity import EntityReading, read_entity
 from sidecar.http.reading.paging import single
@@ -36,30 +36,30 @@ async def runs_page(request: web.Request) -> web.Response:
 
     async def make() -> Page:
         entity, path = reading.entity, entity_path(reading.entity.ref)
-        given = kept(request, _FILTERS)
+        given = kept_parameters(request, _FILTERS)
         listed = await read_runs(services, reading, wanted, after=after, limit=AT_ONCE)
         following = None
         if listed.next_cursor is not None:
-            following = f"{path}/runs{query(given | {'cursor': listed.next_cursor})}"
+            following = f"{path}/runs{query_string(given | {'cursor': listed.next_cursor})}"
         context = {
             "title": f"Runs of {entity.title or entity.ref.rpartition('/')[2]}",
             "refresh_seconds": 0 if after else REFRESH_SECONDS,
             "entity": entity,
             "path": path,
             "listed": listed,
-            "troubles": troubles(listed.sections),
+            "data_problems": data_problems(listed.sections),
             "given": given,
-            "csv": f"{path}/runs.csv{query(given)}",
+            "csv": f"{path}/runs.csv{query_string(given)}",
             "following": following,
             "is_first": after is None,
-            "newest": f"{path}/runs{query(given)}",
+            "newest": f"{path}/runs{query_string(given)}",
             "outcomes": [(outcome.value, look.label) for outcome, look in LOOKS.items()],
             "experiments": await services.turns.aside(_experiments, reading),
             "zone": given.get("tz", "UTC"),
         }
         return Page(template="pages/runs.html", context=context, as_of=reading.digest.state.synced_at)
 
-    return framed(request, await kept_page(request, viewer, (reading.version, reading.links), make))
+    return framed(request, await cached_page(request, viewer, (reading.version, reading.links), make))
 
 
 async def runs_csv(request: web.Request) -> web.StreamResponse:

@@ -28,10 +28,10 @@ from sidecar.domain.ports import ApiToken, CreatedToken, Tokens
 from sidecar.http.api.tokens import check_token_body, log_change
 from sidecar.http.gate.caller import CALLER
 from sidecar.http.keys import OUTCOME
-from sidecar.http.pages.embedding import kept_embedded
+from sidecar.http.pages.embedding import same_embedding
+from sidecar.http.pages.filters import number
 from sidecar.http.pages.forms import read_form
 from sidecar.http.pages.frame import Page, form_binding, fresh_page, viewer_of
-from sidecar.http.pages.words import number
 from sidecar.http.reading.paging import single
 from sidecar.http.route import PAGES
 from sidecar.http.services import (
@@ -182,7 +182,7 @@ async def _back(request: web.Request, instance: str, said: str) -> web.Response:
     with suppress(StoreError):
         proof = await services.signing.mac(_RESULT_PURPOSE, _result_text(request, instance, said, at))
         query |= {"said": said, "at": at, "proof": proof}
-    location = kept_embedded(request, f"{TOKENS_PAGE}?{urlencode(query)}")
+    location = same_embedding(request, f"{TOKENS_PAGE}?{urlencode(query)}")
     return web.Response(status=303, headers={"Location": location, "Cache-Control": "private, no-store"})
 
 

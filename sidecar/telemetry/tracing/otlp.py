@@ -35,7 +35,7 @@ _CODE: Final = "error.type"
 _CANCELLED: Final = "cancelled"
 
 
-class _OfCallers(TraceIdRatioBased):
+class _CallersSampler(TraceIdRatioBased):
     """Keeps the same share of the traces that callers began and keep.
 
     Not by their id: callers choose it, and could choose one that is always kept.
@@ -141,7 +141,9 @@ async def open_otlp_tracer(endpoint: str, sample_ratio: float, version: str) -> 
     ``OTEL_RESOURCE_ATTRIBUTES``).
     """
     provider = TracerProvider(
-        sampler=ParentBased(TraceIdRatioBased(sample_ratio), remote_parent_sampled=_OfCallers(sample_ratio)),
+        sampler=ParentBased(
+            TraceIdRatioBased(sample_ratio), remote_parent_sampled=_CallersSampler(sample_ratio)
+        ),
         resource=Resource.create({"service.name": "litmus-sidecar", "service.version": version}),
         shutdown_on_exit=False,
     )

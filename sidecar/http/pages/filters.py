@@ -1,4 +1,4 @@
-"""How figures and times are worded on pages; filters of the templates."""
+"""Filters of the templates: how figures, times and names are written on pages."""
 
 import re
 from collections.abc import Callable, Mapping
