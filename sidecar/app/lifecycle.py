@@ -198,6 +198,7 @@ def make_runner(app: web.Application, config: Config, bounds: ConnectionLimits) 
         proxies=config.listen.trusted_proxies,
         count=lambda reason: app[SERVICES].metrics.connections_refused.labels(reason).inc(),
         in_front=lambda one: one[WARM_ANSWERS].in_front_of,
+        at_once=lambda one: one[WARM_ANSWERS].at_once,
         shutdown_timeout=HANDLERS_SECONDS,
     )
 

@@ -145,12 +145,17 @@ class Metrics:
 
     def count_request(self, route: str, method: str, outcome: str, took_seconds: float) -> None:
         """Count a request that was answered; the labels are few, so what counts them is looked up once."""
+        counted, seconds = self.counting(route, method, outcome)
+        counted.inc()
+        seconds.observe(took_seconds)
+
+    def counting(self, route: str, method: str, outcome: str) -> tuple[Counter, Histogram]:
+        """Return what counts such requests, and what takes their seconds."""
         counting = self._counting.get((route, method, outcome))
         if counting is None:
             counting = self.requests.labels(route, method, outcome), self.request_seconds.labels(route)
             self._counting[route, method, outcome] = counting
-        counting[0].inc()
-        counting[1].observe(took_seconds)
+        return counting
 
     def begin(self, instances: Iterable[str]) -> None:
         """Tell counters of which the labels are known from 0 on: what is first told as 1 never increased."""

@@ -27,7 +27,7 @@ from sidecar.domain.model import Content, GitOps, ProjectRef, Section, SectionEr
 from sidecar.domain.ports import SnapshotHead
 from sidecar.http.gate.connections import ConnectionLimits
 from sidecar.http.middleware.warm import IGNORED, WARM_ANSWERS, WarmAnswers
-from sidecar.http.services import Services
+from sidecar.http.services import SERVICES, Services
 from sidecar.identity.keys import KeyRing
 from sidecar.identity.rates import RequestRateLimit
 from tests.replica.documents import ENVIRONMENTS, EXPERIMENTS, RUN_STATS, body
@@ -118,6 +118,20 @@ class World:
         self.sign_in()
 
     @property
+    def port(self) -> int:
+        return int(self._url.rpartition(":")[2])
+
+    def counted(self, route: str) -> float:
+        """Return how many requests to a route were counted."""
+        counts = [
+            sample.value
+            for family in self.parts.app[SERVICES].metrics.registry.collect()
+            for sample in family.samples
+            if sample.name == "litmus_sidecar_requests_total" and sample.labels["route"] == route
+        ]
+        return float(sum(counts))
+
+    @property
     def warm(self) -> WarmAnswers:
         return self.parts.app[WARM_ANSWERS]
 
@@ -167,7 +181,12 @@ class Parts:
 
 
 @asynccontextmanager
-async def open_world(*, is_enforced: bool = True, per_minute: int = 100_000) -> AsyncIterator[World]:
+async def open_world(
+    *,
+    is_enforced: bool = True,
+    per_minute: int = 100_000,
+    bounds: ConnectionLimits = ConnectionLimits(),  # noqa: B008 - frozen
+) -> AsyncIterator[World]:
     clock = FixedClock(golden().now)
     catalogue = ChangingCatalog([ENTITY])
     memory = NamingMemory(MemoryNamings(), clock)
@@ -207,7 +226,7 @@ async def open_world(*, is_enforced: bool = True, per_minute: int = 100_000) -> 
             )
 
         app = golden_app(change=change)
-        runner = make_runner(app, Config(), ConnectionLimits())
+        runner = make_runner(app, Config(), bounds)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
         await web.TCPSite(runner, "127.0.0.1", 0).start()
@@ -395,3 +414,109 @@ async def test_the_request_id_is_each_requests_own(world: World) -> None:
     assert len(ids) == 4
     assert "my-id_1" in ids
     assert "not an id" not in ids
+
+
+async def test_what_was_asked_twice_is_answered_without_being_parsed(world: World) -> None:
+    for what in (COUNT, PLACES[0]):
+        first = await world.ask("key", what)
+        at_once = world.warm.hits_at_once
+        answers = [await world.ask("key", what) for _ in range(4)]
+        assert answers == [first] * 4
+        assert world.warm.hits_at_once == at_once + 3
+
+
+async def test_a_client_that_has_the_answer_is_told_so_without_being_parsed(world: World) -> None:
+    tag = (await world.ask("key", PLACES[0])).headers["etag"]
+    for _ in range(4):
+        answer = await world.ask("key", PLACES[0], {"If-None-Match": tag})
+        assert (answer.status, answer.body) == (304, b"")
+    assert world.warm.hits_at_once == 2
+
+
+async def test_every_request_is_counted_once_whatever_way_it_takes(world: World) -> None:
+    for _ in range(6):
+        await world.ask("key", COUNT)
+    assert world.warm.hits_at_once == 4
+    assert world.counted("/api/query") == 6
+
+
+async def test_the_limit_of_a_person_is_never_passed_by(world: World) -> None:
+    for _ in range(5):
+        await world.ask("person", COUNT)
+    assert (world.warm.hits, world.warm.hits_at_once) == (4, 0)
+
+
+@pytest.mark.parametrize("name", ["X-Request-ID", "traceparent"])
+async def test_a_request_with_something_of_its_own_is_parsed(world: World, name: str) -> None:
+    for _ in range(4):
+        await world.ask("key", COUNT, {name: "own"})
+    assert (world.warm.hits, world.warm.hits_at_once) == (3, 0)
+
+
+async def test_each_answer_has_an_id_of_its_own_that_no_request_gave(world: World) -> None:
+    ids = {(await world.answer("key", COUNT))[0].headers["X-Request-ID"] for _ in range(6)}
+    assert len(ids) == 6
+    assert world.warm.hits_at_once == 4
+
+
+async def test_a_connection_is_never_taken_for_idle_while_it_is_asked() -> None:
+    """aiohttp, which ends those, hears of a request every so often; with no time to wait, of each."""
+    async with open_world(is_enforced=False, bounds=ConnectionLimits(idle_seconds=0.0)) as world:
+        first = await world.ask("key", COUNT, {"Connection": "close"})
+        for _ in range(5):
+            assert await world.ask("key", COUNT, {"Connection": "close"}) == first
+        assert (world.warm.hits, world.warm.hits_at_once) == (5, 0)
+
+
+def sent_by_key(what: str, *, close: bool = False) -> bytes:
+    content = body(what, {"projectID": PROJECT.project_id, "request": {}})
+    name, value = next(iter(KEY.items()))
+    last = "Connection: close\r\n" if close else ""
+    head = (
+        f"POST /api/query HTTP/1.1\r\nHost: here\r\n{name}: {value}\r\n{last}"
+        f"Content-Type: application/json\r\nContent-Length: {len(content)}\r\n\r\n"
+    )
+    return head.encode() + content
+
+
+async def read_answer(reader: asyncio.StreamReader) -> tuple[bytes, bytes]:
+    head = await reader.readuntil(b"\r\n\r\n")
+    length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
+    return head, await reader.readexactly(length)
+
+
+async def test_however_requests_are_cut_into_pieces_each_gets_its_answer(world: World) -> None:
+    one, other = sent_by_key(COUNT), sent_by_key(ENVIRONMENTS)
+    reader, writer = await asyncio.open_connection("127.0.0.1", world.port)
+
+    async def asked(*pieces: bytes, answers: int = 1) -> list[bytes]:
+        for piece in pieces:
+            writer.write(piece)
+            await writer.drain()
+        return [(await read_answer(reader))[1] for _ in range(answers)]
+
+    expected = [*await asked(one), *await asked(other)]
+    for _ in range(3):
+        assert [*await asked(one), *await asked(other)] == expected
+    assert world.warm.hits_at_once == 4
+    assert await asked(one[:30], one[30:-3], one[-3:]) == expected[:1]
+    assert await asked(one, other, one, answers=3) == [*expected, expected[0]]
+    assert await asked(one + other[:50], other[50:], answers=2) == expected
+    for _ in range(3):
+        assert [*await asked(one), *await asked(other)] == expected
+    writer.close()
+
+
+async def test_the_last_answer_of_a_connection_ends_it(world: World) -> None:
+    sent = sent_by_key(COUNT, close=True)
+    bodies = set()
+    for _ in range(4):
+        reader, writer = await asyncio.open_connection("127.0.0.1", world.port)
+        writer.write(sent)
+        head, content = await read_answer(reader)
+        assert b"\r\nConnection: close\r\n" in head
+        assert await reader.read() == b""
+        bodies.add(content)
+        writer.close()
+    assert len(bodies) == 1
+    assert world.warm.hits_at_once == 2

@@ -10,7 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sidecar.telemetry.logs import configure_logging
-from sidecar.telemetry.request_log import REFUSALS, SLOW_SECONDS, RequestLine, is_logged, write_request
+from sidecar.telemetry.request_log import (
+    REFUSALS,
+    SLOW_SECONDS,
+    RepeatedLine,
+    RequestLine,
+    is_logged,
+    write_request,
+)
 
 
 def line(**changes: Any) -> RequestLine:
@@ -107,3 +114,45 @@ def test_quiet_routes_are_logged_only_where_everything_is() -> None:
     assert written(line(), is_quiet=True) == ""
     assert json.loads(written(line(), is_quiet=True, level="debug"))["level"] == "debug"
     assert written(line(), level="warning") == ""
+
+
+def said(text: str) -> dict[str, Any]:
+    """Return what a line says but for its instant, which must be written as ever."""
+    read: dict[str, Any] = json.loads(text)
+    assert len(read.pop("timestamp")) == len("2026-11-28T12:00:00.000000Z")
+    return read
+
+
+@given(
+    caller=st.text(max_size=30) | st.none() | st.just('"seconds":0.0,"request_id":""'),
+    client=st.sampled_from(["192.0.2.7", "2001:db8::7", None]),
+    seconds=st.floats(0, 100).map(lambda value: round(value, 4)),
+)
+def test_a_line_that_is_repeated_says_what_a_line_of_its_own_says(
+    caller: str | None, client: str | None, seconds: float
+) -> None:
+    what = line(caller=caller, client=client, seconds=seconds, request_id="fedcba9876543210")
+    usual = written(what)
+    stream = io.StringIO()
+    configure_logging(stream=stream, as_json=True)
+    RepeatedLine(line(caller=caller, client=client)).write(seconds, "fedcba9876543210")
+    assert list(json.loads(stream.getvalue())) == list(json.loads(usual))
+    assert said(stream.getvalue()) == said(usual)
+    assert stream.getvalue().count("\n") == 1
+
+
+def test_a_repeated_line_is_written_where_its_level_is() -> None:
+    stream = io.StringIO()
+    configure_logging(stream=stream, as_json=True, level="warning")
+    RepeatedLine(line()).write(0.1, "fedcba9876543210")
+    assert stream.getvalue() == ""
+
+
+def test_a_secret_in_a_repeated_line_is_blotted_out_each_time() -> None:
+    stream = io.StringIO()
+    configure_logging(stream=stream, as_json=True)
+    repeated = RepeatedLine(line(caller="Bearer abcdefghijklmnop"))
+    for _ in range(2):
+        repeated.write(0.1, "fedcba9876543210")
+    assert "abcdefghijklmnop" not in stream.getvalue()
+    assert stream.getvalue().count("[redacted]") == 2

@@ -11,6 +11,7 @@ import asyncio
 import resource
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
 from time import monotonic
 from typing import Any, Final
 
@@ -19,6 +20,7 @@ import structlog
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
+from sidecar.http.gate.request_bytes import MOST, RequestBytes
 from sidecar.http.gate.succession import Handler, InFront, Succession
 from sidecar.identity.proxy import Network, is_trusted
 
@@ -29,6 +31,8 @@ MAX_HEADER_BYTES: Final = 32 * 1024
 _OWN_DESCRIPTORS: Final = 128
 """Kept free for the database, Litmus, Backstage and files."""
 _MOST: Final = 4_096
+AtOnce = Callable[[str, bytes], "ReadyAnswer | None"]
+"""Answers a request known by the address it comes from and its bytes; ``None``: it takes the usual way."""
 _log = structlog.get_logger(__name__)
 
 
@@ -50,6 +54,23 @@ class ConnectionLimits(msgspec.Struct, frozen=True, kw_only=True):
     """Of one request, headers and body; more than any route reads."""
     sweep_seconds: float = 1.0
     log_seconds: float = 60.0
+
+    @property
+    def renewal_seconds(self) -> float:
+        """For how long requests may be answered at once; then aiohttp hears that the connection is alive."""
+        return self.idle_seconds / 15
+
+
+class ReadyAnswer(msgspec.Struct, frozen=True):
+    """An answer whose bytes are ready."""
+
+    head: bytes
+    parts: tuple[bytes, ...]
+    """The body."""
+    closes: bool
+    """Whether the connection ends with it."""
+    held: object
+    """What counts the body while it is being sent, as long as it is held; ``None``: it is short."""
 
 
 def raise_descriptor_limit() -> int:
@@ -75,13 +96,16 @@ class Connection(web.RequestHandler):
     """One client's connection, and since when it keeps us waiting."""
 
     __slots__ = (
+        "_held",
         "_received",
         "_server",
+        "_usual_at",
         "address",
         "head_since",
         "heard_at",
         "is_between",
         "is_known",
+        "request_bytes",
         "taken_at",
         "unsent",
         "was_asked",
@@ -91,6 +115,11 @@ class Connection(web.RequestHandler):
         super().__init__(server, **options)
         self._server = server
         self._received = 0
+        self._held: object = None
+        """Of a long answer that the client has not taken yet."""
+        self._usual_at = 0.0
+        """When something last came that aiohttp was told of."""
+        self.request_bytes = RequestBytes()
         self.address = ""
         self.head_since: float | None = None
         """When the headers that are not complete began; ``None``: none have begun."""
@@ -130,7 +159,7 @@ class Connection(web.RequestHandler):
         super().connection_made(transport)
         peer = transport.get_extra_info("peername")
         self.address = str(peer[0]) if peer else ""
-        self.head_since = self.heard_at = self.taken_at = monotonic()
+        self.head_since = self.heard_at = self.taken_at = self._usual_at = monotonic()
         self._server.admit(self)
 
     def data_received(self, data: bytes) -> None:
@@ -141,22 +170,60 @@ class Connection(web.RequestHandler):
             return
         self.heard_at = monotonic()
         self.is_between = False
+        if self.is_waiting and self._answer_at_once(data):
+            return
         if self.is_waiting and self.head_since is None:
             self._received = 0
         self._received += len(data)
         if self._received > self._server.bounds.request_bytes:
             self._server.cut(self, "body")
             return
+        self._usual_at = self.heard_at
+        known = len(self._messages)
         super().data_received(data)
+        self.request_bytes.add(data, [body for _, body in islice(self._messages, known, None)])
         self.was_asked = self.was_asked or bool(self._messages)
         if not self.is_waiting:
             self.head_since = None
         elif data and self.head_since is None:
             self.head_since = self.heard_at
 
+    def _answer_at_once(self, data: bytes) -> bool:
+        """Answer a request whose very bytes are known; tell whether they were.
+
+        aiohttp hears nothing of it, and would end the connection as idle: so it hears of some.
+        """
+        if (
+            len(data) > MOST
+            or not self.request_bytes.is_between
+            or self.heard_at - self._usual_at > self._server.bounds.renewal_seconds
+            # Whoever does not take the answers, is waited for on the usual way.
+            or self.writing_paused
+            or self.transport is None
+            or self.transport.is_closing()
+        ):
+            return False
+        ready = self._server.at_once(self.address, data)
+        if ready is None:
+            return False
+        self.head_since = None
+        self.was_asked = self.is_known = True
+        if ready.held is None:
+            self.transport.write(b"".join((ready.head, *ready.parts)))
+        else:
+            # Not copied, however long the client takes.
+            self._held = ready.held
+            self.transport.writelines((ready.head, *ready.parts))
+            if not self.writing_paused:
+                self._held = None
+        if ready.closes:
+            self.transport.close()
+        return True
+
     def resume_writing(self) -> None:
         """Note that the client took something."""
         self.taken_at = monotonic()
+        self._held = None
         super().resume_writing()
 
     def handle_error(
@@ -183,9 +250,11 @@ class Server(web.Server):
         bounds: ConnectionLimits,
         proxies: Sequence[Network],
         count: Callable[[str], None],
+        at_once: AtOnce,
     ) -> None:
         super().__init__(handler, request_factory=request_factory)
         self.bounds = bounds
+        self.at_once = at_once
         self._proxies = proxies
         self._count = count
         self._open: dict[Connection, None] = {}
@@ -297,10 +366,16 @@ class Runner(web.AppRunner):
         proxies: Sequence[Network],
         count: Callable[[str], None],
         in_front: InFront,
+        at_once: Callable[[web.Application], AtOnce],
         **options: Any,
     ) -> None:
-        """Take the first application; ``in_front`` makes of its handler the one that is asked first."""
+        """Take what runs the first application.
+
+        Of an application, ``in_front`` makes of its handler the one that is asked first; what ``at_once``
+        gives is asked before that, with the bytes of a request.
+        """
         super().__init__(app, **options)
+        self._at_once = at_once
         self._in_front = in_front
         self._bounds = bounds
         self._proxies = proxies
@@ -324,9 +399,13 @@ class Runner(web.AppRunner):
             bounds=self._bounds,
             proxies=self._proxies,
             count=self._told,
+            at_once=self._answer_at_once,
         )
         self._watching = asyncio.create_task(server.watch(), name="connections")
         return server
+
+    def _answer_at_once(self, address: str, sent: bytes) -> "ReadyAnswer | None":
+        return self._at_once(self.succession.current.app)(address, sent)
 
     async def _cleanup_server(self) -> None:
         if self._succession is not None:

@@ -4,13 +4,14 @@ from collections.abc import Sequence
 from typing import Final
 
 from aiohttp import web
+from prometheus_client import Counter, Histogram
 
 from sidecar.config import Config
 from sidecar.http.gate.caller import CALLER
 from sidecar.http.keys import IS_ACTION, OUTCOME, REQUEST_ID
 from sidecar.identity.proxy import Network, client_address
 from sidecar.telemetry.metrics import Metrics
-from sidecar.telemetry.request_log import RequestLine, is_logged, write_request
+from sidecar.telemetry.request_log import SLOW_SECONDS, RepeatedLine, RequestLine, is_logged, write_request
 
 QUIET_ROUTES: Final = frozenset({"healthz", "readyz", "metrics"})
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "DELETE"})
@@ -64,9 +65,40 @@ class Recorder:
         self._metrics.count_request(line.route, label, line.outcome, line.seconds)
         if not is_logged(line, self._logged, is_action=is_action):
             return
-        line.client = client_address(request.remote, request.headers, self._proxies)
+        line.client = self.client(request)
         line.seconds = round(line.seconds, 4)
         write_request(line, is_quiet=is_quiet)
+
+    def client(self, request: web.Request) -> str | None:
+        """Return the address that a request comes from, as far as it is known."""
+        return client_address(request.remote, request.headers, self._proxies)
+
+    def repeated(self, line: RequestLine, *, label: str) -> "RepeatedRequest":
+        """Return what keeps the like of a request that all is known of but its duration and its id."""
+        return RepeatedRequest(
+            self._metrics.counting(line.route, label, line.outcome),
+            RepeatedLine(line),
+            is_logged=is_logged(line, self._logged, is_action=False),
+        )
+
+
+class RepeatedRequest:
+    """Counts requests that differ in duration and id only, and writes their lines, as :class:`Recorder`."""
+
+    __slots__ = ("_counted", "_is_logged", "_line", "_seconds")
+
+    def __init__(self, counting: tuple[Counter, Histogram], line: RepeatedLine, *, is_logged: bool) -> None:
+        self._counted, self._seconds = counting
+        self._line = line
+        self._is_logged = is_logged
+        """Whether also one that was not slow is."""
+
+    def note(self, took_seconds: float, request_id: str) -> None:
+        """Count one that has an id of ours, and log it."""
+        self._counted.inc()
+        self._seconds.observe(took_seconds)
+        if self._is_logged or took_seconds >= SLOW_SECONDS:
+            self._line.write(round(took_seconds, 4), request_id)
 
 
 RECORDER = web.AppKey("recorder", Recorder)

@@ -76,9 +76,12 @@ async def request_middleware(request: web.Request, handler: Handler) -> web.Stre
 def request_id_of(request: web.Request) -> str:
     """Return the id that the client gave the request, if it can be used, else a new one."""
     given = request.headers.get("X-Request-ID")
-    if given is not None and _REQUEST_ID.fullmatch(given):
-        return given
-    # To tell requests apart, no secret; and asking the system for each costs more than all else about it.
+    return given if given is not None and _REQUEST_ID.fullmatch(given) else new_request_id()
+
+
+def new_request_id() -> str:
+    """Return an id to tell a request apart by; no secret."""
+    # Asking the system for each costs more than all else about it.
     return f"{_IDS.getrandbits(64):016x}"
 
 

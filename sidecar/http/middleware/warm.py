@@ -4,7 +4,10 @@ One look-up, by everything of the request that an answer can depend on: who sent
 sent, where to, what for. It leads to the bytes and to what they were decided under. If
 all of that still holds they are sent, with an id and a date of their own, counted and
 logged as every other request; else the request takes the usual way, and what comes of it
-is remembered. Nothing is decided here: handlers say of their answers how long they hold
+is remembered. A request whose very bytes were asked so before, from the same address, is
+not even parsed again: the same look-up is made of what was learned of them.
+
+Nothing is decided here: handlers say of their answers how long they hold
 (:class:`sidecar.http.reuse.Reuse`), callers the same of their credentials.
 """
 
@@ -23,14 +26,14 @@ from cachetools import LRUCache
 
 from sidecar.config import Config
 from sidecar.domain.errors import BadRequestError
-from sidecar.http.answers.sending import SENDING_BUDGET, SLICE_BYTES, Slices
+from sidecar.http.answers.sending import AT_ONCE_BYTES, SENDING_BUDGET, SLICE_BYTES, Slices
 from sidecar.http.answers.times import http_date
 from sidecar.http.gate.body import AHEAD_BYTES, ahead_of, keep_ahead, read_ahead
 from sidecar.http.gate.caller import CALLER
-from sidecar.http.gate.connections import Connection
+from sidecar.http.gate.connections import Connection, ReadyAnswer
 from sidecar.http.keys import OUTCOME, REQUEST_ID
-from sidecar.http.middleware.record import RECORDER, Recorder
-from sidecar.http.middleware.request import request_id_of
+from sidecar.http.middleware.record import RECORDER, Recorder, RepeatedRequest
+from sidecar.http.middleware.request import new_request_id, request_id_of
 from sidecar.http.reuse import REUSE
 from sidecar.http.services import SERVICES, Services
 from sidecar.identity.proxy import is_trusted
@@ -39,6 +42,8 @@ from sidecar.telemetry.tracing import NO_TRACER
 
 KEPT_BYTES: Final = 32 * 1024 * 1024
 KEPT_HEADS: Final = 10_000
+KEPT_REQUESTS: Final = 20_000
+"""Requests known by their bytes; a few hundred bytes of memory each."""
 _ENTRY_BYTES: Final = 4_096
 """Rough memory of an entry beside its body."""
 LARGEST_BYTES: Final = 1024 * 1024
@@ -75,6 +80,8 @@ _METHODS: Final = frozenset({"GET", "POST"})
 _OWN: Final = frozenset({"date", "x-request-id", "connection"})
 """Headers that each answer has anew."""
 _STATUSES: Final = frozenset({200, 304})
+_VARYING: Final = frozenset({"X-Request-ID", "traceparent"})
+"""Headers that make each request's bytes its own."""
 _HEAD: Final = web.RequestKey("warm", hashlib.blake2b)
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -96,6 +103,22 @@ class _Entry(msgspec.Struct, frozen=True):
     """Whether requests of the caller are counted against a limit."""
     holds: Callable[[], bool]
     credential: Callable[[], bool] | None
+
+
+class _Known:
+    """What was learned of a request, known by its bytes and the address it comes from."""
+
+    __slots__ = ("client", "closes", "key", "record", "recorded")
+
+    def __init__(self, key: bytes, client: str | None, *, closes: bool) -> None:
+        self.key = key
+        """What its answer is looked up by."""
+        self.client = client
+        self.closes = closes
+        """Whether it is the last one of its connection."""
+        self.recorded: tuple[str, int] | None = None
+        """The caller and the status that ``record`` is of."""
+        self.record: RepeatedRequest | None = None
 
 
 class WarmResponse(web.StreamResponse):
@@ -136,27 +159,85 @@ class WarmAnswers:
         """Heads of requests with a body that something is remembered of."""
         # What is looked up by holds secrets; only its digest is kept, under a key that nobody knows.
         self._hasher = hashlib.blake2b(key=secrets.token_bytes(32), digest_size=32)
+        self._known: dict[bytes, _Known] = {}
+        """Requests by the digest of their address and bytes; the oldest first."""
         self.hits = 0
+        self.hits_at_once = 0
+        """Of these, those that were not parsed."""
 
     def forget(self) -> None:
         """Forget every answer: another application answers from now on."""
         self._kept.clear()
         self._heads.clear()
+        self._known.clear()
 
     def in_front_of(self, handler: Handler) -> Handler:
         """Return a handler that answers from what is remembered, and leaves the rest to this one."""
         return partial(self._answer, handler)
 
+    def at_once(self, address: str, sent: bytes) -> ReadyAnswer | None:
+        """Return the answer to a request known by its bytes, counted and logged; ``None``: ask as usual."""
+        started = perf_counter()
+        known = self._known.get(self._digest(address, sent))
+        entry = self._kept.get(known.key) if known is not None else None
+        # What has to wait, for others or to be counted, does so on the usual way.
+        if known is None or entry is None or entry.is_limited or entry.size > AT_ONCE_BYTES:
+            return None
+        services = self._app[SERVICES]
+        now = services.clock()
+        if not self._holds(entry, services, now):
+            return None
+        long = Slices(*entry.parts) if entry.size > SLICE_BYTES else None
+        if long is not None and not self._app[SENDING_BUDGET].take(long):
+            return None
+        self.hits += 1
+        self.hits_at_once += 1
+        request_id = new_request_id()
+        head = entry.head + _tail(now, request_id, closes=known.closes)
+        self._record_of(known, entry).note(perf_counter() - started, request_id)
+        return ReadyAnswer(head, entry.parts, known.closes, long)
+
+    def _record_of(self, known: _Known, entry: _Entry) -> RepeatedRequest:
+        """Return what counts and logs the requests that are the same to the byte, answered so."""
+        recorded = (entry.caller, entry.status)
+        if known.record is None or known.recorded != recorded:
+            line = _line(entry, client=known.client, seconds=0.0, request_id="")
+            known.record = self._app[RECORDER].repeated(line, label=entry.method)
+            known.recorded = recorded
+        return known.record
+
+    def _know(self, request: web.Request, sent: bytes, key: bytes) -> None:
+        """Remember what a request's bytes ask for; for one that was asked before."""
+        headers = request.headers
+        if request.remote is None or any(name in headers for name in _VARYING):
+            return
+        recorder: Recorder = self._app[RECORDER]
+        known = _Known(key, recorder.client(request), closes=not request.keep_alive)
+        self._known[self._digest(request.remote, sent)] = known
+        if len(self._known) > KEPT_REQUESTS:
+            del self._known[next(iter(self._known))]
+
+    def _digest(self, address: str, sent: bytes) -> bytes:
+        hasher = self._hasher.copy()
+        # No address holds a line's end.
+        hasher.update(f"{address}\n".encode() + sent)
+        return hasher.digest()
+
     async def _answer(self, handler: Handler, request: web.Request) -> web.StreamResponse:
         started = perf_counter()
+        connection = request.protocol
+        sent = connection.request_bytes.take() if isinstance(connection, Connection) else None
         hasher = self._hashed_head(request)
         if hasher is not None:
             request[_HEAD] = hasher
             services = self._app[SERVICES]
-            entry = await self._find(request, hasher)
-            if entry is not None and await self._holds(entry, services):
+            key = await self._key(request, hasher)
+            entry = self._kept.get(key) if key is not None else None
+            if key is not None and entry is not None and await self._may_use(entry, services):
                 response = self._warm(request, entry, services, started)
                 if response is not None:
+                    if sent is not None and not entry.is_limited and entry.size <= AT_ONCE_BYTES:
+                        self._know(request, sent, key)
                     return response
         return await handler(request)
 
@@ -215,14 +296,14 @@ class WarmAnswers:
         hasher.update(b"\n".join(said))
         return hasher
 
-    async def _find(self, request: web.Request, hasher: "hashlib.blake2b") -> _Entry | None:
-        """Return what is remembered of a request.
+    async def _key(self, request: web.Request, hasher: "hashlib.blake2b") -> bytes | None:
+        """Return what the answer to a request is looked up by; ``None`` if nothing is remembered of it.
 
         A body is waited for only behind a head that was answered before: whoever has shown no credential
         that held has none read.
         """
         if request.method == "GET":
-            return self._kept.get(_with_body(hasher, b""))
+            return _with_body(hasher, b"")
         if hasher.digest() not in self._heads:
             return None
         content = request.content
@@ -232,20 +313,22 @@ class WarmAnswers:
             # One that is too slow is refused on the usual way.
             with suppress(BadRequestError):
                 await read_ahead(request)
-        return self._kept.get(_with_body(hasher, ahead_of(request)))
+        return _with_body(hasher, ahead_of(request))
 
     @staticmethod
-    async def _holds(entry: _Entry, services: Services) -> bool:
-        """Tell whether an answer may be given again, and to this caller now."""
+    def _holds(entry: _Entry, services: Services, now: datetime) -> bool:
+        """Tell whether an answer may be given again, but for the limit of requests."""
         return (
-            services.clock() < entry.until
+            now < entry.until
             and (entry.credential is None or entry.credential())
             and entry.holds()
             and services.work_pace.has_left(entry.caller, is_person=entry.is_person)
-            and (
-                not entry.is_limited
-                or await services.pace.may_request(entry.caller, is_person=entry.is_person)
-            )
+        )
+
+    async def _may_use(self, entry: _Entry, services: Services) -> bool:
+        """Tell whether an answer may be given again, and to this caller now."""
+        return self._holds(entry, services, services.clock()) and (
+            not entry.is_limited or await services.pace.may_request(entry.caller, is_person=entry.is_person)
         )
 
     def _warm(
@@ -260,25 +343,34 @@ class WarmAnswers:
             request.protocol.is_known = True
         request_id = request_id_of(request)
         request[REQUEST_ID] = request_id
-        close = "" if request.keep_alive else "Connection: close\r\n"
-        tail = f"Date: {http_date(services.clock())}\r\n{close}X-Request-ID: {request_id}\r\n\r\n"
-        response = WarmResponse(request, entry, entry.head + tail.encode(), long)
+        tail = _tail(services.clock(), request_id, closes=not request.keep_alive)
+        response = WarmResponse(request, entry, entry.head + tail, long)
         recorder: Recorder = self._app[RECORDER]
-        line = RequestLine(
-            method=entry.method,
-            route=entry.route,
-            status=entry.status,
-            outcome="ok",
-            caller=entry.caller,
-            client=None,
-            seconds=perf_counter() - started,
-            request_id=request_id,
-        )
+        line = _line(entry, client=None, seconds=perf_counter() - started, request_id=request_id)
         recorder.note(request, line, label=entry.method)
         return response
 
 
 WARM_ANSWERS = web.AppKey("warm", WarmAnswers)
+
+
+def _line(entry: _Entry, *, client: str | None, seconds: float, request_id: str) -> RequestLine:
+    return RequestLine(
+        method=entry.method,
+        route=entry.route,
+        status=entry.status,
+        outcome="ok",
+        caller=entry.caller,
+        client=client,
+        seconds=seconds,
+        request_id=request_id,
+    )
+
+
+def _tail(now: datetime, request_id: str, *, closes: bool) -> bytes:
+    """Return the headers that each answer has anew, and the end of its head."""
+    close = "Connection: close\r\n" if closes else ""
+    return f"Date: {http_date(now)}\r\n{close}X-Request-ID: {request_id}\r\n\r\n".encode()
 
 
 def _with_body(hasher: "hashlib.blake2b", body: bytes) -> bytes:
