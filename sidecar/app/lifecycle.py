@@ -28,13 +28,14 @@ from sidecar.http.metrics.domain import (
     DomainMetrics,
 )
 from sidecar.http.middleware.record import RECORDER, Recorder
-from sidecar.http.middleware.request import add_headers, request_middleware
+from sidecar.http.middleware.request import DOOR, add_headers, request_middleware
 from sidecar.http.middleware.warm import WARM_ANSWERS, WarmAnswers
 from sidecar.http.routes import add_routes
 from sidecar.http.services import (
     SERVICES,
     Services,
 )
+from sidecar.runtime.door import Door
 
 BACKLOG: Final = 1_024
 """Connections that the system holds ready for us; one more waits for a second before it tries again."""
@@ -64,6 +65,7 @@ def create_app(config: Config, *, open_services: ServicesContext = open_services
 
     app = _bare_app(config)
     app[SENDING_BUDGET] = SendingBudget()
+    app[DOOR] = Door()
     app.cleanup_ctx.append(services)
     add_routes(app)
     return app
@@ -82,6 +84,7 @@ def successor_of(before: web.Application, config: Config) -> web.Application:
         raise RuntimeError("These services take no other configuration.")
     app = _bare_app(config)
     app[SENDING_BUDGET] = before[SENDING_BUDGET]
+    app[DOOR] = before[DOOR]
     app[SERVICES] = parts.reconfiguring.services(parts, config)
     app[RECORDER] = Recorder(config, parts.metrics)
     app[DOMAIN_METRICS] = before[DOMAIN_METRICS]

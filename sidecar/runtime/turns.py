@@ -18,7 +18,7 @@ Given = ParamSpec("Given")
 Result = TypeVar("Result")
 Work = Generator[None, None, Result]
 
-SLICE_SECONDS: Final = 0.01
+SLICE_SECONDS: Final = 0.003
 """After so long, others have their turn at the next place where the work may be interrupted."""
 MOMENT_SECONDS: Final = 0.001
 """Work that takes no longer waits for no turn."""

@@ -30,6 +30,7 @@ from sidecar.http.pictures.views import SHARE
 from sidecar.http.route import QUERY_PATH
 from sidecar.http.services import SERVICES
 from sidecar.identity.origins import cors_headers, is_preflight, refuse_api_change
+from sidecar.runtime.door import Door
 from sidecar.runtime.turns import Meter, metered
 from sidecar.telemetry.tracing import NO_TRACER, Span
 
@@ -37,6 +38,7 @@ _IDS: Final = random.Random(secrets.token_bytes(16))  # noqa: S311 - no secret
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
+DOOR = web.AppKey("door", Door)
 ANONYMOUS_AT_ONCE: Final = 20
 """Requests to one public route, or to one picture's by signed addresses, that are worked on at once."""
 _WITHOUT_BODY: Final = frozenset({"GET", "HEAD"})
@@ -57,6 +59,7 @@ async def request_middleware(request: web.Request, handler: Handler) -> web.Stre
     with structlog.contextvars.bound_contextvars(request_id=request_id), _trace(request) as span:
         allowed = request.app[SERVICES].config.listen.allowed_origins
         try:
+            await _wait_at_door(request)
             _check_head(request)
             if allowed and _is_api(request) and is_preflight(request.method, request.headers):
                 response = _preflight(request, allowed)
@@ -71,6 +74,12 @@ async def request_middleware(request: web.Request, handler: Handler) -> web.Stre
             response.force_close()
         _record(request, response, perf_counter() - started, span)
     return response
+
+
+async def _wait_at_door(request: web.Request) -> None:
+    """Let those have their turn who came with this one; health waits for nobody."""
+    if request.match_info.route.name not in QUIET_ROUTES:
+        await request.app[DOOR].pass_through(request.remote or "")
 
 
 def request_id_of(request: web.Request) -> str:
@@ -212,6 +221,8 @@ async def _handle_in_pool(
 async def _handle(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Return the handler's answer, once it may be sent; one that waits for that keeps its place."""
     response = await handler(request)
+    # Many may have waited for the same thing; the head of each answer and its line in the log cost, too.
+    await _wait_at_door(request)
     if request.method != "HEAD":
         await request.app[SENDING_BUDGET].admit(response)
     return response
