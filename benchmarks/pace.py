@@ -43,7 +43,8 @@ def configuration(folder: Path, place: dict[str, Any]) -> Path:
     write_catalog(folder, [document(f"c-{number}", one) for number, one in enumerate(place["projects"])])
     (folder / "projects.json").write_text(json.dumps(place["projects"]), encoding="utf-8")
     section = {
-        "listen": {"host": "127.0.0.1", "port": 0},
+        # Readers come through Backstage, whose one address has more connections than a stranger may.
+        "listen": {"host": "127.0.0.1", "port": 0, "trustedProxies": ["127.0.0.1/32"]},
         "instances": [{"name": "default", "baseUrl": place["url"], "token": place["token"]}],
         "catalog": {"files": ["catalog-info.yaml"]},
         "auth": {

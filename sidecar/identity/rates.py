@@ -3,7 +3,6 @@
 import asyncio
 import math
 import time
-from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Final
@@ -19,6 +18,8 @@ _REQUESTS: Final = "requests"
 _ACTIONS: Final = "actions"
 REMEMBERED_CALLERS: Final = 10_000
 _MINUTE_SECONDS: Final = 60.0
+ASIDE_PER_PLACE: Final = 10
+"""Requests that may wait for what others do, for each that is worked on; one costs some kilobytes."""
 
 
 class RequestRateLimit:
@@ -75,36 +76,84 @@ class ConcurrencyLimit:
         self._person_at_once = person_at_once
         self._key_at_once = key_at_once
         self._patience_seconds = patience_seconds
-        self._taken: Counter[str] = Counter()
-        """Requests that are worked on or wait, by caller."""
-        self._turns: dict[str, asyncio.Semaphore] = {}
+        self._callers: dict[str, _Taken] = {}
 
     @asynccontextmanager
-    async def place(self, name: str, *, is_person: bool) -> AsyncIterator[None]:
+    async def place(self, name: str, *, is_person: bool) -> AsyncIterator["Place"]:
         """Hold a place of the caller.
 
         Raises:
             TooManyRequestsError: If none gets free in time.
         """
         at_once = self._person_at_once if is_person else self._key_at_once
-        if self._taken[name] >= 2 * at_once:
+        taken = self._callers.setdefault(name, _Taken(at_once))
+        if taken.count >= 2 * at_once:
             raise _too_many_at_once(at_once)
-        self._taken[name] += 1
-        turns = self._turns.setdefault(name, asyncio.Semaphore(at_once))
+        taken.count += 1
+        place = Place(taken)
         try:
             try:
                 async with asyncio.timeout(self._patience_seconds):
-                    await turns.acquire()
+                    await taken.turns.acquire()
             except TimeoutError:
                 raise _too_many_at_once(at_once) from None
+            place.is_held = True
             try:
-                yield
+                yield place
             finally:
-                turns.release()
+                if place.is_held:
+                    taken.turns.release()
         finally:
-            self._taken[name] -= 1
-            if not self._taken[name]:
-                del self._taken[name], self._turns[name]
+            taken.count -= 1
+            if not taken.count and not taken.aside:
+                self._callers.pop(name, None)
+
+
+class _Taken:
+    """What one caller takes."""
+
+    __slots__ = ("aside", "at_once", "count", "turns")
+
+    def __init__(self, at_once: int) -> None:
+        self.at_once = at_once
+        self.turns = asyncio.Semaphore(at_once)
+        self.count = 0
+        """Requests that are worked on or wait for it."""
+        self.aside = 0
+        """Requests that wait for what others do, and have left their places meanwhile."""
+
+
+class Place:
+    """A place of a caller that is held."""
+
+    __slots__ = ("_taken", "is_held")
+
+    def __init__(self, taken: _Taken) -> None:
+        self._taken = taken
+        self.is_held = False
+
+    @asynccontextmanager
+    async def left(self) -> AsyncIterator[None]:
+        """Leave the place to others for a wait that costs nothing, and take one again after it.
+
+        So a crowd may wait for the same thing. Whoever would be one too many in it keeps the place.
+        """
+        taken = self._taken
+        if not self.is_held or taken.aside >= ASIDE_PER_PLACE * taken.at_once:
+            yield
+            return
+        self.is_held = False
+        taken.turns.release()
+        taken.count -= 1
+        taken.aside += 1
+        try:
+            yield
+        finally:
+            taken.aside -= 1
+            taken.count += 1
+            # Nobody is refused who was let in before.
+            await taken.turns.acquire()
+            self.is_held = True
 
 
 def _too_many_at_once(at_once: int) -> TooManyRequestsError:

@@ -1,11 +1,14 @@
 """One caller's requests never take the places of another's."""
 
 import asyncio
+import json
 from contextlib import AsyncExitStack
+from typing import Any
 
+from sidecar.simulator import ScriptedFault
 from tests.e2e.conftest import Small
 from tests.e2e.door import config_of
-from tests.support.service import open_service
+from tests.support.service import eventually, open_service
 
 KEYS = {
     "keys": [
@@ -70,3 +73,23 @@ async def test_a_caller_who_used_up_its_computing_time_waits_and_another_does_no
         assert int(refused.headers["Retry-After"]) > 1
         other = {"X-Litmus-Sidecar-Key": "second-key-of-a-test"}
         assert (await service.get("/api/v1/entities", headers=other)).status == 200
+
+
+async def test_a_crowd_that_waits_for_the_first_data_holds_no_places_and_all_get_it(small: Small) -> None:
+    small.simulator.faults.add(ScriptedFault(delay_seconds=0.5, times=4))
+    config = config_of(small, auth=KEYS, limits={"concurrentRequests": 6, "keyConcurrentRequests": 2})
+    count = "query($p: ID!) { listExperiment(projectID: $p, request: {}) { totalNoOfExperiments } }"
+    body = json.dumps({"query": count, "variables": {"p": small.project.project_id}})
+    headers = {"X-Litmus-Sidecar-Key": "first-key-of-a-test"}
+    async with open_service(config) as service:
+        await eventually(lambda: bool(service.services.catalogue.current.entities))
+
+        async def ask() -> dict[str, Any]:
+            answer: dict[str, Any] = await (await service.post(body, headers)).json()
+            return answer
+
+        answers = await asyncio.gather(*(ask() for _ in range(20)))
+        assert [answer["data"] for answer in answers] == [
+            {"listExperiment": {"totalNoOfExperiments": 3}}
+        ] * 20
+        assert service.services.phase.in_progress[""] == 0

@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack
 import pytest
 
 from sidecar.domain.errors import CredentialsRejectedError, TooManyRequestsError
-from sidecar.identity.rates import ConcurrencyLimit, WorkBudget
+from sidecar.identity.rates import ASIDE_PER_PLACE, ConcurrencyLimit, WorkBudget
 from sidecar.identity.sign_in_limit import (
     ADDRESS_AT_ONCE,
     NAME_PER_MINUTE,
@@ -161,6 +161,55 @@ async def test_who_finds_no_place_waits_for_one_in_a_short_line() -> None:
         with pytest.raises(TooManyRequestsError):
             await ask()
         release.set()
+
+
+async def test_who_leaves_a_place_for_a_wait_gets_one_back_and_never_two_have_the_same() -> None:
+    places = ConcurrencyLimit(person_at_once=1, key_at_once=1, patience_seconds=60)
+    comes, working, most = asyncio.Event(), 0, 0
+
+    async def ask() -> None:
+        nonlocal working, most
+        async with places.place("backstage", is_person=False) as place:
+            async with place.left():
+                await comes.wait()
+            working += 1
+            most = max(most, working)
+            await asyncio.sleep(0)
+            working -= 1
+
+    tasks = []
+    for _ in range(8):
+        tasks.append(asyncio.create_task(ask()))
+        await asyncio.sleep(0)
+    tasks.pop().cancel()
+    async with places.place("backstage", is_person=False):
+        comes.set()
+        await asyncio.sleep(0)
+        assert working == 0
+    await asyncio.gather(*tasks)
+    assert most == 1
+
+
+async def test_only_so_many_may_leave_their_places() -> None:
+    places = ConcurrencyLimit(person_at_once=1, key_at_once=1, patience_seconds=0.01)
+    comes, kept = asyncio.Event(), 0
+
+    async def ask() -> None:
+        nonlocal kept
+        async with places.place("backstage", is_person=False) as place, place.left():
+            kept += place.is_held
+            await comes.wait()
+
+    tasks = []
+    for _ in range(ASIDE_PER_PLACE + 1):
+        tasks.append(asyncio.create_task(ask()))
+        await asyncio.sleep(0)
+    assert kept == 1
+    with pytest.raises(TooManyRequestsError):
+        await ask()
+    async with places.place("other", is_person=False):
+        comes.set()
+    await asyncio.gather(*tasks)
 
 
 def test_work_is_bounded_per_caller_and_forgotten_evenly() -> None:

@@ -29,6 +29,7 @@ from sidecar.http.api.action_requests import asked_by_mutation, mutation_result
 from sidecar.http.api.actions import act
 from sidecar.http.gate.body import read_json_body
 from sidecar.http.gate.caller import CALLER
+from sidecar.http.gate.first_data import ensured
 from sidecar.http.reuse import REUSE, REUSED_FOR, Reuse
 from sidecar.http.services import (
     SERVICES,
@@ -57,7 +58,7 @@ async def query(request: web.Request) -> web.Response:
     if isinstance(prepared, MutationRequest):
         done = await act(request, services, asked_by_mutation(prepared, project))
         return _mutated(prepared.data(mutation_result(done)))
-    snapshot = await services.sync.ensure(project, prepared.sections)
+    snapshot = await ensured(request, project, prepared.sections)
     now = services.clock()
     check_servable(snapshot, prepared.sections, services.config.sync.max_stale, now)
     with span("answer query", {"graphql.field": prepared.label}):

@@ -11,6 +11,7 @@ from sidecar.domain.errors import NotReadyError
 from sidecar.domain.freshness import next_judgement
 from sidecar.domain.model import Section, Snapshot
 from sidecar.http.answers.cache import Answer
+from sidecar.http.gate.first_data import ensured
 from sidecar.http.gate.visible_entities import find_entity
 from sidecar.http.reading.paging import single
 from sidecar.http.reuse import REUSE, REUSED_FOR, Reuse
@@ -66,7 +67,7 @@ async def read_entity(
     catalog = services.catalogue.current
     entity = await find_entity(request, services)
     try:
-        snapshot: Snapshot | None = await services.sync.ensure(entity.project, sections)
+        snapshot: Snapshot | None = await ensured(request, entity.project, sections)
     except NotReadyError:
         snapshot = services.snapshots.get(entity.project)
     now = services.clock()

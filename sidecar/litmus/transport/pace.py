@@ -9,7 +9,7 @@ import msgspec
 
 SLOWEST: Final = 1.0
 FASTEST: Final = 50.0
-FIRST: Final = 5.0
+FIRST: Final = 10.0
 """Requests per second: the bounds, and where it begins."""
 
 RISE_PER_SECOND: Final = 1.0
