@@ -19,12 +19,13 @@ from typing import Any, Final
 import uvloop
 
 from benchmarks.abusing.process import OTHER_CORE
-from benchmarks.parts import direct, large, nginx, projects, runs, stampede, warm_answers
+from benchmarks.parts import direct, large, nginx, projects, runs, stampede, steps, warm_answers
 from benchmarks.parts.sizes import HUGE, QUICK, USUAL, Sizes
 from benchmarks.parts.tables import TABLES, Row, markdown
 
 PARTS: Final[Mapping[str, Callable[[Sizes], Awaitable[Sequence[Row]]]]] = {
     "warm": warm_answers.measure,
+    "steps": steps.measure,
     "nginx": nginx.measure,
     "direct": direct.measure,
     "stampede": stampede.measure,

@@ -44,6 +44,10 @@ TABLES: Final[Mapping[str, Table]] = {
             _column("goal", "goal", 2),
         ),
     ),
+    "steps": Table(
+        title="Steps of a warm answer of 20 kB that is known by its request's bytes, CPU time",
+        columns=(_column("step", "step"), _column("µs", "us", 1)),
+    ),
     "nginx": Table(
         title="Warm answers beside nginx with `proxy_cache` keyed by the body, CPU time per answer",
         columns=(

@@ -18,9 +18,9 @@ Given = ParamSpec("Given")
 Result = TypeVar("Result")
 Work = Generator[None, None, Result]
 
-SLICE_SECONDS: Final = 0.003
+SLICE_SECONDS: Final = 0.0015
 """After so long, others have their turn at the next place where the work may be interrupted."""
-MOMENT_SECONDS: Final = 0.001
+MOMENT_SECONDS: Final = 0.0005
 """Work that takes no longer waits for no turn."""
 ASIDE_AT_ONCE: Final = 2
 """Threads that compute beside the event loop; it waits up to 5 ms for each whenever it wakes."""

@@ -35,13 +35,14 @@ async def bench(*arguments: str) -> tuple[int | None, str, str]:
 
 async def test_each_part_is_a_table_and_all_are_one_file(tmp_path: Path) -> None:
     file = tmp_path / "new" / "bench.json"
-    code, said, beside = await bench("stampede", "runs", "--quick", "--json", str(file))
+    code, said, beside = await bench("steps", "stampede", "runs", "--quick", "--json", str(file))
     assert code == 0, said + beside
     figures: dict[str, Any] = json.loads(file.read_text())
     assert figures["quick"]
-    assert list(figures["parts"]) == ["stampede", "runs"]
+    assert list(figures["parts"]) == ["steps", "stampede", "runs"]
     for name, rows in figures["parts"].items():
         assert f"### {TABLES[name].title}\n\n{markdown(TABLES[name], rows)}" in said
+    assert all(row["us"] > 0 for row in figures["parts"]["steps"][:-2])
     (stampede,) = figures["parts"]["stampede"]
     assert stampede["answered"] == stampede["requests"] == QUICK.requests
     # The requests of each project's first reading, and none for each of those who wait.
