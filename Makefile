@@ -36,7 +36,7 @@ check fast test: export PYTHONDONTWRITEBYTECODE :=
 check: style ## Lint, types, layers and the fast tests: the loop of a minute
 	@$(MAKE) --no-print-directory -j 2 --output-sync=target types fast
 
-fast:
+fast: $(VENV)/.dev ## The fast tests alone
 	$(BIN)/pytest -n auto --dist worksteal -m fast --hypothesis-profile quick --ignore tests/e2e --ignore tests/benchmarks
 
 # Everything. Tests of whole services wait more than they compute, so two share a core.
@@ -45,13 +45,13 @@ test: lint tests/node/node_modules/.package-lock.json $(APPS)/dist/.built $(BIN)
 
 lint: style types ## Lint, types and layers alone
 
-style: $(VENV)/.dev
+style: $(VENV)/.dev ## Lint and layers alone
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/lint-imports
 
 # What changed in a much used module has mypy look at much: `make check` tests on the other core meanwhile.
-types: $(VENV)/.dev
+types: $(VENV)/.dev ## Types alone
 	$(BIN)/mypy
 
 # The long, random forms of the loops that `make test` runs short.

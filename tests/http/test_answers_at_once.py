@@ -51,8 +51,8 @@ async def serving() -> AsyncIterator[tuple[Ready, asyncio.StreamReader, asyncio.
         bounds=ConnectionLimits(),
         proxies=(),
         count=lambda _reason: None,
-        in_front=ready.in_front_of,
-        at_once=ready.at_once,
+        in_front=lambda _app: ready.in_front_of,
+        at_once=lambda _app: ready.at_once,
     )
     await runner.setup()
     try:

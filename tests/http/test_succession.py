@@ -3,12 +3,13 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Final
 
 import aiohttp
 from aiohttp import web
 
-from sidecar.http.gate.connections import ConnectionLimits, Runner
+from sidecar.http.gate.connections import ConnectionLimits, ReadyAnswer, Runner
 from sidecar.http.gate.succession import Answering
 from tests.support.service import CEILING_SECONDS, eventually
 
@@ -22,15 +23,25 @@ class World:
         self.waiting = 0
         self.may_go_on = asyncio.Event()
         self.ended: list[str] = []
+        self.is_known = False
+        """Whether requests are answered without being parsed."""
         self.runner = Runner(
             self.app("first"),
             bounds=ConnectionLimits(),
             proxies=(),
             count=lambda _reason: None,
             in_front=lambda _app: lambda handler: handler,
+            at_once=lambda app: partial(self._ready, app[NAME]),
         )
         self.session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=1))
         self.others = aiohttp.ClientSession()
+
+    def _ready(self, name: str, _address: str, _sent: bytes) -> ReadyAnswer | None:
+        if not self.is_known:
+            return None
+        body = f"{name}, at once".encode()
+        head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+        return ReadyAnswer(head, (body,), closes=False, held=None)
 
     def app(self, name: str) -> web.Application:
         app = web.Application()
@@ -87,6 +98,14 @@ async def test_the_next_request_on_the_same_connection_is_answered_by_the_next_a
         assert await world.quick() == "second"
         await world.switch("third")
         assert await world.quick() == "third"
+
+
+async def test_a_request_known_to_the_byte_is_answered_by_the_next_application_too() -> None:
+    async with serving() as world:
+        world.is_known = True
+        assert await world.quick() == "first, at once"
+        await world.switch("second")
+        assert await world.quick() == "second, at once"
 
 
 async def test_one_that_has_started_answers_nothing_before_the_switch() -> None:
