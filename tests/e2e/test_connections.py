@@ -16,6 +16,7 @@ from aiohttp import web
 
 from sidecar.http.gate.connections import ConnectionLimits, limits_within
 from tests.e2e.conftest import ReadOnly, Small
+from tests.replica.documents import EXPERIMENTS
 from tests.support.service import CEILING_SECONDS, Service, config_for, eventually, open_service
 
 LONG = b"x" * 6_000_000
@@ -117,6 +118,43 @@ async def test_what_comes_of_an_answered_request_is_not_read_for_ever(small: Sma
         writer.write(b"x" * 1_000_000)
         await all_of(reader)
         assert refused(service, "body") == 1
+
+
+def answered(service: Service, outcome: str) -> float:
+    labels = {"route": "/api/query", "method": "POST", "outcome": outcome}
+    return service.services.metrics.registry.get_sample_value("litmus_sidecar_requests_total", labels) or 0.0
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b'Content-Length: 500\r\n\r\n{"query": "',
+        b'Transfer-Encoding: chunked\r\n\r\nb\r\n{"query": "\r\n',
+    ],
+)
+@pytest.mark.parametrize("is_known", [False, True])
+async def test_whoever_leaves_within_a_body_is_no_failure_of_ours(
+    small: Small, sent: bytes, *, is_known: bool
+) -> None:
+    head = (
+        "POST /api/query HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        f"X-Litmus-Sidecar-Key: {KEY}\r\n"
+    ).encode()
+    with structlog.testing.capture_logs() as log:
+        async with serving(small, ConnectionLimits()) as service:
+            await service.ready()
+            if is_known:  # A body is then waited for before anybody is asked who this is.
+                variables = {"projectID": small.project.project_id, "request": {}}
+                body = json.dumps({"query": EXPERIMENTS, "variables": variables}).encode()
+                async with connected(
+                    service, first=b"%bContent-Length: %d\r\n\r\n%b" % (head, len(body), body)
+                ) as [(reader, _)]:
+                    assert (await reader.readline()).startswith(b"HTTP/1.1 200")
+            async with connected(service, first=head + sent) as [(_, writer)]:
+                await writer.drain()
+            await eventually(lambda: answered(service, "bad_request") == 1)
+            assert answered(service, "internal") == 0
+    assert [entry for entry in log if entry["log_level"] in {"error", "critical"}] == []
 
 
 async def test_headers_that_never_end_are_cut_off_and_an_idle_connection_is_not(small: Small) -> None:

@@ -4,6 +4,7 @@ import asyncio
 from typing import Final
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from sidecar.domain.errors import BadRequestError, TooLargeError, UnsupportedMediaTypeError
 
@@ -11,6 +12,8 @@ BODY_SECONDS: Final = 15.0
 """A client that sends slower than this is not waited for."""
 AHEAD_BYTES: Final = 32 * 1024
 """More than any route reads."""
+_BROKEN: Final = (OSError, HttpProcessingError, web.RequestPayloadError)
+"""What aiohttp raises of a body whose rest will not come."""
 _AHEAD: Final = web.RequestKey("ahead", bytes)
 """What was read of the body already."""
 
@@ -21,7 +24,7 @@ async def read_json_body(request: web.Request, max_bytes: int) -> bytes:
     Raises:
         UnsupportedMediaTypeError: If it says to be something else.
         TooLargeError: If it is longer than ``max_bytes``.
-        BadRequestError: If it is too slow.
+        BadRequestError: If it is too slow, or ends before its end.
     """
     if request.body_exists and request.content_type != "application/json":
         raise UnsupportedMediaTypeError("Content-Type must be application/json.")
@@ -34,7 +37,7 @@ async def read_ahead(request: web.Request) -> None:
     Of one longer than any route reads, the rest is left to the route, which refuses it.
 
     Raises:
-        BadRequestError: If it is too slow.
+        BadRequestError: If it is too slow, or ends before its end.
     """
     if _AHEAD not in request and request.can_read_body and (request.content_length or 0) <= AHEAD_BYTES:
         request[_AHEAD] = await _read(request, AHEAD_BYTES, BODY_SECONDS)
@@ -56,7 +59,7 @@ async def read_bounded(request: web.Request, max_bytes: int, seconds: float = BO
 
     Raises:
         TooLargeError: If it is longer than ``max_bytes``.
-        BadRequestError: If it is too slow.
+        BadRequestError: If it is too slow, or ends before its end.
     """
     if (request.content_length or 0) > max_bytes:
         raise TooLargeError(f"Body too large: at most {max_bytes} bytes are read.")
@@ -76,4 +79,7 @@ async def _read(request: web.Request, at_most: int, seconds: float) -> bytes:
                 body += chunk
     except TimeoutError as exc:
         raise BadRequestError("Body too slow: it did not arrive in time.") from exc
+    except _BROKEN as exc:
+        # Whoever sent it has left, or what was sent is no HTTP; hardly anybody will read this.
+        raise BadRequestError("Body incomplete: it ended before all of it was here.") from exc
     return bytes(body)

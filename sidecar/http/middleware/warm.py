@@ -14,7 +14,6 @@ Nothing is decided here: handlers say of their answers how long they hold
 import hashlib
 import secrets
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from datetime import datetime
 from functools import partial
 from time import perf_counter
@@ -307,12 +306,13 @@ class WarmAnswers:
         if hasher.digest() not in self._heads:
             return None
         content = request.content
-        if content.is_eof() and content.total_bytes <= AHEAD_BYTES:
+        if content.is_eof() and content.exception() is None and content.total_bytes <= AHEAD_BYTES:
             keep_ahead(request, content.read_nowait())
         else:
-            # One that is too slow is refused on the usual way.
-            with suppress(BadRequestError):
+            try:
                 await read_ahead(request)
+            except BadRequestError:
+                return None  # It is refused on the usual way.
         return _with_body(hasher, ahead_of(request))
 
     @staticmethod
