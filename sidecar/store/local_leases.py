@@ -62,7 +62,7 @@ class LocalLeases:
         ]
         if not due:
             return None
-        due_at, job = min(due)
+        due_at, job = min(due, key=lambda one: (one[0], one[1].lane, one[1].project))
         state = self._jobs[job]
         self._last_fence += 1
         state.fence = self._last_fence

@@ -124,6 +124,18 @@ class TestLeases:
         assert lease_ is not None
         assert lease_.job.project == SHOP
 
+    async def test_of_hurried_jobs_what_people_see_of_all_projects_goes_first(self, store: Store) -> None:
+        await store.leases.plan(all_jobs(), clock())
+        for one in all_jobs():
+            await store.leases.hurry(one, clock(), again=False)
+
+        taken = [await store.leases.take("default", list(Lane), clock()) for _ in all_jobs()]
+
+        lanes = [lease.job.lane for lease in taken if lease]
+        fast = lanes.count(Lane.FAST)
+        assert fast > 1
+        assert lanes[:fast] == [Lane.FAST] * fast
+
     async def test_hurry_again_asks_for_one_more_run_after_the_present_one(self, store: Store) -> None:
         await store.leases.plan([job()], clock())
         lease = await take_job(store)
