@@ -88,13 +88,15 @@ def test_who_logs_does_not_wait_for_who_reads_but_holds_no_more_than_the_bound()
         # Nobody reads, and the pipe holds 64 KiB; far more is taken over without waiting.
         for _ in range(1_000):
             writer.write(line)
-        # Past the bound it waits until somebody reads.
+        # Past the bound it waits until somebody reads. As much again may be with the thread by then, which
+        # takes over what there is when it has its turn.
         stuck = threading.Thread(
-            target=lambda: [writer.write(line) for _ in range(WAITING_CHARACTERS // len(line) + 1_000)]
+            target=lambda: [writer.write(line) for _ in range(2 * WAITING_CHARACTERS // len(line) + 1_000)]
         )
         stuck.start()
         stuck.join(0.5)
-        assert stuck.is_alive()
+        # Said at the end: whoever leaves while nobody reads waits for ever.
+        did_wait = stuck.is_alive()
         received = bytearray()
 
         def read() -> None:
@@ -104,11 +106,12 @@ def test_who_logs_does_not_wait_for_who_reads_but_holds_no_more_than_the_bound()
         reader = threading.Thread(target=read)
         reader.start()
         stuck.join(CEILING_SECONDS)
-        assert not stuck.is_alive()
+        has_ended = not stuck.is_alive()
         writer.close()
     reader.join(CEILING_SECONDS)
     os.close(reading)
-    assert len(received) == len(line) * (1_000 + WAITING_CHARACTERS // len(line) + 1_000)
+    assert (did_wait, has_ended) == (True, True)
+    assert len(received) == len(line) * (1_000 + 2 * WAITING_CHARACTERS // len(line) + 1_000)
 
 
 @pytest.mark.parametrize("error", [BrokenPipeError(), ValueError("closed")])
