@@ -93,23 +93,17 @@ class Newcomer:
         Raises:
             StepFailedError: If it ends with an error.
         """
-        try:
-            done = subprocess.run(  # noqa: S603 - what the pages say
-                ["bash", "-c", line],  # noqa: S607 - the newcomer's own
-                cwd=self.directory,
-                env={**self.environ, **environ},
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-                check=False,
-                timeout=LONGEST_SECONDS,
-            )
-        except subprocess.TimeoutExpired:
-            raise StepFailedError(f"{line!r} does not end") from None
-        if done.returncode != 0:
-            raise StepFailedError(f"{line!r} ends with {done.returncode}:\n{_last(done.stdout.splitlines())}")
-        self.printed += done.stdout
+        with self._started(line, environ) as process:
+            try:
+                printed, _ = process.communicate(timeout=LONGEST_SECONDS)
+            except BaseException as exc:
+                _signal(process, signal.SIGKILL)
+                if isinstance(exc, subprocess.TimeoutExpired):
+                    raise StepFailedError(f"{line!r} does not end") from None
+                raise
+        if process.returncode != 0:
+            raise StepFailedError(f"{line!r} ends with {process.returncode}:\n{_last(printed.splitlines())}")
+        self.printed += printed
 
     @contextmanager
     def leave_running(self, line: str, telling: str, **environ: str) -> Iterator[Running]:
@@ -118,7 +112,18 @@ class Newcomer:
         Raises:
             StepFailedError: If it ends, or tells nothing for too long.
         """
-        with subprocess.Popen(  # noqa: S603 - what the pages say
+        with self._started(line, environ) as process:
+            try:
+                running = Running(_told(process, line, telling))
+                yield running
+            except BaseException:
+                _signal(process, signal.SIGKILL)
+                raise
+            running.code = _ended(process)
+
+    def _started(self, line: str, environ: Mapping[str, str]) -> "subprocess.Popen[str]":
+        """Start a line, with all that it starts in a group of its own."""
+        return subprocess.Popen(  # noqa: S603 - what the pages say
             ["bash", "-c", line],  # noqa: S607 - the newcomer's own
             cwd=self.directory,
             env={**self.environ, **environ},
@@ -127,14 +132,7 @@ class Newcomer:
             stderr=subprocess.STDOUT,
             text=True,
             start_new_session=True,
-        ) as process:
-            try:
-                running = Running(_told(process, line, telling))
-                yield running
-            except BaseException:
-                _signal(process, signal.SIGKILL)
-                raise
-            running.code = _ended(process)
+        )
 
 
 def _told(process: subprocess.Popen[str], line: str, telling: str) -> tuple[str, ...]:

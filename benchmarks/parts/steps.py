@@ -21,7 +21,7 @@ from benchmarks.parts.tables import Row
 from benchmarks.warm import cases, microseconds, settle
 from sidecar.app.lifecycle import create_app, make_runner
 from sidecar.config import load_config
-from sidecar.http.gate.connections import ConnectionLimits
+from sidecar.http.gate.connection_limits import ConnectionLimits
 from sidecar.http.middleware.request import new_request_id
 from sidecar.http.middleware.warm import WARM_ANSWERS, WarmAnswers, _tail
 from sidecar.http.services import SERVICES, Services
@@ -48,7 +48,7 @@ def each_us(step: Callable[[], object], rounds: int) -> float:
 
 def steps(warm: WarmAnswers, services: Services, sent: bytes) -> dict[str, Callable[[], object]]:
     """Return the steps of an answer that is known, in their order."""
-    digest = warm._digest(ADDRESS, sent)
+    digest = warm._keys.of_bytes(ADDRESS, sent)
     known = warm._known[digest]
     entry = warm._kept[known.key]
     record = warm._record_of(known, entry)
@@ -60,7 +60,7 @@ def steps(warm: WarmAnswers, services: Services, sent: bytes) -> dict[str, Calla
         record._seconds.observe(0.00002)
 
     return {
-        "digest of the request's bytes": lambda: warm._digest(ADDRESS, sent),
+        "digest of the request's bytes": lambda: warm._keys.of_bytes(ADDRESS, sent),
         "two look-ups": lambda: (warm._known.get(digest), warm._kept.get(known.key)),
         "checks that it still holds": lambda: warm._holds(entry, services, services.clock()),
         "request id and `Date`": lambda: entry.head + _tail(now, new_request_id(), closes=False),

@@ -22,7 +22,8 @@ from sidecar.http.answers.sending import (
     SendingBudget,
     return_freed_memory,
 )
-from sidecar.http.gate.connections import ConnectionLimits, Runner, limits_within, raise_descriptor_limit
+from sidecar.http.gate.connection_limits import ConnectionLimits, limits_within, raise_descriptor_limit
+from sidecar.http.gate.connections import Runner
 from sidecar.http.metrics.domain import (
     DOMAIN_METRICS,
     DomainMetrics,

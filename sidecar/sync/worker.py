@@ -29,9 +29,9 @@ JOB_TIMEOUT_SECONDS: Final = 100.0
 """Longest a job may take; below the time of a lease."""
 OK: Final = "ok"
 INTERNAL: Final = SidecarError.code
-MISHAP_PAUSE: Final = timedelta(seconds=30)
+ERROR_PAUSE: Final = timedelta(seconds=30)
 """First pause of a job whose outcome we could not even record; doubled each time."""
-LONGEST_MISHAP_PAUSE: Final = timedelta(minutes=15)
+LONGEST_ERROR_PAUSE: Final = timedelta(minutes=15)
 
 _log = structlog.get_logger(__name__)
 
@@ -173,11 +173,11 @@ class Worker:
             finally:
                 await _uninterrupted(self._leases.release(lease, attempt.due_at, failed=attempt.failed))
 
-    def _unexpected(self, lease: Lease, attempt: Attempt, mishap: Exception) -> None:
-        self._unit_errors.record(_name(lease.job), mishap)
+    def _unexpected(self, lease: Lease, attempt: Attempt, error: Exception) -> None:
+        self._unit_errors.record(_name(lease.job), error)
         attempt.outcome = INTERNAL
-        pause = MISHAP_PAUSE * 2 ** min(lease.failures, 16)
-        attempt.due_at = self._clock() + min(pause, LONGEST_MISHAP_PAUSE)
+        pause = ERROR_PAUSE * 2 ** min(lease.failures, 16)
+        attempt.due_at = self._clock() + min(pause, LONGEST_ERROR_PAUSE)
         self._count(lease.job, attempt)
 
     async def contained(self, job: Job, work: Awaitable[T]) -> T | SectionError:
@@ -189,15 +189,15 @@ class Worker:
         try:
             result = await work
         except StoreRefusedError as exc:
-            mishap: Exception = exc
+            error: Exception = exc
         except (SidecarError, TimeoutError):
             raise
         except Exception as exc:  # noqa: BLE001 - a bug met in one project's data must not stop the others
-            mishap = exc
+            error = exc
         else:
             self._unit_errors.clear(_name(job))
             return result
-        self._unit_errors.record(_name(job), mishap)
+        self._unit_errors.record(_name(job), error)
         return SectionError(code=INTERNAL, message="The sidecar failed to read this; its log says why.")
 
     async def guarded(self, job: Job, reading: Awaitable[T]) -> T | SectionError:

@@ -10,7 +10,8 @@ from sidecar.app.lifecycle import make_runner, successor_of
 from sidecar.app.reloading import UNEXPECTED, Reloading
 from sidecar.config import Config, LogSettings
 from sidecar.domain.errors import ConfigError
-from sidecar.http.gate.connections import ConnectionLimits, Runner
+from sidecar.http.gate.connection_limits import ConnectionLimits
+from sidecar.http.gate.connections import Runner
 from sidecar.http.services import SERVICES, ConfigState
 from tests.support.golden_service import golden_app
 

@@ -14,7 +14,7 @@ import pytest
 import structlog
 from aiohttp import web
 
-from sidecar.http.gate.connections import ConnectionLimits, limits_within
+from sidecar.http.gate.connection_limits import ConnectionLimits, limits_within
 from tests.e2e.conftest import ReadOnly, Small
 from tests.replica.documents import EXPERIMENTS
 from tests.support.service import CEILING_SECONDS, Service, config_for, eventually, open_service
@@ -24,7 +24,7 @@ QUICK = ConnectionLimits(head_seconds=1.0, write_seconds=0.3, sweep_seconds=0.05
 KEY = "reader-secret-0123456789"
 RAISING = """
 import resource
-from sidecar.http.gate.connections import raise_descriptor_limit
+from sidecar.http.gate.connection_limits import raise_descriptor_limit
 resource.setrlimit(resource.RLIMIT_NOFILE, (100, 300))
 print(raise_descriptor_limit(), *resource.getrlimit(resource.RLIMIT_NOFILE))
 """

@@ -8,7 +8,8 @@ from typing import Final
 
 from aiohttp import web
 
-from sidecar.http.gate.connections import ConnectionLimits, ReadyAnswer, Runner
+from sidecar.http.gate.connection_limits import ConnectionLimits
+from sidecar.http.gate.connections import ReadyAnswer, Runner
 from tests.support.service import eventually
 
 SENT: Final = b"GET / HTTP/1.1\r\nHost: here\r\n\r\n"

@@ -9,7 +9,8 @@ from typing import Final
 import aiohttp
 from aiohttp import web
 
-from sidecar.http.gate.connections import ConnectionLimits, ReadyAnswer, Runner
+from sidecar.http.gate.connection_limits import ConnectionLimits
+from sidecar.http.gate.connections import ReadyAnswer, Runner
 from sidecar.http.gate.succession import Answering
 from tests.support.service import CEILING_SECONDS, eventually
 

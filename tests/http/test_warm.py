@@ -25,8 +25,9 @@ from sidecar.domain.catalog import Catalog, Entity
 from sidecar.domain.freshness import merge
 from sidecar.domain.model import Content, GitOps, ProjectRef, Section, SectionError, SectionResult, Snapshot
 from sidecar.domain.ports import SnapshotHead
-from sidecar.http.gate.connections import ConnectionLimits
-from sidecar.http.middleware.warm import IGNORED, WARM_ANSWERS, WarmAnswers
+from sidecar.http.gate.connection_limits import ConnectionLimits
+from sidecar.http.middleware.request_keys import IGNORED
+from sidecar.http.middleware.warm import WARM_ANSWERS, WarmAnswers
 from sidecar.http.services import SERVICES, Services
 from sidecar.identity.keys import KeyRing
 from sidecar.identity.rates import RequestRateLimit

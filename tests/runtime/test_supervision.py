@@ -70,7 +70,7 @@ async def test_the_task_ends_with_the_block() -> None:
     assert ended.is_set()
 
 
-def test_a_mishap_ends_its_unit_alone_and_is_told_when_it_begins() -> None:
+def test_an_error_ends_its_unit_alone_and_is_told_when_it_begins() -> None:
     unit_errors = UnitErrors("counting")
     done = []
     with structlog.testing.capture_logs() as log:
@@ -85,7 +85,7 @@ def test_a_mishap_ends_its_unit_alone_and_is_told_when_it_begins() -> None:
     assert not unit_errors.is_resting("shop")
 
 
-def test_a_mishap_that_becomes_another_one_is_told_again_and_the_unit_rests() -> None:
+def test_an_error_that_becomes_another_one_is_told_again_and_the_unit_rests() -> None:
     unit_errors = UnitErrors("counting")
     with structlog.testing.capture_logs() as log:
         for exc in (KeyError("a"), KeyError("b"), ValueError("c")):

@@ -21,7 +21,7 @@ from sidecar.config.store_url import MEMORY_URL, parse_url
 from sidecar.domain.model import Section, Snapshot
 from sidecar.domain.ports import Clock
 from sidecar.domain.runs import HistoryState
-from sidecar.http.gate.connections import ConnectionLimits
+from sidecar.http.gate.connection_limits import ConnectionLimits
 from sidecar.http.services import (
     SERVICES,
     Services,

@@ -8,7 +8,6 @@ overrides ``_make_server`` and ``_cleanup_server``; tests fail if any of them ch
 """
 
 import asyncio
-import resource
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
@@ -20,6 +19,7 @@ import structlog
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
+from sidecar.http.gate.connection_limits import ConnectionLimits
 from sidecar.http.gate.request_bytes import MOST, RequestBytes
 from sidecar.http.gate.succession import Handler, InFront, Succession
 from sidecar.identity.proxy import Network, is_trusted
@@ -28,37 +28,9 @@ SOFTWARE: Final = "litmus-sidecar"
 """What ``Server`` says: no version, ours or a library's."""
 MAX_HEADER_BYTES: Final = 32 * 1024
 """Of one header: Backstage's tokens of people with many claims are long."""
-_OWN_DESCRIPTORS: Final = 128
-"""Kept free for the database, Litmus, Backstage and files."""
-_MOST: Final = 4_096
 AtOnce = Callable[[str, bytes], "ReadyAnswer | None"]
 """Answers a request known by the address it comes from and its bytes; ``None``: it takes the usual way."""
 _log = structlog.get_logger(__name__)
-
-
-class ConnectionLimits(msgspec.Struct, frozen=True, kw_only=True):
-    """What connections may take; times are seconds."""
-
-    total: int = _MOST
-    per_address: int = 256
-    """Of one address that is no trusted proxy's; those speak for many, and have ``total``."""
-    head_seconds: float = 10.0
-    """From the first byte of a request, or the connection's begin, to the end of its headers."""
-    write_seconds: float = 30.0
-    """For how long a client may take nothing of what waits for it."""
-    idle_seconds: float = 75.0
-    """Between requests; longer than what proxies keep connections for."""
-    linger_seconds: float = 1.0
-    """For the rest of a body whose request was answered without it."""
-    request_bytes: int = 1024 * 1024
-    """Of one request, headers and body; more than any route reads."""
-    sweep_seconds: float = 1.0
-    log_seconds: float = 60.0
-
-    @property
-    def renewal_seconds(self) -> float:
-        """For how long requests may be answered at once; then aiohttp hears that the connection is alive."""
-        return self.idle_seconds / 15
 
 
 class ReadyAnswer(msgspec.Struct, frozen=True):
@@ -71,25 +43,6 @@ class ReadyAnswer(msgspec.Struct, frozen=True):
     """Whether the connection ends with it."""
     held: object
     """What counts the body while it is being sent, as long as it is held; ``None``: it is short."""
-
-
-def raise_descriptor_limit() -> int:
-    """Raise the soft limit of open files to the hard one, and return what holds now."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    try:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    except (OSError, ValueError) as exc:
-        _log.warning("limit of open files not raised", limit=soft, error=str(exc))
-        return soft
-    return hard
-
-
-def limits_within(descriptors: int) -> ConnectionLimits:
-    """Return bounds that so many open files allow."""
-    if descriptors == resource.RLIM_INFINITY:
-        return ConnectionLimits()
-    total = max(min(_MOST, descriptors - _OWN_DESCRIPTORS, descriptors // 2), 1)
-    return ConnectionLimits(total=total, per_address=max(min(256, total // 2), 1))
 
 
 class Connection(web.RequestHandler):

@@ -11,8 +11,6 @@ Nothing is decided here: handlers say of their answers how long they hold
 (:class:`sidecar.http.reuse.Reuse`), callers the same of their credentials.
 """
 
-import hashlib
-import secrets
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from functools import partial
@@ -20,7 +18,7 @@ from time import perf_counter
 from typing import Final
 
 import msgspec
-from aiohttp import HttpVersion11, web
+from aiohttp import web
 from cachetools import LRUCache
 
 from sidecar.config import Config
@@ -33,9 +31,9 @@ from sidecar.http.gate.connections import Connection, ReadyAnswer
 from sidecar.http.keys import OUTCOME, REQUEST_ID
 from sidecar.http.middleware.record import RECORDER, Recorder, RepeatedRequest
 from sidecar.http.middleware.request import new_request_id, request_id_of
+from sidecar.http.middleware.request_keys import HeadKey, RequestKeys
 from sidecar.http.reuse import REUSE
 from sidecar.http.services import SERVICES, Services
-from sidecar.identity.proxy import is_trusted
 from sidecar.telemetry.request_log import RequestLine
 from sidecar.telemetry.tracing import NO_TRACER
 
@@ -47,41 +45,12 @@ _ENTRY_BYTES: Final = 4_096
 """Rough memory of an entry beside its body."""
 LARGEST_BYTES: Final = 1024 * 1024
 """Of a body that is remembered; what is longer costs more to send than to look up."""
-IGNORED: Final = frozenset(
-    {
-        b"accept-language",
-        b"connection",
-        b"content-length",
-        b"dnt",
-        b"forwarded",
-        b"priority",
-        b"referer",
-        b"sec-ch-ua",
-        b"sec-ch-ua-mobile",
-        b"sec-ch-ua-platform",
-        b"sec-fetch-dest",
-        b"sec-fetch-mode",
-        b"sec-fetch-user",
-        b"traceparent",
-        b"tracestate",
-        b"upgrade-insecure-requests",
-        b"user-agent",
-        b"via",
-        b"x-forwarded-for",
-        b"x-real-ip",
-        b"x-request-id",
-    }
-)
-"""Headers that no answer depends on; whatever else is sent is part of what the answer is looked up by."""
-_NEVER: Final = frozenset({b"content-encoding", b"transfer-encoding", b"expect", b"upgrade", b"range"})
-"""Headers of requests that always take the usual way."""
-_METHODS: Final = frozenset({"GET", "POST"})
 _OWN: Final = frozenset({"date", "x-request-id", "connection"})
 """Headers that each answer has anew."""
 _STATUSES: Final = frozenset({200, 304})
 _VARYING: Final = frozenset({"X-Request-ID", "traceparent"})
 """Headers that make each request's bytes its own."""
-_HEAD: Final = web.RequestKey("warm", hashlib.blake2b)
+_HEAD: Final = web.RequestKey("warm", HeadKey)
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -151,13 +120,10 @@ class WarmAnswers:
 
     def __init__(self, app: web.Application, config: Config, *, kept_bytes: int = KEPT_BYTES) -> None:
         self._app = app
-        proxy = config.auth.proxy
-        self._ignored = IGNORED - {name.lower().encode() for name in (proxy.user_header, proxy.groups_header)}
+        self._keys = RequestKeys(config.auth.proxy)
         self._kept: LRUCache[bytes, _Entry] = LRUCache(kept_bytes, getsizeof=_size)
         self._heads: LRUCache[bytes, None] = LRUCache(KEPT_HEADS)
         """Heads of requests with a body that something is remembered of."""
-        # What is looked up by holds secrets; only its digest is kept, under a key that nobody knows.
-        self._hasher = hashlib.blake2b(key=secrets.token_bytes(32), digest_size=32)
         self._known: dict[bytes, _Known] = {}
         """Requests by the digest of their address and bytes; the oldest first."""
         self.hits = 0
@@ -177,7 +143,7 @@ class WarmAnswers:
     def at_once(self, address: str, sent: bytes) -> ReadyAnswer | None:
         """Return the answer to a request known by its bytes, counted and logged; ``None``: ask as usual."""
         started = perf_counter()
-        known = self._known.get(self._digest(address, sent))
+        known = self._known.get(self._keys.of_bytes(address, sent))
         entry = self._kept.get(known.key) if known is not None else None
         # What has to wait, for others or to be counted, does so on the usual way.
         if known is None or entry is None or entry.is_limited or entry.size > AT_ONCE_BYTES:
@@ -212,25 +178,21 @@ class WarmAnswers:
             return
         recorder: Recorder = self._app[RECORDER]
         known = _Known(key, recorder.client(request), closes=not request.keep_alive)
-        self._known[self._digest(request.remote, sent)] = known
+        self._known[self._keys.of_bytes(request.remote, sent)] = known
         if len(self._known) > KEPT_REQUESTS:
             del self._known[next(iter(self._known))]
-
-    def _digest(self, address: str, sent: bytes) -> bytes:
-        hasher = self._hasher.copy()
-        # No address holds a line's end.
-        hasher.update(f"{address}\n".encode() + sent)
-        return hasher.digest()
 
     async def _answer(self, handler: Handler, request: web.Request) -> web.StreamResponse:
         started = perf_counter()
         connection = request.protocol
         sent = connection.request_bytes.take() if isinstance(connection, Connection) else None
-        hasher = self._hashed_head(request)
-        if hasher is not None:
-            request[_HEAD] = hasher
-            services = self._app[SERVICES]
-            key = await self._key(request, hasher)
+        services = self._app[SERVICES]
+        # A traced request has spans for each of its steps.
+        is_traced = services.tracer is not NO_TRACER
+        head = None if is_traced else self._keys.of_head(request, services.proxy.trusted)
+        if head is not None:
+            request[_HEAD] = head
+            key = await self._key(request, head)
             entry = self._kept.get(key) if key is not None else None
             if key is not None and entry is not None and await self._may_use(entry, services):
                 response = self._warm(request, entry, services, started)
@@ -242,8 +204,8 @@ class WarmAnswers:
 
     async def remember(self, request: web.Request, response: web.StreamResponse) -> None:
         """Remember an answer that may be given again; for the signal just before its head is sent."""
-        reuse, hasher = request.get(REUSE), request.get(_HEAD)
-        if reuse is None or hasher is None or OUTCOME in request or not isinstance(response, web.Response):
+        reuse, head = request.get(REUSE), request.get(_HEAD)
+        if reuse is None or head is None or OUTCOME in request or not isinstance(response, web.Response):
             return
         services = self._app[SERVICES]
         caller = request.get(CALLER)
@@ -255,8 +217,8 @@ class WarmAnswers:
         if size > LARGEST_BYTES or response.cookies:
             return
         resource = request.match_info.route.resource
-        self._heads[hasher.digest()] = None
-        self._kept[_with_body(hasher, ahead_of(request))] = _Entry(
+        self._heads[head.alone()] = None
+        self._kept[head.with_body(ahead_of(request))] = _Entry(
             status=response.status,
             head=_head(response),
             parts=parts,
@@ -271,39 +233,15 @@ class WarmAnswers:
             credential=lasting.holds,
         )
 
-    def _hashed_head(self, request: web.Request) -> "hashlib.blake2b | None":
-        """Return what stands for the head of a request; ``None`` for one that takes the usual way."""
-        method = request.method
-        if method not in _METHODS or request.version != HttpVersion11:
-            return None
-        services = self._app[SERVICES]
-        if services.tracer is not NO_TRACER or (method == "GET" and request.body_exists):
-            return None
-        # Only of a trusted proxy the headers say who asks.
-        vouched = b"vouched" if is_trusted(request.remote, services.proxy.trusted) else b""
-        said = [vouched, method.encode(), request.raw_path.encode(errors="surrogateescape")]
-        ignored = self._ignored
-        for name, value in request.raw_headers:
-            folded = name.lower()
-            if folded in ignored:
-                continue
-            if folded in _NEVER:
-                return None
-            said += (folded, value)
-        hasher = self._hasher.copy()
-        # No line of a head holds its own end, so nothing said can pass for something else.
-        hasher.update(b"\n".join(said))
-        return hasher
-
-    async def _key(self, request: web.Request, hasher: "hashlib.blake2b") -> bytes | None:
+    async def _key(self, request: web.Request, head: HeadKey) -> bytes | None:
         """Return what the answer to a request is looked up by; ``None`` if nothing is remembered of it.
 
         A body is waited for only behind a head that was answered before: whoever has shown no credential
         that held has none read.
         """
         if request.method == "GET":
-            return _with_body(hasher, b"")
-        if hasher.digest() not in self._heads:
+            return head.with_body(b"")
+        if head.alone() not in self._heads:
             return None
         content = request.content
         if content.is_eof() and content.exception() is None and content.total_bytes <= AHEAD_BYTES:
@@ -313,7 +251,7 @@ class WarmAnswers:
                 await read_ahead(request)
             except BadRequestError:
                 return None  # It is refused on the usual way.
-        return _with_body(hasher, ahead_of(request))
+        return head.with_body(ahead_of(request))
 
     @staticmethod
     def _holds(entry: _Entry, services: Services, now: datetime) -> bool:
@@ -371,13 +309,6 @@ def _tail(now: datetime, request_id: str, *, closes: bool) -> bytes:
     """Return the headers that each answer has anew, and the end of its head."""
     close = "Connection: close\r\n" if closes else ""
     return f"Date: {http_date(now)}\r\n{close}X-Request-ID: {request_id}\r\n\r\n".encode()
-
-
-def _with_body(hasher: "hashlib.blake2b", body: bytes) -> bytes:
-    """Return what an answer is looked up by."""
-    whole = hasher.copy()
-    whole.update(b"\n\n" + body)
-    return whole.digest()
 
 
 def _head(response: web.Response) -> bytes:

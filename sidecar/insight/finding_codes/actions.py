@@ -2,9 +2,7 @@
 
 from typing import Final
 
-from sidecar.insight.finding_codes.explanation import ACTING, TOKENS, explained
-
-_ROUTES: Final = "reference/routes.md"
+from sidecar.insight.finding_codes.explanation import ACTING, ROUTES, TOKENS, explained
 
 CODES: Final = {
     "actions_disabled": explained(
@@ -98,6 +96,6 @@ CODES: Final = {
     "idempotency_key_reused": explained(
         "The `Idempotency-Key` was used for another action",
         "Send a new one per action",
-        _ROUTES,
+        ROUTES,
     ),
 }

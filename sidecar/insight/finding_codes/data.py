@@ -2,10 +2,16 @@
 
 from typing import Final
 
-from sidecar.insight.finding_codes.explanation import ACTING, INSTALL, PEOPLE, TROUBLE, explained
+from sidecar.insight.finding_codes.explanation import (
+    ACTING,
+    CONFIGURATION,
+    HEALTH,
+    INSTALL,
+    PEOPLE,
+    TROUBLE,
+    explained,
+)
 
-_CONFIGURATION: Final = "reference/configuration.md"
-_HEALTH: Final = "reference/health.md"
 _INSTANCES: Final = "how-to/instances.md"
 _POSTGRESQL: Final = "how-to/postgresql.md"
 _STORE: Final = "explanation/store.md"
@@ -15,7 +21,7 @@ CODES: Final = {
     "bad_configuration": explained(
         "The configuration cannot be used",
         "Correct every key it names; nothing was started",
-        _CONFIGURATION,
+        CONFIGURATION,
     ),
     "project_unknown": explained(
         "No catalog entity names the project id",
@@ -42,7 +48,7 @@ CODES: Final = {
     "too_stale": explained(
         "The data is older than `sync.maxStale`",
         "As for the reason it names",
-        _HEALTH,
+        HEALTH,
     ),
     "store_unavailable": explained(
         "Stored data cannot be read or written",

@@ -2,33 +2,38 @@
 
 from typing import Final
 
-from sidecar.insight.finding_codes.explanation import INSTALL, PEOPLE, TROUBLE, explained
+from sidecar.insight.finding_codes.explanation import (
+    CONFIGURATION,
+    HEALTH,
+    INSTALL,
+    PEOPLE,
+    ROUTES,
+    TROUBLE,
+    explained,
+)
 
-_CONFIGURATION: Final = "reference/configuration.md"
-_HEALTH: Final = "reference/health.md"
 _LIMITS: Final = "explanation/limits.md"
-_ROUTES: Final = "reference/routes.md"
 
 CODES: Final = {
     "bad_request": explained(
         "The request is malformed; `parameter` names what is to blame",
         "Correct the request",
-        _ROUTES,
+        ROUTES,
     ),
     "method_not_allowed": explained(
         "The route is served with other methods",
         "Use those in `Allow`; GraphQL is POST only",
-        _ROUTES,
+        ROUTES,
     ),
     "too_large": explained(
         "The body is over 16 KiB, or the answer would be too large",
         "Ask for less",
-        _ROUTES,
+        ROUTES,
     ),
     "unsupported_media_type": explained(
         "The body is not declared as JSON, or is compressed",
         "Send `Content-Type: application/json` (without a body: none), and no `Content-Encoding`",
-        _ROUTES,
+        ROUTES,
     ),
     "unauthenticated": explained(
         "No key, or one that does not match; or no key is configured and the caller is not on this machine",
@@ -46,7 +51,7 @@ CODES: Final = {
         "The caller asks more often than `limits` allows, its requests take more computing than "
         "`limits` allows, or too many come at once",
         "Wait as `Retry-After` says; raise the limit if it is too low for you",
-        _CONFIGURATION,
+        CONFIGURATION,
     ),
     "busy": explained(
         "Clients do not read the long answers that are sent to them",
@@ -56,7 +61,7 @@ CODES: Final = {
     "not_found": explained(
         "There is no such page",
         "Compare with the routes",
-        _ROUTES,
+        ROUTES,
     ),
     "query_refused": explained(
         "The document asks for what is not served, or for too much",
@@ -72,6 +77,6 @@ CODES: Final = {
     "internal": explained(
         "A bug of the sidecar",
         "Find the request id in the log, and report the traceback",
-        _HEALTH,
+        HEALTH,
     ),
 }

@@ -167,8 +167,8 @@ class ManagedToken:
                 self._recover()
             return self._has_token()
 
-    def _unexpected(self, mishap: Exception) -> SidecarError:
-        self._unit_errors.record(self._holder.instance, mishap)
+    def _unexpected(self, error: Exception) -> SidecarError:
+        self._unit_errors.record(self._holder.instance, error)
         return SidecarError("The sidecar failed at this; its log says why.")
 
     def _recover(self) -> None:
