@@ -107,13 +107,14 @@ def is_stale(
 
     That is: the last attempt of one failed, or one is older than twice its
     lane's interval, whoever read it: what was loaded from the store counts by
-    its age. Of the run history it is no fault that it was not attempted yet;
-    how far it reaches is told beside.
+    its age. Of what only the slower lanes read it is no fault that it was not
+    attempted yet, since that may be hours where there are many projects: it is
+    no data, and the answer has none of it to be stale.
     """
     for section in sections:
         freshness = snapshot.freshness.get(section)
         if freshness is None:
-            if section is not Section.RUN_HISTORY:
+            if LANE_OF_SECTION[section] is Lane.FAST:
                 return True
         elif _is_behind(section, freshness, intervals, now):
             return True

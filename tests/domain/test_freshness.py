@@ -57,6 +57,18 @@ def test_what_comes_from_the_store_counts_by_its_age(age: timedelta, *, expected
     assert is_stale(one, sections, INTERVALS, NOW) is expected
 
 
+@pytest.mark.parametrize(
+    ("unread", "expected"),
+    [(Section.HUBS, False), (Section.GITOPS, False), (Section.EXPERIMENTS, True), (Section.ENVIRONMENTS, True)],
+)
+def test_what_only_the_slower_lanes_read_is_no_data_before_its_first_turn(
+    unread: Section, *, expected: bool
+) -> None:
+    """Among thousands of projects that turn comes after hours; what was read meanwhile is not stale."""
+    one = snapshot(freshness={section: fresh(NOW) for section in Section if section is not unread})
+    assert is_stale(one, tuple(Section), INTERVALS, NOW) is expected
+
+
 def test_the_history_leaves_content_and_version_alone() -> None:
     before = snapshot(freshness={Section.EXPERIMENTS: fresh(NOW)})
     after = merge(before, SHOP, [SectionResult(section=Section.RUN_HISTORY, attempted_at=NOW)])

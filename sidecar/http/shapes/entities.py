@@ -24,7 +24,7 @@ class EntityShape(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     as_of: str | None
     """Oldest last success among the project's sections; ``null`` before the first."""
     stale: bool
-    """Whether a section's last attempt failed, or is overdue; true before the first."""
+    """Whether a section's last attempt failed, or is overdue; true before its experiments were read."""
 
 
 class EntityListShape(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
