@@ -1,11 +1,12 @@
 """Leases that go on in this process's memory while the database is away."""
 
 from collections.abc import Awaitable, Callable, Collection
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
 from sidecar.domain.model import Lane
-from sidecar.domain.ports import Job, Lease
+from sidecar.domain.ports import Job, Lease, Patience
 from sidecar.store.engine.failures import StoreUnavailableError
 from sidecar.store.engine.health import StoreHealth
 from sidecar.store.leases import SqlLeases
@@ -13,6 +14,24 @@ from sidecar.store.local_leases import LocalLeases
 
 _LOCAL_FENCES: Final = -(2**62)
 """Fences given out without the database are negative: it never takes one for its own."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Planned:
+    """What was declared last."""
+
+    jobs: frozenset[Job]
+    patience: Patience | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Release:
+    """A lease that was given back."""
+
+    lease: Lease
+    due_at: datetime
+    failed: bool
+    patience: timedelta
 
 
 class DurableLeases:
@@ -30,23 +49,23 @@ class DurableLeases:
         self._local_time = local_time
         self._local = LocalLeases(lease_time=local_time, last_fence=_LOCAL_FENCES)
         self._taken = taken
-        self._planned: frozenset[Job] | None = None
-        self._planned_there: frozenset[Job] | None = None
+        self._planned: _Planned | None = None
+        self._planned_there: _Planned | None = None
         """The plan that the database was told when it came back last."""
         self._current: dict[Job, int] = {}
         """The latest fence this process took, per job."""
         self._held: dict[Job, tuple[Lease, datetime]] = {}
         """The database's leases under which work goes on, and when they were taken."""
-        self._unreleased: dict[Job, tuple[Lease, datetime, bool]] = {}
+        self._unreleased: dict[Job, _Release] = {}
         """Releases that the database has not heard of."""
 
-    async def plan(self, jobs: Collection[Job], now: datetime) -> None:
+    async def plan(self, jobs: Collection[Job], now: datetime, patience: Patience | None = None) -> None:
         """See :meth:`ports.Leases.plan`."""
-        self._planned = frozenset(jobs)
-        await self._local.plan(jobs, now)
+        self._planned = _Planned(jobs=frozenset(jobs), patience=patience)
+        await self._local.plan(jobs, now, patience)
         if self._health.reason is None:
             try:
-                await self._stored.plan(jobs, now)
+                await self._stored.plan(jobs, now, patience)
             except StoreUnavailableError as exc:
                 self._health.lose(exc)
 
@@ -72,23 +91,25 @@ class DurableLeases:
                 return lease
         return await self._local.take(instance, lanes, now)
 
-    async def release(self, lease: Lease, due_at: datetime, *, failed: bool) -> None:
+    async def release(
+        self, lease: Lease, due_at: datetime, *, failed: bool, patience: timedelta = timedelta(0)
+    ) -> None:
         """See :meth:`ports.Leases.release`."""
         if lease.fence < 0:
-            await self._local.release(lease, due_at, failed=failed)
+            await self._local.release(lease, due_at, failed=failed, patience=patience)
             return
         if (held := self._held.get(lease.job)) is not None and held[0].fence == lease.fence:
             del self._held[lease.job]
         if self._current.get(lease.job) == lease.fence:
-            self._local.postpone(lease.job, due_at)
+            self._local.postpone(lease.job, due_at, patience)
         if self._health.reason is None:
             try:
-                await self._stored.release(lease, due_at, failed=failed)
+                await self._stored.release(lease, due_at, failed=failed, patience=patience)
             except StoreUnavailableError as exc:
                 self._health.lose(exc)
             else:
                 return
-        self._unreleased[lease.job] = (lease, due_at, failed)
+        self._unreleased[lease.job] = _Release(lease=lease, due_at=due_at, failed=failed, patience=patience)
 
     async def free_all(self) -> None:
         """End all leases that the database has.
@@ -129,7 +150,7 @@ class DurableLeases:
 
     def holds(self, lease: Lease) -> bool:
         """Tell whether the lease is the job's latest, as far as this process knows."""
-        is_planned = self._planned is None or lease.job in self._planned
+        is_planned = self._planned is None or lease.job in self._planned.jobs
         return is_planned and self._current.get(lease.job) == lease.fence
 
     @property
@@ -145,10 +166,11 @@ class DurableLeases:
         """
         planned = self._planned
         if planned is not None:
-            await self._stored.plan(planned, now)
+            await self._stored.plan(planned.jobs, now, planned.patience)
         self._planned_there = planned
         for job, untold in list(self._unreleased.items()):
-            lease, due_at, failed = untold
-            await self._stored.release(lease, due_at, failed=failed)
+            await self._stored.release(
+                untold.lease, untold.due_at, failed=untold.failed, patience=untold.patience
+            )
             if self._unreleased.get(job) is untold:
                 del self._unreleased[job]

@@ -7,7 +7,7 @@ its parts, so one that is put together anew each time costs more than SQLite tak
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import BigInteger, Boolean, Integer, and_, bindparam, case, func, or_, select, update
+from sqlalchemy import BigInteger, Boolean, Integer, and_, bindparam, case, exists, func, or_, select, update
 
 from sidecar.domain.ports import Job
 from sidecar.store.engine.database import Database
@@ -26,15 +26,17 @@ class LeaseStatements:
         self._now = database.now
         self._is_free = or_(jobs.c.leased_until_ms.is_(None), jobs.c.leased_until_ms <= self._now)
         self._is_job = and_(jobs.c.project == PROJECT_KEY, jobs.c.lane == bindparam("of_lane"))
-        self._of_lanes = and_(
-            projects.c.instance == bindparam("of_instance"), database.among(jobs.c.lane, "lanes")
+        # Not joined: SQLite would begin with the projects, all of them, and not with what is due.
+        of_instance = exists().where(
+            projects.c.id == jobs.c.project, projects.c.instance == bindparam("of_instance")
         )
+        self._of_lanes = and_(of_instance, database.among(jobs.c.lane, "lanes"))
         self.take: Final = self._take(lease_ms)
-        """Of ``of_instance`` and ``lanes``: takes what is due longest."""
+        """Of ``of_instance`` and ``lanes``: takes of what is due that which is late first."""
         self.next_due: Final = self._next_due()
         """Of ``of_instance`` and ``lanes``: ``due_ms`` and ``now_ms``."""
         self.release: Final = self._release()
-        """Of a job, with ``of_fence``, ``next_failures``, ``in_ms``."""
+        """Of a job, with ``of_fence``, ``next_failures``, ``in_ms``, ``patience_ms``."""
         self.hurry: Final = self._hurry()
         """Of a job, with ``again``."""
 
@@ -48,12 +50,11 @@ class LeaseStatements:
 
     def _take(self, lease_ms: int) -> Any:
         free = and_(jobs.c.planned, jobs.c.due_at_ms <= self._now, self._is_free)
-        longest_due = (
+        latest = (
             select(jobs.c.id)
-            .join(projects, projects.c.id == jobs.c.project)
             .where(self._of_lanes, free)
-            # Of what is due at once first what people see: "fast" is first in the alphabet.
-            .order_by(jobs.c.due_at_ms, jobs.c.lane, projects.c.project_id)
+            # Of what was hurried first what people see: "fast" is first in the alphabet.
+            .order_by(jobs.c.late_at_ms, jobs.c.due_at_ms, jobs.c.lane, jobs.c.id)
             .limit(1)
             .with_for_update(skip_locked=True, of=jobs)
             .scalar_subquery()
@@ -61,7 +62,7 @@ class LeaseStatements:
         project_id = select(projects.c.project_id).where(projects.c.id == jobs.c.project).scalar_subquery()
         return (
             update(jobs)
-            .where(jobs.c.id == longest_due, free)
+            .where(jobs.c.id == latest, free)
             .values(fence=jobs.c.fence + 1, leased_until_ms=self._now + lease_ms, hurried=False)
             .returning(
                 project_id.label("project_id"),
@@ -79,7 +80,7 @@ class LeaseStatements:
         )
         return (
             select(func.min(takeable_ms).label("due_ms"), self._now.label("now_ms"))
-            .join(projects, projects.c.id == jobs.c.project)
+            .select_from(jobs)
             .where(jobs.c.planned, self._of_lanes)
         )
 
@@ -92,6 +93,10 @@ class LeaseStatements:
                 leased_until_ms=None,
                 failures=bindparam("next_failures", type_=Integer()),
                 due_at_ms=case((jobs.c.hurried, AT_ONCE_MS), else_=due_ms),
+                late_at_ms=case(
+                    (jobs.c.hurried, AT_ONCE_MS),
+                    else_=due_ms + bindparam("patience_ms", type_=BigInteger()),
+                ),
                 hurried=False,
             )
         )
@@ -103,6 +108,7 @@ class LeaseStatements:
             .where(self._is_job, jobs.c.planned)
             .values(
                 due_at_ms=case((self._is_free, AT_ONCE_MS), else_=jobs.c.due_at_ms),
+                late_at_ms=case((self._is_free, AT_ONCE_MS), else_=jobs.c.late_at_ms),
                 hurried=case((self._is_free, jobs.c.hurried), else_=or_(jobs.c.hurried, again)),
             )
         )

@@ -5,26 +5,27 @@ differ agree; moments given to us and given back are in our clock's time, and
 converted by their distance from now.
 """
 
-from collections.abc import Collection
+from collections import defaultdict
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, and_, case, or_, select, update
+from sqlalchemy import ColumnElement, and_, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sidecar.domain.model import Lane, ProjectRef
-from sidecar.domain.ports import Clock, Job, Lease
+from sidecar.domain.ports import Clock, Job, Lease, Patience
 from sidecar.store.engine.database import Database, to_ms
 from sidecar.store.lease_statements import AT_ONCE_MS, LeaseStatements
-from sidecar.store.local_leases import HEAD_START
+from sidecar.store.local_leases import lanes_in_turn
 from sidecar.store.schema import jobs
 from sidecar.store.statements import CHUNK, project_key, save_projects
 
 SHARED_LEASE_TIME: Final = timedelta(seconds=15)
 """How long a lease lasts from its last renewal where there may be other replicas."""
+_MILLISECOND: Final = timedelta(milliseconds=1)
 PLAN_LOCK: Final = 0x706C616E
 """Two replicas do not plan at once: they would wait for each other's rows."""
-_HEAD_START_MS: Final = {lane.value: ahead // timedelta(milliseconds=1) for lane, ahead in HEAD_START.items()}
 
 
 class SqlLeases:
@@ -36,12 +37,13 @@ class SqlLeases:
         self._lease_ms: Final = int(lease_time.total_seconds() * 1000)
         self._statements = LeaseStatements(database, self._lease_ms)
 
-    async def plan(self, jobs_: Collection[Job], now: datetime) -> None:
+    async def plan(self, jobs_: Collection[Job], now: datetime, patience: Patience | None = None) -> None:
         """See :meth:`ports.Leases.plan`."""
+        wait = patience or lanes_in_turn
         async with self._database.writing() as connection:
             await self._database.lock(connection, PLAN_LOCK)
             keys = await save_projects(self._database, connection, {job.project for job in jobs_})
-            wanted = {(keys[job.project], job.lane.value) for job in jobs_}
+            wanted = {(keys[job.project], job.lane.value): wait(job) // _MILLISECOND for job in jobs_}
             known = {
                 (row.project, row.lane): row
                 for row in await connection.execute(
@@ -49,20 +51,22 @@ class SqlLeases:
                 )
             }
             now_ms = await connection.scalar(select(self._database.now_ms(now))) or 0
-            await self._insert(connection, sorted(wanted - known.keys()), now_ms)
-            returned = [row.id for key, row in known.items() if key in wanted and not row.planned]
+            new = {key: wanted[key] for key in sorted(wanted.keys() - known.keys())}
+            await self._insert(connection, new, now_ms)
+            returned = defaultdict(list)
+            for key, row in known.items():
+                if key in wanted and not row.planned:
+                    returned[wanted[key]].append(row.id)
             gone = [row.id for key, row in known.items() if key not in wanted and row.planned]
             free = {"leased_until_ms": None, "failures": 0, "hurried": False}
-            due = case(
-                *((jobs.c.lane == lane, now_ms - ahead) for lane, ahead in _HEAD_START_MS.items()),
-                else_=now_ms,
-            )
-            await _update_all(connection, returned, {"planned": True, "due_at_ms": due, **free})
+            for patience_ms, ids in returned.items():
+                due = {"planned": True, "due_at_ms": now_ms, "late_at_ms": now_ms + patience_ms}
+                await _update_all(connection, ids, {**due, **free})
             # A worker that still holds the lease of a forgotten job loses it.
             await _update_all(connection, gone, {"planned": False, "fence": jobs.c.fence + 1, **free})
 
     async def _insert(
-        self, connection: AsyncConnection, new: Collection[tuple[int, str]], now_ms: int
+        self, connection: AsyncConnection, new: Mapping[tuple[int, str], int], now_ms: int
     ) -> None:
         if new:
             await connection.execute(
@@ -72,13 +76,14 @@ class SqlLeases:
                         "project": project,
                         "lane": lane,
                         "planned": True,
-                        "due_at_ms": now_ms - _HEAD_START_MS[lane],
+                        "due_at_ms": now_ms,
+                        "late_at_ms": now_ms + patience_ms,
                         # Not from 0: a lease of a database that was lost is none in the one after it.
                         "fence": now_ms,
                         "failures": 0,
                         "hurried": False,
                     }
-                    for project, lane in new
+                    for (project, lane), patience_ms in new.items()
                 ],
             )
 
@@ -125,7 +130,9 @@ class SqlLeases:
                 .values(leased_until_ms=None, hurried=False, fence=jobs.c.fence + 1)
             )
 
-    async def release(self, lease: Lease, due_at: datetime, *, failed: bool) -> None:
+    async def release(
+        self, lease: Lease, due_at: datetime, *, failed: bool, patience: timedelta = timedelta(0)
+    ) -> None:
         """See :meth:`ports.Leases.release`."""
         now = self._clock()
         given = {
@@ -133,6 +140,7 @@ class SqlLeases:
             "of_fence": lease.fence,
             "next_failures": lease.failures + 1 if failed else 0,
             "in_ms": to_ms(due_at) - to_ms(now),
+            "patience_ms": patience // _MILLISECOND,
         }
         async with self._database.writing() as connection:
             await connection.execute(self._statements.release, given)

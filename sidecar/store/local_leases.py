@@ -10,17 +10,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from sidecar.domain.model import Lane
-from sidecar.domain.ports import Job, Lease
+from sidecar.domain.ports import Job, Lease, Patience
 
 LEASE_TIME: Final = timedelta(minutes=2)
 """Longer than any lane may run; then another worker of this process may take the job."""
 
-HEAD_START: Final = {
-    Lane.FAST: timedelta(milliseconds=2),
-    Lane.SLOW: timedelta(milliseconds=1),
-    Lane.HISTORY: timedelta(0),
+_TURN_OF_LANE: Final = {
+    lane: timedelta(milliseconds=turn) for turn, lane in enumerate((Lane.FAST, Lane.SLOW, Lane.HISTORY))
 }
-"""How much longer a new job counts as due: the experiments of all projects go before the hubs of any."""
 _AT_ONCE: Final = datetime.min.replace(tzinfo=UTC)
 
 
@@ -29,10 +26,16 @@ class _JobState:
     """What is known of a job between its runs."""
 
     due_at: datetime
+    late_at: datetime
     fence: int = 0
     failures: int = 0
     leased_until: datetime | None = None
     hurried: bool = False
+
+
+def lanes_in_turn(job: Job) -> timedelta:
+    """Return the patience with which the experiments of all projects go before the hubs of any."""
+    return _TURN_OF_LANE[job.lane]
 
 
 class LocalLeases:
@@ -44,16 +47,17 @@ class LocalLeases:
         self._last_fence = last_fence
         """One count for all jobs: a job that left and came back must not repeat a number."""
 
-    async def plan(self, jobs: Collection[Job], now: datetime) -> None:
+    async def plan(self, jobs: Collection[Job], now: datetime, patience: Patience | None = None) -> None:
         """See :meth:`ports.Leases.plan`."""
+        wait = patience or lanes_in_turn
         self._jobs = {
-            job: self._jobs.get(job) or _JobState(due_at=now - HEAD_START[job.lane]) for job in jobs
+            job: self._jobs.get(job) or _JobState(due_at=now, late_at=now + wait(job)) for job in jobs
         }
 
     async def take(self, instance: str, lanes: Collection[Lane], now: datetime) -> Lease | None:
         """See :meth:`ports.Leases.take`."""
         due = [
-            (state.due_at, job)
+            (state.late_at, state.due_at, job)
             for job, state in self._jobs.items()
             if job.project.instance == instance
             and job.lane in lanes
@@ -62,7 +66,7 @@ class LocalLeases:
         ]
         if not due:
             return None
-        due_at, job = min(due, key=lambda one: (one[0], one[1].lane, one[1].project))
+        _, due_at, job = min(due, key=lambda one: (*one[:2], one[2].lane, one[2].project))
         state = self._jobs[job]
         self._last_fence += 1
         state.fence = self._last_fence
@@ -76,7 +80,9 @@ class LocalLeases:
             failures=state.failures,
         )
 
-    async def release(self, lease: Lease, due_at: datetime, *, failed: bool) -> None:
+    async def release(
+        self, lease: Lease, due_at: datetime, *, failed: bool, patience: timedelta = timedelta(0)
+    ) -> None:
         """See :meth:`ports.Leases.release`."""
         state = self._jobs.get(lease.job)
         if state is None or state.fence != lease.fence:
@@ -84,6 +90,7 @@ class LocalLeases:
         state.leased_until = None
         state.failures = lease.failures + 1 if failed else 0
         state.due_at = _AT_ONCE if state.hurried else due_at
+        state.late_at = _AT_ONCE if state.hurried else due_at + patience
 
     async def hurry(self, job: Job, now: datetime, *, again: bool) -> None:
         """See :meth:`ports.Leases.hurry`."""
@@ -91,7 +98,7 @@ class LocalLeases:
         if state is None:
             return
         if state.leased_until is None or state.leased_until <= now:
-            state.due_at = _AT_ONCE
+            state.due_at = state.late_at = _AT_ONCE
         elif again:
             state.hurried = True
 
@@ -106,11 +113,11 @@ class LocalLeases:
             default=None,
         )
 
-    def postpone(self, job: Job, due_at: datetime) -> None:
-        """Set when a job is due; how the store keeps these leases in step with the database's."""
+    def postpone(self, job: Job, due_at: datetime, patience: timedelta = timedelta(0)) -> None:
+        """Set when a job is due and late; how the store keeps these leases in step with the database's."""
         state = self._jobs.get(job)
         if state is not None:
-            state.due_at = due_at
+            state.due_at, state.late_at = due_at, due_at + patience
 
     async def holds(self, lease: Lease) -> bool:
         """Tell whether the lease is still the job's latest."""

@@ -65,6 +65,8 @@ jobs: Final = Table(
     Column("planned", Boolean, nullable=False),
     # 0: hurried, before all others.
     Column("due_at_ms", BigInteger, nullable=False),
+    # Until then it may wait once it is due; of what is due the earliest is taken. An older release writes 0.
+    Column("late_at_ms", BigInteger, nullable=False, server_default="0"),
     Column("leased_until_ms", BigInteger),
     Column("fence", BigInteger, nullable=False),
     Column("failures", Integer, nullable=False),

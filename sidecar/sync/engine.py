@@ -113,7 +113,9 @@ class SyncEngine:
         """Keep exactly these projects synchronised; those of unknown instances are left out."""
         kept = frozenset(ref for ref in projects if ref.instance in self._sources)
         await self._leases.plan(
-            [Job(project=ref, lane=lane) for ref in kept for lane in self._lanes], self._clock()
+            [Job(project=ref, lane=lane) for ref in kept for lane in self._lanes],
+            self._clock(),
+            self._planner.patience(kept),
         )
         await self._snapshots.retain(kept)
         self._planner.retain(kept)
@@ -250,11 +252,14 @@ class SyncEngine:
             self._planner.note_round(
                 lease.job, requests.made, is_active=is_active if lease.job.lane is Lane.FAST else None
             )
+            intervals = self._planner.schedule(lease.job)
+            # What is read often is late soon: among thousands the projects that people look at go first.
+            attempt.patience = intervals.of(lease.job.lane)
             pause = pause_after(
                 lease.job.lane,
                 snapshot,
                 failures=lease.failures + 1 if attempt.failed else 0,
-                intervals=self._planner.schedule(lease.job),
+                intervals=intervals,
                 now=now,
                 chance=self._chance,
             )

@@ -114,10 +114,12 @@ class HistoryWorker:
             if not more:
                 # The steps of a long reading say nothing of what the next round takes.
                 self._planner.note_round(lease.job, min(requests.made, MOST_OF_A_ROUND))
+            intervals = self._planner.schedule(lease.job)
+            attempt.patience = intervals.of(lease.job.lane)
             pause = pause_after_step(
                 more=more,
                 failures=lease.failures + 1 if attempt.failed else 0,
-                intervals=self._planner.schedule(lease.job),
+                intervals=intervals,
                 chance=self._chance,
             )
             attempt.due_at = self._clock() + pause

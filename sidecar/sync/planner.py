@@ -79,6 +79,16 @@ class IntervalPlanner:
         plan = self.plan(project.instance)
         return plan.asked if self._is_asked(project) else plan.others
 
+    def patience(self, projects: Collection[ProjectRef]) -> Callable[[Job], timedelta]:
+        """Return how long each first round may wait among these projects: as long as between two rounds."""
+        plans = {name: self._plan_for(name, projects) for name in {ref.instance for ref in projects}}
+
+        def patience_of(job: Job) -> timedelta:
+            plan = plans[job.project.instance]
+            return (plan.asked if self._is_asked(job.project) else plan.others).of(job.lane)
+
+        return patience_of
+
     def schedule(self, job: Job) -> Intervals:
         """Return the same, and remember that the job was scheduled so, until its next round."""
         intervals = self.intervals(job.project)
@@ -126,12 +136,7 @@ class IntervalPlanner:
         known = self._plans.get(instance)
         if known is not None and timedelta(0) <= now - known[2] < PLANNED_EVERY:
             return known
-        plan = plan_intervals(
-            self._demand(instance),
-            capacity_per_second=self._capacity(instance),
-            configured=self.configured,
-            longest=self._longest,
-        )
+        plan = self._plan_for(instance, self._projects())
         planned: _PlannedIntervals = {lane: plan.others.of(lane) for lane in Lane}
         if known is not None and known[1] == planned:
             planned = known[1]
@@ -139,11 +144,19 @@ class IntervalPlanner:
         self._plans[instance] = made
         return made
 
-    def _demand(self, instance: str) -> Demand:
+    def _plan_for(self, instance: str, projects: Collection[ProjectRef]) -> Plan:
+        return plan_intervals(
+            self._demand(instance, projects),
+            capacity_per_second=self._capacity(instance),
+            configured=self.configured,
+            longest=self._longest,
+        )
+
+    def _demand(self, instance: str, projects: Collection[ProjectRef]) -> Demand:
         asked = others = slow = 0.0
         costs, slow_costs, past_costs = (self._cost[lane] for lane in (Lane.FAST, Lane.SLOW, Lane.HISTORY))
         active_times = self.configured.fast / self.configured.active
-        for project in self._projects():
+        for project in projects:
             if project.instance != instance:
                 continue
             fast = costs.get(project, FIRST_FAST)

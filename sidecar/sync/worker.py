@@ -59,6 +59,8 @@ class Attempt:
         self.started_at = started_at
         self.due_at = started_at
         """When the job falls due again; at once if nobody said."""
+        self.patience = timedelta(0)
+        """How long it may wait then before it is late."""
         self.outcome = OK
         """``ok``, or the code of the first error."""
 
@@ -171,7 +173,11 @@ class Worker:
             except Exception as exc:  # noqa: BLE001 - a bug met in one project's data must not stop the others
                 self._unexpected(lease, attempt, exc)
             finally:
-                await _uninterrupted(self._leases.release(lease, attempt.due_at, failed=attempt.failed))
+                await _uninterrupted(
+                    self._leases.release(
+                        lease, attempt.due_at, failed=attempt.failed, patience=attempt.patience
+                    )
+                )
 
     def _unexpected(self, lease: Lease, attempt: Attempt, error: Exception) -> None:
         self._unit_errors.record(_name(lease.job), error)

@@ -54,6 +54,36 @@ class TestLeases:
         assert lanes == sorted(lanes, key=[Lane.FAST, Lane.SLOW, Lane.HISTORY].index)
         assert len(lanes) == len(all_jobs())
 
+    async def test_new_jobs_wait_as_long_as_they_are_given(self, store: Store) -> None:
+        waits = {job(SHOP, Lane.SLOW): 1, job(BANK): 2, job(SHOP): 3, job(BANK, Lane.SLOW): 4}
+        await store.leases.plan(waits, clock(), lambda one: timedelta(minutes=waits[one]))
+
+        taken = [await store.leases.take("default", list(Lane), clock()) for _ in waits]
+
+        assert [lease.job for lease in taken if lease] == list(waits)
+
+    async def test_of_what_is_due_the_job_that_is_late_first_is_leased(self, store: Store) -> None:
+        for project, minutes in ((SHOP, 60), (BANK, 1)):
+            lease = await plan_and_take(store, project)
+            ago, patience = timedelta(minutes=2 if project is SHOP else 1), timedelta(minutes=minutes)
+            await store.leases.release(lease, clock() - ago, failed=False, patience=patience)
+
+        taken = [await store.leases.take("default", FAST, clock()) for _ in range(2)]
+
+        assert [lease.job.project for lease in taken if lease] == [BANK, SHOP]
+
+    async def test_job_that_is_not_due_is_not_leased_however_soon_it_is_late(self, store: Store) -> None:
+        await store.leases.plan([job(SHOP), job(BANK)], clock(), lambda _job: FAR)
+        first = await store.leases.take("default", FAST, clock())
+        assert first is not None
+        await store.leases.release(first, clock() + timedelta(minutes=1), failed=False)
+
+        second = await store.leases.take("default", FAST, clock())
+
+        assert second is not None
+        assert second.job != first.job
+        assert await store.leases.take("default", FAST, clock()) is None
+
     async def test_job_due_longest_is_leased_first(self, store: Store) -> None:
         for project in (SHOP, BANK):
             lease = await plan_and_take(store, project)

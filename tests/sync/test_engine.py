@@ -196,6 +196,24 @@ async def test_what_somebody_asks_for_is_brought_forward_and_read_as_often_as_co
         assert bench.asked(BANK, Lane.FAST) == 1
 
 
+async def test_what_somebody_asks_for_is_read_again_before_what_nobody_asked_for_is_read_at_all() -> None:
+    """Between its rounds a few of the crowd have their turn, and not the crowd."""
+    crowd = [ProjectRef(instance="default", project_id=f"other-{number:04}") for number in range(2_000)]
+    soon = timedelta(milliseconds=20)
+    planner = IntervalPlanner(
+        configured=Intervals(fast=soon, slow=HOUR, active=soon),
+        longest=HOUR,
+        capacity_per_second=lambda _instance: 100.0,
+        projects=lambda: [SHOP, *crowd],
+        clock=lambda: datetime.now(UTC),
+    )
+    planner.note_asked(SHOP)
+    bench = Bench(planner=planner)
+    async with bench.working(SHOP, *crowd):
+        await eventually(lambda: bench.asked(SHOP, Lane.FAST) >= 4)
+        assert sum(bench.asked(one, Lane.FAST) for one in crowd) < len(crowd)
+
+
 async def test_what_another_replica_read_goes_by_its_plan() -> None:
     planner = crowded()
     bench = Bench(planner=planner)

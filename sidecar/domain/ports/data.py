@@ -1,7 +1,7 @@
 """The doors to what is read, kept and served: catalog, Litmus, snapshots, history."""
 
-from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Protocol
 
 import msgspec
@@ -50,23 +50,30 @@ class Lease(msgspec.Struct, frozen=True, kw_only=True):
     """Attempts that failed in a row before this one."""
 
 
+Patience = Callable[[Job], timedelta]
+"""How long a job may wait once it is due before it is late."""
+
+
 class Leases(Protocol):
     """Decides which worker runs which job when; shared by all replicas."""
 
-    async def plan(self, jobs: Collection[Job], now: datetime) -> None:
+    async def plan(self, jobs: Collection[Job], now: datetime, patience: Patience | None = None) -> None:
         """Declare all jobs there are: new ones are due at once, those missing are forgotten.
 
-        Of the new ones the fast lanes of all projects come first, then the slow ones, then the histories.
+        ``patience`` is that of the new ones; ``None``: only that the experiments of all projects
+        go before the hubs of any, and these before histories.
         """
 
     async def take(self, instance: str, lanes: Collection[Lane], now: datetime) -> Lease | None:
-        """Lease the job of these lanes that is due longest and free; ``None`` if there is none."""
+        """Lease, of the free jobs of these lanes that are due, the one late first; ``None``: none is due."""
 
-    async def release(self, lease: Lease, due_at: datetime, *, failed: bool) -> None:
+    async def release(
+        self, lease: Lease, due_at: datetime, *, failed: bool, patience: timedelta = timedelta(0)
+    ) -> None:
         """Give a job back, due again at ``due_at``, or earlier if it was hurried meanwhile.
 
-        ``failed`` counts towards :attr:`Lease.failures`, success resets it.
-        Without effect if the lease has moved on.
+        ``failed`` counts towards :attr:`Lease.failures`, success resets it; ``patience`` is how long the job
+        may wait from then on before it is late. Without effect if the lease has moved on.
         """
 
     async def hurry(self, job: Job, now: datetime, *, again: bool) -> None:
