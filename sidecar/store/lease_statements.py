@@ -7,7 +7,7 @@ its parts, so one that is put together anew each time costs more than SQLite tak
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import BigInteger, Boolean, Integer, and_, bindparam, case, exists, func, or_, select, update
+from sqlalchemy import BigInteger, Boolean, Integer, and_, bindparam, case, exists, not_, or_, select, update
 
 from sidecar.domain.ports import Job
 from sidecar.store.engine.database import Database
@@ -34,7 +34,7 @@ class LeaseStatements:
         self.take: Final = self._take(lease_ms)
         """Of ``of_instance`` and ``lanes``: takes of what is due that which is late first."""
         self.next_due: Final = self._next_due()
-        """Of ``of_instance`` and ``lanes``: ``due_ms`` and ``now_ms``."""
+        """Of ``of_instance`` and ``lanes``: ``free_ms``, ``leased_ms`` (``None``: none) and ``now_ms``."""
         self.release: Final = self._release()
         """Of a job, with ``of_fence``, ``next_failures``, ``in_ms``, ``patience_ms``."""
         self.hurry: Final = self._hurry()
@@ -75,14 +75,24 @@ class LeaseStatements:
         )
 
     def _next_due(self) -> Any:
-        takeable_ms = case(
-            (jobs.c.leased_until_ms > jobs.c.due_at_ms, jobs.c.leased_until_ms), else_=jobs.c.due_at_ms
+        # Both are found at the beginning of an index, however many jobs there are.
+        awaited = and_(jobs.c.planned, self._of_lanes)
+        waits_for_lease = jobs.c.leased_until_ms > jobs.c.due_at_ms
+        free_ms = (
+            select(jobs.c.due_at_ms)
+            .where(awaited, or_(jobs.c.leased_until_ms.is_(None), not_(waits_for_lease)))
+            .order_by(jobs.c.due_at_ms)
+            .limit(1)
+            .scalar_subquery()
         )
-        return (
-            select(func.min(takeable_ms).label("due_ms"), self._now.label("now_ms"))
-            .select_from(jobs)
-            .where(jobs.c.planned, self._of_lanes)
+        leased_ms = (
+            select(jobs.c.leased_until_ms)
+            .where(awaited, jobs.c.leased_until_ms.is_not(None), waits_for_lease)
+            .order_by(jobs.c.leased_until_ms)
+            .limit(1)
+            .scalar_subquery()
         )
+        return select(free_ms.label("free_ms"), leased_ms.label("leased_ms"), self._now.label("now_ms"))
 
     def _release(self) -> Any:
         due_ms = self._now + bindparam("in_ms", type_=BigInteger())

@@ -157,10 +157,11 @@ class SqlLeases:
         given = self._lanes_values(instance, lanes, now)
         async with self._database.reading() as connection:
             row = (await connection.execute(self._statements.next_due, given)).one()
-        if row.due_ms is None:
+        due_ms = min((ms for ms in (row.free_ms, row.leased_ms) if ms is not None), default=None)
+        if due_ms is None:
             return None
         # What was hurried is due now; its mark is no moment.
-        return now if row.due_ms == AT_ONCE_MS else now + timedelta(milliseconds=row.due_ms - row.now_ms)
+        return now if due_ms == AT_ONCE_MS else now + timedelta(milliseconds=due_ms - row.now_ms)
 
     def _lanes_values(self, instance: str, lanes: Collection[Lane], now: datetime) -> dict[str, Any]:
         return {

@@ -74,6 +74,7 @@ jobs: Final = Table(
     Column("hurried", Boolean, nullable=False),
     UniqueConstraint("project", "lane"),
     Index(None, "due_at_ms"),
+    Index(None, "leased_until_ms"),
 )
 
 snapshots: Final = Table(

@@ -59,7 +59,12 @@ def test_what_comes_from_the_store_counts_by_its_age(age: timedelta, *, expected
 
 @pytest.mark.parametrize(
     ("unread", "expected"),
-    [(Section.HUBS, False), (Section.GITOPS, False), (Section.EXPERIMENTS, True), (Section.ENVIRONMENTS, True)],
+    [
+        (Section.HUBS, False),
+        (Section.GITOPS, False),
+        (Section.EXPERIMENTS, True),
+        (Section.ENVIRONMENTS, True),
+    ],
 )
 def test_what_only_the_slower_lanes_read_is_no_data_before_its_first_turn(
     unread: Section, *, expected: bool

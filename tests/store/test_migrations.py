@@ -62,6 +62,7 @@ async def test_runs_that_were_stored_before_there_were_totals_are_counted(url: s
     ]
 
     def age(connection: Connection) -> None:
+        connection.execute(text("DROP INDEX ix_jobs_leased_until_ms"))
         connection.execute(text("ALTER TABLE jobs DROP COLUMN late_at_ms"))
         connection.execute(text("DROP TABLE namings"))
         connection.execute(text("DROP TABLE run_totals"))

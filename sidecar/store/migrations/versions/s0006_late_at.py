@@ -10,5 +10,6 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Add it; what was written before counts as late once it is due."""
+    """Add it, and find leases by their end; what was written before counts as late once it is due."""
     op.add_column("jobs", sa.Column("late_at_ms", sa.BigInteger, nullable=False, server_default="0"))
+    op.create_index("ix_jobs_leased_until_ms", "jobs", ["leased_until_ms"])
