@@ -29,13 +29,13 @@ class SqlShares:
 
     async def add(self, share: SharedPicture) -> None:
         """See :meth:`ports.Shares.add`."""
-        async with self._health.watching(), self._database.writing() as connection:
+        async with self._health.while_writable(), self._database.writing() as connection:
             await connection.execute(self._database.insert(shares), _row(share))
 
     async def get(self, share_id: str) -> SharedPicture | None:
         """See :meth:`ports.Shares.get`."""
         statement = select(shares).where(shares.c.id == safe_text(share_id))
-        async with self._health.watching_reads(), self._database.reading() as connection:
+        async with self._health.while_readable(), self._database.reading() as connection:
             row = (await connection.execute(statement)).mappings().one_or_none()
         return None if row is None else _struct(row, SharedPicture)
 
@@ -46,19 +46,19 @@ class SqlShares:
             .where(shares.c.entity_ref == safe_text(entity_ref))
             .order_by(shares.c.created_at_ms.desc(), shares.c.id)
         )
-        async with self._health.watching_reads(), self._database.reading() as connection:
+        async with self._health.while_readable(), self._database.reading() as connection:
             return [_struct(row, SharedPicture) for row in (await connection.execute(statement)).mappings()]
 
     async def revoke(self, share_id: str) -> bool:
         """See :meth:`ports.Shares.revoke`."""
         statement = delete(shares).where(shares.c.id == safe_text(share_id)).returning(shares.c.id)
-        async with self._health.watching(), self._database.writing() as connection:
+        async with self._health.while_writable(), self._database.writing() as connection:
             return (await connection.execute(statement)).one_or_none() is not None
 
     async def prune(self, now: datetime) -> int:
         """See :meth:`ports.Shares.prune`."""
         statement = delete(shares).where(shares.c.expires_at_ms <= to_ms(now)).returning(shares.c.id)
-        async with self._health.watching(), self._database.writing() as connection:
+        async with self._health.while_writable(), self._database.writing() as connection:
             return len((await connection.scalars(statement)).all())
 
 
@@ -71,13 +71,13 @@ class SqlSessions:
 
     async def add(self, session: Session) -> None:
         """See :meth:`ports.Sessions.add`."""
-        async with self._health.watching(), self._database.writing() as connection:
+        async with self._health.while_writable(), self._database.writing() as connection:
             await connection.execute(self._database.insert(sessions), _row(session))
 
     async def get(self, session_id: str) -> Session | None:
         """See :meth:`ports.Sessions.get`."""
         statement = select(sessions).where(sessions.c.id == safe_text(session_id))
-        async with self._health.watching_reads(), self._database.reading() as connection:
+        async with self._health.while_readable(), self._database.reading() as connection:
             row = (await connection.execute(statement)).mappings().one_or_none()
         return None if row is None else _struct(row, Session)
 
@@ -89,7 +89,7 @@ class SqlSessions:
             .where(sessions.c.id == safe_text(session_id), sessions.c.seen_at_ms < seen_at_ms)
             .values(seen_at_ms=seen_at_ms)
         )
-        async with self._health.watching(), self._database.writing() as connection:
+        async with self._health.while_writable(), self._database.writing() as connection:
             await connection.execute(statement)
 
     async def retire(self, session_id: str, retired_id: str, now: datetime) -> Session | None:
@@ -100,14 +100,14 @@ class SqlSessions:
             .values(id=safe_text(retired_id), expires_at_ms=to_ms(now))
             .returning(sessions)
         )
-        async with self._health.watching(), self._database.writing() as connection:
+        async with self._health.while_writable(), self._database.writing() as connection:
             row = (await connection.execute(statement)).mappings().one_or_none()
         return None if row is None else _struct(row, Session)
 
     async def end(self, session_id: str) -> Session | None:
         """See :meth:`ports.Sessions.end`."""
         statement = delete(sessions).where(sessions.c.id == safe_text(session_id)).returning(sessions)
-        async with self._health.watching(), self._database.writing() as connection:
+        async with self._health.while_writable(), self._database.writing() as connection:
             row = (await connection.execute(statement)).mappings().one_or_none()
         return None if row is None else _struct(row, Session)
 
@@ -127,13 +127,13 @@ class SqlSessions:
         )
         if after is not None:
             statement = statement.where(place > (to_ms(after.seen_at), safe_text(after.id)))
-        async with self._health.watching(), self._database.reading() as connection:
+        async with self._health.while_writable(), self._database.reading() as connection:
             return [_struct(row, Session) for row in (await connection.execute(statement)).mappings()]
 
     async def prune(self, before: datetime) -> int:
         """See :meth:`ports.Sessions.prune`."""
         statement = delete(sessions).where(sessions.c.expires_at_ms <= to_ms(before)).returning(sessions.c.id)
-        async with self._health.watching(), self._database.writing() as connection:
+        async with self._health.while_writable(), self._database.writing() as connection:
             return len((await connection.scalars(statement)).all())
 
 
@@ -147,7 +147,7 @@ class SqlSecrets:
     async def keep(self, name: str, made: str) -> str:
         """See :meth:`ports.Secrets.keep`; who inserts second waits, and reads what the first wrote."""
         insert = self._database.insert(secrets).values(name=name, value=made).on_conflict_do_nothing()
-        async with self._health.watching(), self._database.writing() as connection:
+        async with self._health.while_writable(), self._database.writing() as connection:
             await connection.execute(insert)
             stored = await connection.execute(select(secrets.c.value).where(secrets.c.name == name))
             value: str = stored.scalar_one()

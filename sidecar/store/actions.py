@@ -42,7 +42,7 @@ class SqlActions:
 
     async def claim(self, action: Action, claims: Sequence[Claim]) -> Action | None:
         """See :meth:`ports.Actions.claim`."""
-        async with self._health.watching(), self._database.writing() as connection:
+        async with self._health.while_writable(), self._database.writing() as connection:
             for number, one in enumerate(claims):
                 if not await self._take(connection, one, action.id):
                     # Whoever held it when we asked came first, even if the time has run out since.
@@ -90,7 +90,7 @@ class SqlActions:
 
     async def holder(self, names: Sequence[str]) -> Action | None:
         """See :meth:`ports.Actions.holder`."""
-        async with self._health.watching_reads(), self._database.reading() as connection:
+        async with self._health.while_readable(), self._database.reading() as connection:
             for name in names:
                 found = self._read(await self._holding(connection, name))
                 if found is not None:
@@ -99,7 +99,7 @@ class SqlActions:
 
     async def get(self, action_id: str) -> Action | None:
         """See :meth:`ports.Actions.get`."""
-        async with self._health.watching_reads(), self._database.reading() as connection:
+        async with self._health.while_readable(), self._database.reading() as connection:
             rows = await connection.execute(
                 select(actions.c.id, actions.c.body).where(actions.c.id == safe_text(action_id))
             )
@@ -110,7 +110,7 @@ class SqlActions:
     ) -> Action | None:
         """See :meth:`ports.Actions.settle`."""
         written = msgspec.structs.replace(action, revision=action.revision + 1)
-        async with self._health.watching(), self._database.writing() as connection:
+        async with self._health.while_writable(), self._database.writing() as connection:
             changed = await connection.execute(
                 update(actions)
                 .where(actions.c.id == action.id, actions.c.revision == action.revision)
@@ -147,7 +147,7 @@ class SqlActions:
             .where(actions.c.is_open, actions.c.created_at_ms >= to_ms(since))
             .distinct()
         )
-        async with self._health.watching(), self._database.reading() as connection:
+        async with self._health.while_writable(), self._database.reading() as connection:
             rows = await connection.execute(statement)
             return [ProjectRef(instance=row.instance, project_id=row.project_id) for row in rows]
 
@@ -162,7 +162,7 @@ class SqlActions:
             )
             .order_by(actions.c.created_at_ms, actions.c.id)
         )
-        async with self._health.watching_reads(), self._database.reading() as connection:
+        async with self._health.while_readable(), self._database.reading() as connection:
             found = [self._read(row) for row in await connection.execute(statement)]
             return [action for action in found if action is not None]
 
@@ -176,7 +176,7 @@ class SqlActions:
         )
         now_ms = self._database.now_ms(self._clock())
         free = select(action_claims.c.name).where(action_claims.c.held_until_ms <= now_ms).limit(at_most)
-        async with self._health.watching(), self._database.writing() as connection:
+        async with self._health.while_writable(), self._database.writing() as connection:
             await connection.execute(
                 delete(action_claims).where(
                     action_claims.c.name.in_(free.scalar_subquery()),

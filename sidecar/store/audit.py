@@ -32,7 +32,7 @@ class SqlAudit:
 
     async def append(self, entry: AuditEntry) -> None:
         """See :meth:`ports.Audit.append`."""
-        async with self._health.watching(), self._database.writing() as connection:
+        async with self._health.while_writable(), self._database.writing() as connection:
             await insert_entry(self._database, connection, entry)
 
     async def find(self, query: AuditQuery) -> Sequence[AuditEntry]:
@@ -55,7 +55,7 @@ class SqlAudit:
             statement = statement.where(audit.c.at_ms < to_ms(query.until))
         if query.before_id is not None:
             statement = statement.where(audit.c.id < query.before_id)
-        async with self._health.watching_reads(), self._database.reading() as connection:
+        async with self._health.while_readable(), self._database.reading() as connection:
             return await self._readable(connection, statement, query.limit)
 
     async def _readable(
@@ -76,7 +76,7 @@ class SqlAudit:
     async def prune(self, before: datetime, at_most: int) -> int:
         """See :meth:`ports.Audit.prune`."""
         old = select(audit.c.id).where(audit.c.at_ms < to_ms(before)).order_by(audit.c.id).limit(at_most)
-        async with self._health.watching(), self._database.writing() as connection:
+        async with self._health.while_writable(), self._database.writing() as connection:
             gone = await connection.scalars(
                 delete(audit).where(audit.c.id.in_(old.scalar_subquery())).returning(audit.c.id)
             )

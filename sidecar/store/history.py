@@ -113,12 +113,12 @@ class SqlHistory:
         self, connection: AsyncConnection, project: int, change: HistoryChange, pruned_before_ms: int | None
     ) -> bool:
         """Write what differs and what counts; tell whether anything did."""
-        told = [storable_run(run) for run in change.runs]
+        incoming = [storable_run(run) for run in change.runs]
         gone = [storable_run(run) for run in change.removed_runs]
-        same, counted = await self._load_same(connection, project, [*told, *gone])
+        same, counted = await self._load_same(connection, project, [*incoming, *gone])
         merge = RunMerge(same, counted=counted, pruned_before_ms=pruned_before_ms)
         before = merge.by_key()
-        for run in told:
+        for run in incoming:
             merge.put(run)
         for run in gone:
             merge.mark_removed(run)
@@ -136,13 +136,13 @@ class SqlHistory:
         return bool(dropped or changed)
 
     async def _load_same(
-        self, connection: AsyncConnection, project: int, told: Sequence[Run]
+        self, connection: AsyncConnection, project: int, wanted: Sequence[Run]
     ) -> tuple[list[Run], set[Key]]:
         """Return the stored runs that may be the same as one of these, and which of them are counted."""
         found: dict[Key, Run] = {}
         counted: set[Key] = set()
-        for start in range(0, len(told), CHUNK):
-            chunk = told[start : start + CHUNK]
+        for start in range(0, len(wanted), CHUNK):
+            chunk = wanted[start : start + CHUNK]
             given = {
                 "project": project,
                 "experiment_ids": list({run.experiment_id for run in chunk}),
@@ -172,8 +172,8 @@ class SqlHistory:
             return False
         rows = (await connection.execute(_EXPERIMENTS_OF_KEY, {"key": project})).mappings()
         known = {row["experiment_id"]: dict(row) for row in rows}
-        told = [experiment_values(project, one) for one in experiments]
-        latest = {values["experiment_id"]: values for values in told}
+        incoming = [experiment_values(project, one) for one in experiments]
+        latest = {values["experiment_id"]: values for values in incoming}
         changed = [values for key, values in latest.items() if values != known.get(key)]
         await self._experiments.write(connection, changed)
         return bool(changed)

@@ -20,15 +20,15 @@ class JsonColumn:
     def __init__(self, table: str) -> None:
         """Take the name of the table, for the log."""
         self._table = table
-        self._told: LRUCache[Hashable, None] = LRUCache(_REMEMBERED)
+        self._logged: LRUCache[Hashable, None] = LRUCache(_REMEMBERED)
 
     def read(self, decoder: msgspec.json.Decoder[T], row_id: Hashable, body: bytes | str) -> T | None:
         """Return what a row holds; ``None``: this release cannot read it."""
         try:
             return decoder.decode(body)
         except UNREADABLE as exc:
-            if row_id not in self._told:
-                self._told[row_id] = None
+            if row_id not in self._logged:
+                self._logged[row_id] = None
                 # Its kind alone: the text of an error may quote what was read.
                 _log.error("stored row unreadable", table=self._table, row=row_id, error=type(exc).__name__)
             return None

@@ -38,19 +38,19 @@ class SqlLocks:
             set_={column: insert.excluded[column] for column in ("holder", "held_until_ms")},
             where=or_(locks.c.held_until_ms <= now_ms, locks.c.holder == insert.excluded.holder),
         ).returning(locks.c.name)
-        async with self._health.watching(), self._database.writing() as connection:
+        async with self._health.while_writable(), self._database.writing() as connection:
             return (await connection.execute(statement)).one_or_none() is not None
 
     async def release(self, name: str, holder: str) -> None:
         """See :meth:`ports.Locks.release`."""
         statement = delete(locks).where(locks.c.name == safe_text(name), locks.c.holder == safe_text(holder))
-        async with self._health.watching(), self._database.writing() as connection:
+        async with self._health.while_writable(), self._database.writing() as connection:
             await connection.execute(statement)
 
     async def prune(self) -> int:
         """See :meth:`ports.Locks.prune`."""
         over = locks.c.held_until_ms <= self._database.now_ms(self._clock())
-        async with self._health.watching(), self._database.writing() as connection:
+        async with self._health.while_writable(), self._database.writing() as connection:
             gone = await connection.scalars(delete(locks).where(over).returning(locks.c.name))
             return len(gone.all())
 
@@ -75,7 +75,7 @@ class SqlTokenUses:
             index_elements=["instance", "replica"],
             set_={column: insert.excluded[column] for column in ("token_id", "told_at_ms")},
         )
-        async with self._health.watching(), self._database.writing() as connection:
+        async with self._health.while_writable(), self._database.writing() as connection:
             await connection.execute(statement)
 
     async def current(self, since: datetime) -> Collection[TokenUse]:
@@ -85,14 +85,14 @@ class SqlTokenUses:
         statement = select(token_uses.c.instance, token_uses.c.replica, token_uses.c.token_id).where(
             token_uses.c.told_at_ms >= since_ms
         )
-        async with self._health.watching(), self._database.reading() as connection:
+        async with self._health.while_writable(), self._database.reading() as connection:
             rows = await connection.execute(statement)
             return {TokenUse(**row) for row in rows.mappings()}
 
     async def forget(self, replica: str) -> None:
         """See :meth:`ports.TokenUses.forget`."""
         statement = delete(token_uses).where(token_uses.c.replica == safe_text(replica))
-        async with self._health.watching(), self._database.writing() as connection:
+        async with self._health.while_writable(), self._database.writing() as connection:
             await connection.execute(statement)
 
     async def prune(self, before: datetime) -> int:
@@ -102,5 +102,5 @@ class SqlTokenUses:
         statement = (
             delete(token_uses).where(token_uses.c.told_at_ms < before_ms).returning(token_uses.c.replica)
         )
-        async with self._health.watching(), self._database.writing() as connection:
+        async with self._health.while_writable(), self._database.writing() as connection:
             return len((await connection.scalars(statement)).all())

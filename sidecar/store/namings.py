@@ -24,7 +24,7 @@ class SqlNamings:
 
     async def all(self) -> Sequence[Naming]:
         """See :meth:`ports.Namings.all`."""
-        async with self._health.watching(), self._database.reading() as connection:
+        async with self._health.while_writable(), self._database.reading() as connection:
             return [_naming(row) for row in (await connection.execute(select(namings))).mappings()]
 
     async def keep(self, wanted: Collection[Naming], *, gone_before: datetime) -> Sequence[Naming]:
@@ -42,7 +42,7 @@ class SqlNamings:
             set_={"first_seen_at_ms": first, "gone_at_ms": new.gone_at_ms},
         )
         kept: list[Naming] = []
-        async with self._health.watching(), self._database.writing() as connection:
+        async with self._health.while_writable(), self._database.writing() as connection:
             await connection.execute(delete(namings).where(namings.c.gone_at_ms <= to_ms(gone_before)))
             for start in range(0, len(rows), CHUNK):
                 await connection.execute(upsert, rows[start : start + CHUNK])

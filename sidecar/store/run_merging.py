@@ -60,18 +60,18 @@ class RunMerge:
     def put(self, run: Run) -> bool:
         """Take in a run as Litmus tells it now, and count it when due; tell whether that changed anything."""
         known = self.find(run)
-        told = run if known is None else _newer(known, run)
+        merged = run if known is None else _newer(known, run)
         was_counted = self._was_pruned(run) if known is None else key_of(known) in self.counted
-        counts = not was_counted and told.outcome not in UNFINISHED
-        if told == known and not counts:
+        counts = not was_counted and merged.outcome not in UNFINISHED
+        if merged == known and not counts:
             return False
         if known is not None:
             self.drop(known)
-        self._add(told)
+        self._add(merged)
         if was_counted or counts:
-            self.counted.add(key_of(told))
+            self.counted.add(key_of(merged))
         if counts:
-            self.newly_counted[told.experiment_id, told.outcome] += 1
+            self.newly_counted[merged.experiment_id, merged.outcome] += 1
         return True
 
     def mark_removed(self, run: Run) -> bool:
@@ -105,11 +105,13 @@ class RunMerge:
         self._at[run.experiment_id, run.created_at_ms].add(key)
 
 
-def _newer(known: Run, told: Run) -> Run:
+def _newer(known: Run, incoming: Run) -> Run:
     """Return the later state of one run: an id once given stays, and Litmus listing it means it is there."""
-    if (told.updated_at_ms, bool(told.experiment_run_id)) < (
+    if (incoming.updated_at_ms, bool(incoming.experiment_run_id)) < (
         known.updated_at_ms,
         bool(known.experiment_run_id),
     ):
-        return msgspec.structs.replace(known, removed=told.removed)
-    return msgspec.structs.replace(told, experiment_run_id=told.experiment_run_id or known.experiment_run_id)
+        return msgspec.structs.replace(known, removed=incoming.removed)
+    return msgspec.structs.replace(
+        incoming, experiment_run_id=incoming.experiment_run_id or known.experiment_run_id
+    )

@@ -11,7 +11,7 @@ from sqlalchemy.engine import Connection
 
 from sidecar.config.store_url import StoreAddress
 from sidecar.store.engine.failures import StoreUnavailableError, translated_errors
-from sidecar.store.engine.inspection import look
+from sidecar.store.engine.inspection import read_without_change
 from sidecar.store.engine.migration import newest_revision, revision_of
 from sidecar.store.schema import metadata
 
@@ -56,7 +56,7 @@ async def read_stats(address: StoreAddress) -> StoreStats:
 def _measured(address: StoreAddress) -> StoreStats:
     if address.file is not None and not Path(address.file).is_file():
         raise StoreUnavailableError("missing")
-    stats = look(address, _count, timeout_seconds=_TIMEOUT_SECONDS)
+    stats = read_without_change(address, _count, timeout_seconds=_TIMEOUT_SECONDS)
     if address.file is None:
         return stats
     files = [Path(f"{os.path.realpath(address.file)}{suffix}") for suffix in _BESIDE]

@@ -29,19 +29,19 @@ from sidecar.domain.ports import Clock, Lease
 from sidecar.store.accounts import SqlSecrets, SqlSessions, SqlShares
 from sidecar.store.actions import SqlActions
 from sidecar.store.audit import SqlAudit
-from sidecar.store.durable_history import DurableHistory
-from sidecar.store.durable_leases import DurableLeases
-from sidecar.store.durable_snapshots import DurableSnapshots
+from sidecar.store.cached_history import CachedHistory
 from sidecar.store.engine.database import Database, Observe, to_ms
 from sidecar.store.engine.failures import StoreUnavailableError
 from sidecar.store.engine.health import StoreHealth
 from sidecar.store.engine.ownership import FileHeldError, FileOwnership
+from sidecar.store.failover_leases import FailoverLeases
 from sidecar.store.history import SqlHistory
 from sidecar.store.leases import SHARED_LEASE_TIME, SqlLeases
 from sidecar.store.local_leases import LEASE_TIME
 from sidecar.store.locks import SqlLocks, SqlTokenUses
 from sidecar.store.namings import SqlNamings
 from sidecar.store.schema import meta
+from sidecar.store.write_through_snapshots import WriteThroughSnapshots
 
 POLL_SECONDS: Final = 3.0
 """How often is looked for what other replicas wrote."""
@@ -79,18 +79,18 @@ class Store:
         self._clock = clock
         self._poll_seconds = poll_seconds
         self._ownership = ownership
-        self._has_begun = False
+        self._ended_former_leases = False
         """Whether the database was in use, so that leases in it may be ours."""
         local_time = LEASE_TIME if lease_time is None else lease_time
         if lease_time is None:
             lease_time = LEASE_TIME if database.is_sqlite else SHARED_LEASE_TIME
         self._renewal_seconds = lease_time.total_seconds() / RENEWALS
         self.health = StoreHealth(clock, database.description)
-        self.leases = DurableLeases(
-            SqlLeases(database, clock, lease_time=lease_time), self.health, local_time, self._taken
+        self.leases = FailoverLeases(
+            SqlLeases(database, clock, lease_time=lease_time), self.health, local_time, self._refresh_for
         )
-        self.snapshots = DurableSnapshots(database, self.health, self.leases.holds, on_change)
-        self.history = DurableHistory(SqlHistory(database), self.health)
+        self.snapshots = WriteThroughSnapshots(database, self.health, self.leases.holds, on_change)
+        self.history = CachedHistory(SqlHistory(database), self.health)
         self.namings = SqlNamings(database, self.health)
         self.actions = SqlActions(database, self.health, clock)
         self.audit = SqlAudit(database, self.health)
@@ -107,37 +107,37 @@ class Store:
             ConfigError: If another process serves from the file.
         """
         try:
-            unowned = await self._own()
+            unowned = await self._take_ownership()
         except FileHeldError:
             raise ConfigError((f"store.url {self._database.description} {_HELD}",)) from None
         try:
             await self._database.open()
         except StoreUnavailableError as exc:
-            self.health.lose(exc)
+            self.health.mark_lost(exc)
             if not exc.is_readable:
                 return
         try:
             await self.snapshots.refresh(restored=True)
             await self.history.refresh()
-            await self._begin(unowned)
+            await self._end_former_leases(unowned)
         except StoreUnavailableError as exc:
-            self.health.lose(exc)
+            self.health.mark_lost(exc)
 
-    async def _own(self) -> str | None:
+    async def _take_ownership(self) -> str | None:
         """Keep other services off a file; return why that is not possible there."""
         return await asyncio.to_thread(self._ownership.take) if self._ownership is not None else None
 
-    async def _begin(self, unowned: str | None) -> None:
+    async def _end_former_leases(self, unowned: str | None) -> None:
         """End the leases of whoever had the file before us."""
-        if self._ownership is None or self._has_begun:
+        if self._ownership is None or self._ended_former_leases:
             return
         if unowned is None:
             await self.leases.free_all()
         else:
             _log.warning("cannot tell whether another service uses the database file", reason=unowned)
-        self._has_begun = True
+        self._ended_former_leases = True
 
-    def leave(self) -> None:
+    def release_ownership(self) -> None:
         """Let others serve from the file."""
         if self._ownership is not None:
             self._ownership.release()
@@ -156,10 +156,10 @@ class Store:
         pause = self._poll_seconds
         while True:
             await asyncio.sleep(pause)
-            is_well = await self._tend()
+            is_well = await self._refresh_or_heal()
             pause = self._poll_seconds if is_well else min(2 * pause, LONGEST_PAUSE_SECONDS)
 
-    async def _tend(self) -> bool:
+    async def _refresh_or_heal(self) -> bool:
         try:
             if self.health.reason is None:
                 await self.snapshots.refresh(restored=False)
@@ -167,13 +167,13 @@ class Store:
             else:
                 await self._heal()
         except StoreUnavailableError as exc:
-            self.health.lose(exc)
+            self.health.mark_lost(exc)
             return False
         return True
 
     async def _heal(self) -> None:
         try:
-            unowned = await self._own()
+            unowned = await self._take_ownership()
         except FileHeldError:
             raise StoreUnavailableError("locked") from None
         if self.health.is_readable and self.health.reason != "read_only":
@@ -183,14 +183,14 @@ class Store:
         await self._write_mark()
         await self.snapshots.refresh(restored=True)
         await self.history.refresh(anew=True)
-        await self._begin(unowned)
+        await self._end_former_leases(unowned)
         is_behind = True
         while is_behind:
             await self.leases.write_back(self._clock())
             await self.snapshots.write_back()
             # Plans, releases and results come in while others are being written; from here to the end
             # nothing may be awaited, or one of them would be told to nobody.
-            is_behind = self.leases.has_untold or self.snapshots.has_unwritten
+            is_behind = self.leases.has_unwritten or self.snapshots.has_unwritten
         self.health.recover()
 
     async def _write_mark(self) -> None:
@@ -202,7 +202,7 @@ class Store:
         async with self._database.writing() as connection:
             await connection.execute(upsert, {"name": "healed_at_ms", "value": str(to_ms(self._clock()))})
 
-    async def _taken(self, lease: Lease) -> None:
+    async def _refresh_for(self, lease: Lease) -> None:
         """Whoever continues a history starts from what is stored, not from what we read a while ago.
 
         From the snapshot, too: a step without the experiments that another replica
@@ -213,7 +213,7 @@ class Store:
                 await self.history.refresh_one(lease.job.project)
                 await self.snapshots.refresh(restored=False, only=lease.job.project)
             except StoreUnavailableError as exc:
-                self.health.lose(exc)
+                self.health.mark_lost(exc)
 
 
 def _address(url: str | StoreAddress | None) -> StoreAddress:
@@ -263,4 +263,4 @@ async def open_store(
         yield store
     finally:
         await database.close()
-        store.leave()
+        store.release_ownership()

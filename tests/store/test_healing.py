@@ -63,7 +63,7 @@ async def test_result_of_that_moment_is_kept_under_a_version_of_its_own(
         fast = await take_job(other if other_went_on else store)
         versions = Versions()
         for at in itertools.count():
-            store.health.lose(AWAY)
+            store.health.mark_lost(AWAY)
             versions.see(await store.snapshots.merge(slow, [hubs_result(f"before {at}")]))
             await (other if other_went_on else store).snapshots.merge(fast, [experiments_result(f"{at}")])
 
@@ -109,7 +109,7 @@ async def test_plan_and_release_of_that_moment_reach_the_database(tmp_path: Path
         for at in itertools.count():
             await store.leases.plan(all_jobs(SHOP), clock())
             lease = await take_job(store, lane=Lane.SLOW)
-            store.health.lose(AWAY)
+            store.health.mark_lost(AWAY)
 
             def plan_and_release(lease: Lease = lease) -> None:
                 without_waiting(store.leases.plan(all_jobs(SHOP, BANK), clock()))
@@ -129,7 +129,7 @@ async def test_a_database_in_memory_keeps_everything_while_it_is_opened_anew() -
     async with followed_store("memory:") as store, open_store("memory:", clock=clock) as other:
         lease = await plan_and_take(store, lane=Lane.HISTORY)
         await store.history.record(lease, change(run()))
-        store.health.lose(StoreUnavailableError("timeout"))
+        store.health.mark_lost(StoreUnavailableError("timeout"))
 
         await eventually(lambda: store.health.state == "ok")
 

@@ -10,7 +10,7 @@ import pytest
 from sidecar.config.store_url import parse_url
 from sidecar.domain.model import Lane, ProjectRef
 from sidecar.domain.runs import HistoryState
-from sidecar.store.durable_history import DurableHistory
+from sidecar.store.cached_history import CachedHistory
 from sidecar.store.engine.database import Database
 from sidecar.store.engine.health import StoreHealth
 from sidecar.store.history import SqlHistory
@@ -18,7 +18,7 @@ from sidecar.store.history_rows import StoredState
 from sidecar.store.store import open_store
 from tests.store.material import SHOP, change, clock, plan_and_take, run
 
-Look = Callable[[DurableHistory], Awaitable[None]]
+Look = Callable[[CachedHistory], Awaitable[None]]
 
 
 class HeldHistory(SqlHistory):
@@ -68,11 +68,11 @@ async def opened(url: str) -> AsyncIterator[HeldHistory]:
         await database.close()
 
 
-async def look_at_all(history: DurableHistory) -> None:
+async def look_at_all(history: CachedHistory) -> None:
     await history.refresh()
 
 
-async def look_at_one(history: DurableHistory) -> None:
+async def look_at_one(history: CachedHistory) -> None:
     await history.refresh_one(SHOP)
 
 
@@ -84,7 +84,7 @@ async def test_what_was_read_later_stays_whichever_look_ends_last(
 ) -> None:
     url = f"sqlite:///{tmp_path}/store.db"
     async with open_store(url, clock=clock) as other, opened(url) as stored:
-        history = DurableHistory(stored, StoreHealth(clock, "sqlite"))
+        history = CachedHistory(stored, StoreHealth(clock, "sqlite"))
         lease = await plan_and_take(other, lane=Lane.HISTORY)
         await other.history.record(lease, change(run("one")))
         ends = [await stored.held(first(history))]

@@ -101,7 +101,7 @@ class TestSnapshots:
         first = [await store.snapshots.merge(lease, [hubs_result(name)]) for name in ("a", "b")]
         if is_away:
             # Without its database a store does not find what it had of the project.
-            store.health.lose(StoreUnavailableError("unreachable"))
+            store.health.mark_lost(StoreUnavailableError("unreachable"))
         for projects in ([], [SHOP]):
             await store.leases.plan(all_jobs(*projects) if projects else [], clock())
             await store.snapshots.retain(projects)

@@ -1,4 +1,4 @@
-"""Connections that are kept open, a turn for each, and statements that are seen through.
+"""Connections that are kept open, a turn for each, and statements that are shielded from cancellation.
 
 Pools of the driver's library are closed while connections of theirs are in
 use or on their way back, so each is closed by whoever gives its last
@@ -29,13 +29,13 @@ FAILURES: Final = (SQLAlchemyError, OSError)
 _Result = TypeVar("_Result")
 
 
-class _Patience:
+class _CancellationShield:
     """How long one transaction is seen through once its task is cancelled, with all it still has to do."""
 
     def __init__(self, seconds: float, interruptions: int) -> None:
         self._seconds = seconds
         self._interruptions = interruptions
-        self.left: Final[list[asyncio.Future[Any]]] = []
+        self.abandoned: Final[list[asyncio.Future[Any]]] = []
         """What goes on though nobody waits for it."""
         self._ends: float | None = None
         """By the event loop's clock; ``None``: nobody gave up yet."""
@@ -50,7 +50,7 @@ class _Patience:
         if self._ends is None:
             self._ends = asyncio.get_running_loop().time() + self._seconds
 
-    async def to_the_end(self, work: Coroutine[Any, Any, _Result]) -> _Result:
+    async def run(self, work: Coroutine[Any, Any, _Result]) -> _Result:
         """Wait for the work though the task is cancelled meanwhile, and raise that afterwards.
 
         A driver that is left in the middle of a statement goes on with it: its
@@ -66,7 +66,8 @@ class _Patience:
         cancelled: asyncio.CancelledError | None = None
         while not task.done() and not self.is_over:
             cancelled = (
-                await _pause(task, None if self._ends is None else self._ends - loop.time()) or cancelled
+                await _wait_at_most(task, None if self._ends is None else self._ends - loop.time())
+                or cancelled
             )
             if cancelled is not None:
                 self.begin()
@@ -74,12 +75,12 @@ class _Patience:
         for _ in range(self._interruptions):
             if task.done():
                 break
-            cancelled = await _pause(task, INTERRUPTION_SECONDS) or cancelled
+            cancelled = await _wait_at_most(task, INTERRUPTION_SECONDS) or cancelled
             task.cancel()
         if not task.done():
-            self.left.append(task)
-            _LEFT.add(task)
-            task.add_done_callback(_see_off)
+            self.abandoned.append(task)
+            _ABANDONED.add(task)
+            task.add_done_callback(_forget_task)
         if cancelled is not None:
             if task.done() and not task.cancelled():
                 # Looked at, or asyncio reports it as lost; the cancellation counts more.
@@ -90,18 +91,18 @@ class _Patience:
         return task.result()
 
 
-_LEFT: Final[set[asyncio.Future[Any]]] = set()
+_ABANDONED: Final[set[asyncio.Future[Any]]] = set()
 """What goes on though nobody waits for it; the event loop would forget it."""
 
 
-def _see_off(task: asyncio.Future[Any]) -> None:
-    _LEFT.discard(task)
+def _forget_task(task: asyncio.Future[Any]) -> None:
+    _ABANDONED.discard(task)
     if not task.cancelled():
         # Looked at, or asyncio reports it as lost.
         task.exception()
 
 
-async def _pause(task: asyncio.Future[Any], seconds: float | None) -> asyncio.CancelledError | None:
+async def _wait_at_most(task: asyncio.Future[Any], seconds: float | None) -> asyncio.CancelledError | None:
     """Wait for the task, at most so long; return the cancellation of who waits, if one came."""
     try:
         await asyncio.wait([task], timeout=seconds)
@@ -113,13 +114,13 @@ async def _pause(task: asyncio.Future[Any], seconds: float | None) -> asyncio.Ca
 class _ShieldedConnection(AsyncConnection):
     """A connection whose statements are not left half-way; what else there is to ask with comes here, too."""
 
-    def __init__(self, engine: AsyncEngine, patience: _Patience) -> None:
+    def __init__(self, engine: AsyncEngine, shield: _CancellationShield) -> None:
         super().__init__(engine)
-        self._patience = patience
+        self._shield = shield
 
     async def execute(self, *args: Any, **kwargs: Any) -> Any:
         """See :meth:`AsyncConnection.execute`."""
-        return await self._patience.to_the_end(super().execute(*args, **kwargs))
+        return await self._shield.run(super().execute(*args, **kwargs))
 
 
 class ConnectionPool:
@@ -134,7 +135,7 @@ class ConnectionPool:
         interruptions: int = INTERRUPTIONS,
     ) -> None:
         self._make_engine = make_engine
-        self._new_patience = partial(_Patience, patience_seconds, interruptions)
+        self._new_shield = partial(_CancellationShield, patience_seconds, interruptions)
         self._engine = make_engine()
         self._users: Counter[AsyncEngine] = Counter()
         """How many connections are in use, being opened or on their way back."""
@@ -144,28 +145,28 @@ class ConnectionPool:
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncConnection]:
         """A connection with a transaction: committed at the end, rolled back on any exception."""
-        patience = self._new_patience()
-        async with self._connected(patience) as connection, _begun(connection, patience):
+        shield = self._new_shield()
+        async with self._connected(shield) as connection, _transaction(connection, shield):
             yield connection
 
     @asynccontextmanager
-    async def _connected(self, patience: _Patience) -> AsyncIterator[AsyncConnection]:
+    async def _connected(self, shield: _CancellationShield) -> AsyncIterator[AsyncConnection]:
         engine = self._engine
         self._users[engine] += 1
-        connection = _ShieldedConnection(engine, patience)
+        connection = _ShieldedConnection(engine, shield)
         try:
-            yield await patience.to_the_end(connection.start())
+            yield await shield.run(connection.start())
         finally:
             # How the transaction ended counts more than how the connection did.
             with suppress(*FAILURES):
-                await patience.to_the_end(self._give_back(engine, connection, tuple(patience.left)))
+                await shield.run(self._give_back(engine, connection, tuple(shield.abandoned)))
 
     async def _give_back(
-        self, engine: AsyncEngine, connection: AsyncConnection, left: Sequence[asyncio.Future[Any]]
+        self, engine: AsyncEngine, connection: AsyncConnection, abandoned: Sequence[asyncio.Future[Any]]
     ) -> None:
         try:
-            if left:
-                await asyncio.wait(left)
+            if abandoned:
+                await asyncio.wait(abandoned)
             # None: it could not be opened.
             if connection.sync_connection is not None:
                 await connection.close()
@@ -177,7 +178,7 @@ class ConnectionPool:
     async def close(self) -> None:
         """Close all connections, those in use once the last is given back; later use opens new ones."""
         engine, self._engine = self._engine, self._make_engine()
-        await self._new_patience().to_the_end(self._close_unused(engine))
+        await self._new_shield().run(self._close_unused(engine))
 
     async def _close_unused(self, engine: AsyncEngine) -> None:
         if not self._users[engine]:
@@ -186,18 +187,18 @@ class ConnectionPool:
 
 
 @asynccontextmanager
-async def _begun(connection: AsyncConnection, patience: _Patience) -> AsyncIterator[None]:
+async def _transaction(connection: AsyncConnection, shield: _CancellationShield) -> AsyncIterator[None]:
     """A transaction for this long: committed at the end, rolled back on any exception."""
-    transaction = await patience.to_the_end(connection.begin().start())
+    transaction = await shield.run(connection.begin().start())
     try:
         yield
     except BaseException as exc:
         if isinstance(exc, asyncio.CancelledError):
-            patience.begin()
+            shield.begin()
         # What is still at work is rolled back when the connection is given back after it.
-        if not patience.left:
+        if not shield.abandoned:
             # Why it is rolled back counts more, above all that the task is to end.
             with suppress(*FAILURES):
-                await patience.to_the_end(transaction.rollback())
+                await shield.run(transaction.rollback())
         raise
-    await patience.to_the_end(transaction.commit())
+    await shield.run(transaction.commit())

@@ -40,7 +40,7 @@ from sidecar.domain.errors import StoreError
 from sidecar.store.engine.connection_pool import PATIENCE_SECONDS, ConnectionPool
 from sidecar.store.engine.failures import StoreUnavailableError, translated_errors
 from sidecar.store.engine.migration import migrate
-from sidecar.store.engine.postgresql import arguments, use_transactions
+from sidecar.store.engine.postgresql import connect_args, use_transactions
 from sidecar.store.engine.sqlite import create_private, inode_of, open_memory, sqlite_engine
 
 OPERATION_TIMEOUT_SECONDS: Final = 20.0
@@ -216,7 +216,7 @@ def _postgresql_engine(address: StoreAddress) -> AsyncEngine:
         max_overflow=0,
         pool_pre_ping=True,
         hide_parameters=True,
-        connect_args=arguments(address, tcp_user_timeout=STATEMENT_TIMEOUT_MS),
+        connect_args=connect_args(address, tcp_user_timeout=STATEMENT_TIMEOUT_MS),
     )
     use_transactions(engine.sync_engine, address, statement_timeout_ms=STATEMENT_TIMEOUT_MS)
     return engine

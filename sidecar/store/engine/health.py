@@ -32,7 +32,7 @@ class StoreHealth:
         """``ok`` or ``degraded``."""
         return "ok" if self.reason is None else "degraded"
 
-    def lose(self, exc: StoreUnavailableError) -> None:
+    def mark_lost(self, exc: StoreUnavailableError) -> None:
         """Note that the database cannot be used, or not be written; logged once per outage."""
         if self.reason is None:
             self.since = self._clock()
@@ -53,7 +53,7 @@ class StoreHealth:
         self.reason = self.since = None
         self.is_readable = True
 
-    def require(self) -> None:
+    def require_writable(self) -> None:
         """Raise at once while the database cannot be written, instead of waiting for it again."""
         if self.reason is not None:
             raise StoreUnavailableError(self.reason, while_reading=not self.is_readable)
@@ -61,29 +61,29 @@ class StoreHealth:
     def require_readable(self) -> None:
         """Raise at once while the database cannot even be read."""
         if not self.is_readable:
-            self.require()
+            self.require_writable()
 
     @asynccontextmanager
-    async def watching(self) -> AsyncIterator[None]:
+    async def while_writable(self) -> AsyncIterator[None]:
         """Around what nothing else can stand in for: refused at once while the database cannot be written.
 
         Also around reads that lead to wrong acts when nothing can be written: who seems idle may not be.
         """
-        self.require()
-        with self._noting():
+        self.require_writable()
+        with self._noting_loss():
             yield
 
     @asynccontextmanager
-    async def watching_reads(self) -> AsyncIterator[None]:
+    async def while_readable(self) -> AsyncIterator[None]:
         """Around reads that nothing else can stand in for: refused at once while the database is away."""
         self.require_readable()
-        with self._noting():
+        with self._noting_loss():
             yield
 
     @contextmanager
-    def _noting(self) -> Iterator[None]:
+    def _noting_loss(self) -> Iterator[None]:
         try:
             yield
         except StoreUnavailableError as exc:
-            self.lose(exc)
+            self.mark_lost(exc)
             raise

@@ -16,7 +16,7 @@ from sqlalchemy.pool import NullPool
 from sidecar.config.store_url import StoreAddress
 from sidecar.store.engine.failures import StoreUnavailableError, translated_errors
 from sidecar.store.engine.migration import SchemaState, schema_state
-from sidecar.store.engine.postgresql import arguments, use_transactions
+from sidecar.store.engine.postgresql import connect_args, use_transactions
 from sidecar.store.schema import metadata
 
 T = TypeVar("T")
@@ -51,10 +51,12 @@ async def inspect(address: StoreAddress) -> Inspection:
     async with translated_errors():
         if address.file is not None:
             return await asyncio.to_thread(_inspect_file, address, Path(address.file))
-        return await asyncio.to_thread(look, address, _inspect_session)
+        return await asyncio.to_thread(read_without_change, address, _inspect_session)
 
 
-def look(address: StoreAddress, use: Callable[[Connection], T], *, timeout_seconds: int = 5) -> T:
+def read_without_change(
+    address: StoreAddress, use: Callable[[Connection], T], *, timeout_seconds: int = 5
+) -> T:
     """Return what is read of a database in one transaction, without a change of it. Blocks.
 
     Args:
@@ -76,7 +78,10 @@ def look(address: StoreAddress, use: Callable[[Connection], T], *, timeout_secon
 def _engine(address: StoreAddress, timeout_seconds: int) -> Engine:
     if address.file is None:
         engine = create_engine(
-            "postgresql+psycopg://", poolclass=NullPool, hide_parameters=True, connect_args=arguments(address)
+            "postgresql+psycopg://",
+            poolclass=NullPool,
+            hide_parameters=True,
+            connect_args=connect_args(address),
         )
         use_transactions(engine, address, statement_timeout_ms=timeout_seconds * 1000)
         return engine
@@ -85,7 +90,7 @@ def _engine(address: StoreAddress, timeout_seconds: int) -> Engine:
     engine = create_engine("sqlite://", creator=lambda: _opened(file, timeout_seconds), poolclass=NullPool)
 
     @event.listens_for(engine, "begin")
-    def begin_so(connection: Connection) -> None:
+    def begin_transaction(connection: Connection) -> None:
         connection.exec_driver_sql("BEGIN")
 
     return engine
@@ -117,7 +122,7 @@ def _inspect_file(address: StoreAddress, file: Path) -> Inspection:
     free_bytes = shutil.disk_usage(directory).free
     schema = SchemaState.ABSENT
     if file.exists() and os.access(file, os.R_OK):
-        schema = look(address, schema_state)
+        schema = read_without_change(address, schema_state)
     return Inspection(schema=schema, lacks=lacks, free_bytes=free_bytes)
 
 

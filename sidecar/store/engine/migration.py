@@ -23,7 +23,7 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.pool import NullPool
 
 from sidecar.config.store_url import StoreAddress
-from sidecar.store.engine.postgresql import arguments, use_transactions
+from sidecar.store.engine.postgresql import connect_args, use_transactions
 from sidecar.store.engine.sqlite import sqlite_url
 from sidecar.store.schema import metadata
 
@@ -136,7 +136,10 @@ def _upgrade(connection: Connection) -> None:
 def _engine(address: StoreAddress, begin: str) -> Engine:
     if address.file is None:
         engine = create_engine(
-            "postgresql+psycopg://", poolclass=NullPool, hide_parameters=True, connect_args=arguments(address)
+            "postgresql+psycopg://",
+            poolclass=NullPool,
+            hide_parameters=True,
+            connect_args=connect_args(address),
         )
         use_transactions(engine, address, statement_timeout_ms=int(WAIT_SECONDS * 1000))
         return engine
@@ -152,7 +155,7 @@ def _engine(address: StoreAddress, begin: str) -> Engine:
         _use_wal(connection)
 
     @event.listens_for(engine, "begin")
-    def begin_so(connection: Connection) -> None:
+    def begin_transaction(connection: Connection) -> None:
         connection.exec_driver_sql(begin)
 
     return engine

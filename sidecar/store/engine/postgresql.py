@@ -18,7 +18,7 @@ CONNECT_TIMEOUT_SECONDS: Final = 5
 """For each host of the address."""
 
 
-def arguments(address: StoreAddress, **defaults: Any) -> dict[str, Any]:
+def connect_args(address: StoreAddress, **defaults: Any) -> dict[str, Any]:
     """Return what the driver is given; what the address says itself counts more than our defaults."""
     return {
         "connect_timeout": CONNECT_TIMEOUT_SECONDS,
@@ -43,5 +43,5 @@ def use_transactions(engine: Engine, address: StoreAddress, *, statement_timeout
     )
 
     @event.listens_for(engine, "begin")
-    def begin_so(connection: Connection) -> None:
+    def begin_transaction(connection: Connection) -> None:
         connection.exec_driver_sql(begin)

@@ -49,7 +49,7 @@ def sqlite_engine(address: StoreAddress, *, size: int, begin: str) -> AsyncEngin
         cursor.close()
 
     @event.listens_for(engine.sync_engine, "begin")
-    def begin_so(connection: Connection) -> None:
+    def begin_transaction(connection: Connection) -> None:
         connection.exec_driver_sql(begin)
 
     return engine

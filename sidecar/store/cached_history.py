@@ -11,7 +11,7 @@ from sidecar.store.history import SqlHistory
 from sidecar.store.history_rows import StoredState
 
 
-class DurableHistory:
+class CachedHistory:
     """:class:`ports.History`: in the database; the states are answered from memory."""
 
     def __init__(self, stored: SqlHistory, health: StoreHealth) -> None:
@@ -68,43 +68,43 @@ class DurableHistory:
             LeaseLostError: If the lease has moved on.
             StoreUnavailableError: If the database is away: nothing is written, the step is to be taken again.
         """
-        self._health.require()
+        self._health.require_writable()
         try:
             written = await self._stored.record(lease, change)
         except StoreUnavailableError as exc:
-            self._health.lose(exc)
+            self._health.mark_lost(exc)
             raise
         self._take_over(lease.job.project, written)
         return written.state
 
     async def runs(self, project: ProjectRef, query: RunQuery) -> Sequence[Run]:
         """See :meth:`ports.History.runs`; raises StoreUnavailableError while the database is away."""
-        async with self._health.watching_reads():
+        async with self._health.while_readable():
             return await self._stored.runs(project, query)
 
     async def count(self, project: ProjectRef, experiment_ids: Collection[str]) -> int:
         """See :meth:`ports.History.count`; raises StoreUnavailableError while the database is away."""
-        async with self._health.watching_reads():
+        async with self._health.while_readable():
             return await self._stored.count(project, experiment_ids)
 
     async def experiments(self, project: ProjectRef) -> Sequence[KnownExperiment]:
         """See :meth:`ports.History.experiments`; raises StoreUnavailableError while the database is away."""
-        async with self._health.watching_reads():
+        async with self._health.while_readable():
             return await self._stored.experiments(project)
 
     async def totals(self, project: ProjectRef) -> Mapping[str, Mapping[Outcome, int]]:
         """See :meth:`ports.History.totals`; raises StoreUnavailableError while the database is away."""
-        async with self._health.watching_reads():
+        async with self._health.while_readable():
             return await self._stored.totals(project)
 
     async def prune(self, before_ms: int, at_most: int) -> int:
         """See :meth:`ports.History.prune`; raises StoreUnavailableError while the database is away."""
-        self._health.require()
+        self._health.require_writable()
         try:
             count = await self._stored.prune(before_ms, at_most)
             if count:
                 await self.refresh()
         except StoreUnavailableError as exc:
-            self._health.lose(exc)
+            self._health.mark_lost(exc)
             raise
         return count

@@ -22,7 +22,7 @@ ATTEMPTS: Final = 5
 """At a compare-and-set; every failure means that somebody else succeeded."""
 
 
-class DurableSnapshots:
+class WriteThroughSnapshots:
     """:class:`ports.Snapshots`: read from memory, written through to the database."""
 
     def __init__(
@@ -36,19 +36,19 @@ class DurableSnapshots:
         self._health = health
         self._holds = holds
         self._on_change = on_change
-        self._view = SnapshotCache()
-        self._kept: frozenset[ProjectRef] | None = None
+        self._cache = SnapshotCache()
+        self._retained: frozenset[ProjectRef] | None = None
         """``None``: everything, until the catalog was read once."""
         self._unwritten: defaultdict[ProjectRef, dict[Section, list[SectionResult]]] = defaultdict(dict)
         """Results merged in memory only; per section the last success and what failed after it."""
 
     def get(self, project: ProjectRef) -> Snapshot | None:
         """See :meth:`ports.Snapshots.get`."""
-        return self._view.get(project)
+        return self._cache.get(project)
 
     def head(self, project: ProjectRef) -> SnapshotHead | None:
         """See :meth:`ports.Snapshots.head`."""
-        return self._view.head(project)
+        return self._cache.head(project)
 
     async def merge(self, lease: Lease, results: Sequence[SectionResult]) -> Snapshot:
         """See :meth:`ports.Snapshots.merge`."""
@@ -56,7 +56,7 @@ class DurableSnapshots:
             try:
                 return await self._merge_stored(lease, results)
             except StoreUnavailableError as exc:
-                self._health.lose(exc)
+                self._health.mark_lost(exc)
         return self._merge_in_memory(lease, results)
 
     async def _merge_stored(self, lease: Lease, results: Sequence[SectionResult]) -> Snapshot:
@@ -64,18 +64,18 @@ class DurableSnapshots:
         async with self._database.writing() as connection:
             key = await require_lease(connection, lease)
             for _ in range(ATTEMPTS):
-                revision = self._view.revision(project)
-                merged = self._view.merged(project, results)
-                row = self._view.encoded(merged, revision + 1)
+                revision = self._cache.revision(project)
+                merged = self._cache.merged(project, results)
+                row = self._cache.encoded(merged, revision + 1)
                 if await save_row(self._database, connection, key, row, expected=revision):
                     break
                 for stored in await load_rows(connection, [key]):
                     # What the other lane took in while this was read is later than it.
-                    if self._view.revision(project) == revision:
-                        self._adopt(stored, restored=False)
+                    if self._cache.revision(project) == revision:
+                        self._take_in_stored(stored, restored=False)
             else:
                 raise StoreError("Other replicas write this project all the time.")
-        return self._put(merged, row)
+        return self._take_in_written(merged, row)
 
     def _merge_in_memory(self, lease: Lease, results: Sequence[SectionResult]) -> Snapshot:
         project = lease.job.project
@@ -85,40 +85,40 @@ class DurableSnapshots:
             before = self._unwritten[project].get(result.section, [])
             kept = [one for one in before if one.error is None] if result.error else []
             self._unwritten[project][result.section] = [*kept, result]
-        return self._show(project, results)
+        return self._merge_unwritten(project, results)
 
-    def _show(self, project: ProjectRef, results: Sequence[SectionResult]) -> Snapshot:
+    def _merge_unwritten(self, project: ProjectRef, results: Sequence[SectionResult]) -> Snapshot:
         """Merge in memory what the database has yet to get."""
-        merged = self._view.merged(project, results)
-        return self._view.put(merged, self._view.encoded(merged, self._view.revision(project)))
+        merged = self._cache.merged(project, results)
+        return self._cache.put(merged, self._cache.encoded(merged, self._cache.revision(project)))
 
-    def _put(self, written: Snapshot, row: SnapshotRow) -> Snapshot:
+    def _take_in_written(self, written: Snapshot, row: SnapshotRow) -> Snapshot:
         """Take in what was just written, and over it what was merged in memory meanwhile."""
-        shown = self._view.put(written, row)
+        shown = self._cache.put(written, row)
         later = self._results_unwritten(written.project)
-        return self._show(written.project, later) if later else shown
+        return self._merge_unwritten(written.project, later) if later else shown
 
-    def _adopt(self, row: SnapshotRow, *, restored: bool) -> None:
+    def _take_in_stored(self, row: SnapshotRow, *, restored: bool) -> None:
         """Take in what was read, and over it what is not written yet."""
-        self._view.adopt(row, restored=restored)
+        self._cache.adopt(row, restored=restored)
         later = self._results_unwritten(row.project)
         if later:
-            self._show(row.project, later)
+            self._merge_unwritten(row.project, later)
 
     def _results_unwritten(self, project: ProjectRef) -> list[SectionResult]:
         return [result for results in self._unwritten.get(project, {}).values() for result in results]
 
     async def retain(self, projects: Collection[ProjectRef]) -> None:
         """See :meth:`ports.Snapshots.retain`."""
-        self._kept = frozenset(projects)
-        self._view.retain(projects)
-        for project in self._unwritten.keys() - self._kept:
+        self._retained = frozenset(projects)
+        self._cache.retain(projects)
+        for project in self._unwritten.keys() - self._retained:
             del self._unwritten[project]
         if self._health.reason is None:
             try:
                 await self.refresh(restored=True)
             except StoreUnavailableError as exc:
-                self._health.lose(exc)
+                self._health.mark_lost(exc)
 
     async def refresh(self, *, restored: bool, only: ProjectRef | None = None) -> None:
         """Take over what is stored and unknown here: before our start (``restored``) or by other replicas.
@@ -127,7 +127,7 @@ class DurableSnapshots:
         """
         async with self._database.reading() as connection:
             revisions = await load_revisions(connection, only)
-            known = {project: self._view.revision(project) for project in revisions}
+            known = {project: self._cache.revision(project) for project in revisions}
             wanted = [
                 key
                 for project, (key, revision) in revisions.items()
@@ -136,14 +136,14 @@ class DurableSnapshots:
             rows = await load_rows(connection, wanted)
         for row in rows:
             # What we wrote or merged while this was read is later than it.
-            is_news = self._view.revision(row.project) == known.get(row.project, 0) != row.revision
+            is_news = self._cache.revision(row.project) == known.get(row.project, 0) != row.revision
             if is_news and self._is_wanted(row.project):
-                self._view.adopt(row, restored=restored and self._view.revision(row.project) == 0)
+                self._cache.adopt(row, restored=restored and self._cache.revision(row.project) == 0)
                 self._on_change(row.project)
 
     def _is_wanted(self, project: ProjectRef) -> bool:
         """Tell whether to read it: not what we still have to write, which is merged there."""
-        return (self._kept is None or project in self._kept) and project not in self._unwritten
+        return (self._retained is None or project in self._retained) and project not in self._unwritten
 
     @property
     def has_unwritten(self) -> bool:
@@ -158,14 +158,14 @@ class DurableSnapshots:
         """
         async with self._database.reading() as connection:
             stored = await load_revisions(connection)
-        lacking = [project for project in self._view.projects if project not in stored]
+        lacking = [project for project in self._cache.projects if project not in stored]
         wanted = sorted({*lacking, *self._unwritten})
         for project in wanted:
             await self._write_back(project)
 
     async def _write_back(self, project: ProjectRef) -> None:
-        ours, revision = self._view.get(project), self._view.revision(project)
-        told = self._results_unwritten(project)
+        ours, revision = self._cache.get(project), self._cache.revision(project)
+        results = self._results_unwritten(project)
         if ours is None:
             self._unwritten.pop(project, None)
             return
@@ -174,12 +174,12 @@ class DurableSnapshots:
             found = await load_rows(connection, [key])
             expected = found[0].revision if found else 0
             # Should another replica have gone on meanwhile, what it has and we did not fetch since stays.
-            merged = self._view.merged_with(found[0], told) if found and expected != revision else ours
-            row = self._view.encoded(merged, max(expected, revision) + 1)
+            merged = self._cache.merged_with(found[0], results) if found and expected != revision else ours
+            row = self._cache.encoded(merged, max(expected, revision) + 1)
             if not await save_row(self._database, connection, key, row, expected=expected):
                 raise StoreUnavailableError("locked")
-        self._forget_written(project, told)
-        self._put(merged, row)
+        self._forget_written(project, results)
+        self._take_in_written(merged, row)
 
     def _forget_written(self, project: ProjectRef, written: Sequence[SectionResult]) -> None:
         """Keep of a project what came in while the rest was being written."""

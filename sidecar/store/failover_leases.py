@@ -34,7 +34,7 @@ class _Release:
     patience: timedelta
 
 
-class DurableLeases:
+class FailoverLeases:
     """:class:`ports.Leases`: the database's, or this process's own while it is away."""
 
     def __init__(
@@ -42,15 +42,15 @@ class DurableLeases:
         stored: SqlLeases,
         health: StoreHealth,
         local_time: timedelta,
-        taken: Callable[[Lease], Awaitable[None]],
+        on_taken: Callable[[Lease], Awaitable[None]],
     ) -> None:
         self._stored = stored
         self._health = health
         self._local_time = local_time
         self._local = LocalLeases(lease_time=local_time, last_fence=_LOCAL_FENCES)
-        self._taken = taken
+        self._on_taken = on_taken
         self._planned: _Planned | None = None
-        self._planned_there: _Planned | None = None
+        self._plan_written: _Planned | None = None
         """The plan that the database was told when it came back last."""
         self._current: dict[Job, int] = {}
         """The latest fence this process took, per job."""
@@ -67,7 +67,7 @@ class DurableLeases:
             try:
                 await self._stored.plan(jobs, now, patience)
             except StoreUnavailableError as exc:
-                self._health.lose(exc)
+                self._health.mark_lost(exc)
 
     async def take(self, instance: str, lanes: Collection[Lane], now: datetime) -> Lease | None:
         """See :meth:`ports.Leases.take`."""
@@ -81,13 +81,13 @@ class DurableLeases:
             try:
                 lease = await self._stored.take(instance, lanes, now)
             except StoreUnavailableError as exc:
-                self._health.lose(exc)
+                self._health.mark_lost(exc)
             else:
                 if lease is not None:
                     # Should the database go away meanwhile, nobody here takes the job a second time.
                     self._local.postpone(lease.job, now + self._local_time)
                     self._held[lease.job] = (lease, now)
-                    await self._taken(lease)
+                    await self._on_taken(lease)
                 return lease
         return await self._local.take(instance, lanes, now)
 
@@ -106,7 +106,7 @@ class DurableLeases:
             try:
                 await self._stored.release(lease, due_at, failed=failed, patience=patience)
             except StoreUnavailableError as exc:
-                self._health.lose(exc)
+                self._health.mark_lost(exc)
             else:
                 return
         self._unreleased[lease.job] = _Release(lease=lease, due_at=due_at, failed=failed, patience=patience)
@@ -126,7 +126,7 @@ class DurableLeases:
             try:
                 await self._stored.renew(leases, now)
             except StoreUnavailableError as exc:
-                self._health.lose(exc)
+                self._health.mark_lost(exc)
 
     async def hurry(self, job: Job, now: datetime, *, again: bool) -> None:
         """See :meth:`ports.Leases.hurry`."""
@@ -134,7 +134,7 @@ class DurableLeases:
             try:
                 await self._stored.hurry(job, now, again=again)
             except StoreUnavailableError as exc:
-                self._health.lose(exc)
+                self._health.mark_lost(exc)
             else:
                 return
         await self._local.hurry(job, now, again=again)
@@ -145,7 +145,7 @@ class DurableLeases:
             try:
                 return await self._stored.next_due(instance, lanes)
             except StoreUnavailableError as exc:
-                self._health.lose(exc)
+                self._health.mark_lost(exc)
         return await self._local.next_due(instance, lanes)
 
     def holds(self, lease: Lease) -> bool:
@@ -154,9 +154,9 @@ class DurableLeases:
         return is_planned and self._current.get(lease.job) == lease.fence
 
     @property
-    def has_untold(self) -> bool:
+    def has_unwritten(self) -> bool:
         """Whether there is a plan or a release that the database has not heard of since it is back."""
-        return self._planned is not self._planned_there or bool(self._unreleased)
+        return self._planned is not self._plan_written or bool(self._unreleased)
 
     async def write_back(self, now: datetime) -> None:
         """Tell the database what it missed; more may have come in at the end.
@@ -167,10 +167,10 @@ class DurableLeases:
         planned = self._planned
         if planned is not None:
             await self._stored.plan(planned.jobs, now, planned.patience)
-        self._planned_there = planned
-        for job, untold in list(self._unreleased.items()):
+        self._plan_written = planned
+        for job, unwritten in list(self._unreleased.items()):
             await self._stored.release(
-                untold.lease, untold.due_at, failed=untold.failed, patience=untold.patience
+                unwritten.lease, unwritten.due_at, failed=unwritten.failed, patience=unwritten.patience
             )
-            if self._unreleased.get(job) is untold:
+            if self._unreleased.get(job) is unwritten:
                 del self._unreleased[job]
