@@ -215,7 +215,7 @@ class _Composition:
         await self._supervise("sessions", sessions.follow)
         replica, turns = Replica(), Turns()
         self._stack.push_async_callback(turns.close)
-        self._metrics.observe_with(
+        self._metrics.export(
             partial(
                 service_gauges,
                 catalogue=catalogue,
@@ -227,10 +227,10 @@ class _Composition:
                 renewal_leads=renewal_leads(config),
             )
         )
-        self._metrics.observe_with(partial(pace_gauges, syncing.planner, clients))
-        self._metrics.begin(instance.name for instance in config.instances)
+        self._metrics.export(partial(pace_gauges, syncing.planner, clients))
+        self._metrics.initialise(instance.name for instance in config.instances)
         phase = Phase(started_at=clock())
-        self._metrics.observe_with(partial(configuration_gauges, phase))
+        self._metrics.export(partial(configuration_gauges, phase))
         return Services(
             config=config,
             clock=clock,

@@ -59,7 +59,7 @@ def create_app(config: Config, *, open_services: ServicesContext = open_services
         async with open_services(config) as parts:
             app[SERVICES] = parts
             app[RECORDER] = Recorder(config, parts.metrics)
-            parts.metrics.observe_with(partial(answer_gauges, app[ANSWER_CACHE].counts))
+            parts.metrics.export(partial(answer_gauges, app[ANSWER_CACHE].counts))
             domain = app[DOMAIN_METRICS] = _domain_metrics(parts)
             async with parts.supervisor.running("metrics of the domain", domain.follow):
                 yield

@@ -32,15 +32,13 @@ from sidecar.litmus.transport.client import LitmusClient, TokenObserver, open_li
 from sidecar.litmus.transport.throttle import OK
 from sidecar.litmus.wire.token import LitmusToken
 from sidecar.runtime.supervision import end_all
-from sidecar.telemetry.metrics import Metrics
+from sidecar.telemetry.metrics import ROTATIONS, Metrics
 from sidecar.telemetry.tracing import record
 
 START_PATIENCE: Final = timedelta(seconds=5)
 """Longest that a start waits for a managed token; a sign-in that is slower than that goes on meanwhile."""
 REJECTED_PAUSE_INTERVALS: Final = 5
 """Longest pause between two trials of a rejected token, in intervals of synchronising."""
-TAKEN: Final = frozenset({"adopted", "created", "read"})
-"""Outcomes that mean a new token; all others are codes of errors."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -168,7 +166,7 @@ async def open_instance(
 
     async def switched(outcome: str) -> None:
         metrics.token_rotations.labels(instance.name, outcome).inc()
-        if outcome in TAKEN:
+        if outcome in ROTATIONS:
             await reporter.report()
             await on_new_token()
 

@@ -63,8 +63,8 @@ class SqlTokenUses:
         self._health = health
         self._clock = clock
 
-    async def tell(self, instance: str, replica: str, token_id: str) -> None:
-        """See :meth:`ports.TokenUses.tell`."""
+    async def report(self, instance: str, replica: str, token_id: str) -> None:
+        """See :meth:`ports.TokenUses.report`."""
         insert = self._database.insert(token_uses).values(
             instance=safe_text(instance),
             replica=safe_text(replica),

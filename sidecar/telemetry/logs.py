@@ -63,29 +63,19 @@ def configure_logging(
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
-    # Plain tracebacks: the pretty ones print local variables, secrets included.
-    last: structlog.typing.Processor = (
-        structlog.processors.JSONRenderer(default=str)
-        if as_json
-        else structlog.dev.ConsoleRenderer(
-            colors=is_terminal, exception_formatter=structlog.dev.plain_traceback
-        )
-    )
-    renderer: list[structlog.typing.Processor] = [structlog.processors.format_exc_info, redact, last]
     handler = logging.StreamHandler(output)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderer],
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.format_exc_info,
+                redact,
+                _renderer(as_json=as_json, is_terminal=is_terminal),
+            ],
         )
     )
-    root = logging.getLogger()
-    root.handlers = [handler]
-    root.setLevel(level.upper())
-    for name in _NOISY:
-        logging.getLogger(name).setLevel(logging.WARNING)
-    for name in _SILENT:
-        logging.getLogger(name).setLevel(logging.CRITICAL)
+    _set_levels(level, handler)
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,
@@ -97,6 +87,25 @@ def configure_logging(
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=False,
     )
+
+
+def _renderer(*, as_json: bool, is_terminal: bool) -> structlog.typing.Processor:
+    if as_json:
+        return structlog.processors.JSONRenderer(default=str)
+    # Plain tracebacks: the pretty ones print local variables, secrets included.
+    return structlog.dev.ConsoleRenderer(
+        colors=is_terminal, exception_formatter=structlog.dev.plain_traceback
+    )
+
+
+def _set_levels(level: str, handler: logging.Handler) -> None:
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(level.upper())
+    for name in _NOISY:
+        logging.getLogger(name).setLevel(logging.WARNING)
+    for name in _SILENT:
+        logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
 def may_hold_secret(line: str) -> bool:

@@ -6,6 +6,8 @@ instant of the event; ages are a query.
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from typing import Final
 
 from prometheus_client import (
     CollectorRegistry,
@@ -28,8 +30,8 @@ _LAG_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.
 _SYNC_BUCKETS = (0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0)
 
 
-TAKEN = ("created", "adopted", "read")
-"""Ways in which another token is taken into use."""
+ROTATIONS: Final = ("created", "adopted", "read")
+"""Ways in which another token is taken into use; other outcomes are codes of errors."""
 
 
 class Metrics:
@@ -40,127 +42,113 @@ class Metrics:
         ProcessCollector(registry=self.registry)
         PlatformCollector(registry=self.registry)
         GCCollector(registry=self.registry)
-        build = Gauge(
+        counter, gauge = partial(Counter, registry=self.registry), partial(Gauge, registry=self.registry)
+        histogram = partial(Histogram, registry=self.registry)
+        build = gauge(
             "litmus_sidecar_build_info",
             "Always 1; the version of the sidecar is the label.",
             ["version"],
-            registry=self.registry,
         )
         build.labels(version).set(1)
-        self.requests = Counter(
+        self.requests = counter(
             "litmus_sidecar_requests",
             "HTTP requests answered, by route template, method and outcome (ok, or the error's code).",
             ["route", "method", "outcome"],
-            registry=self.registry,
         )
-        self.request_seconds = Histogram(
+        self.request_seconds = histogram(
             "litmus_sidecar_request_duration_seconds",
             "Time from the request's headers until its answer is made; sending one in parts is not counted.",
             ["route"],
             buckets=_LATENCY_BUCKETS,
-            registry=self.registry,
         )
-        self._counting: dict[tuple[str, str, str], tuple[Counter, Histogram]] = {}
-        self.connections_refused = Counter(
+        self._labelled: dict[tuple[str, str, str], tuple[Counter, Histogram]] = {}
+        self.connections_refused = counter(
             "litmus_sidecar_connections_refused",
             "Connections refused or cut off: address, all (too many), head, body, unread.",
             ["reason"],
-            registry=self.registry,
         )
-        self.sync_attempts = Counter(
+        self.sync_attempts = counter(
             "litmus_sidecar_sync_attempts",
             "Attempts to synchronise a lane of a project, by outcome (ok, or the first error's code).",
             ["instance", "lane", "outcome"],
-            registry=self.registry,
         )
-        self.sync_seconds = Histogram(
+        self.sync_seconds = histogram(
             "litmus_sidecar_sync_duration_seconds",
             "Time that one attempt took, waiting for the pace towards Litmus included.",
             ["instance", "lane"],
             buckets=_SYNC_BUCKETS,
-            registry=self.registry,
         )
-        self.sync_lag_seconds = Gauge(
+        self.sync_lag_seconds = gauge(
             "litmus_sidecar_sync_lag_seconds",
             "How late the last job was begun, 0 once none waits; lasting values stretch all intervals.",
             ["instance"],
-            registry=self.registry,
         )
-        self.sync_success = Gauge(
+        self.sync_success = gauge(
             "litmus_sidecar_sync_last_success_timestamp_seconds",
             "When this replica last synchronised a lane of any project of the instance without an error.",
             ["instance", "lane"],
-            registry=self.registry,
         )
-        self.upstream_requests = Counter(
+        self.upstream_requests = counter(
             "litmus_sidecar_upstream_requests",
             "Requests to Litmus by operation and outcome (ok, or the error's code).",
             ["instance", "operation", "outcome"],
-            registry=self.registry,
         )
-        self.upstream_seconds = Histogram(
+        self.upstream_seconds = histogram(
             "litmus_sidecar_upstream_request_duration_seconds",
             "Time that Litmus took to answer, by operation.",
             ["instance", "operation"],
             buckets=_LATENCY_BUCKETS,
-            registry=self.registry,
         )
-        self.actions = Counter(
+        self.actions = counter(
             "litmus_sidecar_actions",
             "Attempts to run, stop or switch, by what came of them (an outcome, or repeat).",
             ["kind", "outcome"],
-            registry=self.registry,
         )
-        self.token_rotations = Counter(
+        self.token_rotations = counter(
             "litmus_sidecar_token_rotations",
             "Attempts to take another token into use: created, adopted, read (a file), or the error's code.",
             ["instance", "outcome"],
-            registry=self.registry,
         )
-        self.store_seconds = Histogram(
+        self.store_seconds = histogram(
             "litmus_sidecar_store_operation_duration_seconds",
             "Time of transactions with the database, read or write, waiting for a turn included.",
             ["operation"],
             buckets=_STORE_BUCKETS,
-            registry=self.registry,
         )
-        self.loop_lag_seconds = Histogram(
+        self.loop_lag_seconds = histogram(
             "litmus_sidecar_event_loop_lag_seconds",
             "How much later than asked for a short sleep ended.",
             buckets=_LAG_BUCKETS,
-            registry=self.registry,
         )
-        self.domain_render_seconds = Histogram(
+        self.domain_render_seconds = histogram(
             "litmus_sidecar_domain_render_seconds",
             "Time to render the domain's metrics of one project that changed, in a thread.",
             buckets=_LATENCY_BUCKETS,
-            registry=self.registry,
         )
-        self.task_failures = Counter(
+        self.task_failures = counter(
             "litmus_sidecar_task_failures",
             "Unexpected ends of a supervised task.",
             ["task"],
-            registry=self.registry,
         )
 
     def count_request(self, route: str, method: str, outcome: str, took_seconds: float) -> None:
         """Count a request that was answered; the labels are few, so what counts them is looked up once."""
-        counted, seconds = self.counting(route, method, outcome)
+        counted, seconds = self.labelled(route, method, outcome)
         counted.inc()
         seconds.observe(took_seconds)
 
-    def counting(self, route: str, method: str, outcome: str) -> tuple[Counter, Histogram]:
+    def labelled(self, route: str, method: str, outcome: str) -> tuple[Counter, Histogram]:
         """Return what counts such requests, and what takes their seconds."""
-        counting = self._counting.get((route, method, outcome))
-        if counting is None:
-            counting = self.requests.labels(route, method, outcome), self.request_seconds.labels(route)
-            self._counting[route, method, outcome] = counting
-        return counting
+        labelled = self._labelled.get((route, method, outcome))
+        if labelled is None:
+            labelled = self.requests.labels(route, method, outcome), self.request_seconds.labels(route)
+            self._labelled[route, method, outcome] = labelled
+        return labelled
 
-    def begin(self, instances: Iterable[str]) -> None:
+    def initialise(self, instances: Iterable[str]) -> None:
         """Tell counters of which the labels are known from 0 on: what is first told as 1 never increased."""
         for instance in instances:
-            for outcome in TAKEN:
+            for outcome in ROTATIONS:
                 self.token_rotations.labels(instance, outcome)
             for lane in Lane:
                 self.sync_attempts.labels(instance, lane.value, "ok")
@@ -170,9 +158,9 @@ class Metrics:
             for outcome in (*ActionOutcome, AuditEvent.REPEAT):
                 self.actions.labels(kind.value, outcome.value)
 
-    def observe_with(self, read: Callable[[], Mapping[str, "Reading"]]) -> None:
+    def export(self, read: Callable[[], Mapping[str, "Reading"]]) -> None:
         """Export values that are kept elsewhere; they are read at each scrape."""
-        self.registry.register(_Readings(read))
+        self.registry.register(_ReadingsCollector(read))
 
 
 class Reading:
@@ -194,7 +182,7 @@ class Reading:
         self.counter = counter
 
 
-class _Readings(Collector):
+class _ReadingsCollector(Collector):
     """Turns readings into metric families at scrape time."""
 
     def __init__(self, read: Callable[[], Mapping[str, Reading]]) -> None:

@@ -71,7 +71,7 @@ def test_a_token_that_cannot_be_replaced_is_a_problem_though_it_is_still_good() 
 def test_counters_of_which_the_labels_are_known_begin_at_zero() -> None:
     """One that is first told as 1 never increased."""
     metrics = Metrics("test")
-    metrics.begin(["default"])
+    metrics.initialise(["default"])
     for name, labels in (
         ("token_rotations", {"instance": "default", "outcome": "created"}),
         ("sync_attempts", {"instance": "default", "lane": "history", "outcome": "ok"}),

@@ -125,7 +125,7 @@ async def test_the_token_in_use_is_not_revoked(door: Door) -> None:
 
 async def test_the_token_that_another_replica_uses_is_not_revoked(door: Door) -> None:
     theirs = door.setting.issue(name="theirs", days=10)
-    await door.setting.uses.tell("default", "two", theirs.id)
+    await door.setting.uses.report("default", "two", theirs.id)
     with pytest.raises(TokenInUseError):
         await door.tokens.revoke(theirs.id)
 
@@ -154,7 +154,7 @@ async def test_rows_of_one_string_are_one_token_and_go_together(door: Door) -> N
 async def test_a_token_that_another_instance_uses_is_told_and_not_revoked(door: Door) -> None:
     """Two instances can be of one Litmus and one user."""
     theirs = door.setting.issue(name="theirs", days=10)
-    await door.setting.uses.tell("another", "one", theirs.id)
+    await door.setting.uses.report("another", "one", theirs.id)
 
     assert {token.name for token in await door.tokens.listed() if token.in_use} == {"theirs", "in use"}
     with pytest.raises(TokenInUseError):
@@ -164,7 +164,7 @@ async def test_a_token_that_another_instance_uses_is_told_and_not_revoked(door: 
 
 async def test_a_replica_that_is_silent_for_long_uses_no_token_any_more(door: Door) -> None:
     theirs = door.setting.issue(name="theirs", days=10)
-    await door.setting.uses.tell("default", "two", theirs.id)
+    await door.setting.uses.report("default", "two", theirs.id)
     door.setting.clock.pass_by(minutes=4)
     await door.tokens.revoke(theirs.id)
     assert not door.setting.listed("theirs")

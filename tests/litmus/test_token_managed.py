@@ -101,12 +101,12 @@ async def test_a_predecessor_waits_for_the_replica_that_uses_it_ten_minutes_at_m
 
         for _ in range(3):
             setting.clock.pass_by(minutes=3)
-            await setting.uses.tell("default", "two", LitmusToken(first).id)
+            await setting.uses.report("default", "two", LitmusToken(first).id)
             await one.reconcile()
             assert first not in setting.world.revoked_tokens
 
         setting.clock.pass_by(minutes=2)
-        await setting.uses.tell("default", "two", LitmusToken(first).id)
+        await setting.uses.report("default", "two", LitmusToken(first).id)
         await one.reconcile()
         assert first in setting.world.revoked_tokens
 

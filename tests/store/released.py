@@ -104,7 +104,7 @@ async def fill(store: Store) -> None:
     await store.actions.claim(ACTION, [Claim(name="run:a", hold=timedelta(hours=1), is_window=True)])
     await store.audit.append(ENTRY)
     await store.locks.take("lock-1", "replica-1", timedelta(hours=1))
-    await store.token_uses.tell(USE.instance, USE.replica, USE.token_id)
+    await store.token_uses.report(USE.instance, USE.replica, USE.token_id)
     await store.shares.add(SHARE)
     await store.sessions.add(SESSION)
     await store.secrets.keep(*SECRET)

@@ -114,10 +114,10 @@ def use(instance: str, replica: str, token_id: str) -> TokenUse:
 class TestTokenUses:
     async def test_replicas_that_use_a_token_are_told(self, replicas: list[Store]) -> None:
         before = clock() - FAR
-        await replicas[0].token_uses.tell("default", "replica-1", "token-a")
-        await replicas[1].token_uses.tell("default", "replica-2", "token-a")
-        await replicas[1].token_uses.tell("default", "replica-3", "token-b")
-        await replicas[1].token_uses.tell("other", "replica-4", "token-a")
+        await replicas[0].token_uses.report("default", "replica-1", "token-a")
+        await replicas[1].token_uses.report("default", "replica-2", "token-a")
+        await replicas[1].token_uses.report("default", "replica-3", "token-b")
+        await replicas[1].token_uses.report("other", "replica-4", "token-a")
 
         assert set(await replicas[2].token_uses.current(before)) == {
             use("default", "replica-1", "token-a"),
@@ -128,21 +128,21 @@ class TestTokenUses:
 
     async def test_replica_uses_one_token_of_an_instance_at_a_time(self, store: Store) -> None:
         before = clock() - FAR
-        await store.token_uses.tell("default", "replica-1", "token-a")
-        await store.token_uses.tell("default", "replica-1", "token-b")
+        await store.token_uses.report("default", "replica-1", "token-a")
+        await store.token_uses.report("default", "replica-1", "token-b")
 
         assert list(await store.token_uses.current(before)) == [use("default", "replica-1", "token-b")]
 
     async def test_what_was_said_before_then_does_not_count(self, store: Store) -> None:
-        await store.token_uses.tell("default", "replica-1", "token-a")
+        await store.token_uses.report("default", "replica-1", "token-a")
 
         assert list(await store.token_uses.current(clock() + FAR)) == []
 
     async def test_forgotten_replica_is_waited_for_nowhere(self, store: Store) -> None:
         before = clock() - FAR
         for instance in ("default", "other"):
-            await store.token_uses.tell(instance, "replica-1", "token-a")
-            await store.token_uses.tell(instance, "replica-2", "token-a")
+            await store.token_uses.report(instance, "replica-1", "token-a")
+            await store.token_uses.report(instance, "replica-2", "token-a")
 
         await store.token_uses.forget("replica-1")
 
@@ -310,7 +310,7 @@ class TestPruning:
         await store.shares.add(kept := share())
         await store.locks.take("over", "one", OVER)
         await store.locks.take("held", "one", FAR)
-        await store.token_uses.tell("default", "replica-1", "token-a")
+        await store.token_uses.report("default", "replica-1", "token-a")
 
         assert await prune_all(store, clock) == 2
 
@@ -321,7 +321,7 @@ class TestPruning:
         assert await prune_all(store, clock) == 0
 
     async def test_replica_silent_for_a_day_is_forgotten(self, store: Store) -> None:
-        await store.token_uses.tell("default", "replica-1", "token-a")
+        await store.token_uses.report("default", "replica-1", "token-a")
 
         assert await prune_all(store, lambda: clock() + TOKEN_USE_AGE + FAR) == 1
 
@@ -331,7 +331,7 @@ class TestPruning:
 OPERATIONS: list[Callable[[Store], Awaitable[object]]] = [
     lambda store: store.locks.take("rotate", "one", FAR),
     lambda store: store.locks.release("rotate", "one"),
-    lambda store: store.token_uses.tell("default", "replica-1", "token-a"),
+    lambda store: store.token_uses.report("default", "replica-1", "token-a"),
     lambda store: store.token_uses.current(clock()),
     lambda store: store.token_uses.forget("replica-1"),
     lambda store: store.shares.add(share()),
@@ -358,7 +358,7 @@ async def test_everything_is_refused_without_the_database_and_kept_over_it(postg
         await store.sessions.add(signed_in := session())
         await store.secrets.keep("key", "made before")
         await store.locks.take("held", "one", FAR)
-        await store.token_uses.tell("default", "replica-9", "token-z")
+        await store.token_uses.report("default", "replica-9", "token-z")
         postgres.stop()
         try:
             for operation in OPERATIONS:

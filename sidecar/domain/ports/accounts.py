@@ -47,7 +47,7 @@ class TokenUses(Protocol):
     Every method raises :class:`errors.StoreError` while the store is away.
     """
 
-    async def tell(self, instance: str, replica: str, token_id: str) -> None:
+    async def report(self, instance: str, replica: str, token_id: str) -> None:
         """Say that from now on this replica uses this token of the instance, and no other."""
 
     async def current(self, since: datetime) -> Collection[TokenUse]:

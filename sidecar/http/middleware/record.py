@@ -76,7 +76,7 @@ class Recorder:
     def repeated(self, line: RequestLine, *, label: str) -> "RepeatedRequest":
         """Return what keeps the like of a request that all is known of but its duration and its id."""
         return RepeatedRequest(
-            self._metrics.counting(line.route, label, line.outcome),
+            self._metrics.labelled(line.route, label, line.outcome),
             RepeatedLine(line),
             is_logged=is_logged(line, self._logged, is_action=False),
         )

@@ -238,9 +238,9 @@ def _record(request: web.Request, response: web.StreamResponse, took_seconds: fl
     """Count the request, log it, and say in its trace what it was."""
     method, template = request.app[RECORDER].record(request, response.status, took_seconds)
     span.rename(f"{method} {template}")
-    span.note("http.request.method", method)
-    span.note("http.route", template)
-    span.note("http.response.status_code", response.status)
-    span.note("sidecar.outcome", request.get(OUTCOME, "ok"))
+    span.set_attribute("http.request.method", method)
+    span.set_attribute("http.route", template)
+    span.set_attribute("http.response.status_code", response.status)
+    span.set_attribute("sidecar.outcome", request.get(OUTCOME, "ok"))
     if OUTCOME in request:
         span.fail(request[OUTCOME])

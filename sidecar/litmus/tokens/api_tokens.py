@@ -188,7 +188,7 @@ class TokenUseReporter:
         token = self._holder.token
         if token is not None:
             with suppress(StoreError):
-                await self._uses.tell(self._holder.instance, self._replica, token.id)
+                await self._uses.report(self._holder.instance, self._replica, token.id)
 
     async def follow(self) -> None:
         """Tell it again and again until cancelled: who falls silent is taken to have ended."""

@@ -16,7 +16,6 @@ from sidecar.telemetry.tracing.spans import (
     Tracer,
     record,
     span,
-    within,
 )
 
 __all__ = [
@@ -30,5 +29,4 @@ __all__ = [
     "record",
     "span",
     "tracing_problems",
-    "within",
 ]

@@ -26,7 +26,7 @@ from opentelemetry.trace import Tracer as LibraryTracer
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from sidecar.domain.errors import SidecarError
-from sidecar.telemetry.tracing.spans import Attribute, Span, within
+from sidecar.telemetry.tracing.spans import Attribute, Span, use_recorder
 
 EXPORT_TIMEOUT_SECONDS: Final = 5.0
 """Longest that one batch may take, and longest that the end of the process waits for what is left."""
@@ -56,7 +56,7 @@ class _OtlpSpan:
     def __init__(self, span: LibrarySpan) -> None:
         self._span = span
 
-    def note(self, name: str, value: Attribute) -> None:
+    def set_attribute(self, name: str, value: Attribute) -> None:
         self._span.set_attribute(name, value)
 
     def rename(self, name: str) -> None:
@@ -111,7 +111,7 @@ class OtlpTracer:
     ) -> Iterator[Span]:
         started = self._tracer.start_span(name, parent, kind, attributes)
         # What is not sampled costs its parts nothing.
-        with within(self if started.is_recording() else None), self._current(started) as span:
+        with use_recorder(self if started.is_recording() else None), self._current(started) as span:
             yield span
 
     @contextmanager

@@ -17,7 +17,7 @@ Attribute = str | int | float | bool
 class Span(Protocol):
     """One timed part of a trace."""
 
-    def note(self, name: str, value: Attribute) -> None:
+    def set_attribute(self, name: str, value: Attribute) -> None:
         """Add an attribute; a value of ours, never a client's text."""
 
     def rename(self, name: str) -> None:
@@ -55,7 +55,7 @@ class Tracer(Protocol):
 class _NoSpan:
     """Takes everything, keeps nothing."""
 
-    def note(self, name: str, value: Attribute) -> None:
+    def set_attribute(self, name: str, value: Attribute) -> None:
         """Keep nothing."""
 
     def rename(self, name: str) -> None:
@@ -85,7 +85,7 @@ _recorder: ContextVar[Recorder | None] = ContextVar("sidecar trace", default=Non
 
 
 @contextmanager
-def within(recorder: Recorder | None) -> Iterator[None]:
+def use_recorder(recorder: Recorder | None) -> Iterator[None]:
     """Add the parts of this block to a trace; ``None``: to none."""
     token = _recorder.set(recorder)
     try:

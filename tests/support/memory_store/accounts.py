@@ -47,8 +47,8 @@ class MemoryTokenUses:
         self._uses: dict[tuple[str, str], tuple[str, datetime]] = {}
         """Token and when it was told, by instance and replica."""
 
-    async def tell(self, instance: str, replica: str, token_id: str) -> None:
-        """See :meth:`ports.TokenUses.tell`."""
+    async def report(self, instance: str, replica: str, token_id: str) -> None:
+        """See :meth:`ports.TokenUses.report`."""
         self._uses[instance, replica] = (token_id, self._clock())
 
     async def current(self, since: datetime) -> Collection[TokenUse]:
