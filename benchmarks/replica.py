@@ -7,7 +7,7 @@ Prints ratios of one run on one machine; run it from the root of the repository:
 from collections.abc import Callable
 from time import perf_counter
 
-from sidecar.replica import QueryRequest, Replica
+from sidecar.replica import QueryEngine, QueryRequest
 from tests.replica.documents import EXPERIMENTS, body
 from tests.replica.oracle import execute
 from tests.support.builders import NOW_MS, PROJECT_ID, content, experiment, recent_run, snapshot
@@ -29,14 +29,14 @@ def main() -> None:
     runs = [recent_run(f"run-{number}", created_at_ms=NOW_MS - number) for number in range(10)]
     shop = snapshot(content(experiments=[experiment(str(number), recent_runs=runs) for number in range(40)]))
     raw = body(EXPERIMENTS, VARIABLES)
-    warm = Replica()
+    warm = QueryEngine()
     # Nothing is remembered in caches without room.
-    cold = Replica(plan_cache_bytes=0, answer_cache_bytes=0)
+    cold = QueryEngine(plan_cache_bytes=0, answer_cache_bytes=0)
 
-    def answer_with(replica: Replica) -> bytes:
-        request = replica.prepare(raw)
+    def answer_with(engine: QueryEngine) -> bytes:
+        request = engine.prepare(raw)
         assert isinstance(request, QueryRequest)  # noqa: S101  (the document is a query)
-        return replica.answer(request, shop)
+        return engine.answer(request, shop)
 
     request = warm.prepare(raw)
     assert isinstance(request, QueryRequest)  # noqa: S101  (as above)

@@ -47,7 +47,7 @@ from sidecar.insight.digest_cache import Digests
 from sidecar.insight.links import LitmusLinks
 from sidecar.litmus.transport.client import LitmusClient
 from sidecar.litmus.wire.documents import SERVER_VERSION
-from sidecar.replica import Replica
+from sidecar.replica import QueryEngine
 from sidecar.runtime.supervision import Supervisor, UnitErrors, measure_loop_lag
 from sidecar.runtime.turns import Turns
 from sidecar.store.pruning import keep_pruning
@@ -213,13 +213,13 @@ class _Composition:
         sessions = litmus_sessions(config, store, signing, clients, clock)
         # What is left of sessions, our own included, is revoked even if nobody can sign in.
         await self._supervise("sessions", sessions.follow)
-        replica, turns = Replica(), Turns()
+        query_engine, turns = QueryEngine(), Turns()
         self._stack.push_async_callback(turns.close)
         self._metrics.export(
             partial(
                 service_gauges,
                 catalogue=catalogue,
-                replica=replica,
+                query_engine=query_engine,
                 clients=clients,
                 store=store.health,
                 tokens=tokens,
@@ -240,7 +240,7 @@ class _Composition:
             history=store.history,
             digests=digests,
             sync=engine,
-            replica=replica,
+            query_engine=query_engine,
             turns=turns,
             keys=key_ring(config),
             users=people.users,

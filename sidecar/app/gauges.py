@@ -12,7 +12,7 @@ from sidecar.http.answers.cache import AnswerCounts
 from sidecar.http.services import Phase
 from sidecar.litmus.tokens.managed import RENEWED_BEFORE
 from sidecar.litmus.transport.client import LitmusClient
-from sidecar.replica import Replica
+from sidecar.replica import QueryEngine
 from sidecar.sync.planner import IntervalPlanner
 from sidecar.telemetry.metrics import Reading
 
@@ -81,7 +81,7 @@ def renewal_leads(config: Config) -> Mapping[str, timedelta]:
 def service_gauges(
     *,
     catalogue: Catalogue,
-    replica: Replica,
+    query_engine: QueryEngine,
     clients: Mapping[str, LitmusClient],
     store: StoreHealth,
     tokens: Mapping[str, Tokens],
@@ -89,7 +89,7 @@ def service_gauges(
     renewal_leads: Mapping[str, timedelta],
 ) -> Mapping[str, Reading]:
     """Return the values that other parts keep, for a scrape."""
-    stats = replica.stats
+    stats = query_engine.stats
     return {
         "litmus_sidecar_catalog_entities": Reading(
             "Entities that name a Litmus project.", {(): len(catalogue.current.entities)}
@@ -135,7 +135,7 @@ def service_gauges(
             counter=True,
         ),
         "litmus_sidecar_graphql_cache_bytes": Reading(
-            "Bytes that plans and answers hold in memory.", {(): replica.cached_bytes}
+            "Bytes that plans and answers hold in memory.", {(): query_engine.cached_bytes}
         ),
     }
 

@@ -35,7 +35,7 @@ from sidecar.identity.sign_in_limit import RefusalDelay, SignInLimit
 from sidecar.identity.signing import SigningKeys
 from sidecar.insight.digest_cache import Digests
 from sidecar.insight.links import LitmusLinks
-from sidecar.replica import Replica
+from sidecar.replica import QueryEngine
 from sidecar.runtime.supervision import Supervisor
 from sidecar.runtime.turns import Turns
 from sidecar.telemetry.metrics import Metrics
@@ -116,7 +116,7 @@ class Services:
     history: History
     digests: Digests
     sync: Sync
-    replica: Replica
+    query_engine: QueryEngine
     turns: Turns
     """In which long work is done."""
     keys: Keys

@@ -6,20 +6,27 @@ to others.
 
 ``schema`` what may be asked · ``document`` parsing and validating ·
 ``limits`` how much · ``plan`` compiling · ``projection``, ``arguments``,
-``healing``, ``cron`` what is answered · ``replica`` the front, with caches.
+``healing``, ``cron`` what is answered · ``engine`` all of it in order, with caches.
 """
 
 from sidecar.replica.cron import plugin_cron
+from sidecar.replica.engine import (
+    MutationRequest,
+    Prepared,
+    QueryEngine,
+    QueryRequest,
+    QueryStats,
+    answer_key,
+)
 from sidecar.replica.limits import Limits
-from sidecar.replica.replica import MutationRequest, Prepared, QueryRequest, Replica, ReplicaStats, answer_key
 
 __all__ = [
     "Limits",
     "MutationRequest",
     "Prepared",
+    "QueryEngine",
     "QueryRequest",
-    "Replica",
-    "ReplicaStats",
+    "QueryStats",
     "answer_key",
     "plugin_cron",
 ]

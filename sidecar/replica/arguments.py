@@ -53,7 +53,7 @@ def select_experiments(request: Mapping[str, Any] | None) -> Selector[Experiment
     schedule = wanted.get("scheduleType")
     if schedule in {"CRON", "NON_CRON"}:
         predicates.append(lambda row: _is_scheduled(row) == (schedule == "CRON"))
-    if types := frozenset(one for one in _list(wanted.get("infraTypes")) if one is not None):
+    if types := frozenset(one for one in _items(wanted.get("infraTypes")) if one is not None):
         predicates.append(lambda row: row.infra is not None and row.infra.infra_type in types)
     if dates := wanted.get("dateRange"):
         predicates.append(_updated_within(dates))
@@ -73,7 +73,7 @@ def select_environments(request: Mapping[str, Any] | None) -> Selector[Environme
         predicates.append(lambda row: row.environment_id in ids)
     if kind := wanted.get("type"):
         predicates.append(lambda row: row.type == kind)
-    predicates += _described_as(wanted, "name")
+    predicates += _description_filters(wanted, "name")
     return _selector(request, predicates)
 
 
@@ -84,18 +84,18 @@ def select_hubs(request: Mapping[str, Any] | None) -> Selector[Hub]:
     predicates: list[Predicate[Hub]] = []
     if ids := _ids(request, "chaosHubIDs"):
         predicates.append(lambda row: row.hub_id in ids)
-    predicates += _described_as(wanted, "chaosHubName")
+    predicates += _description_filters(wanted, "chaosHubName")
     return _selector({}, predicates)
 
 
-def _described_as(wanted: Mapping[str, Any], name_key: str) -> list[Predicate[Any]]:
+def _description_filters(wanted: Mapping[str, Any], name_key: str) -> list[Predicate[Any]]:
     """The filters hubs and environments share: name and description ignore case, tags are any of."""
     predicates: list[Predicate[Any]] = []
     if name := (wanted.get(name_key) or "").casefold():
         predicates.append(lambda row: name in row.name.casefold())
     if text := (wanted.get("description") or "").casefold():
         predicates.append(lambda row: text in (row.description or "").casefold())
-    if tags := frozenset(_list(wanted.get("tags"))):
+    if tags := frozenset(_items(wanted.get("tags"))):
         predicates.append(lambda row: not tags.isdisjoint(row.tags))
     return predicates
 
@@ -103,7 +103,7 @@ def _described_as(wanted: Mapping[str, Any], name_key: str) -> list[Predicate[An
 def _selector(request: Mapping[str, Any], predicates: Iterable[Predicate[Any]]) -> Selector[Any]:
     checks = tuple(predicates)
     sort = request.get("sort")
-    page = _slice(request.get("pagination"))
+    page = _page_slice(request.get("pagination"))
 
     def select(rows: Sequence[Any]) -> Page:
         chosen = [row for row in rows if all(check(row) for check in checks)] if checks else rows
@@ -123,7 +123,7 @@ def _by_time(row: Experiment | Environment) -> int:
     return row.updated_at_ms or 0
 
 
-def _slice(pagination: Mapping[str, int] | None) -> slice | None:
+def _page_slice(pagination: Mapping[str, int] | None) -> slice | None:
     if pagination is None:
         return None
     page, limit = pagination["page"], pagination["limit"]
@@ -159,8 +159,8 @@ def _is_scheduled(row: Experiment) -> bool:
 
 def _ids(request: Mapping[str, Any], argument: str) -> frozenset[str | None]:
     """An empty or missing list means no filter, as in Litmus; a null among the ids matches nothing."""
-    return frozenset(_list(request.get(argument)))
+    return frozenset(_items(request.get(argument)))
 
 
-def _list(value: Sequence[Any] | None) -> Sequence[Any]:
+def _items(value: Sequence[Any] | None) -> Sequence[Any]:
     return value or ()

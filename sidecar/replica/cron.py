@@ -8,7 +8,7 @@ plain numbers that Argo made of it, if cron-parser reads those rightly.
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Final
 
@@ -35,7 +35,7 @@ _WHOLE_WEEK: Final = 8
 """As many days cron-parser counts in ``*``: Sunday is 0 and 7."""
 
 
-class _Refused(Exception):  # noqa: N818 - it ends a parse, and is nobody's error
+class _CronParserError(Exception):
     """cron-parser throws here."""
 
 
@@ -89,16 +89,16 @@ def plugin_cron(text: str) -> str:
         return ""
     if not isinstance(argo.rule, Cron) or argo.rule.expression is None:
         return ""
-    wanted = _Meaning.of_argo(argo.rule.expression)
+    wanted = _FireTimes.of_argo(argo.rule.expression)
     if not wanted.ever_fires:
         return ""
     for candidate in (text, argo.rule.expression):
-        if _Meaning.of_plugin(candidate) == wanted:
+        if _FireTimes.of_cron_parser(candidate) == wanted:
             return candidate
     return ""
 
 
-class _Meaning(msgspec.Struct, frozen=True):
+class _FireTimes(msgspec.Struct, frozen=True):
     """When a schedule fires on a local calendar, comparable whoever read it."""
 
     minutes: frozenset[int]
@@ -111,7 +111,7 @@ class _Meaning(msgspec.Struct, frozen=True):
         return bool(self.days)
 
     @staticmethod
-    def of_argo(expression: str) -> "_Meaning":
+    def of_argo(expression: str) -> "_FireTimes":
         """Read the plain five fields that Argo's parser boils down to."""
         minutes, hours, days, months, weekdays = (
             _numbers(part, field) for part, field in zip(expression.split(" "), _FIELDS, strict=True)
@@ -122,10 +122,10 @@ class _Meaning(msgspec.Struct, frozen=True):
             in_days, in_weekdays = day in days, weekday in weekdays
             return in_days and in_weekdays if free_days or free_weekdays else in_days or in_weekdays
 
-        return _Meaning(minutes, hours, _matching(months, fires))
+        return _FireTimes(minutes, hours, _fire_days(months, fires))
 
     @staticmethod
-    def of_plugin(text: str) -> "_Meaning | None":
+    def of_cron_parser(text: str) -> "_FireTimes | None":
         """Read a text as cron-parser does; ``None`` if it throws."""
         parts = _PREDEFINED.get(text, text)
         texts = [part for part in _SPACES.split(parts) if part]
@@ -134,23 +134,23 @@ class _Meaning(msgspec.Struct, frozen=True):
             return None
         try:
             minutes, hours, days, months, weekdays = (
-                _parse(part, field) for part, field in zip(texts, _FIELDS, strict=True)
+                _parse_field(part, field) for part, field in zip(texts, _FIELDS, strict=True)
             )
             if len(months) == 1:
-                days = _within_month(days, _DAYS_IN_MONTH[months[0] - 1])
-        except _Refused:
+                days = _fit_month(days, _DAYS_IN_MONTH[months[0] - 1])
+        except _CronParserError:
             return None
         is_whole_week = len(weekdays) == _WHOLE_WEEK
 
         def fires(length: int, day: int, weekday: int) -> bool:
-            in_days, in_weekdays = _matches(day, days), _matches(weekday, weekdays)
+            in_days, in_weekdays = day in days, weekday in weekdays
             is_whole_month = len(days) >= length
             return not (
                 (not in_days and (not in_weekdays or is_whole_week))
                 or (is_whole_month and not is_whole_week and not in_weekdays)
             )
 
-        return _Meaning(frozenset(minutes), frozenset(hours), _matching(frozenset(months), fires))
+        return _FireTimes(frozenset(minutes), frozenset(hours), _fire_days(frozenset(months), fires))
 
 
 def _numbers(part: str, field: _Field) -> frozenset[int]:
@@ -159,7 +159,7 @@ def _numbers(part: str, field: _Field) -> frozenset[int]:
     return frozenset(int(number) for number in part.split(","))
 
 
-def _matching(
+def _fire_days(
     months: frozenset[int], fires: Callable[[int, int, int], bool]
 ) -> frozenset[tuple[int, int, int]]:
     """Return the days that match; how long a month is decides some of them, which month it is none."""
@@ -176,58 +176,54 @@ def _matching(
     return frozenset((month, *one) for month in months for one in matching[_DAYS_IN_MONTH[month - 1]])
 
 
-def _matches(value: int, numbers: Sequence[int]) -> bool:
-    return value in numbers
-
-
-def _parse(text: str, field: _Field) -> list[int]:
+def _parse_field(text: str, field: _Field) -> list[int]:
     """Return the numbers cron-parser finds, sorted, doubled ones included: it counts them."""
     if field.names:
-        text = _LETTERS.sub(lambda found: _named(found[0], field.names), text)
+        text = _LETTERS.sub(lambda found: _number_of_name(found[0], field.names), text)
     if not field.characters.fullmatch(text):
-        raise _Refused
+        raise _CronParserError
     everything = f"{field.low}-{field.high}"
     # It replaces one of the two only.
     text = text.replace("*", everything) if "*" in text else text.replace("?", everything)
     numbers: list[int] = []
     for part in text.split(","):
-        numbers += _repeated(part, field)
+        numbers += _parse_repeat(part, field)
     if not all(field.low <= number <= field.high for number in numbers):
-        raise _Refused
+        raise _CronParserError
     return sorted(numbers)
 
 
-def _named(name: str, names: Mapping[str, int]) -> str:
+def _number_of_name(name: str, names: Mapping[str, int]) -> str:
     if name.lower() not in names:
-        raise _Refused
+        raise _CronParserError
     return str(names[name.lower()])
 
 
-def _repeated(part: str, field: _Field) -> list[int]:
+def _parse_repeat(part: str, field: _Field) -> list[int]:
     base, *steps = part.split("/")
     if len(steps) > 1:
-        raise _Refused
+        raise _CronParserError
     if not steps:
-        return _range(base, field, step=1) if "-" in base else [_scalar(base, field)]
+        return _parse_range(base, field, step=1) if "-" in base else [_parse_scalar(base, field)]
     if _NUMBER.fullmatch(base):
         base = f"{base}-{field.high}"
     if "-" not in base:
-        raise _Refused
-    return _range(base, field, step=_number(steps[0]))
+        raise _CronParserError
+    return _parse_range(base, field, step=_parse_number(steps[0]))
 
 
-def _scalar(text: str, field: _Field) -> int:
-    number = _number(text)
+def _parse_scalar(text: str, field: _Field) -> int:
+    number = _parse_number(text)
     if number > field.high:
-        raise _Refused
+        raise _CronParserError
     return number % 7 if field.is_weekday else number
 
 
-def _range(text: str, field: _Field, *, step: int) -> list[int]:
+def _parse_range(text: str, field: _Field, *, step: int) -> list[int]:
     # What follows a second dash is not looked at.
-    first, last = (_number(bound) for bound in text.split("-")[:2])
+    first, last = (_parse_number(bound) for bound in text.split("-")[:2])
     if not (field.low <= first <= last <= field.high and step > 0):
-        raise _Refused
+        raise _CronParserError
     numbers = list(range(first, last + 1, step))
     if field.is_weekday and last % 7 == 0 and 0 not in numbers:
         # A range up to 7 has the Sunday as 0, whatever its step.
@@ -235,14 +231,14 @@ def _range(text: str, field: _Field, *, step: int) -> list[int]:
     return numbers
 
 
-def _number(text: str) -> int:
+def _parse_number(text: str) -> int:
     if not _NUMBER.fullmatch(text):
-        raise _Refused
+        raise _CronParserError
     return int(text)
 
 
-def _within_month(days: list[int], length: int) -> list[int]:
+def _fit_month(days: list[int], length: int) -> list[int]:
     """Return the days that the one month has; cron-parser throws if the first is none of them."""
     if days[0] > length:
-        raise _Refused
+        raise _CronParserError
     return [day for day in days if day <= length]

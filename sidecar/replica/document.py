@@ -30,7 +30,7 @@ from graphql import (
 from graphql.execution.values import VariableValues
 
 from sidecar.domain.errors import QueryRefusedError
-from sidecar.replica.limits import Limits, check_extent
+from sidecar.replica.limits import Limits, check_complexity
 from sidecar.replica.schema import mutation_type, query_type, served_schema
 
 _RULES: Final[tuple[type[ASTValidationRule], ...]] = (NoSchemaIntrospectionCustomRule, *specified_rules)
@@ -86,7 +86,7 @@ def parse_document(text: str, limits: Limits) -> Document:
     except GraphQLError as error:
         raise QueryRefusedError(_sentence(error.message)) from None
     operation, fragments = _only_operation(tree)
-    check_extent(operation.selection_set, fragments, limits)
+    check_complexity(operation.selection_set, fragments, limits)
     problems = validate(served_schema(), tree, _RULES, max_errors=1, hide_suggestions=True)
     if problems:
         raise QueryRefusedError(_sentence(problems[0].message))

@@ -58,43 +58,43 @@ def check_json_depth(value: Any, at_most: int) -> None:
     raise BadRequestError(f"Nested too deeply: the body may nest {at_most} levels")
 
 
-class Extent(msgspec.Struct, frozen=True):
+class Complexity(msgspec.Struct, frozen=True):
     """How large a selection is once expanded."""
 
     fields: int
     depth: int
 
 
-_CYCLE: Final = Extent(-1, -1)
+_CYCLE: Final = Complexity(-1, -1)
 
 
-class _Measure:
+class _ComplexityMeter:
     def __init__(self, fragments: Mapping[str, FragmentDefinitionNode], limits: Limits) -> None:
         self._fragments = fragments
         self._limits = limits
-        self._known: dict[str, Extent] = {}
+        self._known: dict[str, Complexity] = {}
 
-    def selection_set(self, selections: SelectionSetNode, depth: int) -> Extent:
+    def selection_set(self, selections: SelectionSetNode, depth: int) -> Complexity:
         if depth > self._limits.depth:
             raise QueryRefusedError(f"Nested too deeply: selections may nest {self._limits.depth} levels")
         if not selections.selections:
             raise QueryRefusedError("Empty selection: every { } must select at least one field")
         parts = [self._selection(one, depth) for one in selections.selections]
-        extent = Extent(sum(part.fields for part in parts), 1 + max(part.depth for part in parts))
-        if extent.fields > self._limits.fields:
+        complexity = Complexity(sum(part.fields for part in parts), 1 + max(part.depth for part in parts))
+        if complexity.fields > self._limits.fields:
             raise QueryRefusedError(
                 f"Too many fields: a document may come to {self._limits.fields} with its fragments expanded"
             )
-        return extent
+        return complexity
 
-    def _selection(self, selection: SelectionNode, depth: int) -> Extent:
+    def _selection(self, selection: SelectionNode, depth: int) -> Complexity:
         if isinstance(selection, FragmentSpreadNode):
             return self._fragment(selection.name.value, depth)
         nested: SelectionSetNode | None = getattr(selection, "selection_set", None)
-        inner = self.selection_set(nested, depth + 1) if nested else Extent(0, 0)
-        return Extent(inner.fields + isinstance(selection, FieldNode), inner.depth)
+        inner = self.selection_set(nested, depth + 1) if nested else Complexity(0, 0)
+        return Complexity(inner.fields + isinstance(selection, FieldNode), inner.depth)
 
-    def _fragment(self, name: str, depth: int) -> Extent:
+    def _fragment(self, name: str, depth: int) -> Complexity:
         known = self._known.get(name)
         if known is _CYCLE:
             raise QueryRefusedError(f'Endless fragment: "{name[:60]}" spreads itself')
@@ -109,7 +109,7 @@ class _Measure:
         return known
 
 
-def check_extent(
+def check_complexity(
     operation: SelectionSetNode,
     fragments: Mapping[str, FragmentDefinitionNode],
     limits: Limits,
@@ -119,8 +119,8 @@ def check_extent(
     Raises:
         QueryRefusedError: If it is any of these.
     """
-    measure = _Measure(fragments, limits)
-    measure.selection_set(operation, depth=1)
+    meter = _ComplexityMeter(fragments, limits)
+    meter.selection_set(operation, depth=1)
 
 
 class Budget:

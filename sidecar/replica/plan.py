@@ -83,10 +83,12 @@ def compile_plan(document: Document, flags: Flags) -> Plan:
     compiler = _Compiler(document.fragments, flags)
     root = document.root_type
     selections: list[RootSelection] = []
-    for key, nodes in compiler.collect(root, [document.operation.selection_set]).items():
+    for key, nodes in compiler.collect_fields(root, [document.operation.selection_set]).items():
         name = nodes[0].name.value
         project = (
-            _root_typename(root.name) if name == TYPENAME else compiler.outer(root.fields[name].type, nodes)
+            _typename(root.name)
+            if name == TYPENAME
+            else compiler.compile_objects(root.fields[name].type, nodes)
         )
         selections.append(RootSelection(response_key=key, name=name, node=nodes[0], project=project))
     return Plan(selections=tuple(selections))
@@ -97,17 +99,17 @@ class _Compiler:
         self._fragments = fragments
         self._flags = flags
 
-    def collect(
+    def collect_fields(
         self, parent: GraphQLObjectType, selection_sets: Sequence[SelectionSetNode]
     ) -> dict[str, list[FieldNode]]:
         """The specification's CollectFields: nodes per response key, in order of first appearance."""
         grouped: dict[str, list[FieldNode]] = {}
         visited: set[str] = set()
         for selection_set in selection_sets:
-            self._collect(parent, selection_set, grouped, visited)
+            self._collect_into(parent, selection_set, grouped, visited)
         return grouped
 
-    def _collect(
+    def _collect_into(
         self,
         parent: GraphQLObjectType,
         selection_set: SelectionSetNode,
@@ -126,9 +128,9 @@ class _Compiler:
                     visited.add(name)
                     fragment = self._fragments[name]
                     if _applies(fragment.type_condition, parent):
-                        self._collect(parent, fragment.selection_set, grouped, visited)
+                        self._collect_into(parent, fragment.selection_set, grouped, visited)
             elif isinstance(selection, InlineFragmentNode) and _applies(selection.type_condition, parent):
-                self._collect(parent, selection.selection_set, grouped, visited)
+                self._collect_into(parent, selection.selection_set, grouped, visited)
 
     def _included(self, selection: SelectionNode) -> bool:
         for directive in selection.directives or ():
@@ -142,17 +144,17 @@ class _Compiler:
                 return False
         return True
 
-    def outer(self, type_: GraphQLOutputType, nodes: Sequence[FieldNode]) -> BudgetedProjection:
+    def compile_objects(self, type_: GraphQLOutputType, nodes: Sequence[FieldNode]) -> BudgetedProjection:
         """Compile what lies outside of any list: objects stay dicts, rows become encoded JSON."""
         inner = type_.of_type if isinstance(type_, GraphQLNonNull) else type_
         if isinstance(inner, GraphQLList):
-            row_type = _named(inner)
-            return self._rows(row_type, nodes) if row_type else _unchanged
+            row_type = _object_type_of(inner)
+            return self._compile_rows(row_type, nodes) if row_type else _project_leaf
         if not isinstance(inner, GraphQLObjectType):
-            return _unchanged
+            return _project_leaf
         members = [
-            (member.key, member.get, self.outer(member.type, member.nodes))
-            for member in self._members(inner, nodes)
+            (member.key, member.get, self.compile_objects(member.type, member.nodes))
+            for member in self._merged_fields(inner, nodes)
         ]
 
         def project(value: Any, budget: Budget) -> Work[dict[str, Any]]:
@@ -164,8 +166,8 @@ class _Compiler:
 
         return project
 
-    def _rows(self, row_type: GraphQLObjectType, nodes: Sequence[FieldNode]) -> BudgetedProjection:
-        project, weight = self._row(row_type, nodes)
+    def _compile_rows(self, row_type: GraphQLObjectType, nodes: Sequence[FieldNode]) -> BudgetedProjection:
+        project, weight = self._compile_row(row_type, nodes)
 
         def project_rows(rows: Sequence[Any], budget: Budget) -> Work[msgspec.Raw]:
             budget.spend_fields(len(rows) * weight)
@@ -182,13 +184,13 @@ class _Compiler:
 
         return project_rows
 
-    def _row(self, type_: GraphQLObjectType, nodes: Sequence[FieldNode]) -> tuple[Projection, int]:
+    def _compile_row(self, type_: GraphQLObjectType, nodes: Sequence[FieldNode]) -> tuple[Projection, int]:
         """Compile what lies within a row; the number is how many fields it comes to at most."""
         weight = 0
         items: list[tuple[str, Projection]] = []
-        for member in self._members(type_, nodes):
-            complete, member_weight = self._within_row(member.type, member.nodes)
-            items.append((member.key, member.get if complete is None else _then(member.get, complete)))
+        for member in self._merged_fields(type_, nodes):
+            complete, member_weight = self._compile_within_row(member.type, member.nodes)
+            items.append((member.key, member.get if complete is None else _composed(member.get, complete)))
             weight += 1 + member_weight
 
         def project(value: Any) -> dict[str, Any]:
@@ -196,32 +198,32 @@ class _Compiler:
 
         return project, weight
 
-    def _within_row(
+    def _compile_within_row(
         self, type_: GraphQLOutputType, nodes: Sequence[FieldNode]
     ) -> tuple[Projection | None, int]:
         inner = type_.of_type if isinstance(type_, GraphQLNonNull) else type_
-        object_type = _named(inner)
+        object_type = _object_type_of(inner)
         if object_type is None:
             return None, 0
-        project, weight = self._row(object_type, nodes)
+        project, weight = self._compile_row(object_type, nodes)
         if isinstance(inner, GraphQLList):
             return lambda values: [project(value) for value in values], weight * RECENT_RUNS_AT_MOST
         return lambda value: None if value is None else project(value), weight
 
-    def _members(self, parent: GraphQLObjectType, nodes: Sequence[FieldNode]) -> list["_Member"]:
+    def _merged_fields(self, parent: GraphQLObjectType, nodes: Sequence[FieldNode]) -> list["_MergedField"]:
         getters = FIELDS[parent.name]
-        grouped = self.collect(parent, [node.selection_set for node in nodes if node.selection_set])
-        members: list[_Member] = []
+        grouped = self.collect_fields(parent, [node.selection_set for node in nodes if node.selection_set])
+        members: list[_MergedField] = []
         for key, member_nodes in grouped.items():
             name = member_nodes[0].name.value
             if name == TYPENAME:
-                members.append(_Member(key, _constant(parent.name), GraphQLString, member_nodes))
+                members.append(_MergedField(key, _constant(parent.name), GraphQLString, member_nodes))
             else:
-                members.append(_Member(key, getters[name], parent.fields[name].type, member_nodes))
+                members.append(_MergedField(key, getters[name], parent.fields[name].type, member_nodes))
         return members
 
 
-class _Member(NamedTuple):
+class _MergedField(NamedTuple):
     """One field of an object, merged from all places that select it."""
 
     key: str
@@ -238,7 +240,7 @@ def _applies(condition: NamedTypeNode | None, parent: GraphQLObjectType) -> bool
     return isinstance(named, GraphQLInterfaceType) and schema.is_sub_type(named, parent)
 
 
-def _named(type_: GraphQLOutputType) -> GraphQLObjectType | None:
+def _object_type_of(type_: GraphQLOutputType) -> GraphQLObjectType | None:
     """The object type at the bottom, ``None`` where there is a leaf."""
     while isinstance(type_, GraphQLList | GraphQLNonNull):
         type_ = type_.of_type
@@ -249,7 +251,7 @@ def _constant(value: str) -> Projection:
     return lambda _: value
 
 
-def _root_typename(value: str) -> BudgetedProjection:
+def _typename(value: str) -> BudgetedProjection:
     def project(_value: Any, _budget: Budget) -> Work[str]:
         yield
         return value
@@ -257,10 +259,10 @@ def _root_typename(value: str) -> BudgetedProjection:
     return project
 
 
-def _then(get: Projection, complete: Projection) -> Projection:
+def _composed(get: Projection, complete: Projection) -> Projection:
     return lambda value: complete(get(value))
 
 
-def _unchanged(value: Any, _budget: Budget) -> Work[Any]:
+def _project_leaf(value: Any, _budget: Budget) -> Work[Any]:
     yield
     return value

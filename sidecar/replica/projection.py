@@ -62,7 +62,7 @@ class GitOpsFlag(msgspec.Struct, frozen=True, kw_only=True):
     project_id: str
 
 
-def _whole(source: Source) -> Callable[[Mapping[str, Any]], Source]:
+def _without_arguments(source: Source) -> Callable[[Mapping[str, Any]], Source]:
     return lambda _arguments: source
 
 
@@ -91,14 +91,14 @@ def _gitops(arguments: Mapping[str, Any]) -> Source:
 ROOT_FIELDS: Final[Mapping[str, RootField]] = MappingProxyType(
     {
         "getExperimentRunStats": RootField(
-            section=Section.RUN_STATS, prepare=_whole(attrgetter("run_stats"))
+            section=Section.RUN_STATS, prepare=_without_arguments(attrgetter("run_stats"))
         ),
         "getExperimentStats": RootField(
-            section=Section.EXPERIMENTS, prepare=_whole(attrgetter("experiments"))
+            section=Section.EXPERIMENTS, prepare=_without_arguments(attrgetter("experiments"))
         ),
-        "getChaosHubStats": RootField(section=Section.HUBS, prepare=_whole(attrgetter("hubs"))),
+        "getChaosHubStats": RootField(section=Section.HUBS, prepare=_without_arguments(attrgetter("hubs"))),
         "getInfraStats": RootField(
-            section=Section.INFRASTRUCTURES, prepare=_whole(attrgetter("infrastructures"))
+            section=Section.INFRASTRUCTURES, prepare=_without_arguments(attrgetter("infrastructures"))
         ),
         "getGitOpsDetails": RootField(section=Section.GITOPS, prepare=_gitops, needs_data=False),
         "listChaosHub": RootField(section=Section.HUBS, prepare=_hubs),
@@ -123,11 +123,11 @@ def _is_active(infra: Infra) -> bool:
     return infra.is_active
 
 
-def _always(value: Any) -> Resolver:
+def _constant(value: Any) -> Resolver:
     return lambda _: value
 
 
-def _itself(value: Any) -> Any:
+def _identity(value: Any) -> Any:
     return value
 
 
@@ -152,7 +152,7 @@ def _healed_user(value: Any) -> str:
     return UNKNOWN_USER if user is None else user
 
 
-def _plain(type_: GraphQLOutputType, attribute: str, model: Mapping[str, Any]) -> Resolver | None:
+def _default_resolver(type_: GraphQLOutputType, attribute: str, model: Mapping[str, Any]) -> Resolver | None:
     """Return how the attribute is served as this type; ``None``: the model has none of this name."""
     is_required = isinstance(type_, GraphQLNonNull)
     named = get_named_type(type_)
@@ -170,13 +170,13 @@ def _plain(type_: GraphQLOutputType, attribute: str, model: Mapping[str, Any]) -
     return get
 
 
-def _attribute(name: str) -> str:
+def _attribute_of(name: str) -> str:
     """Return a served name as the model spells it: ``infra_ids`` of ``infraIDs``."""
     letters = name.replace("ID", "Id")
     return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in letters)
 
 
-def _served(
+def _resolvers_of(
     name: str, model: type[msgspec.Struct], repaired: Mapping[str, Resolver]
 ) -> Mapping[str, Resolver]:
     """Return every field that the schema serves of the type: as repaired, else the model's of the same name.
@@ -189,7 +189,7 @@ def _served(
     attributes = {field.name: field.type for field in msgspec.structs.fields(model)}
     resolvers = {}
     for field, definition in served.fields.items():
-        resolver = repaired.get(field) or _plain(definition.type, _attribute(field), attributes)
+        resolver = repaired.get(field) or _default_resolver(definition.type, _attribute_of(field), attributes)
         if resolver is None:
             raise LookupError(f"{name}.{field}: neither {model.__name__} nor a rule here has it")
         resolvers[field] = resolver
@@ -213,29 +213,29 @@ FIELDS: Final[Mapping[str, Mapping[str, Resolver]]] = MappingProxyType(
             "totalActiveInfrastructure": lambda infras: sum(map(_is_active, infras)),
             "totalInactiveInfrastructures": lambda infras: len(infras) - sum(map(_is_active, infras)),
         },
-        "GitConfigResponse": _served("GitConfigResponse", GitOpsFlag, {}),
-        "ChaosHubStatus": _served("ChaosHubStatus", Hub, {"id": attrgetter("hub_id")}),
+        "GitConfigResponse": _resolvers_of("GitConfigResponse", GitOpsFlag, {}),
+        "ChaosHubStatus": _resolvers_of("ChaosHubStatus", Hub, {"id": attrgetter("hub_id")}),
         "ListEnvironmentResponse": {
             "totalNoOfEnvironments": attrgetter("total"),
             "environments": attrgetter("rows"),
         },
-        "Environment": _served("Environment", Environment, {"updatedBy": _healed_user}),
+        "Environment": _resolvers_of("Environment", Environment, {"updatedBy": _healed_user}),
         "ListExperimentResponse": {
             "totalNoOfExperiments": attrgetter("total"),
             "experiments": attrgetter("rows"),
         },
-        "Experiment": _served(
+        "Experiment": _resolvers_of(
             "Experiment",
             Experiment,
             {
                 "cronSyntax": lambda experiment: plugin_cron(experiment.cron_syntax),
-                "isRemoved": _always(value=False),
+                "isRemoved": _constant(value=False),
                 "infra": lambda experiment: experiment.infra or NO_INFRA,
                 "recentExperimentRunDetails": lambda experiment: plugin_runs(experiment.recent_runs),
                 "updatedBy": _healed_user,
             },
         ),
-        "RecentExperimentRun": _served(
+        "RecentExperimentRun": _resolvers_of(
             "RecentExperimentRun",
             RecentRun,
             {
@@ -245,16 +245,16 @@ FIELDS: Final[Mapping[str, Mapping[str, Resolver]]] = MappingProxyType(
                 "updatedBy": _healed_user,
             },
         ),
-        "Infra": _served(
+        "Infra": _resolvers_of(
             "Infra",
             Infra,
             {
-                "createdBy": _always(None),  # not filled by Litmus inside experiments
-                "updatedBy": _always(None),
+                "createdBy": _constant(None),  # not filled by Litmus inside experiments
+                "updatedBy": _constant(None),
             },
         ),
-        "UserDetails": {"userID": _always(""), "username": _itself, "email": _always("")},
-        "RunChaosExperimentResponse": {"notifyID": _itself},
+        "UserDetails": {"userID": _constant(""), "username": _identity, "email": _constant("")},
+        "RunChaosExperimentResponse": {"notifyID": _identity},
     }
 )
 """Per served type, from the value it starts from to the value of each field.

@@ -11,7 +11,7 @@ from sidecar.domain.action import Action, ActionKind, ActionOutcome, AuditEvent,
 from sidecar.domain.errors import BadRequestError, StopIncompleteError, UpstreamAnswerLostError
 from sidecar.http.api.action_requests import asked_by_body, asked_by_mutation, mutation_result
 from sidecar.http.shapes.actions import action_shape, audit_shape, begun_shape
-from sidecar.replica import MutationRequest, Replica
+from sidecar.replica import MutationRequest, QueryEngine
 from tests.support.builders import NOW, NOW_MS, entity, project
 
 CART = entity()
@@ -107,7 +107,7 @@ def test_stop_says_which_run_or_all_and_nothing_in_between(body: bytes) -> None:
     ],
 )
 def test_mutation_is_read(field: str, read: dict[str, Any]) -> None:
-    prepared = Replica().prepare(msgspec.json.encode({"query": f"mutation {{ {field} }}"}))
+    prepared = QueryEngine().prepare(msgspec.json.encode({"query": f"mutation {{ {field} }}"}))
     assert isinstance(prepared, MutationRequest)
     assert asked_by_mutation(prepared, project("p")) == Asked(project=project("p"), experiment_id="e", **read)
 

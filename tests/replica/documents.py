@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from sidecar.replica import MutationRequest, QueryRequest, Replica
+from sidecar.replica import MutationRequest, QueryEngine, QueryRequest
 from tests.support.builders import PROJECT_ID
 
 RUN_STATS = """query getExperimentRunStats($projectID: ID!) {
@@ -48,13 +48,13 @@ def body(query: str, variables: Any = None, **more: Any) -> bytes:
     return json.dumps({"query": query, "variables": given, **more}).encode()
 
 
-def prepare_query(replica: Replica, query: str, variables: Any = None) -> QueryRequest:
-    prepared = replica.prepare(body(query, variables))
+def prepare_query(engine: QueryEngine, query: str, variables: Any = None) -> QueryRequest:
+    prepared = engine.prepare(body(query, variables))
     assert isinstance(prepared, QueryRequest)
     return prepared
 
 
-def prepare_mutation(replica: Replica, query: str, variables: Any = None) -> MutationRequest:
-    prepared = replica.prepare(body(query, variables))
+def prepare_mutation(engine: QueryEngine, query: str, variables: Any = None) -> MutationRequest:
+    prepared = engine.prepare(body(query, variables))
     assert isinstance(prepared, MutationRequest)
     return prepared

@@ -1,6 +1,6 @@
-"""graphql-core's executor over the served schema and the replica's own resolvers.
+"""graphql-core's executor over the served schema and the room's own resolvers.
 
-Output enums take any text, as the replica serves them; everything else is as
+Output enums take any text, as we serve them; everything else is as
 strict as graphql-core is.
 """
 

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sidecar.domain.model import Snapshot
-from sidecar.replica import Limits, Replica
+from sidecar.replica import Limits, QueryEngine
 from sidecar.replica.schema import served_schema
 from tests.replica.documents import prepare_query
 from tests.replica.oracle import execute
@@ -124,10 +124,10 @@ def can_be_merged(document: str) -> bool:
 @settings(max_examples=max(150, settings().max_examples))
 @given(document=documents().filter(can_be_merged), snapshot=snapshots)
 def test_plan_and_executor_give_the_same_bytes(document: str, snapshot: Snapshot) -> None:
-    replica = Replica(limits=Limits(tokens=100_000, fields=100_000, depth=60))
-    request = prepare_query(replica, document, VARIABLES)
+    engine = QueryEngine(limits=Limits(tokens=100_000, fields=100_000, depth=60))
+    request = prepare_query(engine, document, VARIABLES)
 
-    answer = replica.answer(request, snapshot)
+    answer = engine.answer(request, snapshot)
 
     result = execute(document, VARIABLES, snapshot)
     assert not result.errors

@@ -1,4 +1,4 @@
-"""What the plugin cannot bear is repaired on the way out, through the whole replica."""
+"""What the plugin cannot bear is repaired on the way out, through the whole query engine."""
 
 import json
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from sidecar.domain.model import GitOps, Schedule, Section
-from sidecar.replica import Replica
+from sidecar.replica import QueryEngine
 from tests.replica.documents import BASIC_STATS, ENVIRONMENTS, EXPERIMENTS, HUBS, RUN_STATS, prepare_query
 from tests.support.builders import (
     NOW,
@@ -23,9 +23,9 @@ from tests.support.builders import (
 
 
 def ask(document: str, **sections: Any) -> Any:
-    replica = Replica()
-    request = prepare_query(replica, document)
-    return json.loads(replica.answer(request, snapshot(content(**sections))))
+    engine = QueryEngine()
+    request = prepare_query(engine, document)
+    return json.loads(engine.answer(request, snapshot(content(**sections))))
 
 
 def only_experiment(**fields: Any) -> Any:

@@ -8,7 +8,7 @@ import pytest
 
 from sidecar.domain.errors import BadRequestError, NoDataError, QueryRefusedError, TooLargeError
 from sidecar.domain.model import Section
-from sidecar.replica import Limits, Replica
+from sidecar.replica import Limits, QueryEngine
 from tests.replica.documents import BASIC_STATS, EXPERIMENTS, RUN, RUN_STATS, body, prepare_query
 from tests.support.builders import content, experiment, failed, recent_run, snapshot
 
@@ -46,12 +46,12 @@ BOMB = " ".join(
 )
 def test_body_that_is_no_request_is_a_bad_request(raw: bytes, point: str) -> None:
     with pytest.raises(BadRequestError, match=f"^{point}"):
-        Replica().prepare(raw)
+        QueryEngine().prepare(raw)
 
 
 def test_body_over_the_limit_is_too_large() -> None:
     with pytest.raises(TooLargeError):
-        Replica().prepare(b" " * (16 * 1024 + 1))
+        QueryEngine().prepare(b" " * (16 * 1024 + 1))
 
 
 @pytest.mark.parametrize(
@@ -106,13 +106,13 @@ def test_body_over_the_limit_is_too_large() -> None:
 )
 def test_document_outside_schema_or_limits_is_refused(query: str, point: str) -> None:
     with pytest.raises(QueryRefusedError, match=f"^{point}"):
-        Replica().prepare(body(query, {}))
+        QueryEngine().prepare(body(query, {}))
 
 
 def test_fifteen_hundred_aliases_are_refused() -> None:
     aliases = " ".join(f"a{number}:x" for number in range(1_500))
     with pytest.raises(QueryRefusedError):
-        Replica().prepare(body("{" + aliases + "}", {}))
+        QueryEngine().prepare(body("{" + aliases + "}", {}))
 
 
 @pytest.mark.parametrize(
@@ -132,13 +132,13 @@ def test_fifteen_hundred_aliases_are_refused() -> None:
 )
 def test_variables_are_read_strictly(variables: Any, point: str) -> None:
     with pytest.raises(QueryRefusedError, match=f"^{point}"):
-        Replica().prepare(body(EXPERIMENTS, variables))
+        QueryEngine().prepare(body(EXPERIMENTS, variables))
 
 
 @pytest.mark.parametrize("name", ["other", 1])
 def test_operation_name_must_be_that_of_the_document(name: Any) -> None:
     with pytest.raises(QueryRefusedError, match=r"^(Unknown|Wrong) operationName"):
-        Replica().prepare(body(RUN_STATS, operationName=name))
+        QueryEngine().prepare(body(RUN_STATS, operationName=name))
 
 
 def test_null_for_a_directive_is_refused() -> None:
@@ -146,7 +146,7 @@ def test_null_for_a_directive_is_refused() -> None:
         "query ($p: ID!, $b: Boolean = true) { getGitOpsDetails(projectID: $p) @include(if: $b) { enabled } }"
     )
     with pytest.raises(QueryRefusedError, match=r"^Missing variable \"\$b\""):
-        Replica().prepare(body(query, {"p": "p", "b": None}))
+        QueryEngine().prepare(body(query, {"p": "p", "b": None}))
 
 
 @pytest.mark.parametrize(
@@ -161,7 +161,7 @@ def test_null_for_a_directive_is_refused() -> None:
 )
 def test_refusals_stay_short_whatever_they_refuse(query: str, variables: Any) -> None:
     with pytest.raises(QueryRefusedError) as refusal:
-        Replica().prepare(body(query, variables))
+        QueryEngine().prepare(body(query, variables))
     assert len(str(refusal.value)) <= 200
 
 
@@ -180,7 +180,7 @@ def test_refusals_stay_short_whatever_they_refuse(query: str, variables: Any) ->
 )
 def test_refusals_suggest_nothing_of_the_schema(query: str) -> None:
     with pytest.raises(QueryRefusedError) as refusal:
-        Replica().prepare(body(query, {"x": "p"}))
+        QueryEngine().prepare(body(query, {"x": "p"}))
     sentence = str(refusal.value)
     assert "Did you mean" not in sentence
     for name in (
@@ -194,48 +194,48 @@ def test_refusals_suggest_nothing_of_the_schema(query: str) -> None:
 
 
 def test_answer_with_too_many_fields_is_refused() -> None:
-    replica = Replica(limits=Limits(answer_fields=500))
-    request = prepare_query(replica, EXPERIMENTS)
+    engine = QueryEngine(limits=Limits(answer_fields=500))
+    request = prepare_query(engine, EXPERIMENTS)
     many = snapshot(content(experiments=[experiment(str(number)) for number in range(20)]))
 
     with pytest.raises(QueryRefusedError, match=r"^Answer too large"):
-        replica.answer(request, many)
+        engine.answer(request, many)
 
 
 def test_answer_with_too_many_bytes_is_refused() -> None:
-    replica = Replica(limits=Limits(answer_bytes=10_000))
-    request = prepare_query(replica, EXPERIMENTS)
+    engine = QueryEngine(limits=Limits(answer_bytes=10_000))
+    request = prepare_query(engine, EXPERIMENTS)
     long = experiment(recent_runs=[recent_run("x" * 2_000) for _ in range(10)])
 
     with pytest.raises(QueryRefusedError, match=r"^Answer too large"):
-        replica.answer(request, snapshot(content(experiments=[long])))
+        engine.answer(request, snapshot(content(experiments=[long])))
 
 
 @pytest.mark.parametrize("section", [Section.EXPERIMENTS, Section.HUBS, Section.INFRASTRUCTURES])
 def test_section_never_fetched_is_no_data_with_its_reason(section: Section) -> None:
-    replica = Replica()
-    request = prepare_query(replica, BASIC_STATS)
+    engine = QueryEngine()
+    request = prepare_query(engine, BASIC_STATS)
     without = snapshot(content(without=[section]), freshness={section: failed()})
 
     with pytest.raises(NoDataError, match="No answer from Litmus"):
-        replica.answer(request, without)
+        engine.answer(request, without)
 
 
 def test_section_the_query_does_not_use_may_be_missing() -> None:
-    replica = Replica()
-    request = prepare_query(replica, RUN_STATS)
+    engine = QueryEngine()
+    request = prepare_query(engine, RUN_STATS)
 
-    answer = replica.answer(request, snapshot(content(without=[Section.HUBS])))
+    answer = engine.answer(request, snapshot(content(without=[Section.HUBS])))
 
     assert json.loads(answer)["getExperimentRunStats"]["totalExperimentRuns"] == 12
 
 
 def test_refusals_are_counted() -> None:
-    replica = Replica()
+    engine = QueryEngine()
     for raw in (b"", body("{ x }", {}), body(RUN, {"projectID": "p"})):
         with pytest.raises((BadRequestError, QueryRefusedError)):
-            replica.prepare(raw)
-    assert replica.stats.refusals == 3
+            engine.prepare(raw)
+    assert engine.stats.refusals == 3
 
 
 def test_a_body_of_blanks_costs_about_what_its_half_does() -> None:
@@ -246,7 +246,7 @@ def test_a_body_of_blanks_costs_about_what_its_half_does() -> None:
         for _ in range(5):
             begun = thread_time()
             with pytest.raises(QueryRefusedError):
-                Replica().prepare(refused)
+                QueryEngine().prepare(refused)
             took.append(thread_time() - begun)
         return min(took)
 

@@ -14,7 +14,7 @@ from graphql import (
     build_client_schema,
 )
 
-from sidecar.replica import QueryRequest, Replica
+from sidecar.replica import QueryEngine, QueryRequest
 from sidecar.replica.projection import FIELDS, ROOT_FIELDS
 from sidecar.replica.schema import load_sdl, mutation_type, query_type, served_schema
 from tests.support.builders import snapshot
@@ -90,10 +90,10 @@ def test_every_field_of_the_schema_is_answered_and_no_other() -> None:
 
 def test_recorded_requests_of_the_plugin_are_answered() -> None:
     recorded = shared("backstage/recorded/ui-operations.json")
-    replica = Replica()
+    engine = QueryEngine()
     for name, request in recorded.items():
-        prepared = replica.prepare(json.dumps(request["body"]).encode())
+        prepared = engine.prepare(json.dumps(request["body"]).encode())
         if isinstance(prepared, QueryRequest):
-            assert set(json.loads(replica.answer(prepared, snapshot()))) == set(prepared.root_fields), name
+            assert set(json.loads(engine.answer(prepared, snapshot()))) == set(prepared.root_fields), name
         else:
             assert json.loads(prepared.data("n")) == {"runChaosExperiment": {"notifyID": "n"}}

@@ -26,7 +26,7 @@ from sidecar.identity.sign_in_limit import REFUSAL_DELAY, SignInLimit
 from sidecar.identity.signing import SigningKeys
 from sidecar.insight.digest_cache import Digests
 from sidecar.insight.links import LitmusLinks
-from sidecar.replica import Replica
+from sidecar.replica import QueryEngine
 from sidecar.runtime.supervision import Supervisor
 from sidecar.runtime.turns import Turns
 from sidecar.store.engine.health import StoreHealth
@@ -142,7 +142,7 @@ def golden_app(
             history=history,
             digests=Digests(history),
             sync=NothingToSync(snapshots),
-            replica=Replica(),
+            query_engine=QueryEngine(),
             turns=Turns(),
             keys=KeyRing(()),
             users=None,

@@ -1,6 +1,6 @@
 """``POST /api/query``: the plugin's endpoint, answered from snapshots.
 
-No text of the client travels upstream: the replica validates the document,
+No text of the client travels upstream: the query engine validates the document,
 and the data is what was synchronised. Rules: a bare project id must name one
 project of the catalog; the first answer may wait for the first
 synchronisation; data past ``sync.maxStale`` is refused with its age.
@@ -51,7 +51,7 @@ async def query(request: web.Request) -> web.Response:
     if request.method != "POST":
         raise web.HTTPMethodNotAllowed(request.method, ["POST"])
     services = request.app[SERVICES]
-    body = await read_json_body(request, services.replica.limits.body_bytes)
+    body = await read_json_body(request, services.query_engine.limits.body_bytes)
     prepared = await _prepared(body, services)
     catalog, claims_version = services.catalogue.current, services.claims.version
     project = await find_project(request, services, prepared.project_id)
@@ -63,7 +63,7 @@ async def query(request: web.Request) -> web.Response:
     check_servable(snapshot, prepared.sections, services.config.sync.max_stale, now)
     with span("answer query", {"graphql.field": prepared.label}):
         data = await services.turns.run(
-            answer_key(prepared, snapshot), services.replica.answering(prepared, snapshot)
+            answer_key(prepared, snapshot), services.query_engine.answer_work(prepared, snapshot)
         )
     intervals = services.intervals(project)
     parts = _parts(data, snapshot, prepared.sections, intervals, now)
@@ -80,12 +80,12 @@ async def query(request: web.Request) -> web.Response:
 
 async def _prepared(body: bytes, services: Services) -> Prepared:
     """Return what a body asks for; one that is new takes its turn."""
-    known = services.replica.prepared(body)
+    known = services.query_engine.known_request(body)
     if known is not None:
         return known
     async with services.turns.turn():
         with span("prepare query"):
-            return services.replica.prepare(body)
+            return services.query_engine.prepare(body)
 
 
 async def find_project(request: web.Request, services: Services, project_id: str) -> ProjectRef:

@@ -1,4 +1,4 @@
-"""The replica's front: bodies to requests, requests and snapshots to bytes, each remembered.
+"""The query engine: bodies to requests, requests and snapshots to bytes, each remembered.
 
 Four caches, all bounded in bytes: body → request, text → document, (request,
 project, content version) → answer, and what of bodies and answers was refused,
@@ -79,8 +79,8 @@ class MutationRequest(msgspec.Struct, frozen=True, kw_only=True, eq=False):
 Prepared = QueryRequest | MutationRequest
 
 
-class ReplicaStats(msgspec.Struct):
-    """What the replica did since it was made, for metrics."""
+class QueryStats(msgspec.Struct):
+    """What the engine did since it was made, for metrics."""
 
     request_hits: int = 0
     """Bodies recognised by their digest."""
@@ -119,7 +119,7 @@ class _Body(msgspec.Struct, frozen=True):
     operation_name: str | None
 
 
-class Replica:
+class QueryEngine:
     """Answers the GraphQL of the plugin from snapshots; does no I/O and knows no clock."""
 
     def __init__(
@@ -130,7 +130,7 @@ class Replica:
         answer_cache_bytes: int = 64 * _MEBIBYTE,
     ) -> None:
         self.limits = limits or Limits()
-        self.stats = ReplicaStats()
+        self.stats = QueryStats()
         self._requests: _ByteCache[Prepared] = _ByteCache(plan_cache_bytes // 2)
         self._documents: _ByteCache[_CompiledDocument] = _ByteCache(plan_cache_bytes // 2)
         self._answers: _ByteCache[bytes] = _ByteCache(answer_cache_bytes)
@@ -142,14 +142,14 @@ class Replica:
         """Bytes all caches hold now, as far as they are counted."""
         return sum(cache.size for cache in (self._requests, self._documents, self._answers, self._refusals))
 
-    def prepared(self, body: bytes) -> Prepared | None:
+    def known_request(self, body: bytes) -> Prepared | None:
         """Return what a body is known to ask for, at little cost; ``None``: only :meth:`prepare` can tell.
 
         Raises:
             BadRequestError: It was refused before; see :meth:`prepare`.
             QueryRefusedError: It was refused before; see :meth:`prepare`.
         """
-        return self._known(sha256(body).digest())
+        return self._cached_request(sha256(body).digest())
 
     def prepare(self, body: bytes) -> Prepared:
         """Return what the body of a request asks for.
@@ -163,21 +163,21 @@ class Replica:
             self.stats.refusals += 1
             raise TooLargeError(f"Body too large: at most {self.limits.body_bytes} bytes")
         digest = sha256(body).digest()
-        if (known := self._known(digest)) is not None:
+        if (known := self._cached_request(digest)) is not None:
             return known
         try:
-            prepared = self._prepare(_parse_body(body, self.limits))
+            prepared = self._request(_parse_body(body, self.limits))
         except (BadRequestError, QueryRefusedError) as refusal:
-            self._refused(digest, refusal)
+            self._cache_refusal(digest, refusal)
             raise
         self._requests.put(digest, prepared, _ENTRY_BYTES + _BYTES_PER_CHARACTER * len(body))
         return prepared
 
     def answer(self, request: QueryRequest, snapshot: Snapshot) -> bytes:
-        """Return what :meth:`answering` comes to, at once. Raises as that does."""
-        return run_whole(self.answering(request, snapshot))
+        """Return what :meth:`answer_work` comes to, at once. Raises as that does."""
+        return run_whole(self.answer_work(request, snapshot))
 
-    def answering(self, request: QueryRequest, snapshot: Snapshot) -> Work[bytes]:
+    def answer_work(self, request: QueryRequest, snapshot: Snapshot) -> Work[bytes]:
         """Return the JSON of ``data``, from memory if this content was asked for like this before.
 
         Raises:
@@ -189,53 +189,53 @@ class Replica:
         if known is not None:
             self.stats.answer_hits += 1
             return known
-        _require_data(request, snapshot)
-        self._refuse_again(key)
+        _check_data(request, snapshot)
+        self._raise_cached_refusal(key)
         # Chosen one by one: each of many selections goes through all rows.
         values = (None if source is None else source(snapshot.content) for source in request.sources)
         try:
             data = yield from request.plan.encode(values, Budget(self.limits))
         except QueryRefusedError as refusal:
-            self._refused(key, refusal)
+            self._cache_refusal(key, refusal)
             raise
         self.stats.answers_built += 1
         self._answers.put(key, data, _ENTRY_BYTES // 8 + len(data))
         return data
 
-    def _known(self, digest: bytes) -> Prepared | None:
-        self._refuse_again(digest)
+    def _cached_request(self, digest: bytes) -> Prepared | None:
+        self._raise_cached_refusal(digest)
         known = self._requests.get(digest)
         self.stats.request_hits += known is not None
         return known
 
-    def _refuse_again(self, key: Hashable) -> None:
+    def _raise_cached_refusal(self, key: Hashable) -> None:
         refusal = self._refusals.get(key)
         if refusal is not None:
             self.stats.refusals += 1
             # Each raise adds its frames to what is raised.
             raise copy(refusal)
 
-    def _refused(self, key: Hashable, refusal: BadRequestError | QueryRefusedError) -> None:
+    def _cache_refusal(self, key: Hashable, refusal: BadRequestError | QueryRefusedError) -> None:
         self.stats.refusals += 1
         # A copy holds no frames, and with them no document.
         self._refusals.put(key, copy(refusal), _REFUSAL_BYTES)
 
-    def _prepare(self, body: _Body) -> Prepared:
-        compiled = self._document(body.query)
+    def _request(self, body: _Body) -> Prepared:
+        compiled = self._compiled_document(body.query)
         document = compiled.document
         if body.operation_name and body.operation_name != document.name:
             raise QueryRefusedError("Unknown operationName: the document holds no operation of that name")
         variables = coerce_variables(document, body.variables)
-        plan = self._plan(compiled, _flags(document, variables.coerced))
+        plan = self._plan(compiled, _flag_values(document, variables.coerced))
         arguments = [
             {}
             if selection.name == TYPENAME
             else coerce_arguments(document.root_type.fields[selection.name], selection.node, variables)
             for selection in plan.selections
         ]
-        project_id = _only_project(arguments)
+        project_id = _project_of(arguments)
         if document.is_mutation:
-            return _mutation(plan, arguments, project_id)
+            return _mutation_request(plan, arguments, project_id)
         root_fields = tuple(dict.fromkeys(one.name for one in plan.selections if one.name != TYPENAME))
         return QueryRequest(
             project_id=project_id,
@@ -246,10 +246,10 @@ class Replica:
                 None if one.name == TYPENAME else ROOT_FIELDS[one.name].prepare(given)
                 for one, given in zip(plan.selections, arguments, strict=True)
             ),
-            key=_digest(compiled.digest, _flags(document, variables.coerced), arguments),
+            key=_digest(compiled.digest, _flag_values(document, variables.coerced), arguments),
         )
 
-    def _document(self, text: str) -> "_CompiledDocument":
+    def _compiled_document(self, text: str) -> "_CompiledDocument":
         digest = sha256(text.encode()).digest()
         known = self._documents.get(digest)
         if known is None:
@@ -313,7 +313,7 @@ def _parse_body(body: bytes, limits: Limits) -> _Body:
     return _Body(query, variables, operation_name)
 
 
-def _flags(document: Document, coerced: Mapping[str, Any]) -> dict[str, bool]:
+def _flag_values(document: Document, coerced: Mapping[str, Any]) -> dict[str, bool]:
     flags: dict[str, bool] = {}
     for name in document.flags:
         value = coerced.get(name)
@@ -323,7 +323,7 @@ def _flags(document: Document, coerced: Mapping[str, Any]) -> dict[str, bool]:
     return flags
 
 
-def _only_project(arguments: Sequence[Mapping[str, Any]]) -> str:
+def _project_of(arguments: Sequence[Mapping[str, Any]]) -> str:
     named = {given[_PROJECT_ARGUMENT] for given in arguments if given}
     if not named:
         raise QueryRefusedError("No project: select at least one field that takes projectID")
@@ -335,7 +335,7 @@ def _only_project(arguments: Sequence[Mapping[str, Any]]) -> str:
     return project_id
 
 
-def _mutation(plan: Plan, arguments: Sequence[Mapping[str, Any]], project_id: str) -> MutationRequest:
+def _mutation_request(plan: Plan, arguments: Sequence[Mapping[str, Any]], project_id: str) -> MutationRequest:
     asked = [
         (selection.name, given)
         for selection, given in zip(plan.selections, arguments, strict=True)
@@ -351,7 +351,7 @@ def _digest(document: bytes, flags: Mapping[str, bool], arguments: Iterable[Mapp
     return sha256(document + msgspec.json.encode((flags, list(arguments)), order="sorted")).digest()
 
 
-def _require_data(request: QueryRequest, snapshot: Snapshot) -> None:
+def _check_data(request: QueryRequest, snapshot: Snapshot) -> None:
     for name in request.root_fields:
         root = ROOT_FIELDS[name]
         if root.needs_data and CONTENT_OF_SECTION[root.section](snapshot.content) is None:
