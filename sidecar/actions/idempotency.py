@@ -4,9 +4,9 @@ import hashlib
 from datetime import timedelta
 from typing import Final
 
-from sidecar.actions.asked import Asked
 from sidecar.actions.kind import LONGEST_FLIGHT
 from sidecar.actions.kinds import KINDS
+from sidecar.actions.request import ActionRequest
 from sidecar.domain.action import Action
 from sidecar.domain.errors import BadRequestError
 from sidecar.domain.ports import Claim
@@ -35,7 +35,7 @@ def key_claim(caller: str, key: str | None) -> Claim | None:
     return Claim(name=f"key:{digest}", hold=IDEMPOTENCY_HOLD)
 
 
-def window_claim(asked: Asked, window: timedelta) -> Claim | None:
+def window_claim(asked: ActionRequest, window: timedelta) -> Claim | None:
     """Return the claim on doing this to an experiment; ``None`` for kinds that may follow each other.
 
     It is held while Litmus is asked, and for the window after its answer.
@@ -48,7 +48,7 @@ def window_claim(asked: Asked, window: timedelta) -> Claim | None:
     )
 
 
-def is_same(action: Action, asked: Asked) -> bool:
+def is_same(action: Action, asked: ActionRequest) -> bool:
     """Tell whether an action is the one asked for, ``force`` aside."""
     return (action.kind, action.project, action.experiment_id, action.target_run_id, action.suspended) == (
         asked.kind,

@@ -10,7 +10,7 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
-from sidecar.actions.asked import Asked
+from sidecar.actions.request import ActionRequest
 from sidecar.domain.action import Action, ActionOutcome, Change, RunStop
 from sidecar.domain.errors import (
     ActionNotDoneError,
@@ -35,7 +35,7 @@ NOT_OF_THE_FORM: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionErr
 Body = TypeVar("Body", bound=msgspec.Struct)
 
 
-class Scene(msgspec.Struct, frozen=True, kw_only=True):
+class ExperimentView(msgspec.Struct, frozen=True, kw_only=True):
     """An experiment as a page shows it, for offering what can be done with it."""
 
     experiment: Experiment
@@ -63,7 +63,7 @@ class Offer(msgspec.Struct, frozen=True, kw_only=True):
     """Whether it ends or repeats something; its button looks so."""
 
 
-class Seen(msgspec.Struct, frozen=True, kw_only=True):
+class Observation(msgspec.Struct, frozen=True, kw_only=True):
     """What a synchronisation after the action shows."""
 
     at: datetime
@@ -76,15 +76,15 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
     """Whose token we act with: runs of others are not ours; ``None``: not known."""
 
 
-def _nothing_against(_asked: Asked) -> SidecarError | None:
+def _refuse_nothing(_asked: ActionRequest) -> SidecarError | None:
     """Refuse nothing."""
 
 
-def _no_runs(_recent_runs: Sequence[RecentRun], _asked: Asked) -> tuple[RunStop, ...]:
+def _no_runs(_recent_runs: Sequence[RecentRun], _asked: ActionRequest) -> tuple[RunStop, ...]:
     return ()
 
 
-def _as_asked(asked: Asked, _arguments: Mapping[str, Any]) -> Asked:
+def _add_nothing(asked: ActionRequest, _arguments: Mapping[str, Any]) -> ActionRequest:
     return asked
 
 
@@ -101,33 +101,33 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True):
     """Form of the JSON body of a request."""
     body_required: bool = False
     """Whether a request without a body is refused."""
-    read: Callable[[Asked, bytes], Asked]
+    read: Callable[[ActionRequest, bytes], ActionRequest]
     """Adds what the body says; raises :class:`BadRequestError` if it is none of the form."""
     mutation: Change | None = None
     """The mutation by which the plugin asks for it; ``None``: it cannot."""
-    read_mutation: Callable[[Asked, Mapping[str, Any]], Asked] = _as_asked
+    read_mutation: Callable[[ActionRequest, Mapping[str, Any]], ActionRequest] = _add_nothing
     """Adds what the arguments of that mutation say."""
     roles: frozenset[LitmusRole]
     """The roles to which Litmus grants it."""
     plainest: Mapping[str, Any] = {}
     """What its plainest request says beside the experiment, by field of :class:`Asked`."""
-    refuse_form: Callable[[Asked], SidecarError | None] = _nothing_against
+    refuse_form: Callable[[ActionRequest], SidecarError | None] = _refuse_nothing
     """Refuses what no state of the world would make sensible."""
-    refuse_state: Callable[[Asked, Experiment, Content, datetime], SidecarError | None]
+    refuse_state: Callable[[ActionRequest, Experiment, Content, datetime], SidecarError | None]
     """Refuses what makes no sense now."""
     once_per_window: bool = False
     """Whether for a while after it the same experiment gets its answer instead of another action."""
-    targets: Callable[[Sequence[RecentRun], Asked], tuple[RunStop, ...]] = _no_runs
+    targets: Callable[[Sequence[RecentRun], ActionRequest], tuple[RunStop, ...]] = _no_runs
     """The runs that it is about, out of the experiment's, as far as each has an outcome of its own."""
     send: Callable[[Actor, Action], Awaitable[Action]]
     """Asks Litmus, once, and returns the action as its answer leaves it."""
     section: Section
     """What has to be synchronised after it to tell what became of it."""
-    conclude: Callable[[Action, Seen], Action]
+    conclude: Callable[[Action, Observation], Action]
     """Returns the action with what was synchronised since; as it was, if that tells nothing."""
     place: int
     """Where its buttons stand among an experiment's; the smallest comes first."""
-    offers: Callable[[Scene], Iterable[Offer]]
+    offers: Callable[[ExperimentView], Iterable[Offer]]
     """What somebody might want to do with the experiment as it stands."""
 
 
@@ -163,7 +163,7 @@ def refuse_infra(experiment: Experiment) -> SidecarError | None:
     return None
 
 
-async def sent(action: Action, asking: Awaitable[str | bool]) -> Action:
+async def with_answer(action: Action, asking: Awaitable[str | bool]) -> Action:
     """Return the action as the answer to its one request leaves it; a text in it is a notify id."""
     try:
         answer = await asking

@@ -6,7 +6,7 @@ from sidecar.domain.action import Action, ActionOutcome
 from sidecar.domain.errors import ActionRefusedError, SidecarError, UpstreamError
 
 
-def given(action: Action) -> Action:
+def raise_if_failed(action: Action) -> Action:
     """Return an action that is, or may be, done at least in part; raise what kept Litmus from doing it."""
     if action.outcome is not ActionOutcome.FAILED:
         return action

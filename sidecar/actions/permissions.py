@@ -11,9 +11,9 @@ from typing import TypeVar
 
 import msgspec
 
-from sidecar.actions.asked import Asked
 from sidecar.actions.kinds import KINDS
 from sidecar.actions.policy import Caller, Case, refuse, standing
+from sidecar.actions.request import ActionRequest
 from sidecar.domain.action import ActionKind
 from sidecar.domain.catalog import Entity
 from sidecar.domain.errors import SidecarError
@@ -61,10 +61,12 @@ class Permissions(msgspec.Struct, frozen=True, kw_only=True):
         return refuse(about, experiment, content, self.token_role, self.now)
 
 
-def plainest_of(entity: Entity) -> Iterator[Asked]:
+def plainest_of(entity: Entity) -> Iterator[ActionRequest]:
     """Yield the plainest request of each kind for an entity, of no experiment yet."""
     for kind, value in KINDS.items():
-        yield Asked(kind=kind, project=entity.project, experiment_id="", entity=entity, **value.plainest)
+        yield ActionRequest(
+            kind=kind, project=entity.project, experiment_id="", entity=entity, **value.plainest
+        )
 
 
 def _grouped(rows: Iterable[Row] | None, id_of: Callable[[Row], str]) -> Mapping[str, tuple[Row, ...]] | None:

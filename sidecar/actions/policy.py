@@ -13,8 +13,8 @@ from typing import Final, assert_never
 
 import msgspec
 
-from sidecar.actions.asked import Asked, is_id
 from sidecar.actions.kinds import KINDS
+from sidecar.actions.request import ActionRequest, is_id
 from sidecar.catalog.claims import ClaimSource, ProjectClaim, claim_sentence
 from sidecar.domain.catalog import Entity
 from sidecar.domain.errors import (
@@ -114,7 +114,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     """In environments of type ``PROD``; only ever makes ``policy`` stricter."""
 
 
-def refuse_form(asked: Asked) -> SidecarError | None:
+def refuse_form(asked: ActionRequest) -> SidecarError | None:
     """Refuse what no state of the world would make sensible."""
     if not asked.experiment_id:
         return BadRequestError("Experiment id is empty.", parameter="experimentID")
@@ -127,7 +127,7 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that a caller's rights follow from."""
 
     caller: Caller
-    asked: Asked
+    asked: ActionRequest
     entities: tuple[Entity, ...]
     """Those that name the project; just the one asked for, if one was."""
     claim: ProjectClaim
@@ -181,7 +181,7 @@ def refuse_rights(case: Case, experiment: Experiment, content: Content) -> Sidec
 
 
 def refuse_state(
-    asked: Asked,
+    asked: ActionRequest,
     experiment: Experiment,
     content: Content,
     token_role: LitmusRole | None,

@@ -8,9 +8,9 @@ from typing import Final
 import msgspec
 import structlog
 
-from sidecar.actions.asked import Asked
 from sidecar.actions.kinds import KINDS
 from sidecar.actions.policy import Caller
+from sidecar.actions.request import ActionRequest
 from sidecar.domain.action import (
     Action,
     ActionKind,
@@ -41,14 +41,16 @@ class Recorder:
         self._clock = clock
         self._observe = observe
 
-    async def refused(self, caller: Caller, asked: Asked, request_id: str, error: SidecarError) -> None:
+    async def refused(
+        self, caller: Caller, asked: ActionRequest, request_id: str, error: SidecarError
+    ) -> None:
         """Note an attempt that was refused."""
         action = new_action(caller, asked, request_id, self._clock())
         entry = msgspec.structs.replace(
             entry_of(action, AuditEvent.ATTEMPT, action.created_at),
             action_id=None,
-            experiment_id=_shown(action.experiment_id),
-            target_run_id=_shown(action.target_run_id) if action.target_run_id else None,
+            experiment_id=_bounded(action.experiment_id),
+            target_run_id=_bounded(action.target_run_id) if action.target_run_id else None,
             outcome=ActionOutcome.REFUSED,
             code=error.code,
         )
@@ -73,7 +75,7 @@ class Recorder:
 
 
 def new_action(
-    caller: Caller, asked: Asked, request_id: str, now: datetime, experiment: Experiment | None = None
+    caller: Caller, asked: ActionRequest, request_id: str, now: datetime, experiment: Experiment | None = None
 ) -> Action:
     """Return the action that is asked for, with a new id and before anything was done.
 
@@ -99,12 +101,12 @@ def new_action(
 
 def log_entry(entry: AuditEntry) -> None:
     """Log an entry; the same words as in the audit."""
-    told = {name: value for name, value in msgspec.to_builtins(entry).items() if value is not None}
-    del told["id"]  # The store gives it.
-    told["project"] = str(entry.project)
+    fields = {name: value for name, value in msgspec.to_builtins(entry).items() if value is not None}
+    del fields["id"]  # The store gives it.
+    fields["project"] = str(entry.project)
     # "event" is the name of the line itself.
-    _log.info("action", step=told.pop("event"), **told)
+    _log.info("action", step=fields.pop("event"), **fields)
 
 
-def _shown(text: str) -> str:
+def _bounded(text: str) -> str:
     return text.encode("ascii", "backslashreplace")[:_LONGEST_WORD].decode()

@@ -9,7 +9,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
-from sidecar.actions.kind import LONGEST_FLIGHT, Seen
+from sidecar.actions.kind import LONGEST_FLIGHT, Observation
 from sidecar.actions.kinds import KINDS
 from sidecar.domain.action import Action
 from sidecar.domain.model import Snapshot
@@ -52,7 +52,7 @@ def _resolved(
     if seen_at is None or seen_at <= action.created_at:
         return action
     experiments = snapshot.content.experiments or ()
-    seen = Seen(
+    seen = Observation(
         at=seen_at,
         content=snapshot.content,
         experiment=next((one for one in experiments if one.experiment_id == action.experiment_id), None),

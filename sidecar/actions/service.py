@@ -14,10 +14,9 @@ from typing import Final
 import msgspec
 import structlog
 
-from sidecar.actions.asked import Asked
 from sidecar.actions.idempotency import UNKNOWN_HOLD, is_same, key_claim, window_claim
 from sidecar.actions.kinds import KINDS
-from sidecar.actions.outcome import given
+from sidecar.actions.outcome import raise_if_failed
 from sidecar.actions.permissions import Permissions, plainest_of
 from sidecar.actions.policy import (
     Caller,
@@ -30,9 +29,10 @@ from sidecar.actions.policy import (
     refuse_state,
 )
 from sidecar.actions.recorder import Recorder, log_entry, new_action
+from sidecar.actions.request import ActionRequest
 from sidecar.actions.resolution import LOOK_BACK, resolutions
+from sidecar.actions.run_id_watcher import RunIdWatcher
 from sidecar.actions.settings import Settings
-from sidecar.actions.watching import Watching
 from sidecar.catalog.claims import Claims
 from sidecar.domain.action import (
     Action,
@@ -63,7 +63,7 @@ _log = structlog.get_logger(__name__)
 
 
 class ActionService:
-    """Does actions and knows what became of them; made by :func:`open_actions`."""
+    """Does actions and knows what became of them; used within :func:`open_actions`."""
 
     def __init__(
         self,
@@ -88,9 +88,9 @@ class ActionService:
         self._clock = clock
         self._settings = settings
         self._recorder = Recorder(audit, clock, settings.observe)
-        self._flights: dict[str, asyncio.Task[Action]] = {}
+        self._in_flight: dict[str, asyncio.Task[Action]] = {}
         """Requests to Litmus in progress, by action; they outlive the client that asked."""
-        self._watching = Watching(
+        self._run_id_watcher = RunIdWatcher(
             actions=actions,
             actors=actors,
             clock=clock,
@@ -103,7 +103,7 @@ class ActionService:
         self._settings = msgspec.structs.replace(self._settings, rules=rules, window=window)
 
     async def act(
-        self, caller: Caller, asked: Asked, *, request_id: str, idempotency_key: str | None = None
+        self, caller: Caller, asked: ActionRequest, *, request_id: str, idempotency_key: str | None = None
     ) -> Action:
         """Do what is asked, or return the first answer if it was asked before.
 
@@ -121,13 +121,13 @@ class ActionService:
             await self._recorder.refused(caller, asked, request_id, exc)
             raise
         if first is None:
-            return given(await self._fly(action, until))
-        first = await self._answered(first, until)
+            return raise_if_failed(await self._execute(action, until))
+        first = await self._await_answer(first, until)
         await self._recorder.repeated(first, caller, request_id)
-        return given(first)
+        return raise_if_failed(first)
 
     def refusal(
-        self, caller: Caller, asked: Asked, experiment: Experiment, content: Content
+        self, caller: Caller, asked: ActionRequest, experiment: Experiment, content: Content
     ) -> SidecarError | None:
         """Return why :meth:`act` would refuse this as things are known; ``None``: it would be tried.
 
@@ -156,12 +156,12 @@ class ActionService:
         """Return an action as far as it is known now; ``None`` if there is none."""
         return await self._actions.get(action_id)
 
-    async def look(self, caller: Caller, action_id: str) -> Action | None:
+    async def get_for(self, caller: Caller, action_id: str) -> Action | None:
         """Return an action if it is the caller's own, or of a project they may act in; else ``None``."""
         action = await self._actions.get(action_id)
         if action is None or action.principal == caller.name or "admin" in caller.scopes:
             return action
-        asked = Asked(kind=action.kind, project=action.project, experiment_id=action.experiment_id)
+        asked = ActionRequest(kind=action.kind, project=action.project, experiment_id=action.experiment_id)
         return action if refuse_caller(self._case(caller, asked)) is None else None
 
     async def resolve(self, project: ProjectRef) -> None:
@@ -190,7 +190,7 @@ class ActionService:
                 for project in await self._actions.unresolved(self._clock() - LOOK_BACK):
                     with unit_errors.contained(str(project)):
                         await self.resolve(project)
-                        await self._watching.adopt(
+                        await self._run_id_watcher.adopt(
                             await self._actions.recent(project, self._clock() - LOOK_BACK)
                         )
             await asyncio.sleep(self._settings.follow_seconds)
@@ -211,46 +211,48 @@ class ActionService:
 
         Stops that wait for ids are left to the other replicas, or to the next process.
         """
-        if self._flights:
-            _, left = await asyncio.wait(self._flights.values(), timeout=seconds)
+        if self._in_flight:
+            _, left = await asyncio.wait(self._in_flight.values(), timeout=seconds)
             await end_all(left)
-        await self._watching.close()
+        await self._run_id_watcher.close()
 
     async def _begin(
-        self, caller: Caller, asked: Asked, request_id: str, idempotency_key: str | None
+        self, caller: Caller, asked: ActionRequest, request_id: str, idempotency_key: str | None
     ) -> tuple[Action, Action | None]:
         """Return the action as ours, or the earlier one that it repeats, as second."""
         by = asyncio.get_running_loop().time() + self._settings.look_up_seconds
         case = self._case(caller, asked)
         by_key = key_claim(caller.name, idempotency_key)
         by_window = window_claim(asked, self._settings.window)
-        _raise(refuse_form(asked) or refuse_caller(case))
-        async with _in_time(by):
+        _raise_if_refused(refuse_form(asked) or refuse_caller(case))
+        async with _before(by):
             snapshot = await self._sync.ensure(asked.project, (Section.EXPERIMENTS,))
         content = snapshot.content
         # What was waited for may tell whose the project is.
         case = self._case(caller, asked, content)
-        _raise(refuse_caller(case))
-        known = next((one for one in content.experiments or () if _is_meant(one, asked)), None)
+        _raise_if_refused(refuse_caller(case))
+        known = next(
+            (one for one in content.experiments or () if one.experiment_id == asked.experiment_id), None
+        )
         if known is not None and refuse_rights(case, known, content) is None:
             # A repeat changes nothing, so what is known is enough for it.
-            first = await self._earlier(asked, by_key, by_window)
+            first = await self._find_repeated(asked, by_key, by_window)
             if first is not None:
                 return first, first
-        async with _in_time(by):
-            experiment = await self._found(asked)
-        _raise(refuse_rights(case, experiment, content))
+        async with _before(by):
+            experiment = await self._read_experiment(asked)
+        _raise_if_refused(refuse_rights(case, experiment, content))
         now = self._clock()
         action = new_action(caller, asked, request_id, now, experiment)
-        first = await self._earlier(asked, by_key, by_window)
+        first = await self._find_repeated(asked, by_key, by_window)
         if first is None:
-            _raise(refuse_state(asked, experiment, content, self.token_role(asked.project), now))
+            _raise_if_refused(refuse_state(asked, experiment, content, self.token_role(asked.project), now))
             first = await self._actions.claim(action, [one for one in (by_key, by_window) if one])
             if first is not None and not is_same(first, asked):
-                raise _reused()
+                raise _key_reused()
         return action, first
 
-    def _case(self, caller: Caller, asked: Asked, content: Content | None = None) -> Case:
+    def _case(self, caller: Caller, asked: ActionRequest, content: Content | None = None) -> Case:
         """Return what the caller's rights follow from; ``content`` is what is known of the project."""
         named = self._claims.entities(asked.project) if asked.entity is None else (asked.entity,)
         return Case(
@@ -261,19 +263,21 @@ class ActionService:
             rules=self._settings.rules,
         )
 
-    async def _earlier(self, asked: Asked, by_key: Claim | None, by_window: Claim | None) -> Action | None:
+    async def _find_repeated(
+        self, asked: ActionRequest, by_key: Claim | None, by_window: Claim | None
+    ) -> Action | None:
         """Return the action that this one repeats, before its own consequences would refuse it."""
         if by_key is not None:
             first = await self._actions.holder([by_key.name])
             if first is not None and not (is_same(first, asked) and first.force == asked.force):
-                raise _reused()
+                raise _key_reused()
             if first is not None:
                 return first
         if by_window is not None and not asked.force:
             return await self._actions.holder([by_window.name])
         return None
 
-    async def _found(self, asked: Asked) -> Experiment:
+    async def _read_experiment(self, asked: ActionRequest) -> Experiment:
         """Return the experiment and the runs meant as Litmus has them now; nothing has been sent before."""
         actor = self._actors[asked.project.instance]
         try:
@@ -287,18 +291,18 @@ class ActionService:
                 raise ExperimentRemovedError(f"Experiment {known.name} was deleted in Litmus.")
         raise ExperimentUnknownError("Experiment is not one of this project.")
 
-    async def _fly(self, action: Action, until: float) -> Action:
+    async def _execute(self, action: Action, until: float) -> Action:
         """Ask Litmus, and wait until then; a client that leaves meanwhile stops nothing."""
         task = asyncio.ensure_future(self._perform(action))
-        self._flights[action.id] = task
-        task.add_done_callback(lambda _: self._flights.pop(action.id, None))
-        return await self._settled(task, until) or action
+        self._in_flight[action.id] = task
+        task.add_done_callback(lambda _: self._in_flight.pop(action.id, None))
+        return await self._result_by(task, until) or action
 
-    async def _settled(self, flight: asyncio.Task[Action], until: float) -> Action | None:
-        """Return what came of a flight; ``None``: it still goes on then."""
+    async def _result_by(self, request: asyncio.Task[Action], until: float) -> Action | None:
+        """Return what came of a request; ``None``: it still goes on then."""
         left = max(until - asyncio.get_running_loop().time(), 0.0)
-        done, _ = await asyncio.wait({flight}, timeout=left)
-        return flight.result() if done else None
+        done, _ = await asyncio.wait({request}, timeout=left)
+        return request.result() if done else None
 
     async def _perform(self, action: Action) -> Action:
         """Send it, and write down what came of it."""
@@ -315,7 +319,7 @@ class ActionService:
         except StoreError as exc:
             # It is done; the action stays open in the store and is resolved from what is synchronised.
             _log.error("action could not be written down", action=action.id, reason=str(exc))
-        self._watching.begin(settled)
+        self._run_id_watcher.begin(settled)
         if settled.outcome is not ActionOutcome.FAILED:
             await self._hurry(action)
         return settled
@@ -324,11 +328,11 @@ class ActionService:
         with suppress(StoreError):
             await self._sync.hurry(action.project)
 
-    async def _answered(self, first: Action, until: float) -> Action:
+    async def _await_answer(self, first: Action, until: float) -> Action:
         """Return an earlier action with its answer, or after a bounded wait as it is."""
-        flight = self._flights.get(first.id)
-        if flight is not None:
-            return await self._settled(flight, until) or first
+        request = self._in_flight.get(first.id)
+        if request is not None:
+            return await self._result_by(request, until) or first
         try:
             async with asyncio.timeout_at(until):
                 return await self._poll(first)
@@ -345,30 +349,8 @@ class ActionService:
 
 
 @asynccontextmanager
-async def open_actions(
-    *,
-    actions: Actions,
-    audit: Audit,
-    actors: Mapping[str, Actor],
-    claims: Claims,
-    snapshot_of: Callable[[ProjectRef], Snapshot | None],
-    history: History,
-    sync: Sync,
-    clock: Clock,
-    settings: Settings | None = None,
-) -> AsyncIterator[ActionService]:
-    """Make the service; at the end, answers that are under way are waited for."""
-    service = ActionService(
-        actions=actions,
-        audit=audit,
-        actors=actors,
-        claims=claims,
-        snapshot_of=snapshot_of,
-        history=history,
-        sync=sync,
-        clock=clock,
-        settings=settings or Settings(),
-    )
+async def open_actions(service: ActionService) -> AsyncIterator[ActionService]:
+    """Do actions for this long; at the end, answers that are under way are waited for."""
     try:
         yield service
     finally:
@@ -376,7 +358,7 @@ async def open_actions(
 
 
 @asynccontextmanager
-async def _in_time(by: float) -> AsyncIterator[None]:
+async def _before(by: float) -> AsyncIterator[None]:
     """End the block by then, before anything was sent.
 
     Raises:
@@ -392,14 +374,10 @@ async def _in_time(by: float) -> AsyncIterator[None]:
         ) from exc
 
 
-def _is_meant(experiment: Experiment, asked: Asked) -> bool:
-    return experiment.experiment_id == asked.experiment_id
-
-
-def _raise(refusal: SidecarError | None) -> None:
+def _raise_if_refused(refusal: SidecarError | None) -> None:
     if refusal is not None:
         raise refusal
 
 
-def _reused() -> IdempotencyKeyReusedError:
+def _key_reused() -> IdempotencyKeyReusedError:
     return IdempotencyKeyReusedError("Idempotency-Key was used for another action before.")

@@ -43,15 +43,15 @@ def with_runs(action: Action, runs: Sequence[RunStop]) -> Action:
     """Return the stop as it stands with these runs: its own outcome follows from theirs."""
     failures = [run for run in runs if run.outcome is ActionOutcome.FAILED]
     lost = [run for run in runs if run.outcome is ActionOutcome.UNKNOWN]
-    outcome, told = ActionOutcome.ACCEPTED, None
+    outcome, decisive = ActionOutcome.ACCEPTED, None
     if any(run.outcome is ActionOutcome.STOPPING for run in runs):
         outcome = ActionOutcome.STOPPING
     elif lost:
-        outcome, told = ActionOutcome.UNKNOWN, lost[0]
+        outcome, decisive = ActionOutcome.UNKNOWN, lost[0]
     elif failures:
         outcome = ActionOutcome.FAILED if len(failures) == len(runs) else ActionOutcome.PARTIAL
-        told = failures[0]
-    message = told.error_message if told else None
+        decisive = failures[0]
+    message = decisive.error_message if decisive else None
     if outcome is ActionOutcome.PARTIAL:
         message = f"{len(runs) - len(failures)} of {len(runs)} runs were stopped. {message}"
     return msgspec.structs.replace(
@@ -59,7 +59,7 @@ def with_runs(action: Action, runs: Sequence[RunStop]) -> Action:
         runs=tuple(runs),
         outcome=outcome,
         run_id=runs[0].run_id if len(runs) == 1 else None,
-        error_code=told.error_code if told else None,
+        error_code=decisive.error_code if decisive else None,
         error_message=message,
     )
 
@@ -79,7 +79,7 @@ def with_ids(runs: Sequence[RunStop], seen: Sequence[RecentRun], *, is_over: boo
     )
 
 
-def came_of(run: RunStop, error: SidecarError | None) -> RunStop:
+def with_stop_result(run: RunStop, error: SidecarError | None) -> RunStop:
     """Return the run after Litmus was asked to stop it; ``None``: it accepted."""
     if error is None:
         return msgspec.structs.replace(
@@ -98,7 +98,7 @@ def _with_id(run: RunStop, seen: Sequence[RecentRun], *, is_over: bool) -> RunSt
     found = next((one for one in seen if one.created_at_ms == run.created_at_ms), None)
     if found is not None and found.outcome not in UNFINISHED:
         error = RunFinishedError(_ENDED) if found.experiment_run_id else RunWithoutIdError(_MARKED)
-        return came_of(msgspec.structs.replace(run, run_id=found.experiment_run_id or None), error)
+        return with_stop_result(msgspec.structs.replace(run, run_id=found.experiment_run_id or None), error)
     if found is not None and found.experiment_run_id:
         return msgspec.structs.replace(run, run_id=found.experiment_run_id, outcome=ActionOutcome.UNKNOWN)
-    return came_of(run, RunWithoutIdError(_NO_ID)) if is_over else run
+    return with_stop_result(run, RunWithoutIdError(_NO_ID)) if is_over else run

@@ -57,7 +57,7 @@ async def open_acting(
         metrics: Counted into.
         clock: The time.
     """
-    async with open_actions(
+    actions = ActionService(
         actions=store.actions,
         audit=store.audit,
         actors={name: LitmusActor(opened.client) for name, opened in instances.items()},
@@ -73,7 +73,8 @@ async def open_acting(
             token_user=lambda instance: instances[instance].holder.status.username,
             observe=lambda kind, outcome: metrics.actions.labels(kind.value, outcome).inc(),
         ),
-    ) as service:
+    )
+    async with open_actions(actions) as service:
         retention = timedelta(days=config.history.retention_days)
         yield Acting(
             service=service,

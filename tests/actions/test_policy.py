@@ -7,7 +7,6 @@ from typing import Any
 import msgspec
 import pytest
 
-from sidecar.actions.asked import Asked
 from sidecar.actions.policy import (
     Caller,
     CallerKind,
@@ -20,6 +19,7 @@ from sidecar.actions.policy import (
     refuse_rights,
     refuse_state,
 )
+from sidecar.actions.request import ActionRequest
 from sidecar.catalog.claims import ClaimSource, ProjectClaim, claim_of
 from sidecar.domain.action import ActionKind
 from sidecar.domain.catalog import Entity
@@ -69,11 +69,11 @@ OFFLINE = infra(is_active=False)
 PRODUCTION = content(environments=[environment(type="PROD")])
 
 
-def asked(kind: ActionKind = RUN, **changes: Any) -> Asked:
+def asked(kind: ActionKind = RUN, **changes: Any) -> ActionRequest:
     given: dict[str, Any] = {"kind": kind, "project": project(), "experiment_id": "experiment-1"}
     if kind is SCHEDULE:
         given["suspended"] = True
-    return Asked(**(given | changes))
+    return ActionRequest(**(given | changes))
 
 
 def with_run(phase: str, *, changed_ago: timedelta = timedelta(0)) -> Experiment:
@@ -96,7 +96,7 @@ def named_by(entities: Iterable[Entity], known: Content) -> ProjectClaim:
 
 def refusal(
     caller: Caller = OWNER,
-    asked_: Asked | None = None,
+    asked_: ActionRequest | None = None,
     *,
     entities: tuple[Entity, ...] = (CART,),
     claim: ProjectClaim | None = None,

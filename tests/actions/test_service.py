@@ -459,10 +459,10 @@ async def test_action_is_seen_by_its_caller_and_by_who_may_act_there(replica: Re
     key = Caller(name="key:ci", kind=CallerKind.KEY, scopes=frozenset({"run"}))
     admin = msgspec.structs.replace(BOB, scopes=frozenset({"admin"}))
 
-    seen = [await replica.service.look(caller, action.id) for caller in (ALICE, key, admin, BOB)]
+    seen = [await replica.service.get_for(caller, action.id) for caller in (ALICE, key, admin, BOB)]
 
     assert [one is not None for one in seen] == [True, True, True, False]
-    assert await replica.service.look(ALICE, "nobody") is None
+    assert await replica.service.get_for(ALICE, "nobody") is None
 
 
 async def test_without_a_store_nothing_is_done(postgres: PostgresServer, shop: Shop) -> None:

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from sidecar.actions.asked import Asked
+from sidecar.actions.request import ActionRequest
 from sidecar.domain.action import ActionKind, ActionOutcome, AuditEvent
 from sidecar.domain.errors import (
     ExperimentNotScheduledError,
@@ -21,7 +21,7 @@ from tests.support.acting import BOB, Replica, Shop, open_replica
 START = ActionKind.START_SCHEDULE
 
 
-def saved(shop: Shop) -> Asked:
+def saved(shop: Shop) -> ActionRequest:
     cron = shop.world.add_experiment(shop.project, shop.infra, "nightly", cron="0 2 * * *", started=False)
     return shop.asked(START, experiment_id=cron.experiment_id)
 

@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from sidecar.actions.asked import Asked
 from sidecar.actions.policy import Caller, CallerKind, Case, Rules, refuse_caller, refuse_rights
+from sidecar.actions.request import ActionRequest
 from sidecar.catalog import StaticCatalog
 from sidecar.catalog.claims import Claims, NamingMemory
 from sidecar.domain.action import ActionKind
@@ -176,7 +176,7 @@ class Newcomers(RuleBasedStateMachine):
     def refused(self, owns: set[str], of: Entity | None) -> bool:
         """Tell whether they may not run an experiment of the elder's project, asked for so."""
         claims, known = self.claims(), self.snapshot(HERE).content
-        asked = Asked(kind=ActionKind.RUN, project=HERE, experiment_id="experiment-1", entity=of)
+        asked = ActionRequest(kind=ActionKind.RUN, project=HERE, experiment_id="experiment-1", entity=of)
         case = Case(
             caller=Caller(name="user:default/x", kind=CallerKind.PERSON, owns=frozenset(owns)),
             asked=asked,

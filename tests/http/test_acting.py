@@ -6,10 +6,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from sidecar.actions.asked import Asked
+from sidecar.actions.request import ActionRequest
 from sidecar.domain.action import Action, ActionKind, ActionOutcome, AuditEvent, RunStop, entry_of
 from sidecar.domain.errors import BadRequestError, StopIncompleteError, UpstreamAnswerLostError
-from sidecar.http.api.action_requests import asked_by_body, asked_by_mutation, mutation_result
+from sidecar.http.api.action_requests import mutation_result, request_from_body, request_from_mutation
 from sidecar.http.shapes.actions import action_shape, audit_shape, begun_shape
 from sidecar.replica import MutationRequest, QueryEngine
 from tests.support.builders import NOW, NOW_MS, entity, project
@@ -45,8 +45,8 @@ def action(kind: ActionKind = ActionKind.RUN, **changes: Any) -> Action:
     ],
 )
 def test_body_is_read(kind: ActionKind, body: bytes, read: dict[str, Any]) -> None:
-    asked = asked_by_body(kind, CART, "experiment-1", body)
-    expected = Asked(kind=kind, project=project(), experiment_id="experiment-1", entity=CART)
+    asked = request_from_body(kind, CART, "experiment-1", body)
+    expected = ActionRequest(kind=kind, project=project(), experiment_id="experiment-1", entity=CART)
     assert asked == msgspec.structs.replace(expected, **read)
 
 
@@ -61,7 +61,7 @@ def test_body_is_read(kind: ActionKind, body: bytes, read: dict[str, Any]) -> No
 )
 def test_body_of_another_form_is_refused(kind: ActionKind, body: bytes, names: str) -> None:
     with pytest.raises(BadRequestError, match=rf"nothing but: {names}\.$"):
-        asked_by_body(kind, CART, "experiment-1", body)
+        request_from_body(kind, CART, "experiment-1", body)
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_body_of_another_form_is_refused(kind: ActionKind, body: bytes, names: s
 )
 def test_stop_says_which_run_or_all_and_nothing_in_between(body: bytes) -> None:
     with pytest.raises(BadRequestError, match="for all unfinished runs of the experiment") as caught:
-        asked_by_body(ActionKind.STOP, CART, "experiment-1", body)
+        request_from_body(ActionKind.STOP, CART, "experiment-1", body)
     assert caught.value.parameter == "runID"
 
 
@@ -109,7 +109,9 @@ def test_stop_says_which_run_or_all_and_nothing_in_between(body: bytes) -> None:
 def test_mutation_is_read(field: str, read: dict[str, Any]) -> None:
     prepared = QueryEngine().prepare(msgspec.json.encode({"query": f"mutation {{ {field} }}"}))
     assert isinstance(prepared, MutationRequest)
-    assert asked_by_mutation(prepared, project("p")) == Asked(project=project("p"), experiment_id="e", **read)
+    assert request_from_mutation(prepared, project("p")) == ActionRequest(
+        project=project("p"), experiment_id="e", **read
+    )
 
 
 def test_mutation_answers_what_litmus_does() -> None:

@@ -9,7 +9,7 @@ import pytest
 from aiohttp import web
 from graphql import GraphQLObjectType
 
-from sidecar.actions.kind import Offer, Scene
+from sidecar.actions.kind import ExperimentView, Offer
 from sidecar.actions.kinds import KINDS
 from sidecar.domain.action import ActionKind, Change
 from sidecar.domain.model import Experiment
@@ -105,13 +105,15 @@ def test_every_window_has_its_words_and_is_in_each_reference(name: str) -> None:
     assert f"--window [{listed}]" in reference("commands")
 
 
-def scenes() -> list[Scene]:
+def views() -> list[ExperimentView]:
     """Return an experiment in each state that offers differ by."""
     running = RecentRun(experiment_run_id="r", phase="Running", resiliency_score=None, updated_at_ms=1)
     plain = Experiment(experiment_id="e", name="kill", cron_syntax="")
     cron = msgspec.structs.replace(plain, cron_syntax="0 * * * *")
     return [
-        Scene(experiment=experiment, is_stuck=False, suspended=suspended, never_started=never_started)
+        ExperimentView(
+            experiment=experiment, is_stuck=False, suspended=suspended, never_started=never_started
+        )
         for experiment in (plain, msgspec.structs.replace(plain, recent_runs=(running,)), cron)
         for suspended in (None, True, False)
         for never_started in (False, True)
@@ -127,7 +129,7 @@ def test_every_kind_of_action_has_its_module_addresses_and_buttons(kind: ActionK
         address = f"{door}/entities/{{kind}}/{{namespace}}/{{name}}/experiments/{{id}}/{path}"
         assert address in posts
         assert f"`POST {address}`" in reference("routes")
-    offers: list[Offer] = [offer for scene in scenes() for offer in KINDS[kind].offers(scene)]
+    offers: list[Offer] = [offer for view in views() for offer in KINDS[kind].offers(view)]
     assert offers
     assert all(offer.label and offer.question for offer in offers)
 

@@ -8,8 +8,8 @@ from functools import partial
 from typing import Any
 
 from sidecar.actions import ActionService, Settings, open_actions, recent_starts
-from sidecar.actions.asked import Asked
 from sidecar.actions.policy import Caller, CallerKind
+from sidecar.actions.request import ActionRequest
 from sidecar.catalog import StaticCatalog
 from sidecar.catalog.claims import Claims, NamingMemory
 from sidecar.domain.action import Action, ActionKind, AuditEntry
@@ -94,13 +94,13 @@ class Shop:
         """How many requests to change something have arrived."""
         return sum(self.simulator.asked(name) for name in MUTATIONS)
 
-    def asked(self, kind: ActionKind = ActionKind.RUN, **changes: Any) -> Asked:
+    def asked(self, kind: ActionKind = ActionKind.RUN, **changes: Any) -> ActionRequest:
         given: dict[str, Any] = {
             "kind": kind,
             "project": self.ref,
             "experiment_id": self.experiment.experiment_id,
         }
-        return Asked(**(given | changes))
+        return ActionRequest(**(given | changes))
 
 
 @dataclass(kw_only=True)
@@ -112,7 +112,7 @@ class Replica:
     sync: SyncByHand
     shop: Shop
 
-    async def act(self, asked: Asked | None = None, caller: Caller = ALICE, **options: Any) -> Action:
+    async def act(self, asked: ActionRequest | None = None, caller: Caller = ALICE, **options: Any) -> Action:
         options.setdefault("request_id", "request-1")
         return await self.service.act(caller, asked or self.shop.asked(), **options)
 
@@ -168,7 +168,7 @@ async def open_replica(shop: Shop, url: str | None = None, **settings: Any) -> A
         sync = SyncByHand(
             LitmusSource(client, shop.clock, starts=partial(recent_starts, store.audit, shop.clock))
         )
-        async with open_actions(
+        actions = ActionService(
             actions=store.actions,
             audit=store.audit,
             actors={"default": LitmusActor(client)},
@@ -185,7 +185,8 @@ async def open_replica(shop: Shop, url: str | None = None, **settings: Any) -> A
             sync=sync,
             clock=shop.clock,
             settings=Settings(**({"token_user": lambda _: "robot"} | settings)),
-        ) as service:
+        )
+        async with open_actions(actions) as service:
             replica = Replica(service=service, store=store, sync=sync, shop=shop)
             await sync.synchronise(shop.ref)
             yield replica

@@ -6,19 +6,19 @@ from typing import Final
 
 import msgspec
 
-from sidecar.actions.asked import Asked
 from sidecar.actions.kind import (
+    ExperimentView,
     Kind,
+    Observation,
     Offer,
-    Scene,
-    Seen,
     accepted,
     concluded,
     read_body,
     refuse_infra,
-    sent,
     unfinished,
+    with_answer,
 )
+from sidecar.actions.request import ActionRequest
 from sidecar.domain.action import Action, Change
 from sidecar.domain.errors import AlreadyRunningError, ExperimentScheduledError, SidecarError
 from sidecar.domain.freshness import STUCK_AFTER
@@ -38,11 +38,13 @@ class RunBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Start another run though one is unfinished."""
 
 
-def _read(asked: Asked, body: bytes) -> Asked:
+def _read(asked: ActionRequest, body: bytes) -> ActionRequest:
     return msgspec.structs.replace(asked, force=read_body(body or b"{}", RunBody).force)
 
 
-def _refuse(asked: Asked, experiment: Experiment, _content: Content, now: datetime) -> SidecarError | None:
+def _refuse(
+    asked: ActionRequest, experiment: Experiment, _content: Content, now: datetime
+) -> SidecarError | None:
     if experiment.cron_syntax:
         return ExperimentScheduledError(
             f"Experiment {experiment.name} runs on a schedule and cannot be run by hand: "
@@ -75,15 +77,15 @@ def _stuck_since(run: RecentRun, now: datetime) -> datetime | None:
 
 async def _send(actor: Actor, action: Action) -> Action:
     project_id = action.project.project_id
-    return await sent(action, actor.change(Change.RUN_EXPERIMENT, project_id, action.experiment_id))
+    return await with_answer(action, actor.change(Change.RUN_EXPERIMENT, project_id, action.experiment_id))
 
 
-def _conclude(action: Action, seen: Seen) -> Action:
+def _conclude(action: Action, seen: Observation) -> Action:
     run = _started_run(action, seen)
     return concluded(action, seen.at, is_done=False) if run is None else accepted(action, run)
 
 
-def _started_run(action: Action, seen: Seen) -> RecentRun | None:
+def _started_run(action: Action, seen: Observation) -> RecentRun | None:
     """Return the oldest run that this action can have started and no other action did."""
     runs = seen.experiment.recent_runs if seen.experiment else ()
     if action.run_created_at_ms is not None:
@@ -101,17 +103,17 @@ def _started_run(action: Action, seen: Seen) -> RecentRun | None:
     return min(candidates, key=lambda one: one[0])[1] if candidates else None
 
 
-def _offers(scene: Scene) -> Iterator[Offer]:
-    if scene.experiment.cron_syntax:
+def _offers(view: ExperimentView) -> Iterator[Offer]:
+    if view.experiment.cron_syntax:
         return
-    if scene.is_stuck:
+    if view.is_stuck:
         yield Offer(
             label="Run anyway",
             question="Run it though a run of it is unfinished and has not changed for an hour?",
             fields={"force": "true"},
             is_grave=True,
         )
-    elif not scene.unfinished:
+    elif not view.unfinished:
         yield Offer(label="Run", question="Run it now?")
 
 

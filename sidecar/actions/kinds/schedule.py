@@ -6,8 +6,17 @@ from typing import Any, Final
 
 import msgspec
 
-from sidecar.actions.asked import Asked
-from sidecar.actions.kind import Kind, Offer, Scene, Seen, concluded, read_body, refuse_infra, sent
+from sidecar.actions.kind import (
+    ExperimentView,
+    Kind,
+    Observation,
+    Offer,
+    concluded,
+    read_body,
+    refuse_infra,
+    with_answer,
+)
+from sidecar.actions.request import ActionRequest
 from sidecar.domain.action import Action, Change
 from sidecar.domain.errors import BadRequestError, ExperimentNotScheduledError, SidecarError
 from sidecar.domain.model import Content, Experiment, Section
@@ -21,21 +30,23 @@ class ScheduleBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     suspended: bool
 
 
-def _read(asked: Asked, body: bytes) -> Asked:
+def _read(asked: ActionRequest, body: bytes) -> ActionRequest:
     return msgspec.structs.replace(asked, suspended=read_body(body, ScheduleBody).suspended)
 
 
-def _read_mutation(asked: Asked, arguments: Mapping[str, Any]) -> Asked:
+def _read_mutation(asked: ActionRequest, arguments: Mapping[str, Any]) -> ActionRequest:
     return msgspec.structs.replace(asked, suspended=arguments["disable"])
 
 
-def _refuse_form(asked: Asked) -> SidecarError | None:
+def _refuse_form(asked: ActionRequest) -> SidecarError | None:
     if asked.suspended is None:
         return BadRequestError("Give suspended as true or false.", parameter="suspended")
     return None
 
 
-def _refuse(_asked: Asked, experiment: Experiment, _content: Content, _now: datetime) -> SidecarError | None:
+def _refuse(
+    _asked: ActionRequest, experiment: Experiment, _content: Content, _now: datetime
+) -> SidecarError | None:
     if not experiment.cron_syntax:
         return ExperimentNotScheduledError(
             f"Experiment {experiment.name} has no schedule to switch; Litmus would damage it."
@@ -46,20 +57,20 @@ def _refuse(_asked: Asked, experiment: Experiment, _content: Content, _now: date
 async def _send(actor: Actor, action: Action) -> Action:
     project_id, suspended = action.project.project_id, action.suspended is True
     switching = actor.change(Change.SWITCH_SCHEDULE, project_id, action.experiment_id, {"disable": suspended})
-    return await sent(action, switching)
+    return await with_answer(action, switching)
 
 
-def _conclude(action: Action, seen: Seen) -> Action:
+def _conclude(action: Action, seen: Observation) -> Action:
     schedules = seen.content.schedules or ()
     states = [one.suspended for one in schedules if one.experiment_id == action.experiment_id]
     return concluded(action, seen.at, is_done=states[0] == action.suspended if states else None)
 
 
-def _offers(scene: Scene) -> Iterator[Offer]:
-    if not scene.experiment.cron_syntax:
+def _offers(view: ExperimentView) -> Iterator[Offer]:
+    if not view.experiment.cron_syntax:
         return
     # Both where it was not read yet.
-    for suspended in (True, False) if scene.suspended is None else (not scene.suspended,):
+    for suspended in (True, False) if view.suspended is None else (not view.suspended,):
         label = "Suspend" if suspended else "Resume"
         fields = {"suspended": str(suspended).lower()}
         yield Offer(label=label, question=f"{label} its schedule?", fields=fields)

@@ -6,8 +6,17 @@ from typing import Final
 
 import msgspec
 
-from sidecar.actions.asked import Asked
-from sidecar.actions.kind import Kind, Offer, Scene, Seen, concluded, read_body, refuse_infra, sent
+from sidecar.actions.kind import (
+    ExperimentView,
+    Kind,
+    Observation,
+    Offer,
+    concluded,
+    read_body,
+    refuse_infra,
+    with_answer,
+)
+from sidecar.actions.request import ActionRequest
 from sidecar.domain.action import Action, ActionKind, ActionOutcome, Change
 from sidecar.domain.errors import (
     ExperimentNotScheduledError,
@@ -28,12 +37,14 @@ class StartScheduleBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
     """Body of ``…/schedule/start``: an empty object, or none."""
 
 
-def _read(asked: Asked, body: bytes) -> Asked:
+def _read(asked: ActionRequest, body: bytes) -> ActionRequest:
     read_body(body or b"{}", StartScheduleBody)
     return asked
 
 
-def _refuse(_asked: Asked, experiment: Experiment, content: Content, _now: datetime) -> SidecarError | None:
+def _refuse(
+    _asked: ActionRequest, experiment: Experiment, content: Content, _now: datetime
+) -> SidecarError | None:
     if not experiment.cron_syntax:
         return ExperimentNotScheduledError(
             f"Experiment {experiment.name} has no schedule to start; Litmus would run it instead."
@@ -47,18 +58,18 @@ def _refuse(_asked: Asked, experiment: Experiment, content: Content, _now: datet
 async def _send(actor: Actor, action: Action) -> Action:
     # Of a cron experiment Litmus creates the CronWorkflow, and no run.
     project_id = action.project.project_id
-    return await sent(action, actor.change(Change.RUN_EXPERIMENT, project_id, action.experiment_id))
+    return await with_answer(action, actor.change(Change.RUN_EXPERIMENT, project_id, action.experiment_id))
 
 
-def _conclude(action: Action, seen: Seen) -> Action:
+def _conclude(action: Action, seen: Observation) -> Action:
     """Return it as done if it is seen started; before its first run Litmus shows that nowhere else."""
     schedules = seen.content.schedules or ()
     is_started = any(one.experiment_id == action.experiment_id and one.started for one in schedules)
     return concluded(action, seen.at, is_done=True if is_started else None)
 
 
-def _offers(scene: Scene) -> Iterator[Offer]:
-    if scene.experiment.cron_syntax and scene.never_started:
+def _offers(view: ExperimentView) -> Iterator[Offer]:
+    if view.experiment.cron_syntax and view.never_started:
         question = "Start its schedule? Litmus only saved it; its infrastructure follows it from then on."
         yield Offer(label="Start schedule", question=question)
 

@@ -7,9 +7,17 @@ from typing import Any, Final
 
 import msgspec
 
-from sidecar.actions.asked import Asked, is_id
-from sidecar.actions.kind import NOT_OF_THE_FORM, Kind, Offer, Scene, Seen, refuse_infra, unfinished
-from sidecar.actions.stopping import came_of, runs_to_stop, with_runs
+from sidecar.actions.kind import (
+    NOT_OF_THE_FORM,
+    ExperimentView,
+    Kind,
+    Observation,
+    Offer,
+    refuse_infra,
+    unfinished,
+)
+from sidecar.actions.request import ActionRequest, is_id
+from sidecar.actions.stopping import runs_to_stop, with_runs, with_stop_result
 from sidecar.domain.action import Action, ActionOutcome, Change, RunStop
 from sidecar.domain.errors import (
     BadRequestError,
@@ -33,7 +41,7 @@ class StopBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """``true``: all unfinished runs of the experiment, as without a body."""
 
 
-def _read(asked: Asked, body: bytes) -> Asked:
+def _read(asked: ActionRequest, body: bytes) -> ActionRequest:
     return msgspec.structs.replace(asked, run_id=_run_to_stop(body))
 
 
@@ -62,13 +70,13 @@ def _wrong_body() -> BadRequestError:
     )
 
 
-def _read_mutation(asked: Asked, arguments: Mapping[str, Any]) -> Asked:
+def _read_mutation(asked: ActionRequest, arguments: Mapping[str, Any]) -> ActionRequest:
     return msgspec.structs.replace(
         asked, run_id=arguments.get("experimentRunID"), notify_id=arguments.get("notifyID")
     )
 
 
-def _refuse_form(asked: Asked) -> SidecarError | None:
+def _refuse_form(asked: ActionRequest) -> SidecarError | None:
     if asked.run_id == "":
         return BadRequestError(
             "Run id is empty: this run has none yet and cannot be stopped alone.", parameter="runID"
@@ -83,7 +91,9 @@ def _refuse_form(asked: Asked) -> SidecarError | None:
     return None
 
 
-def _refuse(asked: Asked, experiment: Experiment, _content: Content, _now: datetime) -> SidecarError | None:
+def _refuse(
+    asked: ActionRequest, experiment: Experiment, _content: Content, _now: datetime
+) -> SidecarError | None:
     if asked.run_id is None:
         targets = unfinished(experiment)
         if not targets:
@@ -100,7 +110,7 @@ def _refuse(asked: Asked, experiment: Experiment, _content: Content, _now: datet
     return refuse_infra(experiment)
 
 
-def _targets(recent_runs: Sequence[RecentRun], asked: Asked) -> tuple[RunStop, ...]:
+def _targets(recent_runs: Sequence[RecentRun], asked: ActionRequest) -> tuple[RunStop, ...]:
     return runs_to_stop(recent_runs, asked.run_id)
 
 
@@ -121,13 +131,13 @@ async def stop(actor: Actor, action: Action, due: Collection[RunStop]) -> Action
             ):
                 raise UpstreamProtocolError("Litmus answered that it did not stop the run.")
         except SidecarError as exc:
-            return came_of(run, exc)
-        return came_of(run, None)
+            return with_stop_result(run, exc)
+        return with_stop_result(run, None)
 
     return with_runs(action, await asyncio.gather(*(stopped(run) for run in action.runs)))
 
 
-def _conclude(action: Action, seen: Seen) -> Action:
+def _conclude(action: Action, seen: Observation) -> Action:
     """Return the stop with those runs whose answers were lost and that are seen stopped.
 
     The others stay as they are: releases before 3.31 do not mark a stop in this list.
@@ -135,7 +145,7 @@ def _conclude(action: Action, seen: Seen) -> Action:
     recent_runs = seen.experiment.recent_runs if seen.experiment else ()
     stopped = {run.experiment_run_id for run in recent_runs if run.outcome is Outcome.STOPPED}
     runs = tuple(
-        came_of(run, None) if run.outcome is ActionOutcome.UNKNOWN and run.run_id in stopped else run
+        with_stop_result(run, None) if run.outcome is ActionOutcome.UNKNOWN and run.run_id in stopped else run
         for run in action.runs
     )
     if runs == action.runs:
@@ -144,8 +154,8 @@ def _conclude(action: Action, seen: Seen) -> Action:
     return msgspec.structs.replace(resolved, answered_at=action.answered_at or action.created_at)
 
 
-def _offers(scene: Scene) -> Iterator[Offer]:
-    number = len(scene.unfinished)
+def _offers(view: ExperimentView) -> Iterator[Offer]:
+    number = len(view.unfinished)
     if number:
         many = number > 1
         label, what = (f"Stop {number} runs", "its unfinished runs") if many else ("Stop", "its run")

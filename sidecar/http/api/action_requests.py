@@ -5,10 +5,10 @@ Reading only: rights and everything else are the business of ``actions``.
 
 from collections.abc import Mapping
 
-from sidecar.actions.asked import Asked
 from sidecar.actions.kinds import KINDS
 from sidecar.actions.policy import Caller as ActingCaller
 from sidecar.actions.policy import caller_of
+from sidecar.actions.request import ActionRequest
 from sidecar.domain.action import Action, ActionKind, ActionOutcome
 from sidecar.domain.catalog import Entity
 from sidecar.domain.errors import StopIncompleteError, UpstreamAnswerLostError
@@ -34,19 +34,21 @@ async def acting_caller(services: Services, caller: Caller, project: ProjectRef 
     )
 
 
-def asked_by_body(kind: ActionKind, entity: Entity, experiment_id: str, body: bytes) -> Asked:
+def request_from_body(kind: ActionKind, entity: Entity, experiment_id: str, body: bytes) -> ActionRequest:
     """Return the action that a REST request asks for; all but a switch need no body.
 
     Raises:
         BadRequestError: If the body is not of the kind's form.
     """
-    asked = Asked(kind=kind, project=entity.project, experiment_id=experiment_id, entity=entity)
+    asked = ActionRequest(kind=kind, project=entity.project, experiment_id=experiment_id, entity=entity)
     return KINDS[kind].read(asked, body)
 
 
-def asked_by_form(kind: ActionKind, entity: Entity, experiment_id: str, fields: Mapping[str, str]) -> Asked:
+def request_from_form(
+    kind: ActionKind, entity: Entity, experiment_id: str, fields: Mapping[str, str]
+) -> ActionRequest:
     """Return the action that a form of the pages asks for; fields may be left out as in a body."""
-    return Asked(
+    return ActionRequest(
         kind=kind,
         project=entity.project,
         experiment_id=experiment_id,
@@ -57,11 +59,11 @@ def asked_by_form(kind: ActionKind, entity: Entity, experiment_id: str, fields: 
     )
 
 
-def asked_by_mutation(mutation: MutationRequest, project: ProjectRef) -> Asked:
+def request_from_mutation(mutation: MutationRequest, project: ProjectRef) -> ActionRequest:
     """Return the action that a GraphQL mutation asks for; it never forces."""
     given = mutation.arguments
     name, kind = next(item for item in KINDS.items() if item[1].mutation == mutation.field)
-    asked = Asked(kind=name, project=project, experiment_id=given["experimentID"])
+    asked = ActionRequest(kind=name, project=project, experiment_id=given["experimentID"])
     return kind.read_mutation(asked, given)
 
 

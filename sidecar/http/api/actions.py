@@ -6,14 +6,14 @@ from typing import Final
 import msgspec
 from aiohttp import web
 
-from sidecar.actions.asked import Asked
 from sidecar.actions.policy import Caller as ActingCaller
+from sidecar.actions.request import ActionRequest
 from sidecar.domain.action import Action, ActionKind, ActionOutcome, AuditEntry
 from sidecar.domain.errors import BadRequestError, NotFoundError
 from sidecar.domain.model import ProjectRef
 from sidecar.domain.ports import AuditQuery
 from sidecar.http.answers.cache import Answer, conditional_response
-from sidecar.http.api.action_requests import acting_caller, asked_by_body
+from sidecar.http.api.action_requests import acting_caller, request_from_body
 from sidecar.http.gate.body import read_json_body
 from sidecar.http.gate.caller import CALLER
 from sidecar.http.gate.visible_entities import find_entity, visible_subjects
@@ -81,14 +81,14 @@ async def look(
     request: web.Request, services: Services, acting: ActingCaller, action_id: str
 ) -> Action | None:
     """Return an action that the caller may look at, and whose entity they see; else ``None``."""
-    found = await services.actions.look(acting, action_id)
+    found = await services.actions.get_for(acting, action_id)
     if found is None:
         return None
     subject = (found.entity, found.project)
     return found if await visible_subjects(request[CALLER], services, [subject]) else None
 
 
-async def act(request: web.Request, services: Services, asked: Asked) -> Action:
+async def act(request: web.Request, services: Services, asked: ActionRequest) -> Action:
     """Do what is asked in the name of the caller; every door ends here.
 
     Raises:
@@ -109,7 +109,7 @@ async def _begin(request: web.Request, kind: ActionKind) -> web.Response:
     services = request.app[SERVICES]
     entity = await find_entity(request, services)
     body = await read_json_body(request, MAX_BODY_BYTES)
-    begun = await act(request, services, asked_by_body(kind, entity, request.match_info["id"], body))
+    begun = await act(request, services, request_from_body(kind, entity, request.match_info["id"], body))
     answer = Answer(begun_shape(begun), as_of=None)
     return web.Response(
         body=answer.body,

@@ -25,7 +25,7 @@ from sidecar.domain.freshness import as_of, has_data, is_stale, next_judgement
 from sidecar.domain.model import Lane, ProjectRef, Section, Snapshot
 from sidecar.http.answers.sending import join_body
 from sidecar.http.answers.times import http_date, rfc3339
-from sidecar.http.api.action_requests import asked_by_mutation, mutation_result
+from sidecar.http.api.action_requests import mutation_result, request_from_mutation
 from sidecar.http.api.actions import act
 from sidecar.http.gate.body import read_json_body
 from sidecar.http.gate.caller import CALLER
@@ -56,7 +56,7 @@ async def query(request: web.Request) -> web.Response:
     catalog, claims_version = services.catalogue.current, services.claims.version
     project = await find_project(request, services, prepared.project_id)
     if isinstance(prepared, MutationRequest):
-        done = await act(request, services, asked_by_mutation(prepared, project))
+        done = await act(request, services, request_from_mutation(prepared, project))
         return _mutated(prepared.data(mutation_result(done)))
     snapshot = await ensured(request, project, prepared.sections)
     now = services.clock()

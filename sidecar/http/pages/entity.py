@@ -5,8 +5,8 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from sidecar.actions.asked import Asked
 from sidecar.actions.policy import Caller as ActingCaller
+from sidecar.actions.request import ActionRequest
 from sidecar.domain.action import Action
 from sidecar.domain.errors import BadRequestError, SidecarError
 from sidecar.domain.model import Content, Experiment
@@ -170,7 +170,7 @@ def _table(
 ) -> Work[ExperimentTable]:
     known = reading.snapshot.content if reading.snapshot else Content()
 
-    def refusal(asked: Asked, experiment: Experiment) -> SidecarError | None:
+    def refusal(asked: ActionRequest, experiment: Experiment) -> SidecarError | None:
         return services.actions.refusal(acting, asked, experiment, known)
 
     return experiment_table(

@@ -5,7 +5,7 @@ from urllib.parse import urlencode
 from aiohttp import web
 
 from sidecar.domain.action import ActionKind
-from sidecar.http.api.action_requests import asked_by_form
+from sidecar.http.api.action_requests import request_from_form
 from sidecar.http.api.actions import act
 from sidecar.http.gate.visible_entities import find_entity
 from sidecar.http.pages.embedding import same_embedding
@@ -34,6 +34,6 @@ async def _act(request: web.Request, kind: ActionKind) -> web.Response:
     services = request.app[SERVICES]
     fields = await read_form(request)
     entity = await find_entity(request, services)
-    action = await act(request, services, asked_by_form(kind, entity, request.match_info["id"], fields))
+    action = await act(request, services, request_from_form(kind, entity, request.match_info["id"], fields))
     location = same_embedding(request, f"{entity_path(entity.ref)}?{urlencode({'action': action.id})}")
     return web.Response(status=303, headers={"Location": location, "Cache-Control": "private, no-store"})

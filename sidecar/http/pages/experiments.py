@@ -8,14 +8,14 @@ from urllib.parse import quote
 
 import msgspec
 
-from sidecar.actions.asked import Asked
-from sidecar.actions.kind import Offer, Scene
+from sidecar.actions.kind import ExperimentView, Offer
 from sidecar.actions.kinds import KINDS
+from sidecar.actions.request import ActionRequest
 from sidecar.domain.action import ActionKind
 from sidecar.domain.catalog import Entity
 from sidecar.domain.errors import SidecarError
 from sidecar.domain.model import Experiment
-from sidecar.http.api.action_requests import asked_by_form
+from sidecar.http.api.action_requests import request_from_form
 from sidecar.http.pages.filters import entity_path
 from sidecar.http.pages.row_order import RowRank, row_rank
 from sidecar.http.pictures.charts import LOOKS, HeatRun, Look, heat_runs
@@ -29,7 +29,7 @@ AT_ONCE: Final = 100
 """Rows on one page."""
 NEVER: Final = "never"
 """The filter's word for the outcome of an experiment that never ran."""
-Refusal = Callable[[Asked, Experiment], SidecarError | None]
+Refusal = Callable[[ActionRequest, Experiment], SidecarError | None]
 
 _SHORT: Final[Mapping[str, str]] = {
     "actions_disabled": "switched off",
@@ -248,7 +248,7 @@ def _buttons(
     is_stuck: bool,
 ) -> list[ActionButton]:
     """Return what somebody might want to do with the experiment as it stands."""
-    scene = Scene(
+    view = ExperimentView(
         experiment=experiment,
         is_stuck=is_stuck,
         suspended=None if schedule is None else schedule.suspended,
@@ -257,7 +257,7 @@ def _buttons(
     return [
         _button(entity, experiment, kind, offer, refusal)
         for kind in _BY_PLACE
-        for offer in KINDS[kind].offers(scene)
+        for offer in KINDS[kind].offers(view)
     ]
 
 
@@ -275,7 +275,7 @@ def _button(
         path=f"{entity_path(entity.ref)}/experiments/{_quoted(experiment_id)}/{KINDS[kind].path}",
         fields=tuple(offer.fields.items()),
         is_grave=offer.is_grave,
-        refusal=refusal(asked_by_form(kind, entity, experiment_id, offer.fields), experiment),
+        refusal=refusal(request_from_form(kind, entity, experiment_id, offer.fields), experiment),
     )
 
 

@@ -25,12 +25,12 @@ from sidecar.runtime.supervision import UnitErrors, end_all
 
 LONGEST_LOOK_SECONDS: Final = 8.0
 """With the wait for its turn; what takes longer is tried again."""
-SAYS_SO_EVERY: Final = timedelta(seconds=5)
+HEARTBEAT_EVERY: Final = timedelta(seconds=5)
 ABANDONED_AFTER: Final = timedelta(seconds=20)
 """Longer than a look may take, and than whoever watches is silent."""
 
 
-class Watching:
+class RunIdWatcher:
     """Watches the stops that wait for ids; at the end :meth:`close` leaves them to others."""
 
     def __init__(
@@ -87,11 +87,11 @@ class Watching:
 
     async def _step(self, action: Action) -> Action | None:
         """Look once, and stop what has its id; ``None``: somebody else goes on with it."""
-        seen = await self._seen(action)
+        recent = await self._recent_runs(action)
         now = self._clock()
-        runs = with_ids(action.runs, seen, is_over=now - action.created_at >= PATIENCE)
+        runs = with_ids(action.runs, recent, is_over=now - action.created_at >= PATIENCE)
         if runs == action.runs:
-            if now - (action.looked_at or action.created_at) < SAYS_SO_EVERY:
+            if now - (action.looked_at or action.created_at) < HEARTBEAT_EVERY:
                 return action
             return await self._actions.settle(msgspec.structs.replace(action, looked_at=now), None)
         due = [run for run in runs if run.outcome is ActionOutcome.UNKNOWN and run not in action.runs]
@@ -108,7 +108,7 @@ class Watching:
             await self._changed(written)
         return written
 
-    async def _seen(self, action: Action) -> Sequence[RecentRun]:
+    async def _recent_runs(self, action: Action) -> Sequence[RecentRun]:
         actor = self._actors[action.project.instance]
         try:
             async with asyncio.timeout(LONGEST_LOOK_SECONDS):

@@ -11,7 +11,7 @@ from sidecar.domain.model import ProjectRef
 _LONGEST_ID: Final = 256
 
 
-class Asked(msgspec.Struct, frozen=True, kw_only=True):
+class ActionRequest(msgspec.Struct, frozen=True, kw_only=True):
     """The action that is asked for."""
 
     kind: ActionKind
