@@ -8,7 +8,7 @@ an experiment is read from Litmus, and that decides.
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Final
 
 import msgspec
@@ -57,7 +57,6 @@ from sidecar.runtime.supervision import UnitErrors, end_all
 
 FINISH_SECONDS: Final = 10.0
 """Longest that the end of the service waits for answers of Litmus."""
-PRUNE_STEP: Final = 500
 
 _log = structlog.get_logger(__name__)
 
@@ -194,17 +193,6 @@ class ActionService:
                             await self._actions.recent(project, self._clock() - LOOK_BACK)
                         )
             await asyncio.sleep(self._settings.follow_seconds)
-
-    async def prune(self, before: datetime) -> None:
-        """Forget actions and audit entries older than that, in small steps.
-
-        Raises:
-            StoreError: If the store is away.
-        """
-        while await self._actions.prune(before, PRUNE_STEP) == PRUNE_STEP:
-            pass
-        while await self._audit.prune(before, PRUNE_STEP) == PRUNE_STEP:
-            pass
 
     async def finish(self, seconds: float = FINISH_SECONDS) -> None:
         """Wait for the answers that are under way, then give them up; they stay ``unknown``.

@@ -1,27 +1,23 @@
 """The part of the composition root for actions: rules, actors, and what is forgotten of them in time."""
 
-import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
-from typing import Final
 
 from sidecar.actions import ActionService, Settings, open_actions
 from sidecar.actions.policy import PolicyLevel, Rules
 from sidecar.app.tokens import OpenedInstance
 from sidecar.catalog.claims import Claims
 from sidecar.config import Config
-from sidecar.domain.errors import StoreError
 from sidecar.domain.ports import Clock
 from sidecar.litmus.acting import LitmusActor
 from sidecar.litmus.reading.roles import RoleCache
+from sidecar.store.pruning import keep_pruning_actions
 from sidecar.store.store import Store
 from sidecar.sync.engine import SyncEngine
 from sidecar.telemetry.metrics import Metrics
-
-PRUNE_SECONDS: Final = 86_400.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,7 +76,9 @@ async def open_acting(
             service=service,
             tasks={
                 "actions": service.follow,
-                "audit retention": partial(_forget_old, service, retention, clock),
+                "audit retention": partial(
+                    keep_pruning_actions, store.actions, store.audit, retention, clock
+                ),
             },
         )
 
@@ -93,12 +91,3 @@ def rules_of(config: Config) -> Rules:
         groups=settings.groups,
         production=PolicyLevel(settings.production),
     )
-
-
-async def _forget_old(service: ActionService, retention: timedelta, clock: Clock) -> None:
-    """Forget actions and audit entries as old as the runs that are forgotten, once a day."""
-    while True:
-        # While the store is away nothing is forgotten; its health tells.
-        with suppress(StoreError):
-            await service.prune(clock() - retention)
-        await asyncio.sleep(PRUNE_SECONDS)

@@ -50,7 +50,7 @@ from sidecar.litmus.wire.documents import SERVER_VERSION
 from sidecar.replica import QueryEngine
 from sidecar.runtime.supervision import Supervisor, UnitErrors, measure_loop_lag
 from sidecar.runtime.turns import Turns
-from sidecar.store.pruning import keep_pruning
+from sidecar.store.pruning import keep_pruning_over
 from sidecar.store.store import Store, open_store
 from sidecar.sync.engine import SyncEngine
 from sidecar.telemetry.metrics import Metrics
@@ -150,7 +150,7 @@ class _Composition:
         )
         await self._supervise("store", store.follow)
         await self._supervise("leases", store.keep_leases)
-        await self._supervise("store pruning", partial(keep_pruning, store, clock))
+        await self._supervise("store pruning", partial(keep_pruning_over, store, clock))
         signing = SigningKeys([key.get_secret_value() for key in config.auth.signing_keys], store.secrets)
         instances = {
             instance.name: await self._open_instance(instance, store, signing, announcements)

@@ -18,9 +18,10 @@ from sidecar.litmus.reading.roles import RoleCache
 from sidecar.litmus.reading.source import LitmusSource
 from sidecar.litmus.transport.client import LitmusClient
 from sidecar.litmus.transport.pace import FASTEST
+from sidecar.store.pruning import keep_pruning_history
 from sidecar.store.store import Store
 from sidecar.sync.engine import SyncEngine
-from sidecar.sync.history import HistoryWorker, retain
+from sidecar.sync.history import HistoryWorker
 from sidecar.sync.planner import IntervalPlanner
 from sidecar.sync.planning import first_demand, longest_interval, plan_intervals
 from sidecar.sync.schedule import Intervals
@@ -118,7 +119,7 @@ def open_sync(
     for name in clients:
         tasks[f"synchronisation of {name}"] = partial(engine.work, name)
         tasks[f"history of {name}"] = partial(past.work, name)
-    tasks["retention"] = partial(retain, store.history, retention, clock)
+    tasks["retention"] = partial(keep_pruning_history, store.history, retention, clock)
     tasks["roles of the tokens"] = roles.follow
     tags = {
         name: ProjectTags(name, client, lambda: engine.projects, sync.slow_interval)

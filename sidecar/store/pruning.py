@@ -1,30 +1,51 @@
-"""Forgetting of what is over and nobody else sweeps: shares, locks, what ended replicas said of tokens.
+"""Forgetting: what is over (shares, locks, what ended replicas said of tokens), and what is old.
 
-And, for whoever asks for it at once, of what is old, which a service forgets day by day.
+In small steps: the store has one writer, and others need it too.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
 
 import msgspec
+import structlog
 
 from sidecar.domain.errors import StoreError
-from sidecar.domain.ports import Clock
+from sidecar.domain.ports import Actions, Audit, Clock, History
 from sidecar.store.engine.database import to_ms
 from sidecar.store.store import Store
 
 STEP: Final = 500
 """How much is forgotten in one transaction."""
-PRUNE_SECONDS: Final = 3_600.0
+STEP_PAUSE: Final = timedelta(milliseconds=200)
+"""Between two steps of the history, of which there may be thousands."""
+RETRY_PAUSE: Final = timedelta(minutes=5)
+OLD_EVERY: Final = timedelta(days=1)
+"""How often what is old is looked for."""
+OVER_EVERY: Final = timedelta(hours=1)
+"""How often what is over is looked for."""
 TOKEN_USE_AGE: Final = timedelta(days=1)
 """A replica that has said nothing for so long has ended."""
 
+Sleep = Callable[[float], Awaitable[None]]
 
-async def prune_all(store: Store, clock: Clock) -> int:
+_log = structlog.get_logger(__name__)
+
+
+class Pruned(msgspec.Struct, frozen=True, kw_only=True):
+    """How much of each was forgotten."""
+
+    runs: int
+    actions: int
+    audit_entries: int
+    others: int
+    """Shares, locks, uses of tokens."""
+
+
+async def prune_over(store: Store, clock: Clock) -> int:
     """Forget what is over by now; count it.
 
     Raises:
@@ -38,43 +59,64 @@ async def prune_all(store: Store, clock: Clock) -> int:
     )
 
 
-class Pruned(msgspec.Struct, frozen=True, kw_only=True):
-    """How much of each was forgotten."""
+async def prune_actions(actions: Actions, audit: Audit, before: datetime) -> tuple[int, int]:
+    """Forget actions and audit entries older than that; count both.
 
-    runs: int
-    actions: int
-    audit_entries: int
-    others: int
-    """Shares, locks, uses of tokens."""
+    Raises:
+        StoreError: If the store is away.
+    """
+    return await _in_steps(partial(actions.prune, before)), await _in_steps(partial(audit.prune, before))
 
 
 async def prune_now(store: Store, clock: Clock, retention: timedelta) -> Pruned:
-    """Forget what is over, and what is older than the retention.
+    """Forget at once what a service forgets by and by.
 
     Raises:
         StoreError: If the store is away.
     """
     before = clock() - retention
-    return Pruned(
-        runs=await _in_steps(partial(store.history.prune, to_ms(before))),
-        actions=await _in_steps(partial(store.actions.prune, before)),
-        audit_entries=await _in_steps(partial(store.audit.prune, before)),
-        others=await prune_all(store, clock),
-    )
+    runs = await _in_steps(partial(store.history.prune, to_ms(before)))
+    actions, audit_entries = await prune_actions(store.actions, store.audit, before)
+    others = await prune_over(store, clock)
+    return Pruned(runs=runs, actions=actions, audit_entries=audit_entries, others=others)
 
 
-async def _in_steps(prune: Callable[[int], Awaitable[int]]) -> int:
-    """Forget in steps short enough for others that write meanwhile; count."""
-    total = 0
-    while step := await prune(STEP):
-        total += step
-    return total
-
-
-async def keep_pruning(store: Store, clock: Clock) -> None:
+async def keep_pruning_over(store: Store, clock: Clock) -> None:
     """Forget what is over now and every hour, until cancelled."""
     while True:
         # While the store is away nothing is forgotten; its health tells.
         with suppress(StoreError):
-            await prune_all(store, clock)
-        await asyncio.sleep(PRUNE_SECONDS)
+            await prune_over(store, clock)
+        await asyncio.sleep(OVER_EVERY.total_seconds())
+
+
+async def keep_pruning_actions(actions: Actions, audit: Audit, retention: timedelta, clock: Clock) -> None:
+    """Forget actions and audit entries older than ``retention``, now and every day, until cancelled."""
+    while True:
+        # While the store is away nothing is forgotten; its health tells.
+        with suppress(StoreError):
+            await prune_actions(actions, audit, clock() - retention)
+        await asyncio.sleep(OLD_EVERY.total_seconds())
+
+
+async def keep_pruning_history(
+    history: History, retention: timedelta, clock: Clock, *, sleep: Sleep = asyncio.sleep
+) -> None:
+    """Forget runs that were created longer ago than ``retention``, now and every day, until cancelled."""
+    while True:
+        try:
+            pruned = await history.prune(to_ms(clock() - retention), STEP)
+        except StoreError as exc:
+            _log.warning("history could not be pruned", reason=str(exc))
+            pause = RETRY_PAUSE
+        else:
+            pause = STEP_PAUSE if pruned >= STEP else OLD_EVERY
+        await sleep(pause.total_seconds())
+
+
+async def _in_steps(prune: Callable[[int], Awaitable[int]]) -> int:
+    """Forget step by step until nothing is left; count."""
+    total = 0
+    while step := await prune(STEP):
+        total += step
+    return total

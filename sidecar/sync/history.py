@@ -1,7 +1,7 @@
 """Keeps the run history growing: one step after another, behind the fast lane.
 
 What a step reads is the source's business (``litmus.history``). Here: whose
-turn it is, recording under the lease, the pace, and pruning by retention.
+turn it is, recording under the lease, and the pace.
 """
 
 import asyncio
@@ -31,11 +31,6 @@ WAY_CHECKED_EVERY: Final = timedelta(seconds=1)
 
 MOST_OF_A_ROUND: Final = 10
 """Requests that a step of a history counts as at most, in the plan of what fits."""
-
-PRUNED_AT_ONCE: Final = 500
-PRUNE_PAUSE: Final = timedelta(milliseconds=200)
-PRUNE_EVERY: Final = timedelta(days=1)
-PRUNE_RETRY: Final = timedelta(minutes=5)
 
 Sleep = Callable[[float], Awaitable[None]]
 
@@ -197,28 +192,6 @@ def _traces(content: Content) -> dict[str, object]:
         experiment.experiment_id: (experiment.name, experiment.tags, experiment.recent_runs)
         for experiment in content.experiments or ()
     }
-
-
-async def retain(
-    history: History, retention: timedelta, clock: Clock, *, sleep: Sleep = asyncio.sleep
-) -> None:
-    """Forget runs that were created longer ago than ``retention``, every day, until cancelled.
-
-    In small steps with pauses: the store has one writer, and others need it too.
-    """
-    while True:
-        try:
-            pruned = await history.prune(_before_ms(clock, retention), PRUNED_AT_ONCE)
-        except StoreError as exc:
-            _log.warning("history could not be pruned", reason=str(exc))
-            pause = PRUNE_RETRY
-        else:
-            pause = PRUNE_PAUSE if pruned >= PRUNED_AT_ONCE else PRUNE_EVERY
-        await sleep(pause.total_seconds())
-
-
-def _before_ms(clock: Clock, retention: timedelta) -> int:
-    return int((clock() - retention).timestamp() * 1000)
 
 
 def _unkept(reason: str) -> SectionError:

@@ -34,6 +34,7 @@ from sidecar.domain.errors import (
 )
 from sidecar.domain.roles import LitmusRole
 from sidecar.simulator import ScriptedFault
+from sidecar.store.pruning import prune_actions
 from tests.store.postgres import PostgresServer
 from tests.support.acting import ALICE, BOB, Replica, Shop, open_replica, open_shop
 from tests.support.service import eventually
@@ -509,10 +510,10 @@ async def test_log_names_each_attempt_as_the_audit_does(replica: Replica) -> Non
 async def test_retention_forgets_actions_and_entries(shop: Shop, replica: Replica) -> None:
     action = await replica.act()
 
-    await replica.service.prune(shop.clock() - timedelta(days=1))
+    await prune_actions(replica.store.actions, replica.store.audit, shop.clock() - timedelta(days=1))
     assert await replica.service.get(action.id) is not None
     assert len(await replica.audit()) == 1
 
-    await replica.service.prune(shop.clock() + timedelta(days=1))
+    await prune_actions(replica.store.actions, replica.store.audit, shop.clock() + timedelta(days=1))
     assert await replica.service.get(action.id) is None
     assert await replica.audit() == []

@@ -11,7 +11,7 @@ import pytest
 
 from sidecar.domain.errors import StoreError
 from sidecar.domain.ports import Session, SharedPicture, TokenUse
-from sidecar.store.pruning import TOKEN_USE_AGE, prune_all
+from sidecar.store.pruning import TOKEN_USE_AGE, prune_over
 from sidecar.store.store import Store, open_store
 from tests.store.material import FAR, clock, followed_store
 from tests.store.postgres import PostgresServer
@@ -312,18 +312,18 @@ class TestPruning:
         await store.locks.take("held", "one", FAR)
         await store.token_uses.report("default", "replica-1", "token-a")
 
-        assert await prune_all(store, clock) == 2
+        assert await prune_over(store, clock) == 2
 
         assert await store.shares.get("over") is None
         assert await store.shares.get(kept.id) == kept
         assert not await store.locks.take("held", "two", FAR)
         assert len(await store.token_uses.current(clock() - FAR)) == 1
-        assert await prune_all(store, clock) == 0
+        assert await prune_over(store, clock) == 0
 
     async def test_replica_silent_for_a_day_is_forgotten(self, store: Store) -> None:
         await store.token_uses.report("default", "replica-1", "token-a")
 
-        assert await prune_all(store, lambda: clock() + TOKEN_USE_AGE + FAR) == 1
+        assert await prune_over(store, lambda: clock() + TOKEN_USE_AGE + FAR) == 1
 
         assert list(await store.token_uses.current(clock() - FAR)) == []
 
@@ -348,7 +348,7 @@ OPERATIONS: list[Callable[[Store], Awaitable[object]]] = [
     ),
     lambda store: store.sessions.prune(clock()),
     lambda store: store.secrets.keep("key", "made"),
-    lambda store: prune_all(store, clock),
+    lambda store: prune_over(store, clock),
 ]
 
 

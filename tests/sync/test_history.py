@@ -13,11 +13,11 @@ from sidecar.domain.model import Freshness, Lane, ProjectRef, Section, SectionEr
 from sidecar.domain.ports import HistoryChange, Job, Lease, RunQuery
 from sidecar.domain.runs import HistoryState, Run
 from sidecar.store.local_leases import LocalLeases
-from sidecar.sync.history import PRUNED_AT_ONCE, HistoryWorker, history_may_differ, retain
+from sidecar.sync.history import HistoryWorker, history_may_differ
 from sidecar.sync.schedule import Intervals
 from sidecar.telemetry.metrics import Metrics
 from tests.support.builders import NOW, content, experiment, project, recent_run, run_stats
-from tests.support.histories import ms, run
+from tests.support.histories import run
 from tests.support.memory_store.data import MemoryHistory, MemorySnapshots
 from tests.support.planning import fitting
 from tests.support.service import eventually
@@ -269,56 +269,6 @@ def test_only_news_of_runs_or_experiments_makes_the_history_follow() -> None:
     assert history_may_differ(before, ran)
     assert history_may_differ(before, counted)
     assert not history_may_differ(before, touched)
-
-
-class Pauses:
-    """Remembers how long was slept, and ends the loop after some."""
-
-    def __init__(self, count: int) -> None:
-        self.slept: list[float] = []
-        self._count = count
-
-    async def __call__(self, seconds: float) -> None:
-        self.slept.append(seconds)
-        if len(self.slept) == self._count:
-            raise asyncio.CancelledError
-
-
-async def history_with(runs: list[Run]) -> MemoryHistory:
-    leases = LocalLeases()
-    await leases.plan([history_of(SHOP)], NOW)
-    lease = await leases.take("default", [Lane.HISTORY], NOW)
-    assert lease is not None
-    history = MemoryHistory(leases)
-    await history.record(lease, HistoryChange(state=HistoryState(), runs=runs))
-    return history
-
-
-async def test_retention_forgets_old_runs_in_small_steps_and_keeps_the_rest() -> None:
-    old = [run(NOW - timedelta(days=401, seconds=number)) for number in range(PRUNED_AT_ONCE + 1)]
-    kept = run(NOW - timedelta(days=399))
-    history = await history_with([*old, kept])
-    pauses = Pauses(2)
-    with pytest.raises(asyncio.CancelledError):
-        await retain(history, timedelta(days=400), lambda: NOW, sleep=pauses)
-
-    assert [one.created_at_ms for one in await history.runs(SHOP, RunQuery())] == [
-        ms(NOW - timedelta(days=399))
-    ]
-    assert pauses.slept[0] < 1 < pauses.slept[1]
-
-
-async def test_a_store_that_is_away_does_not_end_retention() -> None:
-    class Away(MemoryHistory):
-        async def prune(self, before_ms: int, at_most: int) -> int:
-            del before_ms, at_most
-            raise StoreError("away")
-
-    pauses = Pauses(3)
-    with pytest.raises(asyncio.CancelledError):
-        await retain(Away(LocalLeases()), HOUR, lambda: NOW, sleep=pauses)
-
-    assert len(pauses.slept) == 3
 
 
 async def test_runs_that_the_database_refuses_are_told_and_stop_no_other_project() -> None:
