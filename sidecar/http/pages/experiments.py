@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Final
 from urllib.parse import quote
 
@@ -155,23 +155,13 @@ def experiment_table(
     """
     shapes = content.experiments or []
     lasts: dict[str, HeatRun | None] = {}
-    pairs = []
-    for experiment, shape in zip(experiments, shapes, strict=True):
-        last = lasts[experiment.experiment_id] = _last(experiment)
-        if _fits(shape, last, wanted):
-            outcome = None if last is None else last.outcome
-            rank = row_rank(outcome, experiment.infra, grades.get(experiment.experiment_id))
-            pairs.append((rank, experiment, shape))
-        yield
-    pairs.sort(key=lambda pair: pair[0])
+    chosen = yield from _chosen(zip(experiments, shapes, strict=True), wanted, grades, lasts)
     schedules = {one.experiment_id: one for one in content.schedules or ()}
     stuck = frozenset(run.experiment_id for run in content.running_runs if run.stuck)
     rows = []
-    for rank, experiment, shape in pairs[wanted.offset : wanted.offset + AT_ONCE]:
+    for rank, experiment, shape in chosen[wanted.offset : wanted.offset + AT_ONCE]:
         schedule = schedules.get(experiment.experiment_id)
         is_stuck = experiment.experiment_id in stuck
-        buttons = _buttons(entity, experiment, schedule, refusal, is_stuck=is_stuck)
-        note = " It runs in production." if shape.in_production else ""
         rows.append(
             ExperimentRow(
                 id=row_id(experiment.experiment_id),
@@ -181,9 +171,7 @@ def experiment_table(
                 cells=tuple(_cell(run, zone) for run in heat_runs(experiment.recent_runs)),
                 last=lasts[shape.experiment_id],
                 schedule=schedule,
-                buttons=tuple(
-                    msgspec.structs.replace(button, question=button.question + note) for button in buttons
-                ),
+                buttons=_buttons(entity, experiment, shape, schedule, refusal, is_stuck=is_stuck),
                 passes=rank is RowRank.PASSES,
             )
         )
@@ -191,7 +179,7 @@ def experiment_table(
     kept, reasons = _without_shared_reasons(rows)
     return ExperimentTable(
         rows=kept,
-        chosen=len(pairs),
+        chosen=len(chosen),
         total=len(shapes),
         wanted=wanted,
         outcomes=_outcomes(lasts.values()),
@@ -199,6 +187,24 @@ def experiment_table(
         reasons=reasons,
         any_schedule=any(shape.cron_syntax for shape in shapes) or bool(schedules),
     )
+
+
+def _chosen(
+    experiments: Iterable[tuple[Experiment, ExperimentShape]],
+    wanted: Wanted,
+    grades: Mapping[str, Grade],
+    lasts: dict[str, HeatRun | None],
+) -> Work[list[tuple[RowRank, Experiment, ExperimentShape]]]:
+    """Return what the filter chose, what needs a look first; adds the last run of each to ``lasts``."""
+    chosen = []
+    for experiment, shape in experiments:
+        last = lasts[experiment.experiment_id] = _last(experiment)
+        if _fits(shape, last, wanted):
+            outcome = None if last is None else last.outcome
+            rank = row_rank(outcome, experiment.infra, grades.get(experiment.experiment_id))
+            chosen.append((rank, experiment, shape))
+        yield
+    return sorted(chosen, key=lambda one: one[0])
 
 
 def row_id(experiment_id: str) -> str:
@@ -242,11 +248,12 @@ _FULL: Final = 100.0
 def _buttons(
     entity: Entity,
     experiment: Experiment,
+    shape: ExperimentShape,
     schedule: ScheduleShape | None,
     refusal: Refusal,
     *,
     is_stuck: bool,
-) -> list[ActionButton]:
+) -> tuple[ActionButton, ...]:
     """Return what somebody might want to do with the experiment as it stands."""
     view = ExperimentView(
         experiment=experiment,
@@ -254,24 +261,25 @@ def _buttons(
         suspended=None if schedule is None else schedule.suspended,
         never_started=schedule is not None and schedule.never_started is True,
     )
-    return [
-        _button(entity, experiment, kind, offer, refusal)
+    note = " It runs in production." if shape.in_production else ""
+    return tuple(
+        _button(entity, experiment, kind, offer, refusal, note=note)
         for kind in _BY_PLACE
         for offer in KINDS[kind].offers(view)
-    ]
+    )
 
 
 _BY_PLACE: Final = sorted(KINDS, key=lambda kind: KINDS[kind].place)
 
 
 def _button(
-    entity: Entity, experiment: Experiment, kind: ActionKind, offer: Offer, refusal: Refusal
+    entity: Entity, experiment: Experiment, kind: ActionKind, offer: Offer, refusal: Refusal, *, note: str
 ) -> ActionButton:
     experiment_id = experiment.experiment_id
     return ActionButton(
         id=f"{row_id(experiment_id)}-{offer.label.split(maxsplit=1)[0].lower()}",
         label=offer.label,
-        question=offer.question,
+        question=offer.question + note,
         path=f"{entity_path(entity.ref)}/experiments/{_quoted(experiment_id)}/{KINDS[kind].path}",
         fields=tuple(offer.fields.items()),
         is_grave=offer.is_grave,

@@ -30,7 +30,7 @@ from sidecar.http.gate.caller import CALLER
 from sidecar.http.gate.visible_entities import visible_entities
 from sidecar.http.pages.addresses import WINDOW_PARAMETERS, kept_parameters, query_string, window_links
 from sidecar.http.pages.attention import AttentionList, attention_list
-from sidecar.http.pages.frame import Page, cached_page, framed, viewer_of
+from sidecar.http.pages.frame import Page, Viewer, cached_page, framed, viewer_of
 from sidecar.http.pictures.charts import OutcomeBar, SparkChart, outcome_bar, spark_chart
 from sidecar.http.reading.entity import read_window
 from sidecar.http.reading.paging import single
@@ -97,8 +97,41 @@ class _Figures(msgspec.Struct, frozen=True, kw_only=True):
     """Projects whose history is being read for the first time."""
 
 
+class _Request(msgspec.Struct, frozen=True, kw_only=True):
+    """What is asked of the page, and by whom."""
+
+    now: datetime
+    window: Window
+    by: Grouping
+    offset: int
+    """Of the list of entities."""
+    shows_all: bool
+    wanted: str
+    """What is searched for."""
+    entities: Sequence[Entity]
+    """Those that are asked for, as far as the caller sees them."""
+    any_entity: bool
+    """Whether the caller sees any at all."""
+    viewer: Viewer
+    is_person: bool
+    sees_all: bool
+    mine: frozenset[str]
+    """References that the caller acts as."""
+
+
 async def portfolio_page(request: web.Request) -> web.Response:
     """Give the portfolio."""
+    asked = await _read(request)
+    key = (frozenset(entity.ref for entity in asked.entities), asked.any_entity)
+    return framed(request, await cached_page(request, asked.viewer, key, partial(_page, request, asked)))
+
+
+async def _read(request: web.Request) -> _Request:
+    """Return what is asked.
+
+    Raises:
+        BadRequestError: If a parameter makes no sense.
+    """
     services = request.app[SERVICES]
     now = services.clock()
     window, by, offset = read_window(request, now), read_grouping(request), _offset(request)
@@ -107,75 +140,95 @@ async def portfolio_page(request: web.Request) -> web.Response:
     entities = await read_entities(request, services)
     viewer = await viewer_of(request)
     caller = request[CALLER]
-    sees_all = caller.sees_all(services)
-    any_entity = bool(entities or await visible_entities(request, services))
-    mine = await caller.owns(services) if caller.is_person else frozenset[str]()
+    return _Request(
+        now=now,
+        window=window,
+        by=by,
+        offset=offset,
+        shows_all=shows_all,
+        wanted=wanted,
+        entities=entities,
+        any_entity=bool(entities or await visible_entities(request, services)),
+        viewer=viewer,
+        is_person=caller.is_person,
+        sees_all=caller.sees_all(services),
+        mine=await caller.owns(services) if caller.is_person else frozenset(),
+    )
 
-    async def make() -> Page:
-        parts = await read_parts(services, entities)
-        listed = await services.turns.aside(_matching, entities, wanted, mine)
-        shown = listed[offset : offset + LISTED]
-        figures = await services.turns.aside(
-            _count,
-            services,
-            parts,
-            by=by,
-            window=window,
-            shown=shown,
-            mine=mine,
-            now=now,
-            most_attention=MOST if shows_all else FOLDED,
-        )
-        own, ranked = await services.turns.aside(_ranked, figures.groups, entities, mine)
-        most_groups, most_found = (MOST, MOST) if shows_all else (GROUPS, FOUND)
-        age = await services.turns.aside(age_of_parts, services, parts, now)
-        context = {
-            "title": "Portfolio",
-            "here": "portfolio",
-            "refresh_seconds": REFRESH_SECONDS,
-            "window": window_shape(window),
-            "windows": window_links(
-                request, window, [name for name in _KEPT if name not in WINDOW_PARAMETERS]
-            ),
-            "given": kept_parameters(request, _KEPT),
-            "query_string": query_string,
-            "shows_all": shows_all,
-            "by": by.value,
-            "groupings": list(Grouping),
-            "owner": single(request, "owner") or "",
-            "groups": ranked[:most_groups],
-            "sparks": await services.turns.aside(_sparks, ranked[:most_groups]),
-            "bars": await services.turns.aside(_bars, ranked[:most_groups]),
-            "own_groups": own,
-            "more_groups": max(0, len(ranked) - most_groups),
-            "attention": figures.attention,
-            "running": await services.turns.aside(now_shapes, services, figures.running[:most_found]),
-            "more_running": max(0, len(figures.running) - most_found),
-            "stale": age.stale,
-            "unread": figures.unread,
-            "old_as_of": figures.old_as_of,
-            "problems": services.catalogue.current.problems if viewer.is_admin and sees_all else (),
-            "unclaimed": await services.turns.run(object(), _unclaimed(services, parts)),
-            "claims": (
-                await services.turns.run(object(), services.claims.findings())
-                if viewer.is_admin and sees_all
-                else ()
-            ),
-            "history_unreadable": figures.history_unreadable,
-            "history_under_way": figures.history_under_way,
-            "any_entity": any_entity,
-            "sees_all": sees_all,
-            "wanted": wanted,
-            "rows": figures.rows,
-            "total": len(listed),
-            "offset": offset,
-            "step": LISTED,
-            "is_person": caller.is_person,
-        }
-        return Page(template="pages/portfolio.html", context=context, as_of=age.as_of, until=now + SHORTEST)
 
-    key = (frozenset(entity.ref for entity in entities), any_entity)
-    return framed(request, await cached_page(request, viewer, key, make))
+async def _page(request: web.Request, asked: _Request) -> Page:
+    services = request.app[SERVICES]
+    parts = await read_parts(services, asked.entities)
+    listed = await services.turns.aside(_matching, asked.entities, asked.wanted, asked.mine)
+    shown = listed[asked.offset : asked.offset + LISTED]
+    figures = await services.turns.aside(_count, services, parts, asked, shown)
+    age = await services.turns.aside(age_of_parts, services, parts, asked.now)
+    most_running = MOST if asked.shows_all else FOUND
+    context = {
+        "title": "Portfolio",
+        "here": "portfolio",
+        "refresh_seconds": REFRESH_SECONDS,
+        **_links(request, asked),
+        **await _groups(services, figures.groups, asked),
+        "attention": figures.attention,
+        "running": await services.turns.aside(now_shapes, services, figures.running[:most_running]),
+        "more_running": max(0, len(figures.running) - most_running),
+        "stale": age.stale,
+        "unread": figures.unread,
+        "old_as_of": figures.old_as_of,
+        **await _for_operators(services, asked),
+        "unclaimed": await services.turns.run(object(), _unclaimed(services, parts)),
+        "history_unreadable": figures.history_unreadable,
+        "history_under_way": figures.history_under_way,
+        "any_entity": asked.any_entity,
+        "sees_all": asked.sees_all,
+        "rows": figures.rows,
+        "total": len(listed),
+        "step": LISTED,
+    }
+    until = asked.now + SHORTEST
+    return Page(template="pages/portfolio.html", context=context, as_of=age.as_of, until=until)
+
+
+def _links(request: web.Request, asked: _Request) -> dict[str, object]:
+    """Return what the page repeats of its address, in its form and its links."""
+    return {
+        "window": window_shape(asked.window),
+        "windows": window_links(
+            request, asked.window, [name for name in _KEPT if name not in WINDOW_PARAMETERS]
+        ),
+        "given": kept_parameters(request, _KEPT),
+        "query_string": query_string,
+        "shows_all": asked.shows_all,
+        "by": asked.by.value,
+        "groupings": list(Grouping),
+        "owner": single(request, "owner") or "",
+        "wanted": asked.wanted,
+        "offset": asked.offset,
+        "is_person": asked.is_person,
+    }
+
+
+async def _groups(services: Services, groups: Sequence[Group], asked: _Request) -> dict[str, object]:
+    own, ranked = await services.turns.aside(_ranked, groups, asked.entities, asked.mine)
+    shown = ranked[: MOST if asked.shows_all else GROUPS]
+    return {
+        "groups": shown,
+        "sparks": await services.turns.aside(_sparks, shown),
+        "bars": await services.turns.aside(_bars, shown),
+        "own_groups": own,
+        "more_groups": len(ranked) - len(shown),
+    }
+
+
+async def _for_operators(services: Services, asked: _Request) -> dict[str, object]:
+    """Return what is wrong with the catalog, for who can mend it and sees all of it."""
+    if not (asked.viewer.is_admin and asked.sees_all):
+        return {"problems": (), "claims": ()}
+    return {
+        "problems": services.catalogue.current.problems,
+        "claims": await services.turns.run(object(), services.claims.findings()),
+    }
 
 
 async def to_portfolio(request: web.Request) -> web.Response:
@@ -184,23 +237,14 @@ async def to_portfolio(request: web.Request) -> web.Response:
     return web.Response(status=308, headers={"Location": there}, text=f"This is at {PAGES}.\n")
 
 
-def _count(
-    services: Services,
-    parts: Sequence[Part],
-    *,
-    by: Grouping,
-    window: Window,
-    shown: Sequence[Entity],
-    mine: Collection[str],
-    now: datetime,
-    most_attention: int,
-) -> _Figures:
+def _count(services: Services, parts: Sequence[Part], asked: _Request, shown: Sequence[Entity]) -> _Figures:
     """Return the figures of the page; for a thread."""
+    now = asked.now
     by_project = {part.project: part for part in parts}
     rows = []
     for entity in shown:
         part = by_project[entity.project]
-        of_entity = project_figures(part.digest.runs, [entity], window)
+        of_entity = project_figures(part.digest.runs, [entity], asked.window)
         one = group_figures(entity.ref, [entity], partial(_given, of_entity))
         rows.append(
             EntityRow(
@@ -208,19 +252,19 @@ def _count(
                 figures=group_shape(one, ()),
                 age=age_of(part.snapshot, GROUP_SECTIONS, services.intervals(part.project), now),
                 history_complete=part.digest.state.is_complete,
-                mine=entity.owner in mine,
+                mine=entity.owner in asked.mine,
                 text=entity.search_text,
             )
         )
     ages = [age_of(part.snapshot, GROUP_SECTIONS, services.intervals(part.project), now) for part in parts]
     incomplete = [part for part in parts if not part.digest.state.is_complete]
     return _Figures(
-        groups=portfolio(parts, by, window),
+        groups=portfolio(parts, asked.by, asked.window),
         attention=attention_list(
             graded(needs_attention(parts, thresholds(services), now), now),
             services.links,
             room=FOUND,
-            most=most_attention,
+            most=MOST if asked.shows_all else FOLDED,
         ),
         running=runs_now(parts, now),
         rows=rows,
