@@ -1,6 +1,6 @@
 """The part of the composition root for actions: rules, actors, and what is forgotten of them in time."""
 
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -14,6 +14,7 @@ from sidecar.config import Config
 from sidecar.domain.ports import Clock
 from sidecar.litmus.acting import LitmusActor
 from sidecar.litmus.reading.roles import RoleCache
+from sidecar.runtime.supervision import RootTasks
 from sidecar.store.pruning import keep_pruning_actions
 from sidecar.store.store import Store
 from sidecar.sync.engine import SyncEngine
@@ -25,7 +26,7 @@ class Acting:
     """How actions are done."""
 
     service: ActionService
-    tasks: Mapping[str, Callable[[], Coroutine[None, None, None]]]
+    tasks: RootTasks
     """What has to run as long as the service, by name."""
 
 

@@ -5,7 +5,7 @@ commands that read Backstage's catalog without a running service.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -24,7 +24,7 @@ from sidecar.domain.catalog import Catalog
 from sidecar.domain.errors import StoreError
 from sidecar.domain.model import ProjectRef
 from sidecar.domain.ports import Catalogue, Clock
-from sidecar.runtime.supervision import UnitErrors
+from sidecar.runtime.supervision import RootTasks, UnitErrors
 
 Plan = Callable[[Collection[ProjectRef]], Awaitable[None]]
 """Keeps exactly these projects synchronised, and forgets all others."""
@@ -43,7 +43,7 @@ class OpenedCatalog:
     catalogue: Catalogue
     public_keys: Mapping[str, Any]
     """JWKS with which Backstage verifies the tokens we sign for its catalog; empty without a signing key."""
-    tasks: Mapping[str, Callable[[], Coroutine[None, None, None]]]
+    tasks: RootTasks
     """What has to run as long as the service, by name."""
     configure: Callable[[CatalogSettings], None]
     """Follows other files, and other intervals, from the next reading on."""

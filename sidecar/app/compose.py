@@ -1,7 +1,7 @@
 """The composition root: the one module that names concrete classes and ties them together."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -10,8 +10,9 @@ from typing import Final
 import structlog
 
 from sidecar import __version__
+from sidecar.actions import ActionService
 from sidecar.app.acting import open_acting
-from sidecar.app.catalog import catalog_signer, configured_claims, open_catalogue
+from sidecar.app.catalog import OpenedCatalog, catalog_signer, configured_claims, open_catalogue
 from sidecar.app.gauges import configuration_gauges, pace_gauges, renewal_leads, service_gauges
 from sidecar.app.people import litmus_sessions, open_people, sign_in_pace
 from sidecar.app.reconfiguring import (
@@ -24,7 +25,7 @@ from sidecar.app.reconfiguring import (
     request_rates,
     work_budget,
 )
-from sidecar.app.sync import open_sync, plans_health
+from sidecar.app.sync import Synchronisation, open_sync, plans_health
 from sidecar.app.tokens import (
     DEFAULT_PACE,
     OpenedInstance,
@@ -48,7 +49,7 @@ from sidecar.insight.links import LitmusLinks
 from sidecar.litmus.transport.client import LitmusClient
 from sidecar.litmus.wire.documents import SERVER_VERSION
 from sidecar.replica import QueryEngine
-from sidecar.runtime.supervision import Supervisor, UnitErrors, measure_loop_lag
+from sidecar.runtime.supervision import RootTask, RootTasks, Supervisor, UnitErrors, measure_loop_lag
 from sidecar.runtime.turns import Turns
 from sidecar.store.pruning import keep_pruning_over
 from sidecar.store.store import Store, open_store
@@ -139,18 +140,7 @@ class _Composition:
         self._tracer = await self._stack.enter_async_context(open_tracer(config.tracing, __version__))
         await self._supervise("event loop", partial(measure_loop_lag, self._metrics.loop_lag_seconds.observe))
         announcements = _Announcements()
-        store = await self._stack.enter_async_context(
-            open_store(
-                config.store.url.get_secret_value(),
-                clock=clock,
-                serves=True,
-                on_change=announcements.announce,
-                observe=partial(_observe_store, self._metrics),
-            )
-        )
-        await self._supervise("store", store.follow)
-        await self._supervise("leases", store.keep_leases)
-        await self._supervise("store pruning", partial(keep_pruning_over, store, clock))
+        store = await self._open_store(announcements)
         signing = SigningKeys([key.get_secret_value() for key in config.auth.signing_keys], store.secrets)
         instances = {
             instance.name: await self._open_instance(instance, store, signing, announcements)
@@ -158,67 +148,24 @@ class _Composition:
         }
         clients = {name: opened.client for name, opened in instances.items()}
         await asyncio.gather(*(opened.begin() for opened in instances.values()))
-        syncing = open_sync(
-            config,
-            store,
-            clients,
-            metrics=self._metrics,
-            clock=clock,
-            tracer=self._tracer,
-            wait_seconds=wait_seconds,
-        )
-        engine = syncing.engine
-        await self._supervise_all(syncing.tasks)
-        announcements.engine = engine
+        syncing = await self._open_sync(store, clients, announcements, wait_seconds)
         people = await self._stack.enter_async_context(open_people(config, clock))
-        memory = NamingMemory(store.namings, clock)
-        # Backstage may be away for long, and what files name is acted on meanwhile.
-        await memory.load()
-        catalog = await self._stack.enter_async_context(
-            open_catalogue(config, engine.plan, clock, memory.learn)
-        )
-        await self._supervise_all(catalog.tasks)
-        catalogue = catalog.catalogue
-        claims = Claims(
-            configured=configured_claims(config),
-            memory=memory,
-            catalogue=catalogue,
-            snapshot_of=store.snapshots.get,
-            project_tags=syncing.project_tags,
-            clock=clock,
-        )
-        acting = await self._stack.enter_async_context(
-            open_acting(
-                config,
-                store,
-                instances,
-                claims=claims,
-                engine=engine,
-                roles=syncing.roles,
-                metrics=self._metrics,
-                clock=clock,
-            )
-        )
-        await self._supervise_all(acting.tasks)
-        actions = acting.service
+        catalog, claims = await self._open_catalog(store, syncing)
+        actions = await self._open_actions(store, instances, claims, syncing)
         digests = Digests(store.history, retention=timedelta(days=config.history.retention_days))
         self._stack.push_async_callback(digests.close)
-        await self._supervise("digests", partial(digests.keep_warm, lambda: engine.projects))
-        versions: dict[str, str] = {}
-        for name, opened in instances.items():
-            follow_version = partial(_follow_version, name, opened.client, versions)
-            await self._supervise(f"version of {name}", follow_version)
-            await self._supervise_all(opened.tasks)
+        await self._supervise("digests", partial(digests.keep_warm, lambda: syncing.engine.projects))
+        versions = await self._follow_instances(instances)
         tokens = {name: opened.tokens for name, opened in instances.items()}
         sessions = litmus_sessions(config, store, signing, clients, clock)
         # What is left of sessions, our own included, is revoked even if nobody can sign in.
         await self._supervise("sessions", sessions.follow)
-        query_engine, turns = QueryEngine(), Turns()
+        query_engine, turns, phase = QueryEngine(), Turns(), Phase(started_at=clock())
         self._stack.push_async_callback(turns.close)
         self._metrics.export(
             partial(
                 service_gauges,
-                catalogue=catalogue,
+                catalogue=catalog.catalogue,
                 query_engine=query_engine,
                 clients=clients,
                 store=store.health,
@@ -229,17 +176,16 @@ class _Composition:
         )
         self._metrics.export(partial(pace_gauges, syncing.planner, clients))
         self._metrics.initialise(instance.name for instance in config.instances)
-        phase = Phase(started_at=clock())
         self._metrics.export(partial(configuration_gauges, phase))
         return Services(
             config=config,
             clock=clock,
-            catalogue=catalogue,
+            catalogue=catalog.catalogue,
             claims=claims,
             snapshots=store.snapshots,
             history=store.history,
             digests=digests,
-            sync=engine,
+            sync=syncing.engine,
             query_engine=query_engine,
             turns=turns,
             keys=key_ring(config),
@@ -279,6 +225,21 @@ class _Composition:
             ),
         )
 
+    async def _open_store(self, announcements: "_Announcements") -> Store:
+        store = await self._stack.enter_async_context(
+            open_store(
+                self._config.store.url.get_secret_value(),
+                clock=self._clock,
+                serves=True,
+                on_change=announcements.announce,
+                observe=partial(_observe_store, self._metrics),
+            )
+        )
+        await self._supervise("store", store.follow)
+        await self._supervise("leases", store.keep_leases)
+        await self._supervise("store pruning", partial(keep_pruning_over, store, self._clock))
+        return store
+
     async def _open_instance(
         self, instance: Instance, store: Store, signing: SigningKeys, announcements: "_Announcements"
     ) -> OpenedInstance:
@@ -297,12 +258,81 @@ class _Composition:
             )
         )
 
-    async def _supervise(self, name: str, task: Callable[[], Coroutine[None, None, None]]) -> None:
+    async def _open_sync(
+        self,
+        store: Store,
+        clients: Mapping[str, LitmusClient],
+        announcements: "_Announcements",
+        wait_seconds: float,
+    ) -> Synchronisation:
+        syncing = open_sync(
+            self._config,
+            store,
+            clients,
+            metrics=self._metrics,
+            clock=self._clock,
+            tracer=self._tracer,
+            wait_seconds=wait_seconds,
+        )
+        await self._supervise_all(syncing.tasks)
+        announcements.engine = syncing.engine
+        return syncing
+
+    async def _open_catalog(self, store: Store, syncing: Synchronisation) -> tuple[OpenedCatalog, Claims]:
+        memory = NamingMemory(store.namings, self._clock)
+        # Backstage may be away for long, and what files name is acted on meanwhile.
+        await memory.load()
+        catalog = await self._stack.enter_async_context(
+            open_catalogue(self._config, syncing.engine.plan, self._clock, memory.learn)
+        )
+        await self._supervise_all(catalog.tasks)
+        claims = Claims(
+            configured=configured_claims(self._config),
+            memory=memory,
+            catalogue=catalog.catalogue,
+            snapshot_of=store.snapshots.get,
+            project_tags=syncing.tags_of,
+            clock=self._clock,
+        )
+        return catalog, claims
+
+    async def _open_actions(
+        self,
+        store: Store,
+        instances: Mapping[str, OpenedInstance],
+        claims: Claims,
+        syncing: Synchronisation,
+    ) -> ActionService:
+        acting = await self._stack.enter_async_context(
+            open_acting(
+                self._config,
+                store,
+                instances,
+                claims=claims,
+                engine=syncing.engine,
+                roles=syncing.roles,
+                metrics=self._metrics,
+                clock=self._clock,
+            )
+        )
+        await self._supervise_all(acting.tasks)
+        return acting.service
+
+    async def _follow_instances(self, instances: Mapping[str, OpenedInstance]) -> Mapping[str, str]:
+        """Look after each instance; return what grows to hold its version, by name."""
+        versions: dict[str, str] = {}
+        for name, opened in instances.items():
+            follow_version = partial(_follow_version, name, opened.client, versions)
+            await self._supervise(f"version of {name}", follow_version)
+            await self._supervise_all(opened.tasks)
+        return versions
+
+    async def _supervise(self, name: str, task: RootTask) -> None:
         # From 0 on: what is first told when it is 1 never increases.
         self._metrics.task_failures.labels(name)
         await self._stack.enter_async_context(self._supervisor.running(name, task))
 
-    async def _supervise_all(self, tasks: Mapping[str, Callable[[], Coroutine[None, None, None]]]) -> None:
+    async def _supervise_all(self, tasks: RootTasks) -> None:
         for name, task in tasks.items():
             await self._supervise(name, task)
 

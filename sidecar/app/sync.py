@@ -1,7 +1,7 @@
 """The part of the composition root for synchronisation: sections, run history, roles of our tokens."""
 
 from collections import Counter
-from collections.abc import Callable, Collection, Coroutine, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -18,6 +18,7 @@ from sidecar.litmus.reading.roles import RoleCache
 from sidecar.litmus.reading.source import LitmusSource
 from sidecar.litmus.transport.client import LitmusClient
 from sidecar.litmus.transport.pace import FASTEST
+from sidecar.runtime.supervision import RootTask, RootTasks
 from sidecar.store.pruning import keep_pruning_history
 from sidecar.store.store import Store
 from sidecar.sync.engine import SyncEngine
@@ -38,12 +39,27 @@ class Synchronisation:
     planner: IntervalPlanner
     """With which intervals each project is read."""
     roles: RoleCache
-    project_tags: Callable[[ProjectRef], Collection[str] | None]
-    """The tags of a project in Litmus; ``None``: not read yet."""
-    tasks: Mapping[str, Callable[[], Coroutine[None, None, None]]]
-    """What has to run as long as the service, by name."""
-    configure: Callable[[SyncSettings], None]
-    """Reads by other intervals, each project from its next reading on."""
+    tags: Mapping[str, ProjectTags]
+    """By instance."""
+    histories: Mapping[str, LitmusHistorySource]
+    """By instance."""
+    tasks: RootTasks
+    """What has to run as long as the service."""
+
+    def tags_of(self, project: ProjectRef) -> Collection[str] | None:
+        """Return the tags of a project in Litmus; ``None``: not read yet."""
+        # Somebody may be remembered to have named one in an instance that is configured no more.
+        known = self.tags.get(project.instance)
+        return known.of(project.project_id) if known is not None else None
+
+    def configure(self, settings: SyncSettings) -> None:
+        """Read by other intervals, each project from its next reading on."""
+        self.planner.configure(_configured_intervals(settings), longest_interval(settings.max_stale))
+        self.roles.configure(settings.slow_interval)
+        for tags in self.tags.values():
+            tags.configure(settings.slow_interval)
+        for history in self.histories.values():
+            history.configure(_history_schedule(settings))
 
 
 def open_sync(
@@ -68,23 +84,25 @@ def open_sync(
         wait_seconds: Longest a reader waits for a first one.
     """
     sync, notifier = config.sync, Notifier()
-    intervals = _configured_intervals(sync)
     retention = timedelta(days=config.history.retention_days)
-    schedule = _history_schedule(sync)
+    planner = IntervalPlanner(
+        configured=_configured_intervals(sync),
+        longest=longest_interval(sync.max_stale),
+        capacity_per_second=lambda name: clients[name].capacity_per_second,
+        projects=lambda: engine.projects,
+        clock=clock,
+    )
     roles = RoleCache(
         clients,
         lambda: engine.projects,
         sync.slow_interval,
         is_read=lambda project: store.snapshots.head(project) is not None,
     )
+    tags = {
+        name: ProjectTags(name, client, lambda: engine.projects, sync.slow_interval)
+        for name, client in clients.items()
+    }
     starts = partial(recent_starts, store.audit, clock)
-    planner = IntervalPlanner(
-        configured=intervals,
-        longest=longest_interval(sync.max_stale),
-        capacity_per_second=lambda name: clients[name].capacity_per_second,
-        projects=lambda: engine.projects,
-        clock=clock,
-    )
     engine = SyncEngine(
         sources={
             name: LitmusSource(client, clock, role=roles.current, starts=starts)
@@ -101,10 +119,12 @@ def open_sync(
         tracer=tracer,
     )
     histories = {
-        name: LitmusHistorySource(client, store.history, clock, retention=retention, schedule=schedule)
+        name: LitmusHistorySource(
+            client, store.history, clock, retention=retention, schedule=_history_schedule(sync)
+        )
         for name, client in clients.items()
     }
-    past = HistoryWorker(
+    worker = HistoryWorker(
         sources=histories,
         history=store.history,
         snapshots=store.snapshots,
@@ -115,40 +135,26 @@ def open_sync(
         tracer=tracer,
         notifier=notifier,
     )
-    tasks: dict[str, Callable[[], Coroutine[None, None, None]]] = {}
-    for name in clients:
-        tasks[f"synchronisation of {name}"] = partial(engine.work, name)
-        tasks[f"history of {name}"] = partial(past.work, name)
-    tasks["retention"] = partial(keep_pruning_history, store.history, retention, clock)
-    tasks["roles of the tokens"] = roles.follow
-    tags = {
-        name: ProjectTags(name, client, lambda: engine.projects, sync.slow_interval)
-        for name, client in clients.items()
-    }
-    for name, one in tags.items():
-        tasks[f"tags of projects of {name}"] = one.follow
-
-    def tags_of(project: ProjectRef) -> Collection[str] | None:
-        # Somebody may be remembered to have named one in an instance that is configured no more.
-        known = tags.get(project.instance)
-        return known.of(project.project_id) if known is not None else None
-
-    def configure(settings: SyncSettings) -> None:
-        planner.configure(_configured_intervals(settings), longest_interval(settings.max_stale))
-        roles.configure(settings.slow_interval)
-        for one in tags.values():
-            one.configure(settings.slow_interval)
-        for history in histories.values():
-            history.configure(_history_schedule(settings))
-
+    pruning = partial(keep_pruning_history, store.history, retention, clock)
     return Synchronisation(
         engine=engine,
         planner=planner,
         roles=roles,
-        project_tags=tags_of,
-        tasks=tasks,
-        configure=configure,
+        tags=tags,
+        histories=histories,
+        tasks=_tasks(engine, worker, roles, tags) | {"retention": pruning},
     )
+
+
+def _tasks(
+    engine: SyncEngine, worker: HistoryWorker, roles: RoleCache, tags: Mapping[str, ProjectTags]
+) -> dict[str, RootTask]:
+    tasks: dict[str, RootTask] = {"roles of the tokens": roles.follow}
+    for name, of_instance in tags.items():
+        tasks[f"synchronisation of {name}"] = partial(engine.work, name)
+        tasks[f"history of {name}"] = partial(worker.work, name)
+        tasks[f"tags of projects of {name}"] = of_instance.follow
+    return tasks
 
 
 def unfitting(config: Config, projects: Iterable[ProjectRef]) -> Iterator[str]:

@@ -5,7 +5,7 @@ commands that ask Litmus without a running service.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -31,7 +31,7 @@ from sidecar.litmus.transport.breaker import LONGEST_PAUSE_SECONDS
 from sidecar.litmus.transport.client import LitmusClient, TokenObserver, open_litmus_client
 from sidecar.litmus.transport.throttle import OK
 from sidecar.litmus.wire.token import LitmusToken
-from sidecar.runtime.supervision import end_all
+from sidecar.runtime.supervision import RootTasks, end_all
 from sidecar.telemetry.metrics import ROTATIONS, Metrics
 from sidecar.telemetry.tracing import record
 
@@ -68,7 +68,7 @@ class OpenedInstance:
     client: LitmusClient
     holder: TokenHolder
     tokens: InstanceTokens
-    tasks: Mapping[str, Callable[[], Coroutine[None, None, None]]]
+    tasks: RootTasks
     """What has to run as long as the service, by name."""
     look: Callable[[], Awaitable[float | None]]
     """Look after the token once; tell after how many seconds to look again, ``None``: there is one."""
@@ -113,6 +113,73 @@ class OpenedInstance:
         self.looking.add(task)
         task.add_done_callback(self.looking.discard)
         return task
+
+
+async def _nothing_to_do() -> None:
+    """Leave the token as it is."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Upkeep:
+    """Who looks after the token of an instance; without more, nobody: it is fixed."""
+
+    look: Callable[[], Awaitable[float | None]] = _nothing_to_do
+    tasks: RootTasks = field(default_factory=dict)
+    rotate: Callable[[], Awaitable[None]] | None = None
+    has_initial_password: Callable[[], bool] = bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class _TokenParts:
+    """What everything needs that has to do with the token of one instance."""
+
+    holder: TokenHolder
+    auth: LitmusAuth
+    creation_locks: CreationLocks
+    uses: TokenUses
+    sessions: ServiceSessions
+    replica: str
+    clock: Clock
+    on_switch: Callable[[str], Awaitable[None]]
+
+    def upkeep(self, instance: Instance, pace: TokenPace) -> _Upkeep:
+        if instance.credentials is not None:
+            managed = ManagedToken(
+                self.holder,
+                self.auth,
+                self.creation_locks,
+                self.uses,
+                self.sessions,
+                replica=self.replica,
+                settings=_managed_settings(instance.credentials, pace),
+                password=partial(read_password, instance.credentials),
+                on_switch=self.on_switch,
+                clock=self.clock,
+            )
+            return _Upkeep(
+                look=managed.begin,
+                tasks={f"managed token of {instance.name}": managed.follow},
+                rotate=managed.rotate,
+                has_initial_password=managed.has_initial_password,
+            )
+        if instance.token_file is not None:
+            path = Path(instance.token_file)
+            file = TokenFile(path, self.holder, self.auth, on_switch=self.on_switch, poll_interval=pace.file)
+            return _Upkeep(look=file.look, tasks={f"token file of {instance.name}": file.follow})
+        return _Upkeep()
+
+    def tokens(self, config: Config, instance: Instance, upkeep: _Upkeep) -> InstanceTokens:
+        return InstanceTokens(
+            self.holder,
+            self.auth,
+            self.creation_locks,
+            self.uses,
+            clock=self.clock,
+            rotate=upkeep.rotate,
+            managed_name=managed_name(instance),
+            shown=shown_token(config),
+            has_initial_password=upkeep.has_initial_password,
+        )
 
 
 DEFAULT_PACE: Final = TokenPace()
@@ -161,7 +228,6 @@ async def open_instance(
         configured_token(instance),
         longest_pause_seconds=_longest_token_pause_seconds(config.sync),
     )
-
     reporter = TokenUseReporter(holder, uses, replica)
 
     async def switched(outcome: str) -> None:
@@ -171,50 +237,29 @@ async def open_instance(
             await on_new_token()
 
     async with _open(config, instance, metrics, holder.current, holder) as client:
-        auth = LitmusAuth(client)
-        creation_locks = CreationLocks(locks, instance.address)
-        tasks: dict[str, Callable[[], Coroutine[None, None, None]]] = {
-            f"token of {instance.name}": partial(watch, auth, holder, pace.proof),
-            f"use of the token of {instance.name}": reporter.follow,
-        }
-        look: Callable[[], Awaitable[float | None]] = _nothing_to_do
-        rotate = None
-        has_initial_password: Callable[[], bool] = bool
-        if instance.credentials is not None:
-            managed = ManagedToken(
-                holder,
-                auth,
-                creation_locks,
-                uses,
-                sessions,
-                replica=replica,
-                settings=_managed_settings(instance.credentials, pace),
-                password=partial(read_password, instance.credentials),
-                on_switch=switched,
-                clock=clock,
-            )
-            look, rotate = managed.begin, managed.rotate
-            has_initial_password = managed.has_initial_password
-            tasks[f"managed token of {instance.name}"] = managed.follow
-        elif instance.token_file is not None:
-            file = TokenFile(
-                Path(instance.token_file), holder, auth, on_switch=switched, poll_interval=pace.file
-            )
-            look = file.look
-            tasks[f"token file of {instance.name}"] = file.follow
-        tokens = InstanceTokens(
-            holder,
-            auth,
-            creation_locks,
-            uses,
+        parts = _TokenParts(
+            holder=holder,
+            auth=LitmusAuth(client),
+            creation_locks=CreationLocks(locks, instance.address),
+            uses=uses,
+            sessions=sessions,
+            replica=replica,
             clock=clock,
-            rotate=rotate,
-            managed_name=managed_name(instance),
-            shown=shown_token(config),
-            has_initial_password=has_initial_password,
+            on_switch=switched,
         )
+        upkeep = parts.upkeep(instance, pace)
+        tokens = parts.tokens(config, instance, upkeep)
         opened = OpenedInstance(
-            client=client, holder=holder, tokens=tokens, tasks=tasks, look=look, patience=pace.start_patience
+            client=client,
+            holder=holder,
+            tokens=tokens,
+            tasks={
+                f"token of {instance.name}": partial(watch, parts.auth, holder, pace.proof),
+                f"use of the token of {instance.name}": reporter.follow,
+                **upkeep.tasks,
+            },
+            look=upkeep.look,
+            patience=pace.start_patience,
         )
         try:
             yield opened
@@ -364,7 +409,3 @@ def _managed_settings(credentials: Credentials, pace: TokenPace) -> ManagedSetti
         lasting_pause=pace.lasting_pause,
         apart=pace.apart,
     )
-
-
-async def _nothing_to_do() -> None:
-    """Leave the token as it is."""

@@ -10,7 +10,7 @@ data that brings out a bug there may cost that one, and never the others.
 import asyncio
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Final
 
@@ -28,6 +28,11 @@ ERROR_PAUSE_SECONDS: Final = 60.0
 _UNITS_REMEMBERED: Final = 10_000
 
 _log = structlog.get_logger(__name__)
+
+RootTask = Callable[[], Coroutine[None, None, None]]
+"""Runs until it is cancelled."""
+RootTasks = Mapping[str, RootTask]
+"""By name, as metrics and the log have it."""
 
 
 async def measure_loop_lag(observe: Callable[[float], None]) -> None:
@@ -109,9 +114,7 @@ class Supervisor:
         self.gave_up = asyncio.Event()
 
     @asynccontextmanager
-    async def running(
-        self, name: str, task: Callable[[], Coroutine[None, None, None]]
-    ) -> AsyncIterator[None]:
+    async def running(self, name: str, task: RootTask) -> AsyncIterator[None]:
         """Keep the task running inside the block; it is cancelled, and awaited, at its end."""
         watched = asyncio.create_task(self._watch(name, task), name=name)
         try:
@@ -120,7 +123,7 @@ class Supervisor:
             watched.cancel()
             await asyncio.wait([watched])
 
-    async def _watch(self, name: str, task: Callable[[], Coroutine[None, None, None]]) -> None:
+    async def _watch(self, name: str, task: RootTask) -> None:
         loop = asyncio.get_running_loop()
         failures: deque[float] = deque(maxlen=MAX_FAILURES)
         while True:
