@@ -1,12 +1,11 @@
 """Ties each instance's client to its token and to whoever looks after that: fixed, in a file, or managed.
 
-The part of the composition root that is about tokens; also the way in for
-commands that ask Litmus without a running service.
+The part of the composition root that is about tokens.
 """
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
@@ -14,13 +13,21 @@ from pathlib import Path
 from typing import Final
 from uuid import uuid4
 
-from sidecar.config import Config, Credentials, Instance, SyncSettings, bare_token
-from sidecar.config.proxies import configured_proxy
-from sidecar.domain.errors import CredentialsRejectedError, StoreError, TokenRejectedError, UpstreamError
+from sidecar.app.clients import (
+    configured_token,
+    instance_client,
+    longest_pause_seconds,
+    managed_name,
+    read_password,
+    shown_token,
+    source_of,
+)
+from sidecar.config import Config, Credentials, Instance, SyncSettings
+from sidecar.domain.errors import StoreError
 from sidecar.domain.ports import Clock, Locks, ServiceSessions, TokenUses
 from sidecar.http.services import InstanceHealth
 from sidecar.litmus.tokens.api_tokens import InstanceTokens, TokenUseReporter
-from sidecar.litmus.tokens.creation_locks import ALIKE, APART, CreationLocks
+from sidecar.litmus.tokens.creation_locks import APART, CreationLocks
 from sidecar.litmus.tokens.file import POLL_INTERVAL, TokenFile
 from sidecar.litmus.tokens.holder import TokenHolder
 from sidecar.litmus.tokens.managed import GRACE, LOOK_INTERVAL, ManagedSettings, ManagedToken
@@ -28,12 +35,9 @@ from sidecar.litmus.tokens.probe import PROOF_INTERVAL, watch
 from sidecar.litmus.tokens.retries import LASTING_PAUSE
 from sidecar.litmus.transport.auth import LitmusAuth
 from sidecar.litmus.transport.breaker import LONGEST_PAUSE_SECONDS
-from sidecar.litmus.transport.client import LitmusClient, TokenObserver, open_litmus_client
-from sidecar.litmus.transport.throttle import OK
-from sidecar.litmus.wire.token import LitmusToken
+from sidecar.litmus.transport.client import LitmusClient
 from sidecar.runtime.supervision import RootTasks, end_all
 from sidecar.telemetry.metrics import ROTATIONS, Metrics
-from sidecar.telemetry.tracing import record
 
 START_PATIENCE: Final = timedelta(seconds=5)
 """Longest that a start waits for a managed token; a sign-in that is slower than that goes on meanwhile."""
@@ -97,7 +101,7 @@ class OpenedInstance:
         """Ask at another pace from now on."""
         self.client.configure(
             max_requests_per_second=sync.max_requests_per_second,
-            longest_pause_seconds=_longest_pause_seconds(sync),
+            longest_pause_seconds=longest_pause_seconds(sync),
         )
         self.holder.configure(_longest_token_pause_seconds(sync))
 
@@ -236,7 +240,7 @@ async def open_instance(
             await reporter.report()
             await on_new_token()
 
-    async with _open(config, instance, metrics, holder.current, holder) as client:
+    async with instance_client(config, instance, metrics, holder.current, holder) as client:
         parts = _TokenParts(
             holder=holder,
             auth=LitmusAuth(client),
@@ -283,120 +287,9 @@ def instances_health(instances: Mapping[str, OpenedInstance]) -> Mapping[str, In
     }
 
 
-@asynccontextmanager
-async def open_client(config: Config, instance: Instance, metrics: Metrics) -> AsyncIterator[LitmusClient]:
-    """Open the client of one instance for a short while; with credentials, signed in for that time alone.
-
-    If signing in fails, every request with a token raises what it failed with.
-    Its session ends a second after it began at the earliest: another one of
-    that second would be the same string, and rejected like this one.
-    """
-    token = configured_token(instance)
-    failure: UpstreamError = TokenRejectedError("There is no token for this Litmus.")
-
-    def current() -> LitmusToken:
-        if token is None:
-            raise failure
-        return token
-
-    async with _open(config, instance, metrics, current, None) as client:
-        if instance.credentials is None:
-            yield client
-            return
-        auth = LitmusAuth(client)
-        try:
-            signed_in = await auth.login(
-                instance.credentials.username, await read_password(instance.credentials)
-            )
-        except UpstreamError as exc:
-            failure = exc
-            yield client
-            return
-        token = signed_in.token
-        another = asyncio.get_running_loop().time() + ALIKE.total_seconds()
-        try:
-            yield client
-        finally:
-            with suppress(UpstreamError):
-                await auth.logout(signed_in.token)
-            await asyncio.sleep(another - asyncio.get_running_loop().time())
-
-
-async def read_password(credentials: Credentials) -> str:
-    """Return the password of now; a file of it is read again, for it may have been changed.
-
-    Raises:
-        CredentialsRejectedError: If the file cannot be read.
-    """
-    if credentials.password_file is None:
-        return credentials.password.get_secret_value()
-    try:
-        text = await asyncio.to_thread(Path(credentials.password_file).read_text, "utf-8-sig")
-    except (OSError, UnicodeDecodeError):
-        # Not chained: a decoder's words can hold what it could not decode.
-        raise CredentialsRejectedError("passwordFile cannot be read; nobody was signed in.") from None
-    return text.rstrip("\r\n")
-
-
-def _open(
-    config: Config,
-    instance: Instance,
-    metrics: Metrics,
-    token: Callable[[], LitmusToken],
-    token_observer: TokenObserver | None,
-) -> AbstractAsyncContextManager[LitmusClient]:
-    def observe(operation: str, code: str, seconds: float) -> None:
-        metrics.upstream_requests.labels(instance.name, operation, code).inc()
-        metrics.upstream_seconds.labels(instance.name, operation).observe(seconds)
-        described = {"litmus.instance": instance.name, "litmus.operation": operation, "sidecar.outcome": code}
-        record("ask Litmus", seconds, described, failure=None if code == OK else code)
-
-    return open_litmus_client(
-        base_url=instance.base_url,
-        token=token,
-        observer=token_observer,
-        host_header=instance.host_header,
-        ca_file=instance.ca_file,
-        proxy=configured_proxy(config, instance.base_url),
-        max_in_flight=config.sync.max_in_flight,
-        max_requests_per_second=config.sync.max_requests_per_second,
-        patience_seconds=config.sync.request_timeout.total_seconds(),
-        longest_pause_seconds=_longest_pause_seconds(config.sync),
-        observe=observe,
-    )
-
-
-def _longest_pause_seconds(sync: SyncSettings) -> float:
-    """Return how long a Litmus is left alone: when it is back, all is to be fresh within an interval."""
-    return sync.interval.total_seconds() / 2
-
-
 def _longest_token_pause_seconds(sync: SyncSettings) -> float:
     """Return how long a rejected token is left alone."""
     return min(LONGEST_PAUSE_SECONDS, REJECTED_PAUSE_INTERVALS * sync.interval.total_seconds())
-
-
-def source_of(instance: Instance) -> str:
-    """Return where the token of an instance comes from, as its status words it."""
-    if instance.credentials is not None:
-        return "credentials"
-    return "token" if instance.token_file is None else "tokenFile"
-
-
-def configured_token(instance: Instance) -> LitmusToken | None:
-    """Return the token in the configuration; ``None``: it is managed."""
-    return LitmusToken(instance.token.get_secret_value()) if instance.token is not None else None
-
-
-def managed_name(instance: Instance) -> str | None:
-    """Return the name of the tokens that the sidecar makes itself; ``None``: it makes none."""
-    return instance.credentials.token_name if instance.credentials is not None else None
-
-
-def shown_token(config: Config) -> LitmusToken | None:
-    """Return what Backstage shows to every visitor as the token of Litmus; ``None``: nothing."""
-    shown = config.display_token
-    return LitmusToken(bare_token(shown.get_secret_value())) if shown is not None else None
 
 
 def _managed_settings(credentials: Credentials, pace: TokenPace) -> ManagedSettings:

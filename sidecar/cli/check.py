@@ -16,6 +16,7 @@ import click
 import msgspec
 
 from sidecar.app.catalog import catalog_signer, configured_claims, open_backstage_catalog
+from sidecar.app.clients import configured_token, managed_name, open_client, shown_token, source_of
 from sidecar.app.compose import require_usable, utc_now
 from sidecar.app.doctor.backstage import backstage_findings, reach_catalog
 from sidecar.app.doctor.findings import failed, warned
@@ -23,7 +24,6 @@ from sidecar.app.doctor.litmus import auth_path_findings, reach_instance, unansw
 from sidecar.app.doctor.plugin_side import plugin_findings
 from sidecar.app.doctor.store import store_findings
 from sidecar.app.sync import unfitting
-from sidecar.app.tokens import configured_token, managed_name, open_client, shown_token, source_of
 from sidecar.catalog import FileCatalog, StaticCatalog
 from sidecar.catalog.claims import Claims, NamingMemory
 from sidecar.cli.check_report import as_document, explained, for_people, is_note, suggestions

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from sidecar.app.tokens import open_client
+from sidecar.app.clients import open_client
 from sidecar.cli.options import (
     FINDINGS,
     FINE,

@@ -14,8 +14,9 @@ import click
 import msgspec
 
 from sidecar import __version__
+from sidecar.app.clients import open_client, source_of
 from sidecar.app.compose import utc_now
-from sidecar.app.tokens import new_replica, open_client, open_instance, source_of
+from sidecar.app.tokens import new_replica, open_instance
 from sidecar.cli.options import FINE, config_option, echo_json, instance_option, json_option, run
 from sidecar.config import (
     LONGEST_TOKEN_DAYS,
