@@ -194,13 +194,13 @@ class ActionService:
                         )
             await asyncio.sleep(self._settings.follow_seconds)
 
-    async def finish(self, seconds: float = FINISH_SECONDS) -> None:
+    async def finish(self) -> None:
         """Wait for the answers that are under way, then give them up; they stay ``unknown``.
 
         Stops that wait for ids are left to the other replicas, or to the next process.
         """
         if self._in_flight:
-            _, left = await asyncio.wait(self._in_flight.values(), timeout=seconds)
+            _, left = await asyncio.wait(self._in_flight.values(), timeout=FINISH_SECONDS)
             await end_all(left)
         await self._run_id_watcher.close()
 

@@ -108,7 +108,6 @@ async def serve(
     *,
     announce: Callable[[str], None],
     drain_seconds: float = DRAIN_SECONDS,
-    open_services: ServicesContext = open_services,
     read_again: Callable[[], Config] | None = None,
 ) -> int:
     """Serve until told to end; return the exit code.
@@ -124,7 +123,7 @@ async def serve(
     if read_again is not None:
         # From the beginning: unanswered, the signal would end a process that is still starting.
         loop.add_signal_handler(signal.SIGHUP, reload.set)
-    app = create_app(config, open_services=open_services)
+    app = create_app(config)
     runner = make_runner(app, config, limits_within(raise_descriptor_limit()))
     await runner.setup()
     services = app[SERVICES]

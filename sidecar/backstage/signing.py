@@ -34,16 +34,14 @@ _IDENTIFYING: Final = {"EC": ("crv", "kty", "x", "y"), "RSA": ("e", "kty", "n"),
 class CatalogSigner:
     """Makes the tokens, and says with which public key they are verified."""
 
-    def __init__(
-        self, private_key_pem: str, *, issuer: str, audience: str, clock: Clock, subject: str = SUBJECT
-    ) -> None:
+    def __init__(self, private_key_pem: str, *, issuer: str, audience: str, clock: Clock) -> None:
         """Take a PEM private key: EC (P-256, P-384, P-521), RSA of 2048 bits or more, or Ed25519.
 
         Raises:
             ConfigError: If the key cannot be used; nothing of it is in the sentence.
         """
         self._key, self.algorithm, public = _parsed(private_key_pem)
-        self._issuer, self._audience, self._subject = issuer, audience, subject
+        self._issuer, self._audience = issuer, audience
         self._clock = clock
         self._token = ""
         self._renew_at = 0.0
@@ -56,7 +54,7 @@ class CatalogSigner:
             claims = {
                 "iss": self._issuer,
                 "aud": self._audience,
-                "sub": self._subject,
+                "sub": SUBJECT,
                 "iat": int(now.timestamp()),
                 "exp": int((now + LIFETIME).timestamp()),
             }

@@ -30,12 +30,12 @@ def full_ref(text: object, *kinds: str) -> str | None:
     return folded(match.string)
 
 
-def completed_ref(text: str, default_kind: str, namespace: str = "default") -> str | None:
+def completed_ref(text: str, default_kind: str) -> str | None:
     """Complete ``[kind:][namespace/]name`` to what :func:`full_ref` returns."""
     match = _SHORT_REF.fullmatch(text)
     if match is None:
         return None
-    kind, within = match["kind"] or default_kind, match["namespace"] or namespace
+    kind, within = match["kind"] or default_kind, match["namespace"] or "default"
     return full_ref(f"{kind}:{within}/{match['name']}")
 
 

@@ -101,13 +101,12 @@ class SignInLimit:
     def __init__(
         self,
         *,
-        per_name: int = NAME_PER_MINUTE,
         per_address: int = ADDRESS_PER_MINUTE,
         per_second: float = SIGN_INS_PER_SECOND,
     ) -> None:
         """Take the limits; ``per_second`` is how often one Litmus is asked in the long run."""
         self._limiter = MovingWindowRateLimiter(MemoryStorage())
-        self._name = RateLimitItemPerMinute(per_name)
+        self._name = RateLimitItemPerMinute(NAME_PER_MINUTE)
         self._address = RateLimitItemPerMinute(per_address)
         self._under_way: Counter[str] = Counter()
         """Attempts by address."""

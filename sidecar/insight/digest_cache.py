@@ -51,12 +51,10 @@ class Digest(msgspec.Struct, frozen=True, kw_only=True):
 class Digests:
     """Digests of projects, bounded in bytes, each made once however many ask."""
 
-    def __init__(
-        self, history: History, *, retention: timedelta | None = None, cache_bytes: int = CACHE_BYTES
-    ) -> None:
+    def __init__(self, history: History, *, retention: timedelta | None = None) -> None:
         self._history = history
         self._retention = retention
-        self._kept: LRUCache[ProjectRef, Digest] = LRUCache(cache_bytes, getsizeof=_size)
+        self._kept: LRUCache[ProjectRef, Digest] = LRUCache(CACHE_BYTES, getsizeof=_size)
         self._making: dict[ProjectRef, asyncio.Task[Digest]] = {}
 
     async def of(self, project: ProjectRef) -> Digest:

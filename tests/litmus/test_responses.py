@@ -23,11 +23,11 @@ from sidecar.domain.errors import (
 )
 from sidecar.domain.unreadable import UNREADABLE
 from sidecar.litmus.wire.documents import READ_QUERIES, Query
-from sidecar.litmus.wire.responses import Asked, Envelope, Reply, read_reply, unreadable
+from sidecar.litmus.wire.responses import Envelope, Reply, RequestContext, read_reply, unreadable
 from tests.litmus.support import shared_json
 
 MARKER = "marker-of-the-body"
-BOTH = Asked(
+BOTH = RequestContext(
     fields=("listExperiment", "listEnvironments"),
     server="http://litmus:9091",
     host="litmus:9091",

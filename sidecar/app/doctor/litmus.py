@@ -79,7 +79,7 @@ async def _answers(config: Config, instance: Instance, base_url: str) -> bool:
         try:
             body = request_body([SERVER_VERSION], {})
             reply = await http.send("POST", QUERY_PATH, body, PROBE_SECONDS, token=None)
-            answered = read_reply(reply, http.asked(SERVER_VERSION.field, path=QUERY_PATH)).answered
+            answered = read_reply(reply, http.context(SERVER_VERSION.field, path=QUERY_PATH)).answered
         except UpstreamError:
             return False
     return SERVER_VERSION.field in answered

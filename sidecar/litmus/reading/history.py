@@ -19,7 +19,6 @@ from sidecar.litmus.reading.history_sweep import RUNS_PER_PAGE
 from sidecar.litmus.reading.paging import PageSize
 from sidecar.litmus.transport.client import LitmusClient
 
-TIMEOUT_SECONDS: Final = 30.0
 _PROJECTS_REMEMBERED: Final = 10_000
 
 
@@ -34,7 +33,6 @@ class LitmusHistorySource:
         *,
         retention: timedelta,
         schedule: HistorySchedule = HistorySchedule(),  # noqa: B008 - frozen
-        timeout_seconds: float = TIMEOUT_SECONDS,
     ) -> None:
         """Take what it needs.
 
@@ -44,14 +42,12 @@ class LitmusHistorySource:
             clock: The time.
             retention: Runs created longer ago are not read.
             schedule: How often, and how far back.
-            timeout_seconds: Of one request.
         """
         self._client = client
         self._history = history
         self._clock = clock
         self._retention = retention
         self._schedule = schedule
-        self._timeout_seconds = timeout_seconds
         self._sizes: LRUCache[ProjectRef, PageSize] = LRUCache(_PROJECTS_REMEMBERED)
 
     def configure(self, schedule: HistorySchedule) -> None:
@@ -72,7 +68,6 @@ class LitmusHistorySource:
             self._client,
             project,
             self._sizes.setdefault(project, PageSize(RUNS_PER_PAGE)),
-            self._timeout_seconds,
         )
         horizon_ms = to_ms(now - self._retention)
         step = HistoryStep(

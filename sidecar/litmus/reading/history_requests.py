@@ -13,6 +13,8 @@ from sidecar.litmus.wire.documents import RUNS, pagination
 from sidecar.litmus.wire.values import Page
 
 REQUESTS_PER_STEP: Final = 3
+TIMEOUT_SECONDS: Final = 30.0
+"""Of one request."""
 _END_OF_TIME: Final = "253402300799999"
 """Litmus's range would else end at its own clock, and agents' clocks differ."""
 
@@ -20,15 +22,12 @@ _END_OF_TIME: Final = "253402300799999"
 class RunRequests:
     """Asks for runs of one project, a bounded number of times."""
 
-    def __init__(
-        self, client: LitmusClient, project: ProjectRef, size: PageSize, timeout_seconds: float
-    ) -> None:
+    def __init__(self, client: LitmusClient, project: ProjectRef, size: PageSize) -> None:
         self.project = project
         self.left = REQUESTS_PER_STEP
         self.size = size
         """Rows per page; halved when Litmus is overloaded."""
         self._client = client
-        self._timeout_seconds = timeout_seconds
 
     async def page(self, narrow: Mapping[str, object], offset: int = 0) -> Page[Run]:
         """Return the page that holds the row ``offset``."""
@@ -39,7 +38,7 @@ class RunRequests:
                 return await self._client.run(
                     RUNS,
                     {"projectID": self.project.project_id, "runs": request},
-                    self._timeout_seconds,
+                    TIMEOUT_SECONDS,
                 )
             except UpstreamOverloadedError:
                 if not self.size.shrink() or self.left <= 0:
@@ -51,7 +50,7 @@ class RunRequests:
         page = await self._client.run(
             RUNS,
             {"projectID": self.project.project_id, "runs": {**narrow, **pagination(0, 1)}},
-            self._timeout_seconds,
+            TIMEOUT_SECONDS,
         )
         return page.total
 

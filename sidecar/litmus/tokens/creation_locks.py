@@ -29,11 +29,10 @@ _LOOK_SECONDS: Final = 0.25
 class CreationLocks:
     """Locks of one Litmus by user: among all replicas on one store, and all instances of one address."""
 
-    def __init__(self, locks: Locks, address: str, *, spacing: timedelta = SPACING) -> None:
+    def __init__(self, locks: Locks, address: str) -> None:
         """Take the store's locks, and the address of the Litmus (:attr:`config.Instance.address`)."""
         self._locks = locks
         self._address = address
-        self._spacing = spacing
 
     def for_sign_in(self, username: str, *, patience: timedelta) -> AbstractAsyncContextManager[None]:
         """Hold the lock for signing this account in; as :meth:`hold`.
@@ -60,7 +59,7 @@ class CreationLocks:
         finally:
             # Not given back: it ends by itself when the next token cannot be equal any more.
             with suppress(StoreError):
-                await self._locks.take(right, holder, self._spacing)
+                await self._locks.take(right, holder, SPACING)
 
     async def note_made(self, user_id: str, apart: timedelta = APART) -> None:
         """Remember for so long that a token of this user was made; not while the store is away."""

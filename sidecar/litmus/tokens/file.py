@@ -33,7 +33,6 @@ class TokenFile:
         *,
         on_switch: Callable[[str], Awaitable[None]],
         poll_interval: timedelta = POLL_INTERVAL,
-        longest_pause: timedelta = LONGEST_PAUSE,
     ) -> None:
         """Take the file and what holds its token.
 
@@ -43,14 +42,12 @@ class TokenFile:
             auth: With which new tokens are proven.
             on_switch: Told how it went (``read``, or the code of an error) when a new token was tried.
             poll_interval: Time between two looks.
-            longest_pause: Longest time until a token that could not be proven is tried again.
         """
         self._path = path
         self._holder = holder
         self._auth = auth
         self._on_switch = on_switch
         self._poll_interval = poll_interval
-        self._longest_pause = longest_pause
         self._tried: LitmusToken | None = None
         self._pause = poll_interval
         self._wait = timedelta(0)
@@ -85,7 +82,7 @@ class TokenFile:
     async def _try(self, token: LitmusToken) -> None:
         if token != self._tried:
             self._tried, self._pause = token, self._poll_interval
-        self._wait, self._pause = self._pause, min(2 * self._pause, self._longest_pause)
+        self._wait, self._pause = self._pause, min(2 * self._pause, LONGEST_PAUSE)
         try:
             await verify(self._auth, token)
         except TokenRejectedError as exc:

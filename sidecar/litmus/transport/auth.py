@@ -334,16 +334,16 @@ class LitmusAuth:
                 timeout_seconds=self._timeout_seconds,
             )
         except _UserGoneError as exc:
-            raise await self._client.confirm_gone(TokenRejectedError(str(exc))) from exc
+            raise await self._client.rejections.of_absence(TokenRejectedError(str(exc))) from exc
         except TokenRejectedError as exc:
             if token is None:
                 raise
-            raise await self._client.confirm_with_graphql(token, exc) from exc
+            raise await self._client.rejections.of_auth(token, exc) from exc
 
     def _error(self, operation: str, reply: Reply) -> UpstreamError:
         known = _MEANING.get(failure_code(reply) or "")
         if known is None:
-            return status_error(reply, self._client.asked(operation))
+            return status_error(reply, self._client.context(operation))
         error, sentence = known
         return error(sentence)
 

@@ -10,7 +10,6 @@ from contextlib import asynccontextmanager, nullcontext
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final, Protocol, TypeVar
-from urllib.parse import quote
 
 import msgspec
 
@@ -19,10 +18,9 @@ from sidecar.domain.errors import (
     TokenRejectedError,
     UpstreamError,
     UpstreamProtocolError,
-    UpstreamUnavailableError,
 )
 from sidecar.domain.unreadable import UNREADABLE
-from sidecar.litmus.transport.auth_availability import READINESS_PATH, AuthAvailability
+from sidecar.litmus.transport.auth_availability import AuthAvailability
 from sidecar.litmus.transport.breaker import LONGEST_PAUSE_SECONDS, Breaker, BreakerSet, RequestKind
 from sidecar.litmus.transport.graphql import (
     Answer,
@@ -33,24 +31,16 @@ from sidecar.litmus.transport.graphql import (
     shows_auth,
 )
 from sidecar.litmus.transport.http import MAX_ANSWER_BYTES, LitmusHttp, open_litmus_http
-from sidecar.litmus.transport.rejections import (
-    AccountState,
-    can_be_confirmed,
-    database_is_up,
-    if_confirmed,
-    read_account_state,
-    unconfirmed,
-)
+from sidecar.litmus.transport.rejections import CONFIRMATION_TIMEOUT_SECONDS, Rejections
 from sidecar.litmus.transport.throttle import RequestObserver, Throttle
 from sidecar.litmus.wire import documents
 from sidecar.litmus.wire.auth import PROJECT_UNKNOWN, failure_code, read_role, role_path
 from sidecar.litmus.wire.documents import Query
-from sidecar.litmus.wire.responses import Asked, Reply, read_reply, status_error
+from sidecar.litmus.wire.responses import Reply, RequestContext, read_reply, status_error
 from sidecar.litmus.wire.token import LitmusToken
 
 T = TypeVar("T")
 
-CONFIRMATION_TIMEOUT_SECONDS: Final = 10.0
 QUERY_PATH: Final = "/api/query"
 
 
@@ -90,6 +80,8 @@ class LitmusClient:
         self._throttle = throttle
         self._observer = observer
         self._availability = AuthAvailability(http, throttle)
+        self.rejections: Final = Rejections(self.rest, self._try_token)
+        """Has the other server asked before a token is to blame."""
 
     def __repr__(self) -> str:
         return f"LitmusClient({self._http.server})"
@@ -165,14 +157,14 @@ class LitmusClient:
             is_proven = proves_token(queries, answer)
             rejection = next((e for e in answer.failed.values() if isinstance(e, TokenRejectedError)), None)
             if rejection is not None:
-                verdict = await self._confirm(token, rejection)
+                verdict = await self.rejections.of_graphql(token, rejection)
                 failed = {
                     field: verdict if isinstance(error, TokenRejectedError) else error
                     for field, error in answer.failed.items()
                 }
                 answer = Answer(values=answer.values, failed=failed)
         except TokenRejectedError as exc:
-            verdict = await self._confirm(token, exc)
+            verdict = await self.rejections.of_graphql(token, exc)
             raise verdict from exc
         finally:
             self._report(token, verdict, is_proven=is_proven)
@@ -195,84 +187,24 @@ class LitmusClient:
         kind = RequestKind.CHECKED if asks_auth else RequestKind.UNCHECKED
         async with self._throttle.slot(operation, kind, timeout_counts=counts) as slot:
             token = token or self._token()  # The wait may have been long, and the token renewed.
-            body, asked = request_body(queries, variables), self._asked(queries, variables)
+            body, context = request_body(queries, variables), self._context_of(queries, variables)
             self._http.headers(token)  # What cannot be sent needs nobody to be asked.
             if asks_auth:
                 await self._availability.ensure(always=is_urgent or slot.is_probe)
             with self._availability.sending() if asks_auth else nullcontext():
                 reply = await self._http.send("POST", QUERY_PATH, body, timeout_seconds, token=token)
-            answer = read_answer(queries, read_reply(reply, asked))
+            answer = read_answer(queries, read_reply(reply, context))
             if shows_auth(queries, answer):
                 self._availability.confirm()
             slot.error = gravest(answer.failed)
         return answer, token
 
-    async def _confirm(self, token: LitmusToken, rejection: TokenRejectedError) -> UpstreamError:
-        """Return what a rejection is worth, which the GraphQL server told: itself, or trouble of Litmus.
-
-        The auth server has the last word.
-        """
-        uid = token.claims.uid if token.claims is not None else None
-        if uid is None or not can_be_confirmed(rejection, token):
-            return rejection
-        path = f"/auth/get_user/{quote(uid, safe='')}"
-        try:
-            state = await self.rest(
-                "getUser",
-                "GET",
-                path,
-                read_account_state,
-                token=token,
-                timeout_seconds=CONFIRMATION_TIMEOUT_SECONDS,
-            )
-        except UpstreamUnavailableError as exc:
-            return unconfirmed(exc)
-        except UpstreamError:
-            return rejection  # No word of the auth server on the token.
-        if state is None:
-            return await self.confirm_with_graphql(token, rejection)
-        if state is AccountState.GONE:
-            return await self.confirm_gone(rejection)
-        return if_confirmed(rejection, state)
-
-    async def confirm_gone(self, rejection: TokenRejectedError) -> UpstreamError:
-        """Return what it is worth that the auth server does not find the token's user.
-
-        It says so as well when its database fails, which it tells when asked for that.
-        """
-        try:
-            is_up = await self.rest(
-                "authReadiness",
-                "GET",
-                READINESS_PATH,
-                database_is_up,
-                token=None,
-                timeout_seconds=CONFIRMATION_TIMEOUT_SECONDS,
-            )
-        except UpstreamError as exc:
-            return unconfirmed(exc)
-        return rejection if is_up else unconfirmed(None)
-
-    async def confirm_with_graphql(self, token: LitmusToken, rejection: TokenRejectedError) -> UpstreamError:
-        """Return what a rejection is worth, which the auth server told.
-
-        It says the same of any token while the signing key cannot be read; the GraphQL server then tells of
-        the key.
-        """
-        if not can_be_confirmed(rejection, token):
-            return rejection
-        try:
-            answer, _ = await self._send(
-                [documents.TOKEN_TRIAL], {"projectID": "-"}, CONFIRMATION_TIMEOUT_SECONDS, token
-            )
-            answer.value(documents.TOKEN_TRIAL)
-        except TokenRejectedError:
-            return rejection
-        except UpstreamUnavailableError as exc:
-            return unconfirmed(exc)
-        except UpstreamError:
-            return rejection
-        return unconfirmed(None)
+    async def _try_token(self, token: LitmusToken) -> None:
+        """Ask the GraphQL server for what tells only whether it accepts the token."""
+        answer, _ = await self._send(
+            [documents.TOKEN_TRIAL], {"projectID": "-"}, CONFIRMATION_TIMEOUT_SECONDS, token
+        )
+        answer.value(documents.TOKEN_TRIAL)
 
     def _report(self, token: LitmusToken, verdict: UpstreamError | None, *, is_proven: bool) -> None:
         """Tell the observer what a request showed of the token."""
@@ -285,18 +217,18 @@ class LitmusClient:
         else:
             self._observer.inconclusive(token)
 
-    def _asked(self, queries: Sequence[Query[Any]], variables: Mapping[str, object]) -> Asked:
+    def _context_of(self, queries: Sequence[Query[Any]], variables: Mapping[str, object]) -> RequestContext:
         project_id = variables.get("projectID")
-        return self._http.asked(
+        return self._http.context(
             *(query.field for query in queries),
             path=QUERY_PATH,
             project_id=project_id if isinstance(project_id, str) else None,
             since=next((query.since for query in queries if query.since), None),
         )
 
-    def asked(self, operation: str) -> Asked:
+    def context(self, operation: str) -> RequestContext:
         """Return what sentences about an operation besides GraphQL need to know."""
-        return self._http.asked(operation)
+        return self._http.context(operation)
 
     async def rest(
         self,
@@ -334,7 +266,7 @@ class LitmusClient:
 
         def read(reply: Reply) -> str | None:
             if reply.status != HTTPStatus.OK and failure_code(reply) != PROJECT_UNKNOWN:
-                raise status_error(reply, self.asked("getProjectRole"))
+                raise status_error(reply, self.context("getProjectRole"))
             return read_role(reply)
 
         token = self._token()
@@ -351,7 +283,7 @@ class LitmusClient:
                 timeout_seconds=timeout_seconds,
             )
         except TokenRejectedError as exc:
-            verdict = await self.confirm_with_graphql(token, exc)
+            verdict = await self.rejections.of_auth(token, exc)
             raise verdict from exc
         finally:
             # The auth server accepts tokens of deactivated users, so this accepts none.

@@ -22,7 +22,7 @@ from sidecar.domain.errors import (
     UpstreamUnavailableError,
 )
 from sidecar.domain.unreadable import UNREADABLE
-from sidecar.litmus.wire.responses import Asked, Reply
+from sidecar.litmus.wire.responses import Reply, RequestContext
 from sidecar.litmus.wire.token import LitmusToken
 from sidecar.runtime.http_sessions import AnswerTooLargeError, open_http_session, read_body, timeout_of
 
@@ -53,16 +53,16 @@ class LitmusHttp:
         self._max_answer_bytes = max_answer_bytes
         self._patience_seconds = patience_seconds
 
-    def asked(
+    def context(
         self,
         *fields: str,
         path: str | None = None,
         project_id: str | None = None,
         since: str | None = None,
-    ) -> Asked:
+    ) -> RequestContext:
         """Return what sentences about a request need to know; ``path`` is below the base URL."""
         where = {} if path is None else {"path": self._base_path + path}
-        return Asked(
+        return RequestContext(
             fields=fields, server=self.server, host=self._host, project_id=project_id, since=since, **where
         )
 

@@ -95,7 +95,7 @@ _MEANING_OF_CLASS: Final[Mapping[int, tuple[type[UpstreamError], str]]] = {
 }
 
 
-class Asked(msgspec.Struct, frozen=True, kw_only=True):
+class RequestContext(msgspec.Struct, frozen=True, kw_only=True):
     """What the sentences need to know of the request."""
 
     fields: tuple[str, ...]
@@ -141,26 +141,26 @@ class _WireEnvelope(msgspec.Struct, frozen=True):
     errors: list[_WireError] | None = None
 
 
-def read_reply(reply: Reply, asked: Asked) -> Envelope:
+def read_reply(reply: Reply, context: RequestContext) -> Envelope:
     """Return the answer by root field.
 
     Raises:
         UpstreamError: If the failure concerns the request as a whole.
     """
     if reply.status != HTTPStatus.OK:
-        raise status_error(reply, asked)
+        raise status_error(reply, context)
     if not reply.body.strip():
-        raise UpstreamProtocolError(f"Litmus at {asked.server} sent an empty answer.")
+        raise UpstreamProtocolError(f"Litmus at {context.server} sent an empty answer.")
     if not reply.content_type.endswith("json"):
         what = "a web page" if reply.content_type == "text/html" else "something"
         raise UpstreamProtocolError(
-            f"{asked.server}{asked.path} answered with {what} that is not JSON; "
+            f"{context.server}{context.path} answered with {what} that is not JSON; "
             "baseUrl probably does not point at ChaosCenter's root."
         )
     wire = _envelope(reply.body)
     if wire is None:
-        raise UpstreamProtocolError(f"The answer of {asked.server} is not a GraphQL answer.")
-    return _by_field(wire, asked)
+        raise UpstreamProtocolError(f"The answer of {context.server} is not a GraphQL answer.")
+    return _by_field(wire, context)
 
 
 def unreadable(field: str, error: BaseException) -> UpstreamProtocolError:
@@ -177,24 +177,24 @@ def _envelope(body: bytes) -> _WireEnvelope | None:
         return None
 
 
-def _by_field(wire: _WireEnvelope, asked: Asked) -> Envelope:
+def _by_field(wire: _WireEnvelope, context: RequestContext) -> Envelope:
     data = wire.data
     failed: dict[str, UpstreamError] = {}
     for error in wire.errors or ():
         field, depth = _place(error.path)
-        if field not in asked.fields:
-            raise _message_error(_text(error.message), "the request", asked)
+        if field not in context.fields:
+            raise _message_error(_text(error.message), "the request", context)
         if data is not None and depth > 1 and data.get(field, b"null") != b"null":
             continue  # Below the root Litmus sends what it has, with null for the rest.
-        failed.setdefault(field, _message_error(_text(error.message), field, asked))
+        failed.setdefault(field, _message_error(_text(error.message), field, context))
     if data is None:
         if not failed:
-            raise UpstreamProtocolError(f"Litmus at {asked.server} answered with neither data nor errors.")
+            raise UpstreamProtocolError(f"Litmus at {context.server} answered with neither data nor errors.")
         return Envelope(answered={}, failed=failed)
-    for field in asked.fields:
+    for field in context.fields:
         if field not in data:
             failed.setdefault(field, UpstreamProtocolError(f"Litmus left {field} out of its answer."))
-    answered = {field: data[field] for field in asked.fields if field not in failed}
+    answered = {field: data[field] for field in context.fields if field not in failed}
     return Envelope(answered=answered, failed=failed)
 
 
@@ -208,12 +208,12 @@ def _text(message: object) -> str:
     return message.lower() if isinstance(message, str) else ""
 
 
-def _message_error(message: str, field: str, asked: Asked) -> UpstreamError:
+def _message_error(message: str, field: str, context: RequestContext) -> UpstreamError:
     """Classify by Litmus's text, lower-case; resolver errors carry no code to go by."""
     if message == "invalid token":
         return _token_rejected()
     if message.startswith(_DENIED):
-        return _permission_error(message.removeprefix(_DENIED), field, asked)
+        return _permission_error(message.removeprefix(_DENIED), field, context)
     # A field that looks at the token itself tells what kept it from reading its signing key.
     if message == _NO_DOCUMENT or any(text in message for text in (_KEY_UNREADABLE, *_DATABASE_AWAY)):
         return _database_trouble()
@@ -235,12 +235,12 @@ def _resolver_error(message: str, field: str) -> UpstreamError:
     return UpstreamError(f"Litmus failed to answer {field}; its server log says why.")
 
 
-def _permission_error(told: str, field: str, asked: Asked) -> UpstreamError:
+def _permission_error(told: str, field: str, context: RequestContext) -> UpstreamError:
     """Classify what the auth server told: by its whole text, for a database's can hold any words."""
     code, _, described = told.removeprefix("rpc error: code = ").partition(" desc = ")
     reason = described if told.startswith("rpc error: ") else told
     if reason in {"auth grpc - unauthorized", "unauthorized"}:
-        project = f"project {asked.project_id}" if asked.project_id else "the project"
+        project = f"project {context.project_id}" if context.project_id else "the project"
         return AccessDeniedError(
             f"The token's user has no sufficient role in {project} for {field}, or Litmus has no such "
             "project: check the project id, and invite the user."
@@ -280,18 +280,18 @@ def _token_rejected() -> TokenRejectedError:
     )
 
 
-def status_error(reply: Reply, asked: Asked) -> UpstreamError:
+def status_error(reply: Reply, context: RequestContext) -> UpstreamError:
     """Return the error that an HTTP status other than 200 stands for, where its body says nothing more."""
     match reply.status:
         case HTTPStatus.UNAUTHORIZED:
-            return _unauthorized(reply, asked.server)
+            return _unauthorized(reply, context.server)
         case HTTPStatus.FORBIDDEN:
-            return _forbidden(reply, asked)
+            return _forbidden(reply, context)
         case HTTPStatus.UNPROCESSABLE_ENTITY:
-            return _unprocessable(reply, asked)
+            return _unprocessable(reply, context)
         case status:
             error, meaning = _MEANING_OF_STATUS.get(status) or _MEANING_OF_CLASS.get(status // 100, _UNKNOWN)
-            return error(f"{asked.server}{asked.path} answered with HTTP {status}: {meaning}.")
+            return error(f"{context.server}{context.path} answered with HTTP {status}: {meaning}.")
 
 
 def _unauthorized(reply: Reply, server: str) -> UpstreamError:
@@ -300,21 +300,21 @@ def _unauthorized(reply: Reply, server: str) -> UpstreamError:
     return TokenRejectedError(f"{server} refused the token (HTTP 401); a proxy may ask for its own sign-in.")
 
 
-def _forbidden(reply: Reply, asked: Asked) -> UpstreamError:
+def _forbidden(reply: Reply, context: RequestContext) -> UpstreamError:
     if b"invalid origin" in reply.body.lower():
         return UpstreamHostRefusedError(
-            f"Litmus refuses requests for the host {asked.host}: set hostHeader to a name "
+            f"Litmus refuses requests for the host {context.host}: set hostHeader to a name "
             "that its ALLOWED_ORIGINS admits, or add this one there."
         )
-    return UpstreamProtocolError(f"A proxy at {asked.server} refused our request (HTTP 403).")
+    return UpstreamProtocolError(f"A proxy at {context.server} refused our request (HTTP 403).")
 
 
-def _unprocessable(reply: Reply, asked: Asked) -> UpstreamError:
+def _unprocessable(reply: Reply, context: RequestContext) -> UpstreamError:
     wire = _envelope(reply.body)
     messages = [_text(error.message) for error in (wire.errors if wire else None) or ()]
     if any(text in message for message in messages for text in _NOT_IN_SCHEMA):
-        needs = f"it needs Litmus {asked.since}" if asked.since else "it needs Litmus 3"
+        needs = f"it needs Litmus {context.since}" if context.since else "it needs Litmus 3"
         return UpstreamUnsupportedError(
-            f"This Litmus does not know {' or '.join(asked.fields)} as we ask for it; {needs} or later."
+            f"This Litmus does not know {' or '.join(context.fields)} as we ask for it; {needs} or later."
         )
-    return UpstreamProtocolError(f"Litmus at {asked.server} found our request invalid (HTTP 422).")
+    return UpstreamProtocolError(f"Litmus at {context.server} found our request invalid (HTTP 422).")

@@ -18,19 +18,12 @@ class OverviewCharts(msgspec.Struct, frozen=True, kw_only=True):
     trend: TrendChart
 
 
-def overview_charts(shape: OverviewShape, *, prefix: str = "") -> OverviewCharts:
-    """Return the charts for a page, which names subject, window and age itself.
-
-    ``prefix`` keeps ids apart where a page shows several entities.
-    """
+def overview_charts(shape: OverviewShape) -> OverviewCharts:
+    """Return the charts for a page, which names subject, window and age itself."""
     return OverviewCharts(
-        score=score_chart(shape.score_now, prefix=f"{prefix}score", title=_score_title(shape)),
-        outcomes=outcomes_chart(
-            shape.runs_by_outcome, prefix=f"{prefix}outcomes", title=_outcomes_title(shape)
-        ),
-        trend=trend_chart(
-            shape.trend, zone=shape.window.tz, prefix=f"{prefix}trend", title=_trend_title(shape)
-        ),
+        score=score_chart(shape.score_now, prefix="score", title=_score_title(shape)),
+        outcomes=outcomes_chart(shape.runs_by_outcome, prefix="outcomes", title=_outcomes_title(shape)),
+        trend=trend_chart(shape.trend, zone=shape.window.tz, prefix="trend", title=_trend_title(shape)),
     )
 
 
