@@ -15,7 +15,7 @@ from sidecar.domain.ports import Session, SharedPicture
 from sidecar.store.engine.database import Database, to_ms
 from sidecar.store.engine.health import StoreHealth
 from sidecar.store.schema import secrets, sessions, shares
-from sidecar.store.statements import from_ms, safe_text
+from sidecar.store.statements import delete_rows, from_ms, safe_text
 
 _Kept = TypeVar("_Kept", SharedPicture, Session)
 
@@ -57,9 +57,8 @@ class SqlShares:
 
     async def prune(self, now: datetime) -> int:
         """See :meth:`ports.Shares.prune`."""
-        statement = delete(shares).where(shares.c.expires_at_ms <= to_ms(now)).returning(shares.c.id)
         async with self._health.while_writable(), self._database.writing() as connection:
-            return len((await connection.scalars(statement)).all())
+            return await delete_rows(connection, shares.c.id, shares.c.expires_at_ms <= to_ms(now))
 
 
 class SqlSessions:
@@ -132,9 +131,8 @@ class SqlSessions:
 
     async def prune(self, before: datetime) -> int:
         """See :meth:`ports.Sessions.prune`."""
-        statement = delete(sessions).where(sessions.c.expires_at_ms <= to_ms(before)).returning(sessions.c.id)
         async with self._health.while_writable(), self._database.writing() as connection:
-            return len((await connection.scalars(statement)).all())
+            return await delete_rows(connection, sessions.c.id, sessions.c.expires_at_ms <= to_ms(before))
 
 
 class SqlSecrets:

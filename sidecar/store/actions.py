@@ -22,7 +22,7 @@ from sidecar.store.engine.database import Database, to_ms
 from sidecar.store.engine.health import StoreHealth
 from sidecar.store.json_columns import JsonColumn
 from sidecar.store.schema import action_claims, actions
-from sidecar.store.statements import safe_text
+from sidecar.store.statements import delete_rows, safe_text
 
 _encode = msgspec.json.Encoder().encode
 _decoder = msgspec.json.Decoder(Action)
@@ -183,10 +183,7 @@ class SqlActions:
                     action_claims.c.held_until_ms <= now_ms,
                 )
             )
-            gone = await connection.scalars(
-                delete(actions).where(actions.c.id.in_(old.scalar_subquery())).returning(actions.c.id)
-            )
-            return len(gone.all())
+            return await delete_rows(connection, actions.c.id, actions.c.id.in_(old.scalar_subquery()))
 
 
 async def _follow(connection: AsyncConnection, names: Sequence[str], action_id: str) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 import msgspec
-from sqlalchemy import Select, delete, select
+from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sidecar.domain.action import AuditEntry
@@ -13,7 +13,7 @@ from sidecar.store.engine.database import Database, to_ms
 from sidecar.store.engine.health import StoreHealth
 from sidecar.store.json_columns import JsonColumn
 from sidecar.store.schema import audit
-from sidecar.store.statements import safe_text
+from sidecar.store.statements import delete_rows, safe_text
 
 _encode = msgspec.json.Encoder().encode
 _decoder = msgspec.json.Decoder(AuditEntry)
@@ -77,10 +77,7 @@ class SqlAudit:
         """See :meth:`ports.Audit.prune`."""
         old = select(audit.c.id).where(audit.c.at_ms < to_ms(before)).order_by(audit.c.id).limit(at_most)
         async with self._health.while_writable(), self._database.writing() as connection:
-            gone = await connection.scalars(
-                delete(audit).where(audit.c.id.in_(old.scalar_subquery())).returning(audit.c.id)
-            )
-            return len(gone.all())
+            return await delete_rows(connection, audit.c.id, audit.c.id.in_(old.scalar_subquery()))
 
 
 async def insert_entry(database: Database, connection: AsyncConnection, entry: AuditEntry) -> None:

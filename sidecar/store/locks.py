@@ -14,7 +14,7 @@ from sidecar.domain.ports import Clock, TokenUse
 from sidecar.store.engine.database import Database, to_ms
 from sidecar.store.engine.health import StoreHealth
 from sidecar.store.schema import locks, token_uses
-from sidecar.store.statements import safe_text
+from sidecar.store.statements import delete_rows, safe_text
 
 
 class SqlLocks:
@@ -51,8 +51,7 @@ class SqlLocks:
         """See :meth:`ports.Locks.prune`."""
         over = locks.c.held_until_ms <= self._database.now_ms(self._clock())
         async with self._health.while_writable(), self._database.writing() as connection:
-            gone = await connection.scalars(delete(locks).where(over).returning(locks.c.name))
-            return len(gone.all())
+            return await delete_rows(connection, locks.c.name, over)
 
 
 class SqlTokenUses:
@@ -99,8 +98,5 @@ class SqlTokenUses:
         """See :meth:`ports.TokenUses.prune`."""
         now = self._clock()
         before_ms = self._database.now_ms(now) + (to_ms(before) - to_ms(now))
-        statement = (
-            delete(token_uses).where(token_uses.c.told_at_ms < before_ms).returning(token_uses.c.replica)
-        )
         async with self._health.while_writable(), self._database.writing() as connection:
-            return len((await connection.scalars(statement)).all())
+            return await delete_rows(connection, token_uses.c.replica, token_uses.c.told_at_ms < before_ms)

@@ -4,7 +4,7 @@ from collections.abc import Collection
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from sqlalchemy import ScalarSelect, bindparam, select
+from sqlalchemy import Column, ColumnElement, ScalarSelect, bindparam, delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sidecar.domain.errors import LeaseLostError
@@ -87,6 +87,14 @@ async def require_lease(connection: AsyncConnection, lease: Lease) -> int:
     if held is None:
         raise LeaseLostError(f"The lease of {lease.job.project} moved on while it was synchronised.")
     return held
+
+
+async def delete_rows(
+    connection: AsyncConnection, column: Column[Any], condition: ColumnElement[bool]
+) -> int:
+    """Delete the rows of a column's table of which the condition holds; count them."""
+    gone = await connection.scalars(delete(column.table).where(condition).returning(column))
+    return len(gone.all())
 
 
 def safe_text(text: str) -> str:

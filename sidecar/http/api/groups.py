@@ -4,7 +4,8 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Hashable, Sequence
 from datetime import datetime
-from typing import Final
+from functools import partial
+from typing import Final, TypeVar
 
 from aiohttp import web
 
@@ -41,6 +42,8 @@ from sidecar.http.shapes.groups import (
 from sidecar.insight.attention import Thresholds
 from sidecar.insight.portfolio import Attention, Group, Part, Running, needs_attention, portfolio, runs_now
 from sidecar.insight.rollup import Grouping
+
+T = TypeVar("T")
 
 PARTS_AT_ONCE: Final = 100
 """Projects looked up in one pass of the event loop."""
@@ -80,44 +83,53 @@ async def attention_view(request: web.Request) -> web.Response:
     """Give what needs attention, most urgent first."""
     services = request.app[SERVICES]
     now = services.clock()
-    page_of_ranked(request, ())
-    entities = await read_entities(request, services)
 
-    async def make() -> Answer:
-        parts = await read_parts(services, entities)
-        found = await services.turns.aside(needs_attention, parts, thresholds(services), now)
-        chosen, following = page_of_ranked(request, found)
-        age = await services.turns.aside(age_of_parts, services, parts, now)
-        shape = AttentionListShape(
+    async def shape(chosen: Sequence[Attention], age: Age, following: str | None) -> AttentionListShape:
+        return AttentionListShape(
             as_of=rfc3339(age.as_of),
             stale=age.stale,
             attention=await services.turns.aside(attention_shapes, services, chosen, now),
             next_cursor=following,
         )
-        return await encode_answer(services.turns, shape, as_of=age.as_of, until=now + SHORTEST)
 
-    return await _cached_answer(request, entities, now, make)
+    find = partial(needs_attention, thresholds=thresholds(services), now=now)
+    return await _ranked_list(request, now, find, shape)
 
 
 async def now_view(request: web.Request) -> web.Response:
     """Give what runs or waits now, longest first."""
     services = request.app[SERVICES]
     now = services.clock()
-    page_of_ranked(request, ())
-    entities = await read_entities(request, services)
 
-    async def make() -> Answer:
-        parts = await read_parts(services, entities)
-        found = await services.turns.aside(runs_now, parts, now)
-        chosen, following = page_of_ranked(request, found)
-        age = await services.turns.aside(age_of_parts, services, parts, now)
-        shape = NowShape(
+    async def shape(chosen: Sequence[Running], age: Age, following: str | None) -> NowShape:
+        return NowShape(
             as_of=rfc3339(age.as_of),
             stale=age.stale,
             runs=await services.turns.aside(now_shapes, services, chosen),
             next_cursor=following,
         )
-        return await encode_answer(services.turns, shape, as_of=age.as_of, until=now + SHORTEST)
+
+    return await _ranked_list(request, now, partial(runs_now, now=now), shape)
+
+
+async def _ranked_list(
+    request: web.Request,
+    now: datetime,
+    find: Callable[[Sequence[Part]], Sequence[T]],
+    shape: Callable[[Sequence[T], Age, str | None], Awaitable[object]],
+) -> web.Response:
+    """Give a page of what is found in the projects, in its order."""
+    services = request.app[SERVICES]
+    # Refused before the work, not after it.
+    page_of_ranked(request, ())
+    entities = await read_entities(request, services)
+
+    async def make() -> Answer:
+        parts = await read_parts(services, entities)
+        chosen, following = page_of_ranked(request, await services.turns.aside(find, parts))
+        age = await services.turns.aside(age_of_parts, services, parts, now)
+        shown = await shape(chosen, age, following)
+        return await encode_answer(services.turns, shown, as_of=age.as_of, until=now + SHORTEST)
 
     return await _cached_answer(request, entities, now, make)
 

@@ -16,7 +16,7 @@ from sqlalchemy.pool import NullPool
 from sidecar.config.store_url import StoreAddress
 from sidecar.store.engine.failures import StoreUnavailableError, translated_errors
 from sidecar.store.engine.migration import SchemaState, schema_state
-from sidecar.store.engine.postgresql import connect_args, use_transactions
+from sidecar.store.engine.postgresql import single_use_engine
 from sidecar.store.schema import metadata
 
 T = TypeVar("T")
@@ -77,14 +77,7 @@ def read_without_change(
 
 def _engine(address: StoreAddress, timeout_seconds: int) -> Engine:
     if address.file is None:
-        engine = create_engine(
-            "postgresql+psycopg://",
-            poolclass=NullPool,
-            hide_parameters=True,
-            connect_args=connect_args(address),
-        )
-        use_transactions(engine, address, statement_timeout_ms=timeout_seconds * 1000)
-        return engine
+        return single_use_engine(address, statement_timeout_ms=timeout_seconds * 1000)
     # A link leads to where SQLite keeps the files beside it, too.
     file = Path(os.path.realpath(address.file))
     engine = create_engine("sqlite://", creator=lambda: _opened(file, timeout_seconds), poolclass=NullPool)

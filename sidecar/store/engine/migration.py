@@ -23,7 +23,7 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.pool import NullPool
 
 from sidecar.config.store_url import StoreAddress
-from sidecar.store.engine.postgresql import connect_args, use_transactions
+from sidecar.store.engine.postgresql import single_use_engine
 from sidecar.store.engine.sqlite import sqlite_url
 from sidecar.store.schema import metadata
 
@@ -135,14 +135,7 @@ def _upgrade(connection: Connection) -> None:
 
 def _engine(address: StoreAddress, begin: str) -> Engine:
     if address.file is None:
-        engine = create_engine(
-            "postgresql+psycopg://",
-            poolclass=NullPool,
-            hide_parameters=True,
-            connect_args=connect_args(address),
-        )
-        use_transactions(engine, address, statement_timeout_ms=int(WAIT_SECONDS * 1000))
-        return engine
+        return single_use_engine(address, statement_timeout_ms=int(WAIT_SECONDS * 1000))
     engine = create_engine(
         sqlite_url("sqlite", address),
         poolclass=NullPool,

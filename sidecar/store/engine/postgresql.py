@@ -9,8 +9,9 @@ would find there, but part of the statement that begins each transaction.
 
 from typing import Any, Final
 
-from sqlalchemy import Engine, event
+from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import Connection
+from sqlalchemy.pool import NullPool
 
 from sidecar.config.store_url import StoreAddress
 
@@ -29,6 +30,18 @@ def connect_args(address: StoreAddress, **defaults: Any) -> dict[str, Any]:
         "autocommit": True,
         "prepare_threshold": None,
     }
+
+
+def single_use_engine(address: StoreAddress, *, statement_timeout_ms: int) -> Engine:
+    """Return an engine of blocking connections, each closed after its use."""
+    engine = create_engine(
+        "postgresql+psycopg://",
+        poolclass=NullPool,
+        hide_parameters=True,
+        connect_args=connect_args(address),
+    )
+    use_transactions(engine, address, statement_timeout_ms=statement_timeout_ms)
+    return engine
 
 
 def use_transactions(engine: Engine, address: StoreAddress, *, statement_timeout_ms: int) -> None:
