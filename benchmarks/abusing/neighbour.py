@@ -2,7 +2,7 @@
 
 The first line on standard output tells where it is and what is in it. Lines of
 JSON on standard input change it: ``{"malady": name or null, "only": part of a path or ""}``,
-``{"hang": true or false}``, ``{"runs": how many begin}``.
+``{"hang": true or false}``, ``{"runs": how many begin, "of": "small" or "large"}``.
 """
 
 import asyncio
@@ -62,11 +62,9 @@ class Place:
         name = f"7c9e6679-7425-40de-{number:04}"
         experiment.recent += passed_runs(self.world, name, number=RECENT, hours_apart=1)
 
-    def start_runs(self, count: int) -> None:
-        """Let runs of the small project begin, one experiment after the other."""
-        experiments = [
-            one for one in self.world.experiments.values() if one.project_id == self.small.project_id
-        ]
+    def start_runs(self, count: int, project: Project) -> None:
+        """Let runs of a project begin, one experiment after the other."""
+        experiments = [one for one in self.world.experiments.values() if one.project_id == project.project_id]
         for number in range(count):
             run = self.world.start_run(experiments[number % len(experiments)], username="alice")
             self.world.finish_run(run)
@@ -82,7 +80,7 @@ def obey(command: dict[str, Any], place: Place, litmus: Simulator, neighbour: Si
         litmus.clear()
         if command["hang"]:
             litmus.faults.add(ScriptedFault(never_answer=True, times=None))
-    place.start_runs(command.get("runs", 0))
+    place.start_runs(command.get("runs", 0), place.large if command.get("of") == "large" else place.small)
 
 
 async def serve(experiments: int) -> None:

@@ -4,7 +4,7 @@ Pure functions over ``model``; the time is always given in. Rules: merging in
 design.md "The hinge", ``asOf`` and ``stale`` as the API documents them.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -13,6 +13,7 @@ import msgspec
 from sidecar.domain.model import (
     LANE_OF_SECTION,
     Content,
+    Experiment,
     Freshness,
     Lane,
     ProjectRef,
@@ -20,7 +21,7 @@ from sidecar.domain.model import (
     SectionResult,
     Snapshot,
 )
-from sidecar.domain.runs import UNFINISHED
+from sidecar.domain.runs import UNFINISHED_PHASES
 
 FIELD_OF_SECTION: Final[Mapping[Section, str]] = {
     Section.EXPERIMENTS: "experiments",
@@ -150,11 +151,11 @@ def next_judgement(
     return min((change for change in changes if change >= now), default=None)
 
 
-def is_changing(content: Content, now: datetime) -> bool:
-    """Tell whether a run is unfinished and changed within :data:`STUCK_AFTER`."""
+def is_changing(experiments: Iterable[Experiment], now: datetime) -> bool:
+    """Tell whether a run of these is unfinished and changed within :data:`STUCK_AFTER`."""
     since_ms = (now - STUCK_AFTER).timestamp() * 1000
     return any(
-        run.outcome in UNFINISHED and (run.updated_at_ms or 0) > since_ms
-        for experiment in content.experiments or ()
+        run.phase in UNFINISHED_PHASES and (run.updated_at_ms or 0) > since_ms
+        for experiment in experiments
         for run in experiment.recent_runs
     )

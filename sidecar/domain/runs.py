@@ -39,6 +39,9 @@ OUTCOME_OF_PHASE: Final[Mapping[str, Outcome]] = {
 }
 """The one table from Litmus's phases to outcomes; a phase that is not here is ``OTHER``."""
 UNFINISHED: Final = frozenset({Outcome.RUNNING, Outcome.WAITING})
+UNFINISHED_PHASES: Final = frozenset(
+    phase for phase, outcome in OUTCOME_OF_PHASE.items() if outcome in UNFINISHED
+)
 
 
 def outcome_of(phase: str) -> Outcome:

@@ -10,9 +10,10 @@ import types
 from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Hashable
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
-from functools import partial
+from functools import partial, update_wrapper
 from time import perf_counter, thread_time
-from typing import Any, Final, ParamSpec, TypeVar
+from typing import Any, Final, Generic, ParamSpec, TypeVar
+from weakref import WeakKeyDictionary
 
 Given = ParamSpec("Given")
 Result = TypeVar("Result")
@@ -38,40 +39,71 @@ def run_whole(work: Work[Result]) -> Result:
             return result
 
 
-class Turns:
-    """Whose turn it is: in each pass of the event loop one slice of long work is done, however much waits.
+class interruptible(Generic[Given, Result]):  # noqa: N801 - a decorator
+    """A function that may be done in pieces: called, it returns its result; ``work`` is the same as work."""
 
-    Else a hundred who ask for much at the same time would each have a slice
-    before anybody else is heard. Who waits longest is next. What one slice does
-    not end goes on when one of a few places is free, so that a hundred long
-    answers are not all half built in memory, and short ones do not wait for them.
+    def __init__(self, work: Callable[Given, Work[Result]]) -> None:
+        self.work: Final = work
+        update_wrapper(self, work)
+
+    def __call__(self, *args: Given.args, **kwargs: Given.kwargs) -> Result:
+        """Do it whole."""
+        return run_whole(self.work(*args, **kwargs))
+
+
+_LOCKS: Final[WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock]] = WeakKeyDictionary()
+
+
+@asynccontextmanager
+async def turn() -> AsyncIterator[None]:
+    """Wait for a turn on this event loop, and let everything else have its own after it.
+
+    In each pass of the loop one slice of long work is done, however much waits: else a hundred who ask for
+    much at the same time would each have a slice before anybody else is heard. Who waits longest is next.
+    """
+    loop = asyncio.get_running_loop()
+    lock = _LOCKS.get(loop)
+    if lock is None:
+        lock = _LOCKS[loop] = asyncio.Lock()
+    async with lock:
+        yield
+        await asyncio.sleep(0)
+
+
+async def in_slices(work: Work[Result]) -> Result:
+    """Return the result of work that only its caller waits for, such as a synchronisation.
+
+    It waits for its turns as all long work does, and takes no place from what readers wait for. What ends
+    within a moment is done at once.
+    """
+    if (end := _slice(work, MOMENT_SECONDS)) is not None:
+        return end[0]
+    while True:
+        async with turn():
+            if (end := _slice(work)) is not None:
+                return end[0]
+
+
+class Turns:
+    """What readers wait for: done once for all who ask for the same at the same time, in turns.
+
+    What one slice does not end goes on when one of a few places is free, so that
+    a hundred long answers are not all half built in memory, and short ones do
+    not wait for them.
     """
 
     def __init__(self) -> None:
-        self._lock = asyncio.Lock()
         self._places = asyncio.Semaphore(LONG_AT_ONCE)
         self._shared: dict[Hashable, asyncio.Task[Any]] = {}
         self._aside = asyncio.Semaphore(ASIDE_AT_ONCE)
-
-    @asynccontextmanager
-    async def turn(self) -> AsyncIterator[None]:
-        """Wait for a turn, and let everything else have its own after it."""
-        async with self._lock:
-            yield
-            await asyncio.sleep(0)
 
     async def run(self, key: Hashable, work: Work[Result]) -> Result:
         """Return the result of work, done once for all who ask under the same key at the same time.
 
         What ends within a moment is done at once. Whoever leaves takes nothing from the others.
         """
-        begun = perf_counter()
-        while perf_counter() - begun < MOMENT_SECONDS:
-            try:
-                next(work)
-            except StopIteration as end:
-                result: Result = end.value
-                return result
+        if (end := _slice(work, MOMENT_SECONDS)) is not None:
+            return end[0]
         task = self._shared.get(key)
         if task is None:
             task = asyncio.create_task(metered_by_starter(self._rest(work)))
@@ -104,12 +136,12 @@ class Turns:
             await asyncio.wait(left)
 
     async def _rest(self, work: Work[Result]) -> Result:
-        async with self.turn():
+        async with turn():
             if (end := _slice(work)) is not None:
                 return end[0]
         async with self._places:
             while True:
-                async with self.turn():
+                async with turn():
                     if (end := _slice(work)) is not None:
                         return end[0]
 
@@ -125,10 +157,10 @@ def _clocked(function: Callable[[], Result]) -> tuple[Result, float]:
     return function(), thread_time() - begun
 
 
-def _slice(work: Work[Result]) -> tuple[Result] | None:
+def _slice(work: Work[Result], seconds: float = SLICE_SECONDS) -> tuple[Result] | None:
     """Do one slice of work; return its result if that was the end of it."""
     begun = perf_counter()
-    while perf_counter() - begun < SLICE_SECONDS:
+    while perf_counter() - begun < seconds:
         try:
             next(work)
         except StopIteration as end:

@@ -14,9 +14,10 @@ import structlog
 
 from sidecar.domain.errors import LeaseLostError, StoreError
 from sidecar.domain.freshness import has_data
-from sidecar.domain.model import Content, Lane, Section, SectionError, SectionResult
+from sidecar.domain.model import Content, Experiment, Lane, Section, SectionError, SectionResult
 from sidecar.domain.ports import Clock, History, HistorySource, Lease, Leases, Snapshots
 from sidecar.runtime.demand import counted_requests
+from sidecar.runtime.turns import Work, interruptible
 from sidecar.sync.planner import IntervalPlanner
 from sidecar.sync.schedule import pause_after_step
 from sidecar.sync.worker import Attempt, Notifier, Worker
@@ -31,6 +32,9 @@ WAY_CHECKED_EVERY: Final = timedelta(seconds=1)
 
 MOST_OF_A_ROUND: Final = 10
 """Requests that a step of a history counts as at most, in the plan of what fits."""
+
+EXPERIMENTS_AT_ONCE: Final = 500
+"""Compared with what was known of them without a pause, a few tenths of a millisecond."""
 
 Sleep = Callable[[float], Awaitable[None]]
 
@@ -178,20 +182,27 @@ class HistoryWorker:
             )
 
 
-def history_may_differ(before: Content | None, after: Content) -> bool:
+@interruptible
+def history_may_differ(before: Content | None, after: Content) -> Work[bool]:
     """Tell whether a fast synchronisation shows news that the history should follow at once."""
     if before is None or before.run_stats != after.run_stats:
         return True
     # What was read as it was known is the same object.
-    return before.experiments is not after.experiments and _traces(before) != _traces(after)
+    if before.experiments is after.experiments:
+        return False
+    known = {experiment.experiment_id: experiment for experiment in before.experiments or ()}
+    for number, experiment in enumerate(after.experiments or ()):
+        if number % EXPERIMENTS_AT_ONCE == 0:
+            yield
+        earlier = known.pop(experiment.experiment_id, None)
+        if earlier is not experiment and (earlier is None or _trace(earlier) != _trace(experiment)):
+            return True
+    return bool(known)
 
 
-def _traces(content: Content) -> dict[str, object]:
-    """Return of each experiment what the history keeps or is led by."""
-    return {
-        experiment.experiment_id: (experiment.name, experiment.tags, experiment.recent_runs)
-        for experiment in content.experiments or ()
-    }
+def _trace(experiment: Experiment) -> tuple[object, ...]:
+    """Return what of an experiment the history keeps or is led by."""
+    return experiment.name, experiment.tags, experiment.recent_runs
 
 
 def _unkept(reason: str) -> SectionError:

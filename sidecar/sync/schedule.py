@@ -1,13 +1,12 @@
 """When a job is due again. Pure; chance and time are given in."""
 
 import random
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Final
 
 import msgspec
 
-from sidecar.domain.freshness import is_changing
-from sidecar.domain.model import Lane, Snapshot
+from sidecar.domain.model import Lane
 
 JITTER: Final = 0.1
 """Intervals vary by this part, so that projects do not march in step."""
@@ -33,28 +32,26 @@ class Intervals(msgspec.Struct, frozen=True, kw_only=True):
 
 def pause_after(
     lane: Lane,
-    snapshot: Snapshot | None,
     *,
+    is_active: bool,
     failures: int,
     intervals: Intervals,
-    now: datetime,
     chance: random.Random,
 ) -> timedelta:
     """Return how long to wait before the next attempt of a lane.
 
     Args:
         lane: The lane that was just attempted.
-        snapshot: The project after the attempt; ``None`` if the attempt could not be recorded.
+        is_active: Whether something runs in the project, as far as the attempt could be recorded.
         failures: Failed attempts in a row, this one included; 0 after success.
         intervals: The configured intervals.
-        now: The current time.
         chance: Source of the jitter.
 
     Failures back off exponentially up to the fast interval, whatever the
     lane: when Litmus is back, everything is fresh within one interval.
     """
     pause = intervals.of(lane)
-    if lane is Lane.FAST and snapshot is not None and is_changing(snapshot.content, now):
+    if lane is Lane.FAST and is_active:
         pause = intervals.active
     if failures:
         first = min(FIRST_RETRY, intervals.active)

@@ -5,9 +5,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from sidecar.domain.model import Content, Lane
+from sidecar.domain.freshness import is_changing
+from sidecar.domain.model import Lane
 from sidecar.sync.schedule import JITTER, Intervals, pause_after
-from tests.support.builders import experiment, recent_run, snapshot
+from tests.support.builders import experiment, recent_run
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -20,8 +21,8 @@ def pause(
     """The pause without its jitter."""
     changed_at_ms = int((NOW - changed).timestamp() * 1000)
     run = recent_run(phase=phase, updated_at_ms=changed_at_ms)
-    after = snapshot(Content(experiments=(experiment(recent_runs=(run,)),)))
-    return pause_after(lane, after, failures=failures, intervals=INTERVALS, now=NOW, chance=Middle())
+    is_active = is_changing((experiment(recent_runs=(run,)),), NOW)
+    return pause_after(lane, is_active=is_active, failures=failures, intervals=INTERVALS, chance=Middle())
 
 
 class Middle(random.Random):
@@ -57,7 +58,7 @@ def test_failures_back_off_up_to_the_fast_interval(lane: Lane) -> None:
 def test_jitter_keeps_near_the_interval() -> None:
     chance = random.Random(7)  # noqa: S311 - spreads load, guards nothing
     pauses = {
-        pause_after(Lane.FAST, None, failures=0, intervals=INTERVALS, now=NOW, chance=chance)
+        pause_after(Lane.FAST, is_active=False, failures=0, intervals=INTERVALS, chance=chance)
         for _ in range(200)
     }
     assert len(pauses) > 100

@@ -36,6 +36,7 @@ from sidecar.http.services import (
     Services,
 )
 from sidecar.replica import MutationRequest, Prepared, answer_key
+from sidecar.runtime.turns import turn
 from sidecar.telemetry.tracing import span
 
 _UNKNOWN_SERVED_AS_FALSE: Final = frozenset({Section.GITOPS})
@@ -83,7 +84,7 @@ async def _prepared(body: bytes, services: Services) -> Prepared:
     known = services.query_engine.known_request(body)
     if known is not None:
         return known
-    async with services.turns.turn():
+    async with turn():
         with span("prepare query"):
             return services.query_engine.prepare(body)
 

@@ -14,7 +14,7 @@ import structlog
 
 from sidecar.domain.model import Snapshot
 from sidecar.domain.ports import History, HistoryChange, RunQuery
-from sidecar.domain.runs import OUTCOME_OF_PHASE, UNFINISHED, HistoryState, KnownExperiment, Run
+from sidecar.domain.runs import UNFINISHED_PHASES, HistoryState, KnownExperiment, Run
 from sidecar.litmus.reading import history_patience, history_plan, history_sweep
 from sidecar.litmus.reading.history_plan import HistorySchedule, Task, to_ms
 from sidecar.litmus.reading.history_progress import (
@@ -28,13 +28,11 @@ from sidecar.litmus.reading.history_progress import (
 )
 from sidecar.litmus.reading.history_requests import RunRequests, changes_since
 from sidecar.litmus.reading.run_index import RunIndex, merge_experiments
+from sidecar.runtime.turns import in_slices
 
 REREAD_FOR: Final = timedelta(days=7)
 """So long an unfinished run is looked after by the increment; then by the reconciliation alone."""
 _EXPERIMENTS_REREAD: Final = 5
-_UNFINISHED_PHASES: Final = tuple(
-    phase for phase, outcome in OUTCOME_OF_PHASE.items() if outcome in UNFINISHED
-)
 
 _log = structlog.get_logger(__name__)
 
@@ -106,12 +104,14 @@ class HistoryStep:
         read_at = history_plan.experiments_read_at(self._snapshot)
         if read_at is None or read_at == self._progress.merged_at:
             return
-        self._experiments, absent = merge_experiments(
-            await self._history.experiments(self._project),
-            self._snapshot.content.experiments or (),
-            self._progress.absent,
-            read_at=read_at,
-            now=self._now,
+        self._experiments, absent = await in_slices(
+            merge_experiments.work(
+                await self._history.experiments(self._project),
+                self._snapshot.content.experiments or (),
+                self._progress.absent,
+                read_at=read_at,
+                now=self._now,
+            )
         )
         gone = [one.experiment_id for one in self._experiments if one.removed_at is not None]
         if gone:
@@ -193,7 +193,7 @@ class HistoryStep:
         """Return stored unfinished runs that the increment did not cover and that are due to be asked for."""
         since_ms = max(self._horizon_ms, to_ms(self._now - REREAD_FOR))
         stored = await self._history.runs(
-            self._project, RunQuery(since_ms=since_ms, phases=_UNFINISHED_PHASES)
+            self._project, RunQuery(since_ms=since_ms, phases=UNFINISHED_PHASES)
         )
         listed = RunIndex(self._listed)
         # A range that holds nothing, not even the run at the watermark, proves nothing.

@@ -10,6 +10,7 @@ from typing import Final, Protocol, TypeVar
 
 from sidecar.domain.errors import UpstreamError, UpstreamProtocolError
 from sidecar.litmus.wire.values import Page
+from sidecar.runtime.turns import Work, in_slices
 
 MAX_PASSES: Final = 3
 SMALLEST_PAGE: Final = 5
@@ -87,17 +88,19 @@ async def _read_once(
         if page.total != first.total or not page.rows:
             return None
         pages.append(page)
-    rows = _newest([row for page in pages for row in page.items], identity)
+    rows = await in_slices(_newest(pages, identity))
     nulls = sum(page.rows - len(page.items) for page in pages)
     if len(pages) > 1 and len(rows) + nulls != first.total:
         return None
     return rows
 
 
-def _newest(rows: Sequence[R], identity: Callable[[R], str]) -> tuple[R, ...]:
+def _newest(pages: Sequence[Page[R]], identity: Callable[[R], str]) -> Work[tuple[R, ...]]:
     by_id: dict[str, R] = {}
-    for row in rows:
-        known = by_id.get(identity(row))
-        if known is None or (row.updated_at_ms or 0) > (known.updated_at_ms or 0):
-            by_id[identity(row)] = row
+    for page in pages:
+        for row in page.items:
+            known = by_id.get(identity(row))
+            if known is None or (row.updated_at_ms or 0) > (known.updated_at_ms or 0):
+                by_id[identity(row)] = row
+        yield
     return tuple(by_id.values())

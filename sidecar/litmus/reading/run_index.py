@@ -5,11 +5,13 @@ Pure. Which runs are the same run is said at :class:`runs.Run`.
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import Final
 
 import msgspec
 
 from sidecar.domain.model import Experiment
 from sidecar.domain.runs import UNFINISHED, KnownExperiment, Run
+from sidecar.runtime.turns import Work, interruptible
 
 
 class RunIndex:
@@ -38,6 +40,11 @@ class RunIndex:
         return told == self.find(told) and told.outcome not in UNFINISHED
 
 
+AT_ONCE: Final = 100
+"""Experiments compared without a pause, some tenths of a millisecond."""
+
+
+@interruptible
 def merge_experiments(
     known: Sequence[KnownExperiment],
     listed: Sequence[Experiment],
@@ -45,23 +52,29 @@ def merge_experiments(
     *,
     read_at: datetime,
     now: datetime,
-) -> tuple[list[KnownExperiment], dict[str, datetime]]:
+) -> Work[tuple[list[KnownExperiment], dict[str, datetime]]]:
     """Return what changes in the known experiments by a complete list, and which are absent from it.
 
     An experiment is removed once two lists, read at different times, lack it.
     """
     before = {one.experiment_id: one for one in known}
-    told = {one.experiment_id: _known(one, before.get(one.experiment_id), now) for one in listed}
+    told: dict[str, KnownExperiment] = {}
+    for number, one in enumerate(listed):
+        if number % AT_ONCE == 0:
+            yield
+        told[one.experiment_id] = _known(one, before.get(one.experiment_id), now)
+    yield
     changes = [one for one in told.values() if one != before.get(one.experiment_id)]
+    yield
     still_absent = {}
-    for one in known:
-        if one.experiment_id in told or one.removed_at is not None:
+    for missing in known:
+        if missing.experiment_id in told or missing.removed_at is not None:
             continue
-        first = absent.get(one.experiment_id, read_at)
+        first = absent.get(missing.experiment_id, read_at)
         if first == read_at:
-            still_absent[one.experiment_id] = first
+            still_absent[missing.experiment_id] = first
         else:
-            changes.append(msgspec.structs.replace(one, removed_at=now))
+            changes.append(msgspec.structs.replace(missing, removed_at=now))
     return changes, still_absent
 
 

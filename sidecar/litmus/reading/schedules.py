@@ -6,16 +6,19 @@ its experiment, a few at a time, and only a few values of it are kept.
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from operator import attrgetter
 from typing import Final
 
 import msgspec
 import structlog
 
 from sidecar.domain.model import Experiment, Schedule
+from sidecar.litmus.reading.unchanged import AT_ONCE, known_rows
 from sidecar.litmus.transport.client import LitmusClient
 from sidecar.litmus.wire import documents
 from sidecar.litmus.wire.documents import pagination
 from sidecar.litmus.wire.runs import ManifestRow
+from sidecar.runtime.turns import Work, in_slices
 
 MANIFESTS_PER_REQUEST: Final = 5
 MANIFESTS_PER_ATTEMPT: Final = 20
@@ -37,7 +40,7 @@ async def read_schedules(
     now: datetime,
     timeout_seconds: float,
     started: Collection[str] = (),
-) -> tuple[Schedule, ...]:
+) -> Sequence[Schedule]:
     """Return the project's schedules, reading the manifests of those that changed into ``known``.
 
     ``started`` are experiments whose schedules we started of late, as far as that is known.
@@ -48,7 +51,7 @@ async def read_schedules(
     before = {schedule.experiment_id: schedule for schedule in previous}
     scheduled = [experiment for experiment in experiments if experiment.cron_syntax]
     _forget_all_but({experiment.experiment_id for experiment in scheduled}, known)
-    due = [one for one in scheduled if _is_due(one, before.get(one.experiment_id), known)]
+    due = await in_slices(_due(scheduled, before, known))
     for start in range(0, min(len(due), MANIFESTS_PER_ATTEMPT), MANIFESTS_PER_REQUEST):
         group = due[start : start + MANIFESTS_PER_REQUEST]
         request = {
@@ -61,22 +64,49 @@ async def read_schedules(
         rows = {row.experiment_id: row for row in page.items}
         for one in group:
             known[one.experiment_id] = _read_at(one, rows.get(one.experiment_id), project_id)
-    schedules = [
-        _schedule(
+    schedules = await in_slices(_schedules(scheduled, before, known, now, started))
+    return await in_slices(known_rows.work(schedules, previous, attrgetter("experiment_id")))
+
+
+def _forget_all_but(scheduled: set[str], known: Manifests) -> None:
+    for gone in known.keys() - scheduled:
+        del known[gone]
+
+
+def _due(
+    scheduled: Sequence[Experiment], before: Mapping[str, Schedule], known: Mapping[str, ManifestRow]
+) -> Work[list[Experiment]]:
+    due = []
+    for number, one in enumerate(scheduled):
+        if number % AT_ONCE == 0:
+            yield
+        if _is_due(one, before.get(one.experiment_id), known):
+            due.append(one)
+    return due
+
+
+def _schedules(
+    scheduled: Sequence[Experiment],
+    before: Mapping[str, Schedule],
+    known: Mapping[str, ManifestRow],
+    now: datetime,
+    started: Collection[str],
+) -> Work[list[Schedule]]:
+    """Return what is known of the schedules now, by experiment id."""
+    schedules = []
+    for number, one in enumerate(sorted(scheduled, key=attrgetter("experiment_id"))):
+        if number % AT_ONCE == 0:
+            yield
+        schedule = _schedule(
             one,
             before.get(one.experiment_id),
             _current(one, known),
             now,
             is_started=bool(one.recent_runs) or one.experiment_id in started,
         )
-        for one in sorted(scheduled, key=lambda one: one.experiment_id)
-    ]
-    return tuple(schedule for schedule in schedules if schedule is not None)
-
-
-def _forget_all_but(scheduled: set[str], known: Manifests) -> None:
-    for gone in known.keys() - scheduled:
-        del known[gone]
+        if schedule is not None:
+            schedules.append(schedule)
+    return schedules
 
 
 def _is_due(experiment: Experiment, before: Schedule | None, known: Mapping[str, ManifestRow]) -> bool:

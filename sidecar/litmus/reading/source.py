@@ -45,6 +45,7 @@ from sidecar.litmus.transport.graphql import Answer
 from sidecar.litmus.wire import documents
 from sidecar.litmus.wire.documents import Query, pagination
 from sidecar.litmus.wire.values import Page
+from sidecar.runtime.turns import in_slices
 
 PAGE_SIZE: Final = 100
 TIMEOUT_SECONDS: Final = 30.0
@@ -117,7 +118,9 @@ class LitmusSource:
             known = (previous.content.experiments if previous else None) or ()
             if not isinstance(fast[Section.EXPERIMENTS], UpstreamError):
                 rows = cast("Sequence[Experiment]", fast[Section.EXPERIMENTS])
-                fast[Section.EXPERIMENTS] = await known_rows(rows, known, attrgetter("experiment_id"))
+                fast[Section.EXPERIMENTS] = await in_slices(
+                    known_rows.work(rows, known, attrgetter("experiment_id"))
+                )
             schedules = await self._schedules(
                 project, fast[Section.EXPERIMENTS], previous, memory, attempted_at
             )

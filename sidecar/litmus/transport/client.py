@@ -38,6 +38,7 @@ from sidecar.litmus.wire.auth import PROJECT_UNKNOWN, failure_code, read_role, r
 from sidecar.litmus.wire.documents import Query
 from sidecar.litmus.wire.responses import Reply, RequestContext, read_reply, status_error
 from sidecar.litmus.wire.token import LitmusToken
+from sidecar.runtime.turns import in_slices
 
 T = TypeVar("T")
 
@@ -193,7 +194,8 @@ class LitmusClient:
                 await self._availability.ensure(always=is_urgent or slot.is_probe)
             with self._availability.sending() if asks_auth else nullcontext():
                 reply = await self._http.send("POST", QUERY_PATH, body, timeout_seconds, token=token)
-            answer = read_answer(queries, read_reply(reply, context))
+            slot.answered()
+            answer = await in_slices(read_answer.work(queries, read_reply(reply, context)))
             if shows_auth(queries, answer):
                 self._availability.confirm()
             slot.error = gravest(answer.failed)

@@ -14,6 +14,7 @@ from sidecar.domain.errors import (
 from sidecar.domain.unreadable import UNREADABLE
 from sidecar.litmus.wire.documents import Query, document
 from sidecar.litmus.wire.responses import Envelope, unreadable
+from sidecar.runtime.turns import Work, interruptible
 
 T = TypeVar("T")
 
@@ -35,14 +36,19 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
         return cast("T", self.values[query.field])
 
 
-def read_answer(queries: Sequence[Query[Any]], envelope: Envelope) -> Answer:
+@interruptible
+def read_answer(queries: Sequence[Query[Any]], envelope: Envelope) -> Work[Answer]:
     """Return what came of a document's fields, each read by its query."""
     values: dict[str, object] = {}
     failed = dict(envelope.failed)
     for query in queries:
         if query.field in envelope.answered:
             try:
-                values[query.field] = query.read(envelope.answered[query.field])
+                answer, read = envelope.answered[query.field], query.read
+                values[query.field] = (
+                    (yield from read.work(answer)) if isinstance(read, interruptible) else read(answer)
+                )
+                yield
             except UNREADABLE as exc:
                 failed[query.field] = unreadable(query.field, exc)
     return Answer(values=values, failed=failed)

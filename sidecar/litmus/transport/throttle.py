@@ -45,6 +45,12 @@ class Slot:
         self.is_probe: Final = is_probe
         self.error: UpstreamError | None = None
         self.finished = False
+        self.answered_at: float | None = None
+        """When the answer was here, by :func:`time.perf_counter`; reading it says nothing of Litmus."""
+
+    def answered(self) -> None:
+        """Note that the answer is here."""
+        self.answered_at = time.perf_counter()
 
 
 class _Spacing:
@@ -136,7 +142,7 @@ class Throttle:
         finally:
             self._slots.release()
             _settle(breaker, slot, timeout_counts=timeout_counts)
-            seconds = time.perf_counter() - started
+            seconds = (slot.answered_at or time.perf_counter()) - started
             self._judge((operation, kind), slot, seconds, timeout_counts=timeout_counts)
             self._observe(operation, _code(slot), seconds)
 

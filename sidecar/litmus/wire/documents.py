@@ -32,7 +32,7 @@ class Query(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
     call: str
     """The field with its arguments and its selection."""
     read: Callable[[bytes | msgspec.Raw], T]
-    """Maps the field's JSON; raises ``msgspec.ValidationError`` on another shape."""
+    """Maps the field's JSON, a page's interruptibly; raises ``msgspec.ValidationError`` on another shape."""
     kind: Literal["query", "mutation"] = "query"
     since: str | None = None
     """First Litmus release that has the field; ``None``: every 3.x."""

@@ -23,6 +23,7 @@ from sidecar.litmus.wire.values import (
     username_of,
     word,
 )
+from sidecar.runtime.turns import Work, interruptible
 
 
 class ManifestRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,16 +69,19 @@ class _Manifests(Wire, frozen=True):
     experiments: Rows[_Manifest] = None
 
 
-def runs_page(answer: bytes | msgspec.Raw) -> Page[Run]:
+@interruptible
+def runs_page(answer: bytes | msgspec.Raw) -> Work[Page[Run]]:
     """Read ``listExperimentRun``; a run without any time is left out, it could not be told from others."""
     wire = msgspec.json.decode(answer, type=_Runs)
-    return page_of(wire.total_no_of_experiment_runs, wire.experiment_runs, _run)
+    return (yield from page_of(wire.total_no_of_experiment_runs, wire.experiment_runs, _run))
 
 
-def manifests_page(answer: bytes | msgspec.Raw) -> Page[ManifestRow]:
+@interruptible
+def manifests_page(answer: bytes | msgspec.Raw) -> Work[Page[ManifestRow]]:
     """Read ``listExperiment`` with manifests, keeping of each only what :class:`ScheduleSpec` holds."""
     wire = msgspec.json.decode(answer, type=_Manifests)
-    return page_of(wire.total_no_of_experiments, wire.experiments, _manifest)
+    # A manifest is a document of its own, of many lines.
+    return (yield from page_of(wire.total_no_of_experiments, wire.experiments, _manifest, at_once=1))
 
 
 def _manifest(wire: _Manifest) -> ManifestRow:

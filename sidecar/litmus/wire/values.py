@@ -14,6 +14,7 @@ import msgspec
 
 from sidecar.domain.model import Environment, Experiment, GitOps, Hub, Infra, RunStats
 from sidecar.domain.runs import RecentRun
+from sidecar.runtime.turns import Work, interruptible
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -35,6 +36,8 @@ LONGEST_TEXT: Final = 16_384
 """Characters that are kept of a description."""
 MOST_ROWS: Final = 10_000
 """Of one answer; a hundred are asked for at once."""
+ROWS_AT_ONCE: Final = 10
+"""Mapped without a pause, of experiments with their recent runs about a quarter of a millisecond."""
 MOST_WORDS: Final = 1_000
 """Tags and the like that are kept of one row."""
 
@@ -211,22 +214,25 @@ class _Started(Wire, frozen=True):
     notify_id: Id | None = msgspec.field(name="notifyID", default=None)
 
 
-def experiments_page(answer: bytes | msgspec.Raw) -> Page[Experiment]:
+@interruptible
+def experiments_page(answer: bytes | msgspec.Raw) -> Work[Page[Experiment]]:
     """Read ``listExperiment``."""
     wire = msgspec.json.decode(answer, type=_Experiments)
-    return page_of(wire.total_no_of_experiments, wire.experiments, _experiment)
+    return (yield from page_of(wire.total_no_of_experiments, wire.experiments, _experiment))
 
 
-def infras_page(answer: bytes | msgspec.Raw) -> Page[Infra]:
+@interruptible
+def infras_page(answer: bytes | msgspec.Raw) -> Work[Page[Infra]]:
     """Read ``listInfras``."""
     wire = msgspec.json.decode(answer, type=_Infras)
-    return page_of(wire.total_no_of_infras, wire.infras, _infra)
+    return (yield from page_of(wire.total_no_of_infras, wire.infras, _infra))
 
 
-def environments_page(answer: bytes | msgspec.Raw) -> Page[Environment]:
+@interruptible
+def environments_page(answer: bytes | msgspec.Raw) -> Work[Page[Environment]]:
     """Read ``listEnvironments``, whose list is null when empty."""
     wire = msgspec.json.decode(answer, type=_Environments)
-    return page_of(wire.total_no_of_environments, wire.environments, _environment)
+    return (yield from page_of(wire.total_no_of_environments, wire.environments, _environment))
 
 
 def run_stats(answer: bytes | msgspec.Raw) -> RunStats:
@@ -273,16 +279,23 @@ def anything(answer: bytes | msgspec.Raw) -> bool:  # noqa: ARG001 - that there 
     return True
 
 
-def page_of(total: int, rows: Sequence[R | None] | None, mapping: Callable[[R], T | None]) -> Page[T]:
+def page_of(
+    total: int,
+    rows: Sequence[R | None] | None,
+    mapping: Callable[[R], T | None],
+    *,
+    at_once: int = ROWS_AT_ONCE,
+) -> Work[Page[T]]:
     """Return a page of mapped rows, without null elements and what ``mapping`` has ``None`` for."""
     rows = rows or ()
-    mapped = (mapping(row) for row in rows if row is not None)
-    return Page(
-        total=total,
-        rows=len(rows),
-        items=tuple(row for row in mapped if row is not None),
-        nulls=sum(row is None for row in rows),
-    )
+    items: list[T] = []
+    for number, row in enumerate(rows):
+        if number and number % at_once == 0:
+            yield
+        mapped = None if row is None else mapping(row)
+        if mapped is not None:
+            items.append(mapped)
+    return Page(total=total, rows=len(rows), items=tuple(items), nulls=sum(row is None for row in rows))
 
 
 def word(value: str | None) -> str | None:
