@@ -15,6 +15,7 @@ from sidecar.domain.errors import StoreError
 from sidecar.domain.freshness import merge
 from sidecar.domain.model import Content, Freshness, ProjectRef, Section, SectionResult, Snapshot
 from sidecar.domain.ports import SnapshotHead
+from sidecar.runtime.turns import Work, run_whole
 from sidecar.store.codec import dump_content, dump_freshness, parse_content, parse_freshness
 
 DECODED_BYTES: Final = 64 * 1024 * 1024
@@ -87,40 +88,46 @@ class SnapshotCache:
 
     def get(self, project: ProjectRef) -> Snapshot | None:
         """Return the current snapshot; ``None`` before the first attempt."""
-        snapshot = self._decoded.get(project)
-        if snapshot is not None:
+        return self._decoded.get(project) or run_whole(self.load(project))
+
+    def load(self, project: ProjectRef) -> Work[Snapshot | None]:
+        """Return the same; it is decoded in pieces, if it is not yet."""
+        while (snapshot := self._decoded.get(project)) is None:
+            entry = self._entries.get(project)
+            if entry is None or not entry.freshness:
+                return None
+            content = yield from _content(entry.row)
+            if self._entries.get(project) is not entry:
+                # Another one came meanwhile.
+                continue
+            if content is None:
+                self._entries[project] = msgspec.structs.replace(entry, freshness={})
+                return None
+            snapshot = Snapshot(
+                project=project,
+                version=entry.row.version,
+                content=content,
+                freshness=entry.freshness,
+                restored=entry.restored,
+            )
+            self._remember(snapshot)
             return snapshot
-        entry = self._entries.get(project)
-        if entry is None or not entry.freshness:
-            return None
-        content = _content(entry.row)
-        if content is None:
-            self._entries[project] = msgspec.structs.replace(entry, freshness={})
-            return None
-        snapshot = Snapshot(
-            project=project,
-            version=entry.row.version,
-            content=content,
-            freshness=entry.freshness,
-            restored=entry.restored,
-        )
-        self._remember(snapshot)
         return snapshot
 
-    def merged(self, project: ProjectRef, results: Sequence[SectionResult]) -> Snapshot:
+    def merged(self, project: ProjectRef, results: Sequence[SectionResult]) -> Work[Snapshot]:
         """Return what an attempt makes of the current snapshot; nothing is taken in."""
-        previous = self.get(project)
+        previous = yield from self.load(project)
         snapshot = merge(previous, project, results)
         return snapshot if previous else self._numbered(snapshot, self._next_version(project))
 
-    def merged_with(self, row: SnapshotRow, results: Sequence[SectionResult]) -> Snapshot:
+    def merged_with(self, row: SnapshotRow, results: Sequence[SectionResult]) -> Work[Snapshot]:
         """Return what they make of a row that another replica wrote; nothing is taken in.
 
         Without a row of our own that is known, what is stored is from before our start.
         """
-        freshness, content = _freshness(row), _content(row)
+        freshness, content = _freshness(row), (yield from _content(row))
         if content is None or not freshness:
-            return self.merged(row.project, results)
+            return (yield from self.merged(row.project, results))
         is_new = self.revision(row.project) == 0
         stored = Snapshot(
             project=row.project,
@@ -129,19 +136,22 @@ class SnapshotCache:
             freshness=freshness,
             restored=frozenset(freshness) if is_new else self._still_restored(row.project, freshness),
         )
-        merged, ours = merge(stored, row.project, results), self.get(row.project)
+        merged, ours = merge(stored, row.project, results), (yield from self.load(row.project))
         is_same = ours is not None and merged.content == ours.content
         return self._numbered(merged, self._next_version(row.project) - is_same)
 
-    def encoded(self, snapshot: Snapshot, revision: int) -> SnapshotRow:
+    def encoded(self, snapshot: Snapshot, revision: int) -> Work[SnapshotRow]:
         """Return the row of a snapshot; content that is the current one is not encoded again."""
         known, decoded = self.row(snapshot.project), self._decoded.get(snapshot.project)
-        is_same = decoded is not None and decoded.content == snapshot.content
+        if known is not None and decoded is not None and decoded.content == snapshot.content:
+            content = known.content
+        else:
+            content = yield from dump_content.work(snapshot.content)
         return SnapshotRow(
             project=snapshot.project,
             version=snapshot.version,
             revision=revision,
-            content=known.content if known is not None and is_same else dump_content(snapshot.content),
+            content=content,
             freshness=dump_freshness(snapshot.freshness),
         )
 
@@ -215,9 +225,9 @@ class SnapshotCache:
         return EXPANSION * len(row.content) if row else 0
 
 
-def _content(row: SnapshotRow) -> Content | None:
+def _content(row: SnapshotRow) -> Work[Content | None]:
     try:
-        return parse_content(row.content)
+        return (yield from parse_content.work(row.content))
     except StoreError as exc:
         _log.error("stored snapshot dropped", project=str(row.project), reason=str(exc))
         return None

@@ -11,6 +11,8 @@ from typing import Final
 from sidecar.domain.errors import LeaseLostError, StoreError
 from sidecar.domain.model import ProjectRef, Section, SectionResult, Snapshot
 from sidecar.domain.ports import Lease, SnapshotHead
+from sidecar.runtime.keyed_locks import KeyedLocks
+from sidecar.runtime.turns import Work, in_slices, run_whole
 from sidecar.store.engine.database import Database
 from sidecar.store.engine.failures import StoreUnavailableError
 from sidecar.store.engine.health import StoreHealth
@@ -37,6 +39,7 @@ class WriteThroughSnapshots:
         self._holds = holds
         self._on_change = on_change
         self._cache = SnapshotCache()
+        self._merging: KeyedLocks[ProjectRef] = KeyedLocks()
         self._retained: frozenset[ProjectRef] | None = None
         """``None``: everything, until the catalog was read once."""
         self._unwritten: defaultdict[ProjectRef, dict[Section, list[SectionResult]]] = defaultdict(dict)
@@ -50,47 +53,71 @@ class WriteThroughSnapshots:
         """See :meth:`ports.Snapshots.head`."""
         return self._cache.head(project)
 
+    async def load(self, project: ProjectRef) -> Snapshot | None:
+        """See :meth:`ports.Snapshots.load`."""
+        return await in_slices(self._cache.load(project))
+
     async def merge(self, lease: Lease, results: Sequence[SectionResult]) -> Snapshot:
         """See :meth:`ports.Snapshots.merge`."""
-        if self._health.reason is None:
-            try:
-                return await self._merge_stored(lease, results)
-            except StoreUnavailableError as exc:
-                self._health.mark_lost(exc)
-        return self._merge_in_memory(lease, results)
+        # One lane of a project after the other: else the slower would encode it all again.
+        async with self._merging.of(lease.job.project):
+            while True:
+                if self._health.reason is None:
+                    try:
+                        return await self._merge_stored(lease, results)
+                    except StoreUnavailableError as exc:
+                        self._health.mark_lost(exc)
+                shown = await self._merge_in_memory(lease, results)
+                if shown is not None:
+                    return shown
 
     async def _merge_stored(self, lease: Lease, results: Sequence[SectionResult]) -> Snapshot:
+        """Merge and encode first, in slices, and write what came of it unless others wrote meanwhile."""
         project = lease.job.project
-        async with self._database.writing() as connection:
-            key = await require_lease(connection, lease)
-            for _ in range(ATTEMPTS):
-                revision = self._cache.revision(project)
-                merged = self._cache.merged(project, results)
-                row = self._cache.encoded(merged, revision + 1)
+        for _ in range(ATTEMPTS):
+            before, revision = self._cache.row(project), self._cache.revision(project)
+            merged, row = await in_slices(self._merged(project, results, revision + 1))
+            async with self._database.writing() as connection:
+                key = await require_lease(connection, lease)
+                if self._cache.row(project) is not before:
+                    continue
                 if await save_row(self._database, connection, key, row, expected=revision):
                     break
                 for stored in await load_rows(connection, [key]):
-                    # What the other lane took in while this was read is later than it.
+                    # What was taken in while this was read is later than it.
                     if self._cache.revision(project) == revision:
                         self._take_in_stored(stored, restored=False)
-            else:
-                raise StoreError("Other replicas write this project all the time.")
+        else:
+            raise StoreError("Other replicas write this project all the time.")
         return self._take_in_written(merged, row)
 
-    def _merge_in_memory(self, lease: Lease, results: Sequence[SectionResult]) -> Snapshot:
+    def _merged(
+        self, project: ProjectRef, results: Sequence[SectionResult], revision: int
+    ) -> Work[tuple[Snapshot, SnapshotRow]]:
+        """Return what an attempt makes of the current snapshot, and its row; nothing is taken in."""
+        merged = yield from self._cache.merged(project, results)
+        return merged, (yield from self._cache.encoded(merged, revision))
+
+    async def _merge_in_memory(self, lease: Lease, results: Sequence[SectionResult]) -> Snapshot | None:
+        """Merge what the database is to get later; ``None`` if it came back, or others merged, meanwhile."""
         project = lease.job.project
+        before, revision = self._cache.row(project), self._cache.revision(project)
+        merged, row = await in_slices(self._merged(project, results, revision))
+        # From here on nothing is awaited: what is shown and what is to be written belong together.
         if not self._holds(lease):
             raise LeaseLostError(f"The lease of {project} moved on while it was synchronised.")
+        if self._health.reason is None or self._cache.row(project) is not before:
+            return None
         for result in results:
-            before = self._unwritten[project].get(result.section, [])
-            kept = [one for one in before if one.error is None] if result.error else []
+            known = self._unwritten[project].get(result.section, [])
+            kept = [one for one in known if one.error is None] if result.error else []
             self._unwritten[project][result.section] = [*kept, result]
-        return self._merge_unwritten(project, results)
+        return self._cache.put(merged, row)
 
     def _merge_unwritten(self, project: ProjectRef, results: Sequence[SectionResult]) -> Snapshot:
-        """Merge in memory what the database has yet to get."""
-        merged = self._cache.merged(project, results)
-        return self._cache.put(merged, self._cache.encoded(merged, self._cache.revision(project)))
+        """Merge in memory what the database has yet to get; at once, for it seldom happens."""
+        merged, row = run_whole(self._merged(project, results, self._cache.revision(project)))
+        return self._cache.put(merged, row)
 
     def _take_in_written(self, written: Snapshot, row: SnapshotRow) -> Snapshot:
         """Take in what was just written, and over it what was merged in memory meanwhile."""
@@ -164,18 +191,22 @@ class WriteThroughSnapshots:
             await self._write_back(project)
 
     async def _write_back(self, project: ProjectRef) -> None:
+        await in_slices(self._cache.load(project))
         ours, revision = self._cache.get(project), self._cache.revision(project)
-        results = self._results_unwritten(project)
+        told = self._results_unwritten(project)
         if ours is None:
             self._unwritten.pop(project, None)
             return
         async with self._database.writing() as connection:
             key = (await save_projects(self._database, connection, [project]))[project]
             found = await load_rows(connection, [key])
-            expected = found[0].revision if found else 0
+        expected = found[0].revision if found else 0
+        merged = ours
+        if found and expected != revision:
             # Should another replica have gone on meanwhile, what it has and we did not fetch since stays.
-            merged = self._cache.merged_with(found[0], results) if found and expected != revision else ours
-            row = self._cache.encoded(merged, max(expected, revision) + 1)
+            merged = await in_slices(self._cache.merged_with(found[0], told))
+        row = await in_slices(self._cache.encoded(merged, max(expected, revision) + 1))
+        async with self._database.writing() as connection:
             if not await save_row(self._database, connection, key, row, expected=expected):
                 raise StoreUnavailableError("locked")
         self._forget_written(project, results)

@@ -139,7 +139,7 @@ class SyncEngine:
     async def ensure(self, project: ProjectRef, sections: Collection[Section]) -> Snapshot:
         """See :meth:`ports.Sync.ensure`."""
         is_late = self._planner.note_asked(project)
-        snapshot = self._snapshots.get(project)
+        snapshot = await self._snapshots.load(project)
         if snapshot is not None and was_attempted(snapshot, sections):
             if is_late and project in self._projects:
                 await self._catch_up(project)
@@ -273,7 +273,7 @@ class SyncEngine:
 
     async def _collect(self, job: Job) -> Sequence[SectionResult]:
         attempted_at = self._clock()
-        previous = self._snapshots.get(job.project)
+        previous = await self._snapshots.load(job.project)
         source = self._sources[job.project.instance]
         results = await self._worker.guarded(job, source.collect(job.project, job.lane, previous))
         if isinstance(results, SectionError):
@@ -320,9 +320,10 @@ def _age(head: SnapshotHead, lane: Lane, now: datetime) -> timedelta:
 def _activity(experiments: Sequence[Experiment], now: datetime) -> Work[bool]:
     """Tell whether one of these is changing."""
     for start in range(0, len(experiments), EXPERIMENTS_AT_ONCE):
+        if start:
+            yield
         if is_changing(experiments[start : start + EXPERIMENTS_AT_ONCE], now):
             return True
-        yield
     return False
 
 

@@ -132,7 +132,7 @@ class HistoryWorker:
             return await self._wait(lease, attempt, _unkept(refusal))
         state = await self._history.state(job.project)
         source = self._sources[job.project.instance]
-        snapshot = self._snapshots.get(job.project)
+        snapshot = await self._snapshots.load(job.project)
         found = await self._worker.guarded(job, source.step(job.project, state, snapshot))
         if isinstance(found, SectionError):
             return await self._wait(lease, attempt, found)
@@ -192,7 +192,7 @@ def history_may_differ(before: Content | None, after: Content) -> Work[bool]:
         return False
     known = {experiment.experiment_id: experiment for experiment in before.experiments or ()}
     for number, experiment in enumerate(after.experiments or ()):
-        if number % EXPERIMENTS_AT_ONCE == 0:
+        if number and number % EXPERIMENTS_AT_ONCE == 0:
             yield
         earlier = known.pop(experiment.experiment_id, None)
         if earlier is not experiment and (earlier is None or _trace(earlier) != _trace(experiment)):

@@ -85,6 +85,9 @@ class ChangingSnapshots:
     def get(self, project: ProjectRef) -> Snapshot | None:
         return self._kept.get(project)
 
+    async def load(self, project: ProjectRef) -> Snapshot | None:
+        return self.get(project)
+
     def head(self, project: ProjectRef) -> SnapshotHead | None:
         kept = self._kept.get(project)
         return None if kept is None else SnapshotHead(version=kept.version, freshness=kept.freshness)

@@ -100,7 +100,13 @@ class Snapshots(Protocol):
     """The last data of every project. Readers always see one whole snapshot."""
 
     def get(self, project: ProjectRef) -> Snapshot | None:
-        """Return the current snapshot from memory, without waiting; ``None`` before the first attempt."""
+        """Return the current snapshot from memory, without waiting; ``None`` before the first attempt.
+
+        One that nobody asked for of late is decoded for it: who can wait asks :meth:`load` first.
+        """
+
+    async def load(self, project: ProjectRef) -> Snapshot | None:
+        """Return the same, decoded in slices where it has to be."""
 
     def head(self, project: ProjectRef) -> SnapshotHead | None:
         """Return what tells whether the current snapshot is another one, without decoding its content."""

@@ -42,7 +42,7 @@ async def ensured(request: web.Request, project: ProjectRef, sections: Collectio
         SidecarError: As :meth:`sidecar.domain.ports.Sync.ensure`.
     """
     services = request.app[SERVICES]
-    known = services.snapshots.get(project)
+    known = await services.snapshots.load(project)
     if PLACES not in request or (known is not None and was_attempted(known, sections)):
         return await services.sync.ensure(project, sections)
     async with request[PLACES].left():

@@ -214,7 +214,7 @@ class DomainMetrics:
             if kept is not None and (is_known(kept.basis.state) or kept.basis.version == wanted.version):
                 return  # figures without the history would be poorer than those that are there
             digest = _NO_RUNS
-        snapshot = self._snapshots.get(project)
+        snapshot = await self._snapshots.load(project)
         part = Part(project=project, entities=wanted.entities, snapshot=snapshot, digest=digest)
         basis = msgspec.structs.replace(
             wanted, version=snapshot.version if snapshot else None, state=digest.state

@@ -60,7 +60,7 @@ def merge_experiments(
     before = {one.experiment_id: one for one in known}
     told: dict[str, KnownExperiment] = {}
     for number, one in enumerate(listed):
-        if number % AT_ONCE == 0:
+        if number and number % AT_ONCE == 0:
             yield
         told[one.experiment_id] = _known(one, before.get(one.experiment_id), now)
     yield

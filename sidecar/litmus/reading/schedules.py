@@ -78,7 +78,7 @@ def _due(
 ) -> Work[list[Experiment]]:
     due = []
     for number, one in enumerate(scheduled):
-        if number % AT_ONCE == 0:
+        if number and number % AT_ONCE == 0:
             yield
         if _is_due(one, before.get(one.experiment_id), known):
             due.append(one)
@@ -95,7 +95,7 @@ def _schedules(
     """Return what is known of the schedules now, by experiment id."""
     schedules = []
     for number, one in enumerate(sorted(scheduled, key=attrgetter("experiment_id"))):
-        if number % AT_ONCE == 0:
+        if number and number % AT_ONCE == 0:
             yield
         schedule = _schedule(
             one,

@@ -23,7 +23,8 @@ def known_rows(
     by_id = {identity(row): row for row in before}
     kept: list[Row] = []
     for start in range(0, len(rows), AT_ONCE):
-        yield
+        if start:
+            yield
         for row in rows[start : start + AT_ONCE]:
             known = by_id.get(identity(row))
             kept.append(known if known is not None and known == row else row)

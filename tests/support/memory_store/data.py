@@ -32,6 +32,10 @@ class MemorySnapshots:
         """See :meth:`ports.Snapshots.get`."""
         return self._snapshots.get(project)
 
+    async def load(self, project: ProjectRef) -> Snapshot | None:
+        """See :meth:`ports.Snapshots.load`."""
+        return self.get(project)
+
     def head(self, project: ProjectRef) -> SnapshotHead | None:
         """See :meth:`ports.Snapshots.head`."""
         snapshot = self._snapshots.get(project)
