@@ -1,6 +1,6 @@
 """Runs, experiments and the state of a history as rows, and back."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
@@ -113,17 +113,25 @@ def experiment_values(project: int, one: KnownExperiment) -> dict[str, object]:
     }
 
 
-def experiment_of(row: Mapping[str, Any]) -> KnownExperiment:
-    """Return the experiment of a row."""
-    first_seen_at = from_ms(row["first_seen_at_ms"])
+EXPERIMENT_COLUMNS: Final = tuple(
+    known_experiments.c[name]
+    for name in ("experiment_id", "name", "infra_id", "tags", "first_seen_at_ms", "removed_at_ms")
+)
+"""The columns of an experiment, in the order that :func:`experiment_of` takes them in."""
+
+
+def experiment_of(row: Sequence[Any]) -> KnownExperiment:
+    """Return the experiment of a row with :data:`EXPERIMENT_COLUMNS`."""
+    experiment_id, name, infra_id, tags, first_seen_at_ms, removed_at_ms = row
+    first_seen_at = from_ms(first_seen_at_ms)
     assert first_seen_at is not None  # noqa: S101 - the column is NOT NULL
     return KnownExperiment(
-        experiment_id=row["experiment_id"],
-        name=row["name"],
-        infra_id=row["infra_id"],
-        tags=_EXPERIMENT_TAGS.read(_TAGS, row["experiment_id"], row["tags"]) or (),
+        experiment_id=experiment_id,
+        name=name,
+        infra_id=infra_id,
+        tags=_EXPERIMENT_TAGS.read(_TAGS, experiment_id, tags) or (),
         first_seen_at=first_seen_at,
-        removed_at=from_ms(row["removed_at_ms"]),
+        removed_at=from_ms(removed_at_ms),
     )
 
 

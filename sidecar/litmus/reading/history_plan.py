@@ -149,12 +149,13 @@ def newest_reference_run(
 
 def newest_change_ms(snapshot: Snapshot, now: datetime) -> int | None:
     """Return the greatest ``updatedAt`` among recent runs; ``None`` if there is none that makes sense."""
+    latest_ms = _latest_ms(now)
     return max(
         (
             run.updated_at_ms
             for experiment in snapshot.content.experiments or ()
             for run in experiment.recent_runs
-            if run.updated_at_ms is not None and is_plausible(run.updated_at_ms, now)
+            if run.updated_at_ms is not None and run.updated_at_ms <= latest_ms
         ),
         default=None,
     )
@@ -162,7 +163,11 @@ def newest_change_ms(snapshot: Snapshot, now: datetime) -> int | None:
 
 def is_plausible(moment_ms: int, now: datetime) -> bool:
     """Tell whether Litmus may have written the time by now."""
-    return moment_ms <= to_ms(now + FUTURE)
+    return moment_ms <= _latest_ms(now)
+
+
+def _latest_ms(now: datetime) -> int:
+    return to_ms(now + FUTURE)
 
 
 def experiments_read_at(snapshot: Snapshot) -> datetime | None:

@@ -21,6 +21,8 @@ def known_rows(
 ) -> Work[Sequence[Row]]:
     """Return the rows, each as the known object of its id if that equals it; ``before`` itself if all do."""
     by_id = {identity(row): row for row in before}
+    if len(before) > AT_ONCE:
+        yield
     kept: list[Row] = []
     for start in range(0, len(rows), AT_ONCE):
         if start:

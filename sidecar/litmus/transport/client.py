@@ -38,7 +38,7 @@ from sidecar.litmus.wire.auth import PROJECT_UNKNOWN, failure_code, read_role, r
 from sidecar.litmus.wire.documents import Query
 from sidecar.litmus.wire.responses import Reply, RequestContext, read_reply, status_error
 from sidecar.litmus.wire.token import LitmusToken
-from sidecar.runtime.turns import in_slices
+from sidecar.runtime.turns import Work, in_slices
 
 T = TypeVar("T")
 
@@ -195,7 +195,7 @@ class LitmusClient:
             with self._availability.sending() if asks_auth else nullcontext():
                 reply = await self._http.send("POST", QUERY_PATH, body, timeout_seconds, token=token)
             slot.answered()
-            answer = await in_slices(read_answer.work(queries, read_reply(reply, context)))
+            answer = await in_slices(_read(queries, reply, context))
             if shows_auth(queries, answer):
                 self._availability.confirm()
             slot.error = gravest(answer.failed)
@@ -291,6 +291,17 @@ class LitmusClient:
             # The auth server accepts tokens of deactivated users, so this accepts none.
             self._report(token, verdict, is_proven=False)
         return role
+
+
+def _read(queries: Sequence[Query[Any]], reply: Reply, asked: Asked) -> Work[Answer]:
+    """Return what a reply says of each field.
+
+    Raises:
+        UpstreamError: If the failure concerns the request as a whole.
+    """
+    envelope = read_reply(reply, asked)
+    yield
+    return (yield from read_answer.work(queries, envelope))
 
 
 @asynccontextmanager

@@ -290,7 +290,8 @@ def page_of(
     rows = rows or ()
     items: list[T] = []
     for number, row in enumerate(rows):
-        if number and number % at_once == 0:
+        # The first pause parts the mapping from the decoding.
+        if number % at_once == 0:
             yield
         mapped = None if row is None else mapping(row)
         if mapped is not None:
