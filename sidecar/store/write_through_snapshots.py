@@ -193,7 +193,7 @@ class WriteThroughSnapshots:
     async def _write_back(self, project: ProjectRef) -> None:
         await in_slices(self._cache.load(project))
         ours, revision = self._cache.get(project), self._cache.revision(project)
-        told = self._results_unwritten(project)
+        results = self._results_unwritten(project)
         if ours is None:
             self._unwritten.pop(project, None)
             return
@@ -204,7 +204,7 @@ class WriteThroughSnapshots:
         merged = ours
         if found and expected != revision:
             # Should another replica have gone on meanwhile, what it has and we did not fetch since stays.
-            merged = await in_slices(self._cache.merged_with(found[0], told))
+            merged = await in_slices(self._cache.merged_with(found[0], results))
         row = await in_slices(self._cache.encoded(merged, max(expected, revision) + 1))
         async with self._database.writing() as connection:
             if not await save_row(self._database, connection, key, row, expected=expected):

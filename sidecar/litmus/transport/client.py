@@ -293,13 +293,13 @@ class LitmusClient:
         return role
 
 
-def _read(queries: Sequence[Query[Any]], reply: Reply, asked: Asked) -> Work[Answer]:
+def _read(queries: Sequence[Query[Any]], reply: Reply, context: RequestContext) -> Work[Answer]:
     """Return what a reply says of each field.
 
     Raises:
         UpstreamError: If the failure concerns the request as a whole.
     """
-    envelope = read_reply(reply, asked)
+    envelope = read_reply(reply, context)
     yield
     return (yield from read_answer.work(queries, envelope))
 
