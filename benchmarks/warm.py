@@ -22,7 +22,7 @@ import uvloop
 from benchmarks.abusing.process import SERVER_CORE, Child, child
 from benchmarks.abusing.target import KEYS, Needs, Target, open_target
 from benchmarks.abusing.wire import connected, request
-from benchmarks.warming.load import load
+from benchmarks.warming.load import OWN, anew, load
 
 KEY: Final = {"X-Litmus-Sidecar-Key": KEYS["caller"]}
 ENTITY: Final = "component/default/large"
@@ -124,6 +124,34 @@ def cases(project: str) -> list[Case]:
     return found
 
 
+def cases_of_backstage(project: str, token: str) -> list[Case]:
+    """Return what is measured of requests as Backstage's proxy sends them, of a person by their token.
+
+    One that is traced adds a ``traceparent``.
+    """
+    person = {**KEY, "Authorization": f"Bearer {token}"}
+    traced = {"traceparent": f"00-{OWN}{OWN}-{OWN}-01"}
+    return [
+        Case(
+            name=f"query 20 kB {name}{'' if keep else ', a connection each'}",
+            method="POST",
+            path="/api/query",
+            headers=headers,
+            body=_query(project, _LIST % 13),
+            keep=keep,
+            goal=0.85,
+        )
+        for name, headers, keep in (
+            ("of a person", person, True),
+            ("of a person", person, False),
+            ("with a traceparent", {**KEY, **traced}, True),
+            ("with an X-Request-ID", {**KEY, "X-Request-ID": OWN}, True),
+            ("of a person, traced", {**person, **traced}, True),
+            ("of a person, traced", {**person, **traced}, False),
+        )
+    ]
+
+
 def cpu_seconds(pid: int) -> float:
     """Return the CPU time of a process, all its threads."""
     total = 0
@@ -149,7 +177,7 @@ async def microseconds(process: Child, port: int, sent: bytes, seconds: float, s
 async def first(port: int, case: Case) -> tuple[bytes, str, str | None]:
     """Ask once; return body, content type and tag."""
     async with connected(port) as (reader, writer):
-        writer.write(case.sent)
+        writer.write(anew(case.sent))
         head = await reader.readuntil(b"\r\n\r\n")
         fields = {
             name.lower(): value.strip()
@@ -172,7 +200,8 @@ async def measure(target: Target, wanted: Sequence[str], rounds: int, seconds: f
     """Measure the cases whose names begin with one of ``wanted``; print each row once it is known."""
     figures = []
     await settle(target.process)
-    chosen = [case for case in cases(target.large) if not wanted or case.name.startswith(tuple(wanted))]
+    known = [*cases(target.large), *cases_of_backstage(target.large, target.token)]
+    chosen = [case for case in known if not wanted or case.name.startswith(tuple(wanted))]
     with tempfile.TemporaryDirectory(prefix="litmus-sidecar-bare-") as folder:
         sizes = []
         for number, case in enumerate(chosen):
@@ -233,7 +262,9 @@ async def run(wanted: Sequence[str], rounds: int, seconds: float, log_requests: 
     print("| " + " | ".join(COLUMNS) + " |\n" + "| --- " * len(COLUMNS) + "|", flush=True)
     async with AsyncExitStack() as stack:
         target = await stack.enter_async_context(
-            open_target(Needs(experiments=_EXPERIMENTS, sync_seconds=60, log_requests=log_requests))
+            open_target(
+                Needs(experiments=_EXPERIMENTS, sync_seconds=60, log_requests=log_requests, backstage=True)
+            )
         )
         return await measure(target, wanted, rounds, seconds)
 

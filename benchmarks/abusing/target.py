@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlencode
@@ -15,6 +16,7 @@ from urllib.parse import urlencode
 from benchmarks.abusing.neighbour import PERSON
 from benchmarks.abusing.process import LAST, OTHER_CORE, SERVER_CORE, START_SECONDS, Child, child, drained
 from benchmarks.abusing.wire import ask, cookie_of, request
+from tests.support.backstage import Backstage, open_backstage, user_claims
 
 KEYS: Final = {"attacker": "attacker-0123456789abcdef", "caller": "caller-0123456789abcdef"}
 CATALOG: Final = "catalog-info.yaml"
@@ -31,6 +33,8 @@ class Needs:
     """Limit of open files, soft and hard; ``None``: the machine's."""
     person: bool = False
     """Whether somebody is to be signed in."""
+    backstage: bool = False
+    """Whether there is a Backstage, with a person who may ask without a limit."""
     sync_seconds: int = 1
     """Of every interval."""
     log_requests: str = "all"
@@ -52,6 +56,8 @@ class Target:
     large: str
     cookie: str
     """Of the person who signed in with Litmus; empty without one."""
+    token: str
+    """Of the person of Backstage, for an hour; empty without one."""
     answers: Counter[str] = field(default_factory=Counter)
     """What the attacker saw: statuses, and ``closed``."""
 
@@ -79,8 +85,10 @@ def usual_documents(projects: Mapping[str, str], entities: int) -> list[dict[str
     return [document("large", projects["large"]), *few]
 
 
-def _configuration(neighbour: Mapping[str, str], folder: Path, needs: Needs) -> Path:
-    section = {
+def _configuration(
+    neighbour: Mapping[str, str], folder: Path, needs: Needs, backstage: Backstage | None
+) -> Path:
+    section: dict[str, Any] = {
         "listen": {"host": "127.0.0.1", "port": 0},
         "instances": [{"name": "default", "baseUrl": neighbour["url"], "token": neighbour["token"]}],
         "catalog": {"files": [CATALOG], "interval": {"seconds": 1}},
@@ -101,6 +109,9 @@ def _configuration(neighbour: Mapping[str, str], folder: Path, needs: Needs) -> 
             "maxStale": {"days": 1},
         },
     }
+    if backstage is not None:
+        section["auth"]["backstage"] = {"baseUrl": backstage.url, "issuer": backstage.issuer}
+        section["limits"] = {"personPerMinute": 1_000_000, "personWorkMsPerMinute": 60_000}
     path = folder / "app-config.yaml"
     path.write_text(json.dumps({"litmusSidecar": section}), encoding="utf-8")
     return path
@@ -145,6 +156,10 @@ async def _sign_in(port: int) -> str:
     return await cookie_of(port, request("POST", "/litmus/sign-in", headers, form))
 
 
+def _person_token(backstage: Backstage) -> str:
+    return backstage.keys[-1].sign(user_claims(now=datetime.now(UTC)))
+
+
 @asynccontextmanager
 async def open_target(needs: Needs) -> AsyncIterator[Target]:
     """Start a service with all it needs in a temporary directory; all of it ends with the context."""
@@ -158,12 +173,13 @@ async def open_target(needs: Needs) -> AsyncIterator[Target]:
         if needs.malady is not None:
             neighbour.tell({"malady": needs.malady, "only": "get_project_role"})
         write_catalog(folder, usual_documents(place, needs.entities))
+        backstage = await stack.enter_async_context(open_backstage()) if needs.backstage else None
         process = await stack.enter_async_context(
             child(
                 "sidecar",
                 "serve",
                 "--config",
-                str(_configuration(place, folder, needs)),
+                str(_configuration(place, folder, needs, backstage)),
                 core=SERVER_CORE,
                 descriptors=needs.descriptors,
             )
@@ -179,4 +195,5 @@ async def open_target(needs: Needs) -> AsyncIterator[Target]:
             small=place["small"],
             large=place["large"],
             cookie=await _sign_in(port) if needs.person else "",
+            token=_person_token(backstage) if backstage is not None else "",
         )

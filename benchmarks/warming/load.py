@@ -2,11 +2,20 @@
 
 import asyncio
 from dataclasses import dataclass, field
+from random import getrandbits
 from time import perf_counter
 from typing import Final, cast
 
 CONNECTIONS: Final = 16
+OWN: Final = "{sixteen digits}"
+"""Stands in a request for hexadecimal digits that are others each time it is sent."""
+_OWN: Final = OWN.encode()
 _END: Final = b"\r\n\r\n"
+
+
+def anew(sent: bytes) -> bytes:
+    """Return the bytes of a request as they are sent once."""
+    return sent.replace(_OWN, b"%016x" % getrandbits(64)) if _OWN in sent else sent
 
 
 @dataclass(slots=True)
@@ -40,7 +49,7 @@ class _Asking(asyncio.Protocol):
     def _ask(self) -> None:
         self._asked_at = perf_counter()
         self._left, self._head = -1, b""
-        self._transport.write(self._sent)
+        self._transport.write(anew(self._sent))
 
     def data_received(self, data: bytes) -> None:
         if self._left < 0:
