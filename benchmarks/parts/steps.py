@@ -48,8 +48,10 @@ def each_us(step: Callable[[], object], rounds: int) -> float:
 
 def steps(warm: WarmAnswers, services: Services, sent: bytes) -> dict[str, Callable[[], object]]:
     """Return the steps of an answer that is known, in their order."""
-    digest = warm._keys.of_bytes(ADDRESS, sent)
-    known = warm._known[digest]
+    asked = warm._keys.of_bytes(ADDRESS, sent)
+    if asked is None:
+        raise RuntimeError("The request has something odd of its own.")
+    known = warm._known[asked.digest]
     entry = warm._kept[known.key]
     record = warm._record_of(known, entry)
     now, request_id = services.clock(), new_request_id()
@@ -61,8 +63,8 @@ def steps(warm: WarmAnswers, services: Services, sent: bytes) -> dict[str, Calla
 
     return {
         "digest of the request's bytes": lambda: warm._keys.of_bytes(ADDRESS, sent),
-        "two look-ups": lambda: (warm._known.get(digest), warm._kept.get(known.key)),
-        "checks that it still holds": lambda: warm._holds(entry, services, services.clock()),
+        "two look-ups": lambda: (warm._known.get(asked.digest), warm._kept.get(known.key)),
+        "checks that it still holds": lambda: warm._may_use(entry, services, services.clock(), None),
         "request id and `Date`": lambda: entry.head + _tail(now, new_request_id(), closes=False),
         "metrics": count,
         "line of the log": lambda: record._line.write(0.0001, request_id),

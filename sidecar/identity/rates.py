@@ -8,14 +8,10 @@ from contextlib import asynccontextmanager
 from typing import Final
 
 from cachetools import LRUCache
-from limits import RateLimitItemPerMinute
-from limits.aio.storage import MemoryStorage
-from limits.aio.strategies import MovingWindowRateLimiter
 
 from sidecar.domain.errors import TooManyRequestsError
+from sidecar.identity.moving_window import MovingWindow
 
-_REQUESTS: Final = "requests"
-_ACTIONS: Final = "actions"
 REMEMBERED_CALLERS: Final = 10_000
 _MINUTE_SECONDS: Final = 60.0
 ASIDE_PER_PLACE: Final = 10
@@ -26,15 +22,22 @@ class RequestRateLimit:
     """Moving windows of a minute per caller."""
 
     def __init__(
-        self, *, person_per_minute: int, actions_per_minute: int, key_per_minute: int | None
+        self,
+        *,
+        person_per_minute: int,
+        actions_per_minute: int,
+        key_per_minute: int | None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Take the limits; ``key_per_minute`` ``None``: keys without a person are not limited."""
-        self._limiter = MovingWindowRateLimiter(MemoryStorage())
-        self._person = RateLimitItemPerMinute(person_per_minute)
-        self._action = RateLimitItemPerMinute(actions_per_minute)
-        self._key = None if key_per_minute is None else RateLimitItemPerMinute(key_per_minute)
+        """Take the limits, and a clock in seconds.
 
-    async def check_request(self, name: str, *, is_person: bool) -> None:
+        ``key_per_minute`` ``None``: keys without a person are not limited.
+        """
+        self._person = MovingWindow(person_per_minute, clock=clock)
+        self._action = MovingWindow(actions_per_minute, clock=clock)
+        self._key = None if key_per_minute is None else MovingWindow(key_per_minute, clock=clock)
+
+    def check_request(self, name: str, *, is_person: bool) -> None:
         """Count a request of the caller.
 
         Raises:
@@ -42,30 +45,25 @@ class RequestRateLimit:
         """
         limit = self._person if is_person else self._key
         if limit is not None:
-            await self._hit(limit, _REQUESTS, name, "Too many requests: slow down and try again.")
+            _count(limit, name, "Too many requests: slow down and try again.")
 
-    def is_limited(self, *, is_person: bool) -> bool:
-        """Tell whether requests of such a caller are counted."""
-        return is_person or self._key is not None
-
-    async def may_request(self, name: str, *, is_person: bool) -> bool:
-        """Count a request of the caller unless it is one too many; tell whether it was counted."""
+    def may_request(self, name: str, *, is_person: bool) -> bool:
+        """Count a request of the caller, and return true; false, without counting, if it is one too many."""
         limit = self._person if is_person else self._key
-        return limit is None or await self._limiter.hit(limit, _REQUESTS, name)
+        return limit is None or limit.hit(name)
 
-    async def check_action(self, name: str) -> None:
+    def check_action(self, name: str) -> None:
         """Count an action of the caller.
 
         Raises:
             TooManyRequestsError: If it is one too many.
         """
-        await self._hit(self._action, _ACTIONS, name, "Too many actions: wait a moment before the next.")
+        _count(self._action, name, "Too many actions: wait a moment before the next.")
 
-    async def _hit(self, limit: RateLimitItemPerMinute, what: str, name: str, sentence: str) -> None:
-        if await self._limiter.hit(limit, what, name):
-            return
-        reset_at, _ = await self._limiter.get_window_stats(limit, what, name)
-        raise TooManyRequestsError(sentence, retry_after_seconds=max(1, math.ceil(reset_at - time.time())))
+
+def _count(limit: MovingWindow, name: str, sentence: str) -> None:
+    if not limit.hit(name):
+        raise TooManyRequestsError(sentence, retry_after_seconds=limit.wait_seconds(name))
 
 
 class ConcurrencyLimit:

@@ -12,13 +12,10 @@ from typing import Final
 
 import structlog
 from aiolimiter import AsyncLimiter
-from limits import RateLimitItemPerMinute
-from limits.aio.storage import MemoryStorage
-from limits.aio.strategies import MovingWindowRateLimiter
 
 from sidecar.domain.errors import CredentialsRejectedError, TooManyRequestsError
+from sidecar.identity.moving_window import MovingWindow
 
-_SIGN_INS: Final = "sign-ins"
 NAME_PER_MINUTE: Final = 5
 ADDRESS_PER_MINUTE: Final = 20
 ADDRESS_AT_ONCE: Final = 5
@@ -105,9 +102,8 @@ class SignInLimit:
         per_second: float = SIGN_INS_PER_SECOND,
     ) -> None:
         """Take the limits; ``per_second`` is how often one Litmus is asked in the long run."""
-        self._limiter = MovingWindowRateLimiter(MemoryStorage())
-        self._name = RateLimitItemPerMinute(NAME_PER_MINUTE)
-        self._address = RateLimitItemPerMinute(per_address)
+        self._names = MovingWindow(NAME_PER_MINUTE)
+        self._addresses = MovingWindow(per_address)
         self._under_way: Counter[str] = Counter()
         """Attempts by address."""
         self._queues: defaultdict[str, _SignInQueue] = defaultdict(lambda: _SignInQueue(per_second))
@@ -129,16 +125,15 @@ class SignInLimit:
         number = self._under_way[network]
         attempt = SignInAttempt()
         try:
-            _, left = await self._limiter.get_window_stats(self._address, _SIGN_INS, network)
             # Those under way may all fail.
-            attempt.is_allowed = left >= number
+            attempt.is_allowed = self._addresses.left(network) >= number
             yield attempt
         finally:
             self._under_way[network] -= 1
             if not self._under_way[network]:
                 del self._under_way[network]
             if not attempt.was_good:
-                await self._limiter.hit(self._address, _SIGN_INS, network)
+                self._addresses.hit(network)
 
     @asynccontextmanager
     async def turn(self, instance: str, username: str) -> AsyncIterator[None]:
@@ -153,15 +148,14 @@ class SignInLimit:
         # A name is of any length and from anybody; its digest is not.
         name = hashlib.sha256(f"{instance} {username}".encode(errors="surrogatepass")).hexdigest()
         queue = self._queues[instance]
-        is_allowed = await self._limiter.test(self._name, _SIGN_INS, name)
-        if not is_allowed or queue.length >= SIGN_IN_QUEUE or name in queue.names:
+        if not self._names.left(name) or queue.length >= SIGN_IN_QUEUE or name in queue.names:
             raise _not_asked(instance)
         queue.length += 1
         queue.names.add(name)
         try:
             await _wait(queue, instance)
             try:
-                if not await self._limiter.hit(self._name, _SIGN_INS, name):
+                if not self._names.hit(name):
                     raise _not_asked(instance)
                 yield
             finally:

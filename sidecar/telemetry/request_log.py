@@ -95,9 +95,9 @@ class RepeatedLine:
             self._parts = f'{head}"seconds":', f'{middle}"request_id":"', '"' + tail.removesuffix('"}')
 
     def write(self, seconds: float, request_id: str) -> None:
-        """Write it for a request with an id of ours: letters and digits that can be no secret."""
+        """Write it for a request; its id is plain letters, digits, dots, lines and underscores."""
         stream = request_stream()
-        if self._parts is None or stream is None:
+        if self._parts is None or stream is None or may_hold_secret(request_id):
             write_request(msgspec.structs.replace(self._line, seconds=seconds, request_id=request_id))
         elif _LOGGER.isEnabledFor(logging.INFO):
             before, between, after = self._parts

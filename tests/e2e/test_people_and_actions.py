@@ -182,7 +182,7 @@ async def test_too_many_requests_of_one_person_are_told_when_to_come_back(small:
     async with open_portal(small) as portal:
         services = portal.service.services
         for _ in range(services.config.limits.person_per_minute):
-            await services.pace.check_request("user:default/alice", is_person=True)
+            services.pace.check_request("user:default/alice", is_person=True)
         response = await portal.service.get("/api/v1/entities", headers=portal.headers())
         assert response.status == 429
         assert 1 <= int(response.headers["Retry-After"]) <= 60

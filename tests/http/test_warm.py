@@ -2,6 +2,9 @@
 
 import asyncio
 import dataclasses
+import io
+import itertools
+import json
 from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
@@ -11,13 +14,13 @@ import aiohttp
 import msgspec
 import pytest
 from aiohttp import web
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sidecar.app.lifecycle import make_runner
 from sidecar.backstage.transport import open_backstage_http
-from sidecar.backstage.users import open_backstage_users
-from sidecar.backstage.visibility import CatalogVisibility
+from sidecar.backstage.users import LEEWAY_SECONDS, open_backstage_users
+from sidecar.backstage.visibility import VISIBLE_SECONDS, CatalogVisibility
 from sidecar.catalog.claims import Claims, NamingMemory
 from sidecar.catalog.static import StaticCatalog
 from sidecar.config import Config
@@ -25,17 +28,26 @@ from sidecar.domain.catalog import Catalog, Entity
 from sidecar.domain.freshness import merge
 from sidecar.domain.model import Content, GitOps, ProjectRef, Section, SectionError, SectionResult, Snapshot
 from sidecar.domain.ports import SnapshotHead
+from sidecar.http.answers.sending import (
+    AT_ONCE_BYTES,
+    SENDING_BUDGET,
+    SLICE_BYTES,
+    UNSENT_BYTES,
+    Slices,
+)
 from sidecar.http.gate.connection_limits import ConnectionLimits
 from sidecar.http.middleware.request_keys import IGNORED
 from sidecar.http.middleware.warm import WARM_ANSWERS, WarmAnswers
 from sidecar.http.services import SERVICES, Services
 from sidecar.identity.keys import KeyRing
 from sidecar.identity.rates import RequestRateLimit
+from sidecar.telemetry.logs import configure_logging
 from tests.replica.documents import ENVIRONMENTS, EXPERIMENTS, RUN_STATS, body
 from tests.support.backstage import ISSUER, Backstage, FixedClock, component, open_backstage, user_claims
 from tests.support.golden import golden
 from tests.support.golden_service import ENTITY, PROJECT, NothingToSync, golden_app
 from tests.support.memory_store.namings import MemoryNamings
+from tests.support.service import eventually
 
 KEY: Final = {"X-Litmus-Sidecar-Key": "reader-0123456789abcdef"}
 ELSEWHERE: Final = ProjectRef(instance="default", project_id="another-project")
@@ -118,6 +130,7 @@ class World:
         self.parts = parts
         self._client = client
         self._url = url
+        self._numbers = itertools.count()
         self.token = ""
         self.sign_in()
 
@@ -138,6 +151,11 @@ class World:
     @property
     def warm(self) -> WarmAnswers:
         return self.parts.app[WARM_ANSWERS]
+
+    def own_headers(self) -> dict[str, str]:
+        """Return headers that are other ones in each request, as one that is traced has them."""
+        number = next(self._numbers)
+        return {"traceparent": f"00-{number:032x}-{number:016x}-01", "X-Request-ID": f"own.{number:012}"}
 
     def sign_in(self, **changes: Any) -> None:
         """Give the person a new token."""
@@ -189,6 +207,7 @@ async def open_world(
     *,
     is_enforced: bool = True,
     per_minute: int = 100_000,
+    key_per_minute: int | None = None,
     bounds: ConnectionLimits = ConnectionLimits(),  # noqa: B008 - frozen
 ) -> AsyncIterator[World]:
     clock = FixedClock(golden().now)
@@ -225,7 +244,10 @@ async def open_world(
                 users=users,
                 visibility=CatalogVisibility(http, clock=clock) if is_enforced else None,
                 pace=RequestRateLimit(
-                    person_per_minute=per_minute, actions_per_minute=30, key_per_minute=None
+                    person_per_minute=per_minute,
+                    actions_per_minute=30,
+                    key_per_minute=key_per_minute,
+                    clock=lambda: clock().timestamp(),
                 ),
             )
 
@@ -308,10 +330,13 @@ async def follow(steps: Collection[tuple[str, int]], *, is_enforced: bool) -> No
                 what = ASKED[number]
                 before = await world.ask(who, what, ANEW)
                 first, again = await world.ask(who, what), await world.ask(who, what)
+                # As Backstage asks where it is traced: from the second time on known but for these.
+                traced = await world.ask(who, what, world.own_headers())
                 after = await world.ask(who, what, ANEW)
                 # What Backstage is asked in the background may be answered in between.
                 assert first in (before, after), (step, who, what)
                 assert again in (before, after), (step, who, what)
+                assert traced in (before, after), (step, who, what)
 
 
 @given(steps=st.lists(STEPS, max_size=8), is_enforced=st.booleans())
@@ -320,6 +345,94 @@ def test_the_warm_path_agrees_with_the_usual_way_always(
     is_enforced: bool,  # noqa: FBT001 - hypothesis gives it by name
 ) -> None:
     asyncio.run(follow(steps, is_enforced=is_enforced))
+
+
+class Told(NamedTuple):
+    """What a service tells of a request, in its answer and beside it."""
+
+    answer: Answer
+    request_id: str
+    line: Mapping[str, Any]
+    """Of the log, without instant and duration."""
+    counted: float
+
+
+async def told(world: World, ask: tuple[str, str, Mapping[str, str]], stream: io.StringIO) -> Told:
+    """Ask, and return all that the service tells of it."""
+    who, what, headers = ask
+    begun = stream.tell()
+    response, content = await world.answer(who, what, headers)
+    shown = {name.lower(): value for name, value in response.headers.items() if name.lower() not in OWN}
+    stream.seek(begun)
+    (line,) = [json.loads(text) for text in stream if '"event":"request"' in text]
+    given = line.pop("request_id")
+    assert given == response.headers["X-Request-ID"]
+    del line["seconds"], line["timestamp"]
+    body = content.replace(given.encode(), b"ID")
+    # One of ours is as good as any other.
+    request_id = given if given == headers.get("X-Request-ID") else "ID"
+    return Told(Answer(response.status, shown, body), request_id, line, world.counted(line["route"]))
+
+
+CALLERS: Final = ("person", "person", "key", "both")
+MOVES: Final = st.one_of(
+    st.tuples(st.just("advance"), st.sampled_from((1, 9, 20, 31, 45)), st.none()),
+    st.tuples(
+        st.sampled_from(CALLERS),
+        st.sampled_from((COUNT, ENVIRONMENTS, PLACES[0])),
+        st.sampled_from((None, "traced", "traced", "odd")),
+    ),
+)
+
+
+async def compare(moves: Collection[tuple[str, Any, str | None]]) -> None:
+    """Ask two services the same, one of which knows the usual way alone; they may never differ."""
+    stream = io.StringIO()
+    configure_logging(stream=stream, as_json=True)
+    async with AsyncExitStack() as stack:
+        warm, usual = [
+            await stack.enter_async_context(open_world(per_minute=7, key_per_minute=9)) for _ in range(2)
+        ]
+        for who, amount, own in moves:
+            if who == "advance":
+                for world in (warm, usual):
+                    world.parts.clock.advance(amount)
+                continue
+            headers = {
+                None: {},
+                "traced": warm.own_headers(),
+                "odd": {"X-Request-ID": "no id", "tracestate": "a=1"},
+            }[own]
+            # Whatever is asked is asked some times, so that it becomes known.
+            for _ in range(3):
+                assert await told(warm, (who, amount, headers), stream) == await told(
+                    usual, (who, amount, {**headers, **ANEW}), stream
+                )
+        assert usual.warm.hits == 0
+
+
+@settings(max_examples=min(25, settings().max_examples))
+@given(moves=st.lists(MOVES, max_size=10))
+def test_both_ways_count_limit_and_log_the_same_requests(
+    moves: list[tuple[str, Any, str | None]],
+) -> None:
+    asyncio.run(compare(moves))
+
+
+def grow(world: World) -> None:
+    """Give the project so many experiments that a list of them is long."""
+    snapshots = world.parts.snapshots
+    known = snapshots.get(PROJECT)
+    assert known is not None
+    some = known.content.experiments or ()
+    many = [
+        msgspec.structs.replace(one, experiment_id=f"{one.experiment_id}-{number}")
+        for number in range(20)
+        for one in some
+    ]
+    now = world.parts.clock.now
+    listed = SectionResult(section=Section.EXPERIMENTS, attempted_at=now, value=tuple(many), error=None)
+    snapshots.take(PROJECT, [listed])
 
 
 @pytest.fixture
@@ -444,17 +557,89 @@ async def test_every_request_is_counted_once_whatever_way_it_takes(world: World)
     assert world.counted("/api/query") == 6
 
 
-async def test_the_limit_of_a_person_is_never_passed_by(world: World) -> None:
+async def test_a_person_is_answered_without_being_parsed_up_to_their_limit() -> None:
+    async with open_world(is_enforced=False, per_minute=6) as world:
+        answers = [await world.ask("person", COUNT) for _ in range(8)]
+        assert [b"Too many requests" in one.body for one in answers] == [False] * 6 + [True] * 2
+        assert (world.warm.hits, world.warm.hits_at_once) == (5, 4)
+        assert world.counted("/api/query") == 8
+
+
+async def test_a_person_is_answered_without_being_parsed_as_long_as_the_token_holds() -> None:
+    async with open_world(is_enforced=False) as world:
+        world.sign_in(exp=int(world.parts.clock.now.timestamp()) + 20)
+        known = await world.ask("person", COUNT)
+        assert [await world.ask("person", COUNT) for _ in range(3)] == [known] * 3
+        assert world.warm.hits_at_once == 2
+        world.parts.clock.advance(20 + LEEWAY_SECONDS)
+        assert b'"unauthenticated"' in (await world.ask("person", COUNT)).body
+        assert world.warm.hits_at_once == 2
+
+
+async def test_a_right_that_is_lost_is_lost_to_who_was_answered_without_being_parsed() -> None:
+    async with open_world() as world:
+        known = await world.ask("person", COUNT)
+        assert [await world.ask("person", COUNT) for _ in range(3)] == [known] * 3
+        assert world.warm.hits_at_once == 2
+        await changed(world, "hide", 0)
+        world.parts.clock.advance(VISIBLE_SECONDS)
+        assert b'"project_unknown"' in (await world.ask("person", COUNT)).body
+        assert world.warm.hits_at_once == 2
+
+
+async def test_a_key_of_backstage_that_is_gone_ends_what_was_answered_without_being_parsed() -> None:
+    async with open_world(is_enforced=False) as world:
+        known, token = await world.ask("person", COUNT), world.token
+        assert [await world.ask("person", COUNT) for _ in range(3)] == [known] * 3
+        assert world.warm.hits_at_once == 2
+        await changed(world, "rotate", 1)
+        # The keys are read anew for who signed in since.
+        world.sign_in(sub="user:default/bob")
+        assert await world.ask("person", COUNT) == known
+        world.token = token
+        assert b'"unauthenticated"' in (await world.ask("person", COUNT)).body
+        assert world.warm.hits_at_once == 2
+
+
+async def test_a_long_answer_that_has_to_wait_for_others_is_counted_once() -> None:
+    async with open_world(is_enforced=False, per_minute=6) as world:
+        grow(world)
+        known = [await world.ask("person", EXPERIMENTS) for _ in range(3)]
+        assert SLICE_BYTES < len(known[0].body) < AT_ONCE_BYTES
+        assert world.warm.hits_at_once == 1
+        sending = Slices(bytes(UNSENT_BYTES))
+        assert world.parts.app[SENDING_BUDGET].take(sending)
+        waiting = asyncio.create_task(world.ask("person", EXPERIMENTS))
+        in_progress = world.parts.app[SERVICES].phase.in_progress
+        await eventually(lambda: in_progress[""] == 1)
+        await sending.close()
+        answers = [*known, await waiting, *[await world.ask("person", EXPERIMENTS) for _ in range(3)]]
+        assert answers[:6] == [known[0]] * 6
+        assert b"Too many requests" in answers[6].body
+
+
+@pytest.mark.parametrize("who", ["key", "person", "both"])
+async def test_a_traced_request_is_answered_without_being_parsed(world: World, who: str) -> None:
+    bodies = set()
     for _ in range(5):
-        await world.ask("person", COUNT)
-    assert (world.warm.hits, world.warm.hits_at_once) == (4, 0)
+        own = world.own_headers()
+        response, content = await world.answer(who, COUNT, own)
+        assert response.headers["X-Request-ID"] == own["X-Request-ID"]
+        bodies.add(content)
+    assert len(bodies) == 1
+    assert (world.warm.hits, world.warm.hits_at_once) == (4, 3)
 
 
-@pytest.mark.parametrize("name", ["X-Request-ID", "traceparent"])
-async def test_a_request_with_something_of_its_own_is_parsed(world: World, name: str) -> None:
+@pytest.mark.parametrize(
+    "odd",
+    [{"X-Request-ID": "no id"}, {"X-Request-ID": ""}, {"traceparent": "own"}, {"tracestate": "x" * 600}],
+    ids=["no id", "empty id", "no trace", "long state"],
+)
+async def test_a_request_with_something_odd_of_its_own_is_parsed(world: World, odd: dict[str, str]) -> None:
+    known = await world.ask("key", COUNT)
     for _ in range(4):
-        await world.ask("key", COUNT, {name: "own"})
-    assert (world.warm.hits, world.warm.hits_at_once) == (3, 0)
+        assert await world.ask("key", COUNT, odd) == known
+    assert (world.warm.hits, world.warm.hits_at_once) == (4, 0)
 
 
 async def test_each_answer_has_an_id_of_its_own_that_no_request_gave(world: World) -> None:

@@ -127,15 +127,17 @@ def said(text: str) -> dict[str, Any]:
     caller=st.text(max_size=30) | st.none() | st.just('"seconds":0.0,"request_id":""'),
     client=st.sampled_from(["192.0.2.7", "2001:db8::7", None]),
     seconds=st.floats(0, 100).map(lambda value: round(value, 4)),
+    request_id=st.from_regex(r"[A-Za-z0-9._-]{1,64}", fullmatch=True)
+    | st.sampled_from(["fedcba9876543210", "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ4In0.c2ln", "bearer"]),
 )
 def test_a_line_that_is_repeated_says_what_a_line_of_its_own_says(
-    caller: str | None, client: str | None, seconds: float
+    caller: str | None, client: str | None, seconds: float, request_id: str
 ) -> None:
-    what = line(caller=caller, client=client, seconds=seconds, request_id="fedcba9876543210")
+    what = line(caller=caller, client=client, seconds=seconds, request_id=request_id)
     usual = written(what)
     stream = io.StringIO()
     configure_logging(stream=stream, as_json=True)
-    RepeatedLine(line(caller=caller, client=client)).write(seconds, "fedcba9876543210")
+    RepeatedLine(line(caller=caller, client=client)).write(seconds, request_id)
     assert list(json.loads(stream.getvalue())) == list(json.loads(usual))
     assert said(stream.getvalue()) == said(usual)
     assert stream.getvalue().count("\n") == 1

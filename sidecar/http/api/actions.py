@@ -96,7 +96,7 @@ async def act(request: web.Request, services: Services, asked: ActionRequest) ->
     """
     caller = request[CALLER]
     request[IS_ACTION] = True
-    await services.pace.check_action(caller.principal.name)
+    services.pace.check_action(caller.principal.name)
     return await services.actions.act(
         await acting_caller(services, caller, asked.project),
         asked,

@@ -35,7 +35,7 @@ async def share(request: web.Request) -> web.Response:
     entity = await _own_entity(request, services)
     asked = _asked(await read_json_body(request, MAX_BODY_BYTES))
     caller = request[CALLER].principal.name
-    await services.pace.check_action(caller)
+    services.pace.check_action(caller)
     made = await share_picture(
         signing=services.signing,
         shares=services.shares,
@@ -73,7 +73,7 @@ async def revoke(request: web.Request) -> web.Response:
     services, share_id = request.app[SERVICES], request.match_info["id"]
     entity = await _own_entity(request, services)
     caller = request[CALLER].principal.name
-    await services.pace.check_action(caller)
+    services.pace.check_action(caller)
     known = await services.shares.get(share_id)
     if known is None or known.entity_ref != entity.ref or not await services.shares.revoke(share_id):
         raise NotFoundError("No such share of this entity; perhaps it is revoked already.")

@@ -103,7 +103,7 @@ async def _count_action(request: web.Request) -> None:
     Raises:
         TooManyRequestsError: If it is one too many.
     """
-    await request.app[SERVICES].pace.check_action(request[CALLER].principal.name)
+    request.app[SERVICES].pace.check_action(request[CALLER].principal.name)
 
 
 def _log_change(request: web.Request, event: str, token_id: str | None) -> None:

@@ -94,7 +94,7 @@ class RepeatedRequest:
         """Whether also one that was not slow is."""
 
     def note(self, took_seconds: float, request_id: str) -> None:
-        """Count one that has an id of ours, and log it."""
+        """Count one, and log it."""
         self._counted.inc()
         self._seconds.observe(took_seconds)
         if self._is_logged or took_seconds >= SLOW_SECONDS:

@@ -174,7 +174,7 @@ async def _admit(request: web.Request) -> None:
             own_origins(request, services) | set(services.config.listen.allowed_origins),
             ambient=caller.ambient,
         )
-    await services.pace.check_request(caller.principal.name, is_person=_is_person(caller))
+    services.pace.check_request(caller.principal.name, is_person=_is_person(caller))
 
 
 async def _handle_within_limits(request: web.Request, handler: Handler) -> web.StreamResponse:

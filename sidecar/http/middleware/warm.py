@@ -5,7 +5,8 @@ sent, where to, what for. It leads to the bytes and to what they were decided un
 all of that still holds they are sent, with an id and a date of their own, counted and
 logged as every other request; else the request takes the usual way, and what comes of it
 is remembered. A request whose very bytes were asked so before, from the same address, is
-not even parsed again: the same look-up is made of what was learned of them.
+not even parsed again: the same look-up is made of what was learned of them. Its id and its
+place in a trace may be its own.
 
 Nothing is decided here: handlers say of their answers how long they hold
 (:class:`sidecar.http.reuse.Reuse`), callers the same of their credentials.
@@ -48,8 +49,6 @@ LARGEST_BYTES: Final = 1024 * 1024
 _OWN: Final = frozenset({"date", "x-request-id", "connection"})
 """Headers that each answer has anew."""
 _STATUSES: Final = frozenset({200, 304})
-_VARYING: Final = frozenset({"X-Request-ID", "traceparent"})
-"""Headers that make each request's bytes its own."""
 _HEAD: Final = web.RequestKey("warm", HeadKey)
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -67,8 +66,6 @@ class _Entry(msgspec.Struct, frozen=True):
     method: str
     route: str
     until: datetime
-    is_limited: bool
-    """Whether requests of the caller are counted against a limit."""
     holds: Callable[[], bool]
     credential: Callable[[], bool] | None
 
@@ -143,21 +140,20 @@ class WarmAnswers:
     def at_once(self, address: str, sent: bytes) -> ReadyAnswer | None:
         """Return the answer to a request known by its bytes, counted and logged; ``None``: ask as usual."""
         started = perf_counter()
-        known = self._known.get(self._keys.of_bytes(address, sent))
+        asked = self._keys.of_bytes(address, sent)
+        known = self._known.get(asked.digest) if asked is not None else None
         entry = self._kept.get(known.key) if known is not None else None
-        # What has to wait, for others or to be counted, does so on the usual way.
-        if known is None or entry is None or entry.is_limited or entry.size > AT_ONCE_BYTES:
+        # What has to let others have their turn does so on the usual way.
+        if asked is None or known is None or entry is None or entry.size > AT_ONCE_BYTES:
             return None
         services = self._app[SERVICES]
         now = services.clock()
-        if not self._holds(entry, services, now):
-            return None
-        long = Slices(*entry.parts) if entry.size > SLICE_BYTES else None
-        if long is not None and not self._app[SENDING_BUDGET].take(long):
+        long = _long(entry)
+        if not self._may_use(entry, services, now, long):
             return None
         self.hits += 1
         self.hits_at_once += 1
-        request_id = new_request_id()
+        request_id = asked.request_id or new_request_id()
         head = entry.head + _tail(now, request_id, closes=known.closes)
         self._record_of(known, entry).note(perf_counter() - started, request_id)
         return ReadyAnswer(head, entry.parts, known.closes, long)
@@ -173,12 +169,12 @@ class WarmAnswers:
 
     def _know(self, request: web.Request, sent: bytes, key: bytes) -> None:
         """Remember what a request's bytes ask for; for one that was asked before."""
-        headers = request.headers
-        if request.remote is None or any(name in headers for name in _VARYING):
+        asked = self._keys.of_bytes(request.remote, sent) if request.remote is not None else None
+        if asked is None:
             return
         recorder: Recorder = self._app[RECORDER]
         known = _Known(key, recorder.client(request), closes=not request.keep_alive)
-        self._known[self._keys.of_bytes(request.remote, sent)] = known
+        self._known[asked.digest] = known
         if len(self._known) > KEPT_REQUESTS:
             del self._known[next(iter(self._known))]
 
@@ -194,10 +190,10 @@ class WarmAnswers:
             request[_HEAD] = head
             key = await self._key(request, head)
             entry = self._kept.get(key) if key is not None else None
-            if key is not None and entry is not None and await self._may_use(entry, services):
+            if key is not None and entry is not None:
                 response = self._warm(request, entry, services, started)
                 if response is not None:
-                    if sent is not None and not entry.is_limited and entry.size <= AT_ONCE_BYTES:
+                    if sent is not None and entry.size <= AT_ONCE_BYTES:
                         self._know(request, sent, key)
                     return response
         return await handler(request)
@@ -228,7 +224,6 @@ class WarmAnswers:
             method=request.method,
             route=resource.canonical if resource is not None else "unmatched",
             until=min(reuse.until, lasting.until),
-            is_limited=services.pace.is_limited(is_person=caller.is_person),
             holds=reuse.holds,
             credential=lasting.holds,
         )
@@ -253,35 +248,34 @@ class WarmAnswers:
                 return None  # It is refused on the usual way.
         return head.with_body(ahead_of(request))
 
-    @staticmethod
-    def _holds(entry: _Entry, services: Services, now: datetime) -> bool:
-        """Tell whether an answer may be given again, but for the limit of requests."""
+    def _may_use(self, entry: _Entry, services: Services, now: datetime, long: Slices | None) -> bool:
+        """Tell whether an answer may be given again, and to this caller now.
+
+        If so the request is counted, and ``long``, a long answer's body, is being sent; if not nothing is.
+        """
         return (
             now < entry.until
             and (entry.credential is None or entry.credential())
             and entry.holds()
             and services.work_pace.has_left(entry.caller, is_person=entry.is_person)
-        )
-
-    async def _may_use(self, entry: _Entry, services: Services) -> bool:
-        """Tell whether an answer may be given again, and to this caller now."""
-        return self._holds(entry, services, services.clock()) and (
-            not entry.is_limited or await services.pace.may_request(entry.caller, is_person=entry.is_person)
+            and (long is None or self._app[SENDING_BUDGET].take(long))
+            # The last, since what takes the usual way after all is counted there.
+            and services.pace.may_request(entry.caller, is_person=entry.is_person)
         )
 
     def _warm(
         self, request: web.Request, entry: _Entry, services: Services, started: float
     ) -> WarmResponse | None:
-        """Return the answer, counted and logged; ``None`` if it is long and has to wait for others."""
-        long = Slices(*entry.parts) if entry.size > SLICE_BYTES else None
-        if long is not None and not self._app[SENDING_BUDGET].take(long):
+        """Return the answer, counted and logged; ``None`` if it may not be given now."""
+        now, long = services.clock(), _long(entry)
+        if not self._may_use(entry, services, now, long):
             return None
         self.hits += 1
         if isinstance(request.protocol, Connection):
             request.protocol.is_known = True
         request_id = request_id_of(request)
         request[REQUEST_ID] = request_id
-        tail = _tail(services.clock(), request_id, closes=not request.keep_alive)
+        tail = _tail(now, request_id, closes=not request.keep_alive)
         response = WarmResponse(request, entry, entry.head + tail, long)
         recorder: Recorder = self._app[RECORDER]
         line = _line(entry, client=None, seconds=perf_counter() - started, request_id=request_id)
@@ -290,6 +284,11 @@ class WarmAnswers:
 
 
 WARM_ANSWERS = web.AppKey("warm", WarmAnswers)
+
+
+def _long(entry: _Entry) -> Slices | None:
+    """Return the body of an answer that counts as long; ``None`` for others."""
+    return Slices(*entry.parts) if entry.size > SLICE_BYTES else None
 
 
 def _line(entry: _Entry, *, client: str | None, seconds: float, request_id: str) -> RequestLine:

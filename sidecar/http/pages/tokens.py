@@ -102,7 +102,7 @@ async def change_tokens(request: web.Request) -> web.Response:
     fields = await read_form(request)
     instance = _instance(request, fields.get("instance"))
     held = services.tokens[instance]
-    await services.pace.check_action(request[CALLER].principal.name)
+    services.pace.check_action(request[CALLER].principal.name)
     try:
         match fields.get("do"):
             case "create":
