@@ -36,7 +36,7 @@ HUGE: Final = Sizes(projects=((100, 5), (1_000, 5), (1_000, 50), (5_000, 5)), ru
 QUICK: Final = Sizes(
     rounds=1,
     round_seconds=0.1,
-    answers=("query 1 kB", "badge"),
+    answers=("query 1 kB", "query 20 kB of a person, traced", "badge"),
     answers_unlogged=("query 1 kB",),
     upstreams_ms=(0, 50),
     requests=100,
