@@ -33,8 +33,8 @@ from benchmarks.warm import cpu_seconds
 
 SECRET: Final = "pace-0123456789abcdef"  # noqa: S105 - of a service that lives for the benchmark
 LOOK_SECONDS: Final = 5.0
-BUSY: Final = 0.8
-"""Share of the allowed requests; who sends fewer is behind with nothing."""
+AS_NEEDED: Final = 1.1
+"""Who sends more requests than so many times what the projects need is behind with something."""
 KEY: Final = {"X-Litmus-Sidecar-Key": SECRET}
 
 
@@ -157,13 +157,13 @@ async def ready_again(session: ClientSession, config: Path) -> float:
 
 
 async def rested(session: ClientSession, url: str, most_seconds: float) -> None:
-    """Wait, at most so long, until Litmus is asked clearly less than it may be: nothing is behind then."""
+    """Wait, at most so long, until Litmus is asked no more than it is for good: nothing is behind then."""
     until = perf_counter() + most_seconds
     while (left := until - perf_counter()) > 0:
         asked, begun = await requests(session, url), perf_counter()
         await asyncio.sleep(min(LOOK_SECONDS, left))
         rate = (await requests(session, url) - asked) / (perf_counter() - begun)
-        if rate < (await pace(session, url))["requestsPerSecond"] * BUSY:
+        if rate <= (await pace(session, url))["neededPerSecond"] * AS_NEEDED:
             return
 
 

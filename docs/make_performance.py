@@ -42,6 +42,14 @@ _BRIEF: Final = Table(
 Figures = Mapping[str, Any]
 
 
+def core_needed(row: Mapping[str, Any]) -> float:
+    """Return what of a core the projects take for good.
+
+    What was sent while it was measured can be more or less than what is needed: slower lanes come in waves.
+    """
+    return float(row["core"] * row["needed_per_second"] / max(row["requests_per_second"], 0.1))
+
+
 def capacity(rows: Sequence[Mapping[str, Any]]) -> list[Row]:
     """Return what a project takes, for each number of projects."""
     found: list[Row] = []
@@ -52,9 +60,9 @@ def capacity(rows: Sequence[Mapping[str, Any]]) -> list[Row]:
             {
                 "projects": row["projects"],
                 "experiments": row["experiments"],
-                "cpu_seconds": row["core"] * 3600 / row["projects"],
+                "cpu_seconds": core_needed(row) * 3600 / row["projects"],
                 "kilobytes": beyond,
-                "fit": CORE_SHARE * row["projects"] / row["core"] if row["core"] else None,
+                "fit": CORE_SHARE * row["projects"] / core_needed(row) if row["core"] else None,
             }
         )
     return found
@@ -65,8 +73,7 @@ def plan(rows: Sequence[Mapping[str, Any]]) -> list[Row]:
     largest = max(rows, key=lambda row: (row["projects"], row["experiments"]))
     projects = ENTITIES // IN_A_PROJECT
     per_second = largest["needed_per_second"] * projects / largest["projects"]
-    # What was sent while it was measured can be more or less than what is needed.
-    cores = largest["core"] * per_second / max(largest["requests_per_second"], 0.1)
+    cores = core_needed(largest) * projects / largest["projects"]
     smallest = rows[0]
     more = largest["projects"] - smallest["projects"]
     growth = max(0.0, (largest["memory_mb"] - smallest["memory_mb"]) / more) if more else 0.0

@@ -50,10 +50,12 @@ def test_what_was_not_measured_is_no_data_and_not_nought() -> None:
     )
 
 
-def test_capacity_is_reckoned_by_project_and_growth_from_the_smallest() -> None:
+def test_capacity_is_reckoned_by_what_is_needed_for_good_and_growth_from_the_smallest() -> None:
+    at_rest = {"projects": 100, "experiments": 5, "core": 0.01, "memory_mb": 100}
+    behind = {"projects": 1_100, "experiments": 5, "core": 0.22, "memory_mb": 150}
     rows = [
-        {"projects": 100, "experiments": 5, "core": 0.01, "memory_mb": 100},
-        {"projects": 1_100, "experiments": 5, "core": 0.11, "memory_mb": 150},
+        {**at_rest, "requests_per_second": 2.0, "needed_per_second": 2.0},
+        {**behind, "requests_per_second": 44.0, "needed_per_second": 22.0},
     ]
     small, large = MADE["capacity"](rows)
     assert small["kilobytes"] is None
