@@ -42,6 +42,10 @@ _BRIEF: Final = Table(
 Figures = Mapping[str, Any]
 
 
+def _extent(row: Mapping[str, Any]) -> tuple[int, int]:
+    return row["projects"], row["experiments"]
+
+
 def core_needed(row: Mapping[str, Any]) -> float:
     """Return what of a core the projects take for good.
 
@@ -70,7 +74,7 @@ def capacity(rows: Sequence[Mapping[str, Any]]) -> list[Row]:
 
 def plan(rows: Sequence[Mapping[str, Any]]) -> list[Row]:
     """Return what a large catalog takes, reckoned from the largest measured number of projects."""
-    largest = max(rows, key=lambda row: (row["projects"], row["experiments"]))
+    largest = max(rows, key=_extent)
     projects = ENTITIES // IN_A_PROJECT
     per_second = largest["needed_per_second"] * projects / largest["projects"]
     cores = core_needed(largest) * projects / largest["projects"]
@@ -103,8 +107,9 @@ def brief(parts: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[Row]:
     if slow := max(parts.get("direct", ()), key=lambda row: row["late_ms"], default=None):
         told = f"a warm answer beside a Litmus that takes {slow['late_ms']} ms"
         rows.append({"measured": f"Wait for {told}", "figure": f"{text_of(slow['sidecar_ms'], 2)} ms"})
-    if crowd := max(parts.get("projects", ()), key=lambda row: row["projects"], default=None):
-        told = f"{text_of(crowd['projects'])} projects kept fresh: share of a core, memory"
+    if crowd := max(parts.get("projects", ()), key=_extent, default=None):
+        each = f"{text_of(crowd['projects'])} projects of {text_of(crowd['experiments'])} experiments"
+        told = f"{each} kept fresh: share of a core, memory"
         figure = f"{text_of(crowd['core'], 2)}, {text_of(crowd['memory_mb'])} MB"
         rows.append({"measured": told, "figure": figure})
     if stored := _one(parts.get("runs", ()), database="SQLite"):

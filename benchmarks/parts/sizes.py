@@ -6,7 +6,7 @@ from typing import Final
 
 @dataclass(frozen=True, kw_only=True)
 class Sizes:
-    """Of everything that is done; the defaults take some minutes on two cores."""
+    """Of everything that is done; the defaults take a quarter of an hour on two cores."""
 
     rounds: int = 3
     """In which both of what is compared are asked in turns."""
@@ -19,7 +19,7 @@ class Sizes:
     """How late each upstream of the direct path answers."""
     requests: int = 1_000
     """Of the stampede."""
-    projects: tuple[tuple[int, int], ...] = ((100, 5), (1_000, 5))
+    projects: tuple[tuple[int, int], ...] = ((100, 5), (1_000, 5), (1_000, 50))
     """Numbers of projects that are kept fresh, and of experiments in each."""
     rest_seconds: float = 180.0
     """Until all of them were read wholly, at most."""
