@@ -39,7 +39,8 @@ class CachedHistory:
         another one than before, whose revisions have begun again.
         """
         before = dict(self._states) if anew else {}
-        stored = await self._stored.states()
+        known = {} if anew else {project: one.revision for project, one in self._states.items()}
+        stored = await self._stored.states(known)
         for project, state in before.items():
             if self._states.get(project) is state:
                 del self._states[project]

@@ -5,13 +5,12 @@ job's lease; the version of a project's history rises in the same one.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any, Final, TypeVar
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, Final
 
 import msgspec
 from sqlalchemy import (
     ColumnElement,
-    Result,
     Row,
     Select,
     and_,
@@ -30,7 +29,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sidecar.domain.model import ProjectRef
 from sidecar.domain.ports import HistoryChange, Lease, RunQuery
 from sidecar.domain.runs import OUTCOME_OF_PHASE, HistoryState, KnownExperiment, Outcome, Run
-from sidecar.runtime.turns import Work, in_slices
 from sidecar.store.engine.database import Database
 from sidecar.store.history_rows import (
     EXPERIMENT_COLUMNS,
@@ -49,16 +47,24 @@ from sidecar.store.history_rows import (
 )
 from sidecar.store.run_merging import Key, RunMerge, key_of
 from sidecar.store.schema import history_state, known_experiments, projects, run_totals, runs
-from sidecar.store.statements import CHUNK, PROJECT_KEY, project_key, project_values, require_lease
+from sidecar.store.statements import (
+    CHUNK,
+    PROJECT_KEY,
+    project_key,
+    project_values,
+    read_rows,
+    require_lease,
+)
 from sidecar.store.upserts import Upsert
-
-T = TypeVar("T")
-
-READ_AT_ONCE: Final = 100
-"""Rows made values without a pause, some tenths of a millisecond."""
 
 _KEY: Final = (runs.c.project, runs.c.experiment_id, runs.c.identity)
 _STATE: Final = select(history_state).where(history_state.c.project == PROJECT_KEY)
+_STATES: Final = select(history_state, projects.c.instance, projects.c.project_id).join(
+    projects, projects.c.id == history_state.c.project
+)
+_REVISIONS: Final = _STATES.with_only_columns(
+    history_state.c.project, projects.c.instance, projects.c.project_id, history_state.c.revision
+)
 _LOCK_STATE: Final = (
     select(history_state.c.version, history_state.c.revision, history_state.c.pruned_before_ms)
     .where(history_state.c.project == bindparam("key"))
@@ -84,6 +90,7 @@ class SqlHistory:
             known_experiments.c.project == bindparam("project"),
             database.among(known_experiments.c.experiment_id, "experiment_ids"),
         )
+        self._states = _STATES.where(database.among(history_state.c.project, "keys"))
         insert = database.insert(history_state)
         self._save_state = insert.on_conflict_do_update(
             index_elements=["project"],
@@ -96,14 +103,16 @@ class SqlHistory:
             row = (await connection.execute(_STATE, project_values(project))).one_or_none()
         return StoredState(state=HistoryState(), revision=0) if row is None else state_of(row)
 
-    async def states(self) -> Mapping[ProjectRef, StoredState]:
-        """See :meth:`ports.History.states`."""
-        statement = select(history_state, projects.c.instance, projects.c.project_id).join(
-            projects, projects.c.id == history_state.c.project
-        )
+    async def states(self, known: Mapping[ProjectRef, int]) -> Mapping[ProjectRef, StoredState]:
+        """Return the states of all projects but those whose revision is the known one."""
         async with self._database.reading() as connection:
-            rows = (await connection.execute(statement)).all()
-        return {ProjectRef(instance=row.instance, project_id=row.project_id): state_of(row) for row in rows}
+            stored = await read_rows(await connection.execute(_REVISIONS), _revision_of)
+            wanted = [key for key, project, revision in stored if known.get(project) != revision]
+            found: dict[ProjectRef, StoredState] = {}
+            for start in range(0, len(wanted), CHUNK):
+                rows = await connection.execute(self._states, {"keys": wanted[start : start + CHUNK]})
+                found.update(await read_rows(rows, _project_and_state))
+        return found
 
     async def record(self, lease: Lease, change: HistoryChange) -> StoredState:
         """See :meth:`ports.History.record`."""
@@ -208,7 +217,7 @@ class SqlHistory:
         if query.after is not None:
             statement = statement.where(tuple_(*order) < query.after)
         async with self._database.reading() as connection:
-            return await in_slices(_read(await connection.execute(statement), run_of))
+            return await read_rows(await connection.execute(statement), run_of)
 
     async def count(self, project: ProjectRef, experiment_ids: Collection[str]) -> int:
         """See :meth:`ports.History.count`."""
@@ -224,7 +233,7 @@ class SqlHistory:
         """See :meth:`ports.History.experiments`."""
         async with self._database.reading() as connection:
             rows = await connection.execute(_EXPERIMENTS_OF, project_values(project))
-            return await in_slices(_read(rows, experiment_of))
+            return await read_rows(rows, experiment_of)
 
     async def totals(self, project: ProjectRef) -> Mapping[str, Mapping[Outcome, int]]:
         """See :meth:`ports.History.totals`."""
@@ -272,12 +281,16 @@ class SqlHistory:
         return at_most - left
 
 
-def _read(rows: Result[Any], read: Callable[[Row[Any]], T]) -> Work[list[T]]:
-    found = [read(row) for row in rows.fetchmany(READ_AT_ONCE)]
-    while part := rows.fetchmany(READ_AT_ONCE):
-        yield
-        found += map(read, part)
-    return found
+def _project_of(row: Row[Any]) -> ProjectRef:
+    return ProjectRef(instance=row.instance, project_id=row.project_id)
+
+
+def _revision_of(row: Row[Any]) -> tuple[int, ProjectRef, int]:
+    return row.project, _project_of(row), row.revision
+
+
+def _project_and_state(row: Row[Any]) -> tuple[ProjectRef, StoredState]:
+    return _project_of(row), state_of(row)
 
 
 def _conditions(query: RunQuery) -> list[ColumnElement[bool]]:

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 from typing import Any, Final
 
-from sqlalchemy import Select, bindparam, select, update
+from sqlalchemy import Row, Select, bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sidecar.domain.model import ProjectRef
@@ -11,7 +11,7 @@ from sidecar.store.codec import FORMAT
 from sidecar.store.engine.database import Database
 from sidecar.store.schema import projects, snapshots
 from sidecar.store.snapshot_cache import SnapshotRow
-from sidecar.store.statements import CHUNK, PROJECT_KEY, project_values
+from sidecar.store.statements import CHUNK, PROJECT_KEY, project_values, read_rows
 
 _OURS: Final[Select[Any]] = (
     select(snapshots, projects.c.instance, projects.c.project_id)
@@ -42,7 +42,7 @@ async def load_revisions(
         rows = await connection.execute(_REVISIONS)
     else:
         rows = await connection.execute(_REVISION_OF, project_values(project))
-    return {_ref(row): (row.id, row.revision) for row in rows}
+    return dict(await read_rows(rows, _revision_of))
 
 
 async def load_rows(connection: AsyncConnection, keys: Collection[int]) -> list[SnapshotRow]:
@@ -78,6 +78,10 @@ async def save_row(
 
 def _ref(row: Any) -> ProjectRef:
     return ProjectRef(instance=row.instance, project_id=row.project_id)
+
+
+def _revision_of(row: Row[Any]) -> tuple[ProjectRef, tuple[int, int]]:
+    return _ref(row), (row.id, row.revision)
 
 
 def _stored(row: Any) -> SnapshotRow:

@@ -1,20 +1,25 @@
 """Statements that several tables share: a project's short key, whether a lease still holds, safe values."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
-from sqlalchemy import Column, ColumnElement, ScalarSelect, bindparam, delete, select
+from sqlalchemy import Column, ColumnElement, Result, Row, ScalarSelect, bindparam, delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sidecar.domain.errors import LeaseLostError
 from sidecar.domain.model import ProjectRef
 from sidecar.domain.ports import Lease
+from sidecar.runtime.turns import Work, in_slices
 from sidecar.store.engine.database import Database
 from sidecar.store.schema import jobs, projects
 
+T = TypeVar("T")
+
 CHUNK: Final = 500
 """Rows or values given to one statement."""
+READ_AT_ONCE: Final = 100
+"""Rows made values without a pause, some tenths of a millisecond."""
 
 _INT64: Final = 2**63 - 1
 _FIRST_MS: Final = -62_135_596_800_000
@@ -95,6 +100,20 @@ async def delete_rows(
     """Delete the rows of a column's table of which the condition holds; count them."""
     gone = await connection.scalars(delete(column.table).where(condition).returning(column))
     return len(gone.all())
+
+
+async def read_rows(rows: Result[Any], read: Callable[[Row[Any]], T]) -> list[T]:
+    """Return what is read of each row, in slices."""
+
+    def work() -> Work[list[T]]:
+        found: list[T] = []
+        while part := rows.fetchmany(READ_AT_ONCE):
+            found += map(read, part)
+            if len(part) == READ_AT_ONCE:
+                yield
+        return found
+
+    return await in_slices(work())
 
 
 def safe_text(text: str) -> str:

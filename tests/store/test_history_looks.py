@@ -34,8 +34,8 @@ class HeldHistory(SqlHistory):
         await self._hold()
         return read
 
-    async def states(self) -> Mapping[ProjectRef, StoredState]:
-        read = await super().states()
+    async def states(self, known: Mapping[ProjectRef, int]) -> Mapping[ProjectRef, StoredState]:
+        read = await super().states(known)
         await self._hold()
         return read
 
@@ -96,3 +96,15 @@ async def test_what_was_read_later_stays_whichever_look_ends_last(
 
         assert await history.state(SHOP) == written
         assert written != HistoryState()
+
+
+async def test_a_look_reads_what_changed_and_nothing_else(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/store.db"
+    async with open_store(url, clock=clock) as other, opened(url) as stored:
+        lease = await plan_and_take(other, lane=Lane.HISTORY)
+        await other.history.record(lease, change(run("one")))
+        stored.may_go_on.set()
+        first = await stored.states({})
+
+        assert await stored.states({SHOP: first[SHOP].revision}) == {}
+        assert await stored.states({SHOP: first[SHOP].revision - 1}) == first
