@@ -22,6 +22,7 @@ from sidecar.http.answers.sending import (
     SendingBudget,
     return_freed_memory,
 )
+from sidecar.http.answers.templates import TEMPLATES
 from sidecar.http.gate.connection_limits import ConnectionLimits, limits_within, raise_descriptor_limit
 from sidecar.http.gate.connections import Runner
 from sidecar.http.metrics.domain import (
@@ -140,6 +141,8 @@ async def serve(
             await stack.enter_async_context(services.supervisor.running("configuration", reloading.follow))
         sites = await listen(runner, config.listen.host, config.listen.port)
         announce(_address(runner))
+        # Not before: nobody needs a page to know that we are here. Who asks for one earlier waits for it.
+        app[TEMPLATES].begin()
         if await _first_of(ending, services.supervisor.gave_up) is not ending:
             _log.error("service ends because a task failed too often", task=services.supervisor.dead)
             return 1

@@ -9,7 +9,7 @@ from sidecar.http.answers.cache import (
     ANSWER_CACHE,
     AnswerCache,
 )
-from sidecar.http.answers.templates import add_templates, take_templates
+from sidecar.http.answers.templates import TEMPLATES, add_templates
 from sidecar.http.api import health
 from sidecar.http.api.routes import API_ROUTES
 from sidecar.http.graphql import query
@@ -114,7 +114,7 @@ def add_routes(app: web.Application, *, before: web.Application | None = None) -
     app[ANSWER_CACHE] = AnswerCache(counts=before[ANSWER_CACHE].counts if before is not None else None)
     app.cleanup_ctx.append(_ending_answers)
     if before is not None:
-        take_templates(app, before)
+        app[TEMPLATES] = before[TEMPLATES]
     else:
         add_templates(app, FILTERS)
     for route in ROUTES:

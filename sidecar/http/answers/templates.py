@@ -1,5 +1,6 @@
-"""Templates filled in without holding the event loop, however long what comes of them."""
+"""Templates compiled and filled in without holding the event loop, however long what comes of them."""
 
+import asyncio
 from collections.abc import Callable, Mapping
 from itertools import islice
 from types import CodeType
@@ -7,10 +8,11 @@ from typing import Any, Final
 
 import aiohttp_jinja2
 from aiohttp import web
-from jinja2 import BytecodeCache, ChainableUndefined, PackageLoader, Template
+from jinja2 import BytecodeCache, ChainableUndefined, Environment, PackageLoader, Template
 from jinja2.bccache import Bucket
 
 from sidecar.http.services import SERVICES
+from sidecar.runtime.supervision import end_all
 from sidecar.runtime.turns import Work
 
 
@@ -35,8 +37,44 @@ PIECES_AT_ONCE: Final = 50
 """What of a template is filled in at once: about a millisecond."""
 
 
+class Templates:
+    """All templates of the package. They are compiled in a thread, once the first is wanted or before."""
+
+    def __init__(self, environment: Environment) -> None:
+        self._environment = environment
+        self._compiling: asyncio.Task[None] | None = None
+
+    async def get(self, name: str) -> Template:
+        """Return a template when all are compiled: those that it includes are needed before its end."""
+        self._compiling = compiling = self._begun()
+        # Shielded: who leaves must not take the templates away from the others.
+        await asyncio.shield(compiling)
+        return self._environment.get_template(name)
+
+    def begin(self) -> None:
+        """Begin to compile them, unless that was done; what fails is tried again for who needs it."""
+        self._compiling = self._begun()
+
+    async def close(self) -> None:
+        """Give up what is left to compile."""
+        await end_all({self._compiling} if self._compiling is not None else ())
+
+    def _begun(self) -> asyncio.Task[None]:
+        if self._compiling is None or (self._compiling.done() and not _went_well(self._compiling)):
+            return asyncio.create_task(self._compile_all())
+        return self._compiling
+
+    async def _compile_all(self) -> None:
+        # One takes up to 30 ms; in a thread it lets the event loop go on every few of them.
+        for name in self._environment.list_templates():
+            await asyncio.to_thread(self._environment.get_template, name)
+
+
+TEMPLATES: Final = web.AppKey("templates", Templates)
+
+
 def add_templates(app: web.Application, filters: Mapping[str, Callable[..., Any]]) -> None:
-    """Let the application fill in templates, all compiled before anybody waits for it."""
+    """Let the application fill in templates."""
     environment = aiohttp_jinja2.setup(
         app,
         autoescape=True,
@@ -49,19 +87,22 @@ def add_templates(app: web.Application, filters: Mapping[str, Callable[..., Any]
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    for name in environment.list_templates():
-        environment.get_template(name)
+    app[TEMPLATES] = Templates(environment)
+    app.on_cleanup.append(_close_templates)
 
 
-def take_templates(app: web.Application, before: web.Application) -> None:
-    """Let the application fill in the templates of another one, as they were compiled for that."""
-    app[aiohttp_jinja2.APP_KEY] = before[aiohttp_jinja2.APP_KEY]
+async def _close_templates(app: web.Application) -> None:
+    await app[TEMPLATES].close()
 
 
 async def render_template(request: web.Request, template: str, context: Mapping[str, Any]) -> bytes:
     """Return the bytes of a template with this context."""
-    found = aiohttp_jinja2.get_env(request.app).get_template(template)
+    found = await request.app[TEMPLATES].get(template)
     return await request.app[SERVICES].turns.run(object(), _render(found, context))
+
+
+def _went_well(task: asyncio.Task[None]) -> bool:
+    return not task.cancelled() and task.exception() is None
 
 
 def _render(template: Template, context: Mapping[str, Any]) -> Work[bytes]:
