@@ -33,6 +33,8 @@ _CORE: Final = (("null", _NULL), ("bool", _BOOL), ("int", _INT), ("float", _FLOA
 """The types of plain text in the core schema of YAML 1.2, and ``<<``."""
 _TYPE: Final = "tag:yaml.org,2002:"
 _LARGEST_EXACT: Final = 2**53
+_PAIR: Final = re.compile("[\ud800-\udbff][\udc00-\udfff]")
+"""A character that JSON writes as two escapes."""
 
 
 class Scanner(LibraryScanner):
@@ -146,9 +148,9 @@ class Constructor(SafeConstructor):
             "float": self.construct_yaml_float,
         }.get(str(node.tag).removeprefix(_TYPE))
         if construct is None:
-            return node.value
+            return _paired(node.value)
         try:
-            return _whole(construct(node))
+            return whole(construct(node))
         except (ArithmeticError, LookupError, ValueError):
             return node.value  # ``!!int x``
 
@@ -156,7 +158,12 @@ class Constructor(SafeConstructor):
 Constructor.yaml_constructors = {None: Constructor.construct_plain}
 
 
-def _whole(value: object) -> object:
+def _paired(text: str) -> str:
+    r"""Return ``"\ud83d\ude00"`` as the one character that it is in JavaScript."""
+    return _PAIR.sub(lambda found: found[0].encode("utf-16", "surrogatepass").decode("utf-16"), text)
+
+
+def whole(value: object) -> object:
     """Return ``1e3`` as the whole number that it is in JavaScript."""
     if isinstance(value, float) and value.is_integer() and abs(value) < _LARGEST_EXACT:
         return int(value)

@@ -9,16 +9,23 @@ import io
 import itertools
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Final, NamedTuple, NoReturn
 
 from ruamel.yaml import YAML
 from ruamel.yaml.constructor import DuplicateKeyError
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
-from sidecar.config.yaml_dialect import Constructor, Resolver, Scanner
+from sidecar.config.yaml_dialect import Constructor, Resolver, Scanner, whole
 
 _SEPARATOR: Final = re.compile(r"^---(?=\s|\Z)", re.MULTILINE)
+_MAY_BE_JSON: Final = re.compile(
+    r"[ \r\n]*\{[ -~\r\n\u00a0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]*"
+)
+"""A mapping without what means something else in YAML than in JSON: tabs, controls, line ends of Unicode."""
+_MOST_BRACKETS: Final = 100
+"""Of what is read as JSON: it is no deeper than YAML is read."""
 
 
 class TextError(ValueError):
@@ -44,10 +51,15 @@ def parse_yaml(text: str, *, first_line: int = 1) -> object:
     """Return the value of a text that holds one YAML document.
 
     ``first_line`` is the number of the text's first line, for the error.
+    A mapping of JSON, as tools write catalogs, means the same in YAML, and is read a hundred times faster.
 
     Raises:
         TextError: If it is not YAML, has a key twice, or holds several documents.
     """
+    if _MAY_BE_JSON.fullmatch(text) and text.count("{") + text.count("[") <= _MOST_BRACKETS:
+        # What is wrong with it, and where, the other reader says.
+        with suppress(TextError):
+            return _parse_json(text, lambda number: whole(float(number)))
     yaml = YAML(typ="safe", pure=True)
     yaml.Scanner, yaml.Resolver, yaml.Constructor = Scanner, Resolver, Constructor
     # Its warning quotes the text.
@@ -76,9 +88,15 @@ def parse_json(text: str) -> object:
     Raises:
         TextError: If it is not JSON, or has a key twice.
     """
+    return _parse_json(text, float)
+
+
+def _parse_json(text: str, parse_float: Callable[[str], object]) -> object:
     failure: TextError
     try:
-        value: object = json.loads(text, object_pairs_hook=_distinct, parse_constant=_refuse)
+        value: object = json.loads(
+            text, object_pairs_hook=_distinct, parse_constant=_refuse, parse_float=parse_float
+        )
     except json.JSONDecodeError as error:
         failure = TextError("it is not valid JSON", error.lineno)
     except TextError as error:

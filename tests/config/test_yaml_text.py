@@ -1,9 +1,13 @@
 """YAML as the package of npm reads it that Backstage uses; what is expected here is what it gives."""
 
+import json
 import math
+import random
 import warnings
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from sidecar.config.yaml_text import TextError, parse_documents, parse_yaml
 
@@ -111,3 +115,69 @@ def test_an_anchor_that_is_used_again_warns_of_nothing_for_that_would_quote_the_
 def test_a_catalog_document_may_have_tabs_and_tags_too() -> None:
     (document,) = parse_documents("metadata:\n  name: cart\t# ours\nspec: !x {a: 1_0}\n")
     assert document.content == {"metadata": {"name": "cart"}, "spec": {"a": "1_0"}}
+
+
+def test_a_character_written_as_two_escapes_is_one() -> None:
+    assert parse_yaml(r'"\ud83d\ude00 \ud83d": "\ude00\ud83d"') == {"\U0001f600 \ud83d": "\ude00\ud83d"}
+
+
+_KEYS = st.sampled_from(["<<", "null", "1", "", "a: b", "#", "---", "é"]) | st.text(max_size=9)
+_NUMBERS = st.integers() | st.floats(allow_nan=False) | st.sampled_from([-0.0, 1e3, 2.0**53, 1e22, 10**400])
+_JSON = st.recursive(
+    st.none() | st.booleans() | _NUMBERS | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(_KEYS, inner, max_size=4),
+    max_leaves=12,
+)
+
+
+def _spaced(document: object, *, seed: int) -> str:
+    """Write JSON, with white space where it may be: a line end before a colon is none of YAML's."""
+    chance = random.Random(seed)  # noqa: S311 - made-up text
+    separators = (chance.choice([",", ", ", " ,\n ", ",\r\n"]), chance.choice([":", ": ", ":\n  ", " : "]))
+    indent = chance.choice([None, 0, 2])
+    text = json.dumps(document, ensure_ascii=seed % 2 == 1, separators=separators, indent=indent)
+    return chance.choice(["", "\n", "   ", "   \n"]) + text + chance.choice(["", "\n", " \r\n\n"])
+
+
+@given(st.dictionaries(_KEYS, _JSON, max_size=4), st.integers(0, 999))
+@example({"a": "tab\tx\x85y\u2028z\ufeff\x7f\x00"}, 2)
+@example({"\U0001f600": "\ud83d"}, 1)
+def test_a_mapping_of_json_means_what_it_means_in_yaml(document: dict[str, object], seed: int) -> None:
+    text = _spaced(document, seed=seed)
+    assert _read(text) == _read(text + "\n# With a comment it is no JSON.")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"a": 1, "a": 2}',
+        '{"a": NaN, "b": Infinity}',
+        '{"a": 01}',
+        '{"a": 1,}',
+        '{"a": 1} {"b": 2}',
+        '{"a": "x\n y"}',
+        '{"a": "x\ty"}',
+        '\t{"a": 1}',
+        '{"a": "\x85"}',
+        '{"a": "x \u2028 y"}',
+        '{"a": "\x7f"}',
+        "{a: 1}",
+        '{"a": ' + "[" * 400 + "]" * 400 + "}",
+        '{"a": ' + "1" * 5_000 + "}",
+    ],
+)
+def test_what_json_does_not_have_or_reads_otherwise_is_read_as_yaml(text: str) -> None:
+    assert _read(text) == _read(text + "\n# With a comment it is no JSON.")
+
+
+@pytest.mark.parametrize("text", ['{"a"\n: 1}', '{"' + "k" * 1_025 + '": 1}'])
+def test_json_is_read_also_where_yaml_alone_wants_a_key_in_one_short_line(text: str) -> None:
+    assert parse_yaml(text) == json.loads(text)
+
+
+def _read(text: str) -> str:
+    """Return what is read, so that what differs in type or sign differs; or the error."""
+    try:
+        return ascii(parse_yaml(text))
+    except TextError as error:
+        return f"error: {error}"
