@@ -13,9 +13,6 @@ from types import MappingProxyType
 from typing import Final
 from uuid import uuid4
 
-from psycopg import ProgrammingError
-from psycopg.conninfo import conninfo_to_dict
-
 MEMORY_URL: Final = "memory:"
 """Store that keeps everything in this process; nothing survives its end."""
 DEFAULT_PORT: Final = 5432
@@ -89,6 +86,10 @@ def _postgresql(rest: str) -> StoreAddress:
     path, _, query = rest[len(authority) :].partition("?")
     if "#" in rest or "@" in path or authority.count("@") > 1 or ("@" in query and not path):
         raise ValueError(f"can be read in two ways; {_ESCAPES}")
+    # Its import takes longer than the rest of a configuration, and most stores are files.
+    from psycopg import ProgrammingError  # noqa: PLC0415
+    from psycopg.conninfo import conninfo_to_dict  # noqa: PLC0415
+
     try:
         # The library's sentence quotes the address; raised below, so that it is no cause either.
         read = conninfo_to_dict("postgresql://" + rest)

@@ -118,10 +118,11 @@ def parse_documents(text: str) -> Iterator[TextDocument]:
     """
     text = text.removeprefix("\ufeff")
     separators = [match.start() for match in _SEPARATOR.finditer(text)]
-    number = 0
+    number, first_line = 0, 1
     for start, end in itertools.pairwise([None, *separators, len(text)]):
         # The separator itself becomes spaces: what follows on its line belongs to the document.
         body = text[:end] if start is None else "   " + text[start + 3 : end]
+        line, first_line = first_line, first_line + text.count("\n", start or 0, end)
         blank = all(map(_has_no_content, _lines(body)))
         if blank and start is None:
             continue
@@ -129,7 +130,7 @@ def parse_documents(text: str) -> Iterator[TextDocument]:
         if blank:
             continue
         try:
-            yield TextDocument(number, parse_yaml(body, first_line=1 + text.count("\n", 0, start or 0)))
+            yield TextDocument(number, parse_yaml(body, first_line=line))
         except TextError as error:
             yield TextDocument(number, error)
 
