@@ -6,7 +6,7 @@ design.md "The hinge", ``asOf`` and ``stale`` as the API documents them.
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, Protocol
 
 import msgspec
 
@@ -67,7 +67,15 @@ def merge(previous: Snapshot | None, project: ProjectRef, results: Sequence[Sect
     )
 
 
-def was_attempted(snapshot: Snapshot | None, sections: Collection[Section]) -> bool:
+class HasFreshness(Protocol):
+    """A snapshot, or what is known of one without its content."""
+
+    @property
+    def freshness(self) -> Mapping[Section, Freshness]:
+        """How fresh each section is that was attempted."""
+
+
+def was_attempted(snapshot: HasFreshness | None, sections: Collection[Section]) -> bool:
     """Tell whether every one of the sections was attempted at least once.
 
     Sections without content do not count: nobody waits for the history.

@@ -162,10 +162,10 @@ class SyncEngine:
     async def retry_failed(self, instance: str) -> None:
         """Ask again, at once, for what failed in an instance's projects: a new token may be let in."""
         for project in self._projects:
-            snapshot = self._snapshots.get(project) if project.instance == instance else None
+            head = self._snapshots.head(project) if project.instance == instance else None
             failed = {
                 LANE_OF_SECTION[section]
-                for section, freshness in (snapshot.freshness.items() if snapshot else ())
+                for section, freshness in (head.freshness.items() if head else ())
                 if freshness.error is not None
             }
             if failed:
