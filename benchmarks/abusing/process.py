@@ -73,8 +73,10 @@ async def child(
     """Run ``python -m`` with these arguments on a core; it is killed at the end."""
     limits = {"core": core, "nice": nice, "descriptors": descriptors}
     command = [sys.executable, "-m", _LAUNCH, json.dumps(limits), *arguments]
+    # What is installed has its byte code; a checkout keeps it from its first start on, if it may.
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     process = await asyncio.create_subprocess_exec(
-        *command, stdin=PIPE, stdout=PIPE, stderr=STDOUT, limit=2**20, start_new_session=True
+        *command, stdin=PIPE, stdout=PIPE, stderr=STDOUT, limit=2**20, start_new_session=True, env=environment
     )
     try:
         yield Child(process)
