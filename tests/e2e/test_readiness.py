@@ -1,6 +1,8 @@
 """Whether requests should come here: once there is something to answer with of every project."""
 
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -45,3 +47,12 @@ async def test_what_was_stored_and_cannot_be_read_does_not(small: Small, tmp_pat
             ready = await service.get("/readyz")
             assert (ready.status, (await ready.json())["status"]) == (503, "starting")
         small.simulator.clear()
+
+
+def test_what_few_starts_need_is_not_imported_for_all() -> None:
+    code = "import sys, sidecar.cli.main; print({name.partition('.')[0] for name in sys.modules})"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)  # noqa: S603
+    assert "'sqlalchemy'" in done.stdout
+    # PostgreSQL's client, and what migrates: most stores are files that are up to date.
+    for seldom in ("psycopg", "alembic", "opentelemetry"):
+        assert f"'{seldom}'" not in done.stdout

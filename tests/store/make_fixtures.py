@@ -18,7 +18,8 @@ from typing import Any, Final
 from alembic.runtime.environment import EnvironmentContext
 from sqlalchemy import Connection, MetaData, Table, func, insert, select
 
-from sidecar.store.engine.migration import migration_scripts, newest_revision
+from sidecar.store.engine.migration import SCRIPTS, newest_revision
+from sidecar.store.engine.upgrade import migration_scripts
 from sidecar.store.schema import meta, metadata
 from sidecar.store.store import open_store
 from tests.store.postgres import find_programs, running_server
@@ -70,10 +71,10 @@ def _count_on(connection: Connection, table: Table) -> None:
 
 def migrate_to(connection: Connection, revision: str) -> None:
     """Build the schema of a revision in an empty database."""
-    config, known = migration_scripts()
+    config, known = migration_scripts(SCRIPTS)
 
     def steps(current: Any, _context: Any) -> Any:
-        return known._upgrade_revs(revision, current)  # noqa: SLF001 - see sidecar.store.engine.migration
+        return known._upgrade_revs(revision, current)  # noqa: SLF001 - see sidecar.store.engine.upgrade
 
     with EnvironmentContext(config, known, fn=steps, destination_rev=revision) as environment:
         environment.configure(connection=connection, target_metadata=metadata, transactional_ddl=True)

@@ -13,7 +13,8 @@ from sqlalchemy.pool import NullPool
 from sidecar.config.store_url import parse_url
 from sidecar.domain.model import Lane
 from sidecar.domain.runs import Outcome
-from sidecar.store.engine.migration import migrate
+from sidecar.store.engine.migration import SCRIPTS, known_revisions, migrate
+from sidecar.store.engine.upgrade import migration_scripts
 from sidecar.store.schema import metadata
 from sidecar.store.store import open_store
 from tests.store.forked import start
@@ -47,6 +48,11 @@ def test_migrations_build_what_the_tables_say(url: str) -> None:
         return list(compare_metadata(MigrationContext.configure(connection), metadata))
 
     assert on_database(url, differences) == []
+
+
+def test_the_names_of_the_scripts_begin_with_their_revisions() -> None:
+    _, scripts = migration_scripts(SCRIPTS)
+    assert [script.revision for script in scripts.walk_revisions()] == [*reversed(known_revisions())]
 
 
 async def test_runs_that_were_stored_before_there_were_totals_are_counted(url: str) -> None:

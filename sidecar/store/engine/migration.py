@@ -1,8 +1,7 @@
 """Brings a database's schema up to date, once, whoever starts at the same time.
 
-Alembic without its files of configuration: the scripts ship in the package.
-It runs in a thread of its own connection, because Alembic is synchronous and
-keeps its state in module globals.
+Mostly there is nothing to do; that is seen without Alembic, whose import takes longer
+than everything else about a store that is opened.
 """
 
 import functools
@@ -14,27 +13,22 @@ from enum import Enum, auto
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from alembic.config import Config
-from alembic.runtime.environment import EnvironmentContext
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Engine, create_engine, event, func
+from sqlalchemy import Engine, column, create_engine, event, inspect, select, table
 from sqlalchemy.engine import Connection
 from sqlalchemy.pool import NullPool
 
 from sidecar.config.store_url import StoreAddress
 from sidecar.store.engine.postgresql import single_use_engine
 from sidecar.store.engine.sqlite import sqlite_url
-from sidecar.store.schema import metadata
 
 T = TypeVar("T")
 
 SCRIPTS: Final = Path(__file__).parents[1] / "migrations"
-LOCK: Final = 0x6C69746D7573
-"""Number of PostgreSQL's advisory lock around migrations."""
 WAIT_SECONDS: Final = 60.0
 """Longest to wait for another process that migrates."""
 
+_VERSION: Final = table("alembic_version", column("version_num"))
+"""Where Alembic notes the revision."""
 _one_at_a_time: Final = threading.Lock()
 
 
@@ -78,40 +72,33 @@ def _with_connection(address: StoreAddress, begin: str, use: Callable[[Connectio
         engine.dispose()
 
 
-def migration_scripts() -> tuple[Config, ScriptDirectory]:
-    """Return where the migrations are, as Alembic wants to know it."""
-    config = Config()
-    config.set_main_option("script_location", str(SCRIPTS).replace("%", "%%"))
-    return config, ScriptDirectory.from_config(config)
-
-
 @functools.cache
-def _revisions() -> tuple[str | None, frozenset[str]]:
-    """Return the newest revision, and all that we know: looked for once, for each is a file."""
-    _, scripts = migration_scripts()
-    return scripts.get_current_head(), frozenset(script.revision for script in scripts.walk_revisions())
+def known_revisions() -> tuple[str, ...]:
+    """Return all revisions, the newest last: the names of their scripts begin with them, as ``s0001_``."""
+    return tuple(sorted(path.name[1:5] for path in (SCRIPTS / "versions").glob("s[0-9]*.py")))
 
 
 def newest_revision() -> str:
     """Return the revision that a migration leads to."""
-    head, _ = _revisions()
-    return head or ""
+    return known_revisions()[-1]
 
 
 def revision_of(connection: Connection) -> str | None:
     """Return which revision a database is at; ``None``: none of ours."""
-    return MigrationContext.configure(connection).get_current_revision()
+    if not inspect(connection).has_table(_VERSION.name):
+        return None
+    revision: str | None = connection.scalar(select(_VERSION))
+    return revision
 
 
 def schema_state(connection: Connection) -> SchemaState:
     """Return how the database's schema stands to ours; a revision we do not know is a newer release's."""
     current = revision_of(connection)
-    head, known = _revisions()
     if current is None:
         return SchemaState.ABSENT
-    if current not in known:
+    if current not in known_revisions():
         return SchemaState.NEWER
-    return SchemaState.CURRENT if current == head else SchemaState.OLDER
+    return SchemaState.CURRENT if current == newest_revision() else SchemaState.OLDER
 
 
 def _is_current(connection: Connection) -> bool:
@@ -119,18 +106,11 @@ def _is_current(connection: Connection) -> bool:
 
 
 def _upgrade(connection: Connection) -> None:
-    if connection.dialect.name == "postgresql":
-        connection.execute(func.pg_advisory_xact_lock(LOCK).select())
-    if _is_current(connection):
-        return
-    config, scripts = migration_scripts()
+    from sidecar.store.engine.upgrade import lock, upgrade  # noqa: PLC0415 - Alembic, for those who need it
 
-    def steps(revision: Any, _context: Any) -> Any:
-        return scripts._upgrade_revs("head", revision)  # noqa: SLF001 - as alembic.command does; there is no public name
-
-    with EnvironmentContext(config, scripts, fn=steps, destination_rev="head") as environment:
-        environment.configure(connection=connection, target_metadata=metadata, transactional_ddl=True)
-        environment.run_migrations()
+    lock(connection)
+    if not _is_current(connection):
+        upgrade(connection, SCRIPTS)
 
 
 def _engine(address: StoreAddress, begin: str) -> Engine:
