@@ -7,6 +7,7 @@ from typing import Final
 import msgspec
 
 from sidecar.domain.model import Lane
+from sidecar.runtime.backoff import exponential_backoff
 
 JITTER: Final = 0.1
 """Intervals vary by this part, so that projects do not march in step."""
@@ -55,8 +56,7 @@ def pause_after(
         pause = intervals.active
     if failures:
         first = min(FIRST_RETRY, intervals.active)
-        # The exponent is capped: 2 ** 1000 is no number of seconds.
-        pause = min(first * 2 ** min(failures - 1, 16), intervals.fast)
+        pause = exponential_backoff(first, failures - 1, intervals.fast)
     return pause * chance.uniform(1 - JITTER, 1 + JITTER)
 
 
@@ -73,5 +73,5 @@ def pause_after_step(*, more: bool, failures: int, intervals: Intervals, chance:
     """
     pause = BETWEEN_STEPS if more else intervals.slow
     if failures:
-        pause = min(FIRST_RETRY * 2 ** min(failures - 1, 16), intervals.slow)
+        pause = exponential_backoff(FIRST_RETRY, failures - 1, intervals.slow)
     return pause * chance.uniform(1 - JITTER, 1 + JITTER)

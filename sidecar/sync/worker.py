@@ -15,6 +15,7 @@ import structlog
 from sidecar.domain.errors import SidecarError, StoreError, StoreRefusedError, UpstreamError
 from sidecar.domain.model import Lane, SectionError
 from sidecar.domain.ports import Clock, Job, Lease, Leases
+from sidecar.runtime.backoff import exponential_backoff
 from sidecar.runtime.supervision import UnitErrors
 from sidecar.telemetry.metrics import Metrics
 from sidecar.telemetry.tracing import Tracer
@@ -182,8 +183,8 @@ class Worker:
     def _unexpected(self, lease: Lease, attempt: Attempt, error: Exception) -> None:
         self._unit_errors.record(_name(lease.job), error)
         attempt.outcome = INTERNAL
-        pause = ERROR_PAUSE * 2 ** min(lease.failures, 16)
-        attempt.due_at = self._clock() + min(pause, LONGEST_ERROR_PAUSE)
+        pause = exponential_backoff(ERROR_PAUSE, lease.failures, LONGEST_ERROR_PAUSE)
+        attempt.due_at = self._clock() + pause
         self._count(lease.job, attempt)
 
     async def contained(self, job: Job, work: Awaitable[T]) -> T | SectionError:

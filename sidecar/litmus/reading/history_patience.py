@@ -13,19 +13,18 @@ import msgspec
 from sidecar.domain.runs import Run
 from sidecar.litmus.reading.history_progress import Unchanged
 from sidecar.litmus.reading.run_index import RunIndex
+from sidecar.runtime.backoff import exponential_backoff
 
 PATIENCE: Final = 3
 """So often a run may be found unchanged before it is asked for more seldom."""
 LONGEST: Final = timedelta(days=1)
-_MOST_DOUBLINGS: Final = 16
 
 
 def pause_after_looks(times: int, every: timedelta) -> timedelta:
     """Return how long a run is left alone that was found unchanged so often; increments come ``every``."""
     if times < PATIENCE:
         return timedelta(0)
-    doublings: int = min(times - PATIENCE + 1, _MOST_DOUBLINGS)
-    return min(every * float(2**doublings), LONGEST)
+    return exponential_backoff(every, times - PATIENCE + 1, LONGEST)
 
 
 def due_runs(

@@ -17,6 +17,7 @@ from sidecar.domain.errors import UpstreamError, UpstreamProtocolError
 from sidecar.domain.model import ProjectRef
 from sidecar.litmus.transport.auth import LitmusAuth
 from sidecar.litmus.transport.client import LitmusClient
+from sidecar.runtime.backoff import exponential_backoff
 from sidecar.runtime.supervision import UnitErrors
 
 _LOOK: Final = timedelta(seconds=1)
@@ -89,17 +90,17 @@ class ProjectTags:
     async def read(self, named: frozenset[str]) -> None:
         """Read the list once, for these projects; a failure leaves what was told."""
         loop = asyncio.get_running_loop()
-        started_at, interval = loop.time(), self._interval.total_seconds()
-        retry = min(_RETRY.total_seconds(), interval)
+        started_at, interval = loop.time(), self._interval
+        retry = min(_RETRY, interval)
         try:
             with self._unit_errors.contained(self._instance):
                 await self._read(named)
         except UpstreamError as exc:
             self._note(exc)
-            retry = min(retry * 2 ** min(self._failures, 20), interval)
+            retry = exponential_backoff(_RETRY, self._failures, interval)
             self._failures += 1
-        self._may_ask_at = started_at + retry
-        self._due_at = started_at + (retry if self._failures else interval)
+        self._may_ask_at = started_at + retry.total_seconds()
+        self._due_at = started_at + (retry if self._failures else interval).total_seconds()
 
     async def _read(self, named: frozenset[str]) -> None:
         projects = await self._auth.list_projects(self._client.token())

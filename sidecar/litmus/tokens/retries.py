@@ -7,6 +7,7 @@ from typing import Final
 
 from sidecar.domain.errors import CredentialsRejectedError, InitialPasswordError, SidecarError, StoreError
 from sidecar.litmus.tokens.creation_locks import CreationLocks
+from sidecar.runtime.backoff import exponential_backoff
 
 FIRST_PAUSE: Final = timedelta(seconds=1)
 LASTING_PAUSE: Final = timedelta(seconds=30)
@@ -77,7 +78,8 @@ def pause_after(
 ) -> timedelta:
     """Return how long to wait after the so manyth failure in a row: doubled each time, up to a limit."""
     lasts = isinstance(error, _LASTING)
-    pause = lasting_pause if lasts else FIRST_PAUSE
-    for _ in range(min(failures - 1, 16)):
-        pause *= 2
-    return min(pause, LONGEST_PAUSE_AFTER_SIGN_IN if lasts or has_signed_in else LONGEST_PAUSE)
+    return exponential_backoff(
+        lasting_pause if lasts else FIRST_PAUSE,
+        failures - 1,
+        LONGEST_PAUSE_AFTER_SIGN_IN if lasts or has_signed_in else LONGEST_PAUSE,
+    )
