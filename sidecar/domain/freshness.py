@@ -22,6 +22,7 @@ from sidecar.domain.model import (
     Snapshot,
 )
 from sidecar.domain.runs import UNFINISHED_PHASES
+from sidecar.domain.unix_time import to_ms
 
 FIELD_OF_SECTION: Final[Mapping[Section, str]] = {
     Section.EXPERIMENTS: "experiments",
@@ -161,7 +162,7 @@ def next_judgement(
 
 def is_changing(experiments: Iterable[Experiment], now: datetime) -> bool:
     """Tell whether a run of these is unfinished and changed within :data:`STUCK_AFTER`."""
-    since_ms = (now - STUCK_AFTER).timestamp() * 1000
+    since_ms = to_ms(now - STUCK_AFTER)
     return any(
         run.phase in UNFINISHED_PHASES and (run.updated_at_ms or 0) > since_ms
         for experiment in experiments

@@ -12,7 +12,7 @@ from typing import Final
 import msgspec
 
 from sidecar.domain.runs import HistoryState
-from sidecar.insight.civil_time import from_ms
+from sidecar.domain.unix_time import from_ms
 from sidecar.insight.digest import ExperimentRuns, ProjectRuns
 from sidecar.insight.running import RunningRun
 from sidecar.insight.schedules import ScheduleFigures

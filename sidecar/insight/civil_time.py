@@ -11,11 +11,6 @@ from enum import StrEnum
 from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_FIRST_MS: Final = -62_135_510_400_000
-_LAST_MS: Final = 253_402_214_400_000
-"""A day within the first and the last day that ``datetime`` has."""
-_MICROSECOND: Final = timedelta(microseconds=1)
 _SECOND: Final = timedelta(seconds=1)
 _HOUR: Final = timedelta(hours=1)
 _SCAN_STEP: Final = timedelta(hours=12)
@@ -42,19 +37,6 @@ def find_zone(name: str) -> ZoneInfo | None:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, OSError, ValueError):
         return None  # a directory such as "Europe" is an OSError
-
-
-def ceil_ms(instant: datetime) -> int:
-    """Return the first whole Unix millisecond that is not before the instant.
-
-    For a half-open ``[since, until)`` both borders are rounded this way.
-    """
-    return -((_EPOCH - instant) // _MICROSECOND // 1_000)
-
-
-def from_ms(milliseconds: int) -> datetime:
-    """Return the instant of Unix milliseconds; what lies beyond the calendar is its end."""
-    return _EPOCH + timedelta(milliseconds=min(max(milliseconds, _FIRST_MS), _LAST_MS))
 
 
 def ceil_second(instant: datetime) -> datetime:

@@ -7,7 +7,7 @@ from enum import Enum, auto
 from itertools import accumulate
 from typing import Final
 
-from sidecar.insight.civil_time import ceil_ms, from_ms
+from sidecar.domain.unix_time import ceil_ms, from_ms
 
 TOLERANCE: Final = timedelta(minutes=10)
 """How far a run may be from its fire time, and how late it must be to be missed."""

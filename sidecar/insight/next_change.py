@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Final
 
-from sidecar.insight.civil_time import ceil_ms, from_ms
+from sidecar.domain.unix_time import ceil_ms, from_ms
 from sidecar.insight.digest import ProjectRuns
 from sidecar.insight.windows import WINDOWS, Window, window_end_change
 

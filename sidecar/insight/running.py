@@ -13,7 +13,7 @@ import msgspec
 from sidecar.domain.freshness import STUCK_AFTER
 from sidecar.domain.model import Content, Experiment
 from sidecar.domain.runs import UNFINISHED, Outcome, RecentRun, Run
-from sidecar.insight.civil_time import from_ms
+from sidecar.domain.unix_time import from_ms
 from sidecar.insight.digest import ProjectRuns
 
 _SAME_RUN_MS: Final = 2_000

@@ -8,7 +8,7 @@ import msgspec
 
 from sidecar.domain.model import Concurrency, Schedule
 from sidecar.domain.runs import HistoryState
-from sidecar.insight.civil_time import ceil_ms, from_ms
+from sidecar.domain.unix_time import ceil_ms, from_ms
 from sidecar.insight.cron_text import Cron, ScheduleText, names_two_zones, parse_schedule
 from sidecar.insight.digest import ProjectRuns
 from sidecar.insight.fire_outcomes import LONGEST_RUN, TOLERANCE, FireOutcome, RunSpans

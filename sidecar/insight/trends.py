@@ -12,7 +12,8 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from sidecar.domain.runs import Outcome
-from sidecar.insight.civil_time import ceil_ms, edges
+from sidecar.domain.unix_time import ceil_ms
+from sidecar.insight.civil_time import edges
 from sidecar.insight.digest import ProjectRuns
 from sidecar.insight.scores import merge, outcome_counts, score_stats, summarise
 from sidecar.insight.windows import Window

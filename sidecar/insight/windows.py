@@ -13,9 +13,9 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from sidecar.domain.errors import BadRequestError
+from sidecar.domain.unix_time import ceil_ms
 from sidecar.insight.civil_time import (
     Unit,
-    ceil_ms,
     find_zone,
     first_instant,
     month_start,

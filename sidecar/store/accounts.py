@@ -12,10 +12,11 @@ import msgspec
 from sqlalchemy import RowMapping, delete, or_, select, tuple_, update
 
 from sidecar.domain.ports import Session, SharedPicture
-from sidecar.store.engine.database import Database, to_ms
+from sidecar.domain.unix_time import from_ms, to_ms
+from sidecar.store.engine.database import Database
 from sidecar.store.engine.health import StoreHealth
 from sidecar.store.schema import secrets, sessions, shares
-from sidecar.store.statements import delete_rows, from_ms, safe_text
+from sidecar.store.statements import delete_rows, safe_text
 
 _Kept = TypeVar("_Kept", SharedPicture, Session)
 

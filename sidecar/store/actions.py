@@ -17,8 +17,9 @@ from sidecar.domain.action import Action, ActionOutcome, AuditEntry
 from sidecar.domain.errors import StoreRefusedError
 from sidecar.domain.model import ProjectRef
 from sidecar.domain.ports import Claim, Clock
+from sidecar.domain.unix_time import to_ms
 from sidecar.store.audit import insert_entry
-from sidecar.store.engine.database import Database, to_ms
+from sidecar.store.engine.database import Database
 from sidecar.store.engine.health import StoreHealth
 from sidecar.store.json_columns import JsonColumn
 from sidecar.store.schema import action_claims, actions

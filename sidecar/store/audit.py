@@ -9,7 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sidecar.domain.action import AuditEntry
 from sidecar.domain.ports import AuditQuery
-from sidecar.store.engine.database import Database, to_ms
+from sidecar.domain.unix_time import to_ms
+from sidecar.store.engine.database import Database
 from sidecar.store.engine.health import StoreHealth
 from sidecar.store.json_columns import JsonColumn
 from sidecar.store.schema import audit

@@ -7,11 +7,11 @@ import msgspec
 from sqlalchemy import Row, and_, func
 
 from sidecar.domain.runs import Faults, HistoryState, KnownExperiment, Run
-from sidecar.store.engine.database import to_ms
+from sidecar.domain.unix_time import from_ms, to_ms
 from sidecar.store.json_columns import JsonColumn
 from sidecar.store.run_merging import key_of
 from sidecar.store.schema import known_experiments, runs
-from sidecar.store.statements import from_ms, safe_int, safe_text
+from sidecar.store.statements import safe_int, safe_text
 
 
 class StoredState(msgspec.Struct, frozen=True, kw_only=True):
@@ -123,14 +123,12 @@ EXPERIMENT_COLUMNS: Final = tuple(
 def experiment_of(row: Sequence[Any]) -> KnownExperiment:
     """Return the experiment of a row with :data:`EXPERIMENT_COLUMNS`."""
     experiment_id, name, infra_id, tags, first_seen_at_ms, removed_at_ms = row
-    first_seen_at = from_ms(first_seen_at_ms)
-    assert first_seen_at is not None  # noqa: S101 - the column is NOT NULL
     return KnownExperiment(
         experiment_id=experiment_id,
         name=name,
         infra_id=infra_id,
         tags=_EXPERIMENT_TAGS.read(_TAGS, experiment_id, tags) or (),
-        first_seen_at=first_seen_at,
+        first_seen_at=from_ms(first_seen_at_ms),
         removed_at=from_ms(removed_at_ms),
     )
 

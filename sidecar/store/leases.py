@@ -15,7 +15,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sidecar.domain.model import Lane, ProjectRef
 from sidecar.domain.ports import Clock, Job, Lease, Patience
-from sidecar.store.engine.database import Database, to_ms
+from sidecar.domain.unix_time import to_ms
+from sidecar.store.engine.database import Database
 from sidecar.store.lease_statements import AT_ONCE_MS, LeaseStatements
 from sidecar.store.local_leases import lanes_in_turn
 from sidecar.store.schema import jobs

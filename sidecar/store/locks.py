@@ -11,7 +11,8 @@ from datetime import datetime, timedelta
 from sqlalchemy import delete, or_, select
 
 from sidecar.domain.ports import Clock, TokenUse
-from sidecar.store.engine.database import Database, to_ms
+from sidecar.domain.unix_time import to_ms
+from sidecar.store.engine.database import Database
 from sidecar.store.engine.health import StoreHealth
 from sidecar.store.schema import locks, token_uses
 from sidecar.store.statements import delete_rows, safe_text

@@ -1,16 +1,17 @@
 """Who named which project since when, in the database."""
 
 from collections.abc import Collection, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 
 from sqlalchemy import RowMapping, case, delete, select, tuple_
 
 from sidecar.domain.catalog import Naming
 from sidecar.domain.model import ProjectRef
-from sidecar.store.engine.database import Database, to_ms
+from sidecar.domain.unix_time import from_ms, to_ms
+from sidecar.store.engine.database import Database
 from sidecar.store.engine.health import StoreHealth
 from sidecar.store.schema import namings
-from sidecar.store.statements import CHUNK, from_ms, safe_text
+from sidecar.store.statements import CHUNK, safe_text
 
 _KEY = (namings.c.instance, namings.c.project_id, namings.c.owner)
 
@@ -65,6 +66,6 @@ def _naming(row: RowMapping) -> Naming:
     return Naming(
         project=ProjectRef(instance=row["instance"], project_id=row["project_id"]),
         owner=row["owner"],
-        first_seen_at=datetime.fromtimestamp(row["first_seen_at_ms"] / 1000, UTC),
+        first_seen_at=from_ms(row["first_seen_at_ms"]),
         gone_at=from_ms(row["gone_at_ms"]),
     )

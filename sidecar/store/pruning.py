@@ -15,7 +15,7 @@ import structlog
 
 from sidecar.domain.errors import StoreError
 from sidecar.domain.ports import Actions, Audit, Clock, History
-from sidecar.store.engine.database import to_ms
+from sidecar.domain.unix_time import to_ms
 from sidecar.store.store import Store
 
 STEP: Final = 500

@@ -1,7 +1,6 @@
 """Statements that several tables share: a project's short key, whether a lease still holds, safe values."""
 
 from collections.abc import Callable, Collection
-from datetime import UTC, datetime
 from typing import Any, Final, TypeVar
 
 from sqlalchemy import Column, ColumnElement, Result, Row, ScalarSelect, bindparam, delete, select
@@ -22,10 +21,6 @@ READ_AT_ONCE: Final = 100
 """Rows made values without a pause, some tenths of a millisecond."""
 
 _INT64: Final = 2**63 - 1
-_FIRST_MS: Final = -62_135_596_800_000
-"""The year 1, in Unix milliseconds."""
-_LAST_MS: Final = 253_402_300_799_000
-"""The end of the year 9999."""
 
 
 def project_key(project: ProjectRef) -> ScalarSelect[int]:
@@ -124,10 +119,3 @@ def safe_text(text: str) -> str:
 def safe_int(number: int) -> int:
     """Return the number as both engines can keep it: 64 bits."""
     return min(max(number, -_INT64), _INT64)
-
-
-def from_ms(moment_ms: int | None) -> datetime | None:
-    """Return aware UTC; of what another release wrote beyond every calendar, the nearest that has a date."""
-    if moment_ms is None:
-        return None
-    return datetime.fromtimestamp(min(max(moment_ms, _FIRST_MS), _LAST_MS) / 1000, UTC)

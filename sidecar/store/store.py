@@ -26,11 +26,12 @@ from sidecar.config.store_url import MEMORY_URL, StoreAddress, parse_url
 from sidecar.domain.errors import ConfigError
 from sidecar.domain.model import Lane, ProjectRef
 from sidecar.domain.ports import Clock, Lease
+from sidecar.domain.unix_time import to_ms
 from sidecar.store.accounts import SqlSecrets, SqlSessions, SqlShares
 from sidecar.store.actions import SqlActions
 from sidecar.store.audit import SqlAudit
 from sidecar.store.cached_history import CachedHistory
-from sidecar.store.engine.database import Database, Observe, to_ms
+from sidecar.store.engine.database import Database, Observe
 from sidecar.store.engine.failures import StoreUnavailableError
 from sidecar.store.engine.health import StoreHealth
 from sidecar.store.engine.ownership import FileHeldError, FileOwnership

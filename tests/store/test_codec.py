@@ -13,7 +13,6 @@ from sidecar.domain.errors import StoreError
 from sidecar.domain.model import Content, Freshness, RunStats, Section, Snapshot
 from sidecar.store.codec import FORMAT, dump_content, dump_freshness, parse_content, parse_freshness
 from sidecar.store.snapshot_cache import SnapshotCache, SnapshotRow
-from sidecar.store.statements import from_ms
 from tests.store.material import SHOP
 from tests.support.builders import content, failed, fresh, run_stats
 from tests.support.strategies import snapshots
@@ -169,7 +168,3 @@ def test_other_content_never_comes_under_a_version_that_was_seen() -> None:
 def test_bytes_that_are_no_content_are_refused_whatever_the_decoder_makes_of_them(packed: bytes) -> None:
     with pytest.raises(StoreError):
         parse_content(bytes([FORMAT]) + zlib.compress(packed))
-
-
-def test_a_moment_of_another_release_beyond_every_calendar_is_the_nearest_that_has_a_date() -> None:
-    assert [one.year for ms in (-(2**62), 2**62) if (one := from_ms(ms)) is not None] == [1, 9999]

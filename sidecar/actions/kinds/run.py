@@ -1,7 +1,7 @@
 """Run an experiment now."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 import msgspec
@@ -26,6 +26,7 @@ from sidecar.domain.model import Content, Experiment, Section
 from sidecar.domain.ports import Actor
 from sidecar.domain.roles import LitmusRole
 from sidecar.domain.runs import Outcome, RecentRun
+from sidecar.domain.unix_time import from_ms, to_ms
 
 SKEW: Final = timedelta(minutes=2)
 """How far Litmus's clock may be behind ours."""
@@ -68,11 +69,8 @@ def _refuse(
 
 
 def _stuck_since(run: RecentRun, now: datetime) -> datetime | None:
-    changed_at_ms = run.updated_at_ms or run.created_at_ms
-    if changed_at_ms is None:
-        return None
-    changed_at = datetime.fromtimestamp(changed_at_ms / 1000, UTC)
-    return changed_at if now - changed_at > STUCK_AFTER else None
+    changed_at = from_ms(run.updated_at_ms or run.created_at_ms)
+    return changed_at if changed_at is not None and now - changed_at > STUCK_AFTER else None
 
 
 async def _send(actor: Actor, action: Action) -> Action:
@@ -90,7 +88,7 @@ def _started_run(action: Action, seen: Observation) -> RecentRun | None:
     runs = seen.experiment.recent_runs if seen.experiment else ()
     if action.run_created_at_ms is not None:
         return next((run for run in runs if run.created_at_ms == action.run_created_at_ms), None)
-    earliest_ms = max(action.newest_run_ms + 1, int((action.created_at - SKEW).timestamp() * 1000))
+    earliest_ms = max(action.newest_run_ms + 1, to_ms(action.created_at - SKEW))
     candidates = [
         (run.created_at_ms, run)
         for run in runs

@@ -13,6 +13,7 @@ from aiohttp import web
 from sidecar.domain.errors import BadRequestError, StoreError
 from sidecar.domain.ports import RunQuery
 from sidecar.domain.runs import OUTCOME_OF_PHASE, Outcome, Run
+from sidecar.domain.unix_time import ceil_ms, from_ms
 from sidecar.http.answers.cache import Answer, conditional_response
 from sidecar.http.answers.csv_cells import safe_cell
 from sidecar.http.answers.sending import SENDING_BUDGET
@@ -27,7 +28,6 @@ from sidecar.http.services import (
 )
 from sidecar.http.shapes.common import history_shape, narrowing_shape, run_shape, section_shapes
 from sidecar.http.shapes.runs import RUNS_SECTIONS, RunListShape
-from sidecar.insight.civil_time import ceil_ms, from_ms
 
 _log = structlog.get_logger(__name__)
 

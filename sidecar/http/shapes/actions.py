@@ -7,9 +7,9 @@ import msgspec
 
 from sidecar.actions.permissions import Refusals
 from sidecar.domain.action import Action, ActionKind, AuditEntry, RunStop
+from sidecar.domain.unix_time import from_ms
 from sidecar.http.answers.times import rfc3339
 from sidecar.http.shapes.common import ErrorShape
-from sidecar.insight.civil_time import from_ms
 
 
 class AllowedShape(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -192,7 +192,7 @@ def _runs(runs: Sequence[RunStop]) -> list[RunStopShape]:
     return [
         RunStopShape(
             run_id=run.run_id,
-            created_at=None if run.created_at_ms is None else rfc3339(from_ms(run.created_at_ms)),
+            created_at=rfc3339(from_ms(run.created_at_ms)),
             outcome=run.outcome.value,
             error=_error(run.error_code, run.error_message),
         )

@@ -9,8 +9,8 @@ from sidecar.domain.catalog import Entity
 from sidecar.domain.freshness import as_of, is_stale
 from sidecar.domain.model import LANE_OF_SECTION, Lane, Section, Snapshot
 from sidecar.domain.runs import UNFINISHED, HistoryState, Outcome, Run
+from sidecar.domain.unix_time import from_ms
 from sidecar.http.answers.times import rfc3339
-from sidecar.insight.civil_time import from_ms
 from sidecar.insight.links import LitmusLinks
 from sidecar.insight.narrowing import narrowing_of
 from sidecar.insight.running import RunningRun

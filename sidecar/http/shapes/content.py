@@ -13,6 +13,7 @@ from sidecar.actions.policy import harmless_environments
 from sidecar.domain.catalog import Entity
 from sidecar.domain.model import Content, Environment, Experiment, Hub, Infra, Section, Snapshot
 from sidecar.domain.runs import RecentRun
+from sidecar.domain.unix_time import from_ms
 from sidecar.http.answers.times import rfc3339
 from sidecar.http.shapes.actions import AllowedShape
 from sidecar.http.shapes.claims import ClaimShape
@@ -28,7 +29,6 @@ from sidecar.http.shapes.common import (
     section_shapes,
 )
 from sidecar.http.shapes.overview import ProjectLinksShape, project_links_shape
-from sidecar.insight.civil_time import from_ms
 from sidecar.insight.digest_cache import Digest
 from sidecar.insight.links import LitmusLinks, dev_links
 from sidecar.insight.narrowing import narrow_content, narrow_runs
@@ -357,7 +357,7 @@ def schedule_shape(figures: ScheduleFigures, experiment_name: str) -> ScheduleSh
         next_fire_at=rfc3339(figures.next_fire_at),
         next_fire_estimated=figures.next_fire_estimated,
         last_fire_at=rfc3339(figures.last_fire_at),
-        last_run_at=None if last_run is None else rfc3339(from_ms(last_run)),
+        last_run_at=rfc3339(from_ms(last_run)),
         missed=_missed_shape(figures.missed),
         skipped=_missed_shape(figures.skipped),
     )

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from sidecar.domain.unix_time import from_ms
 from sidecar.http.answers.times import rfc3339
 from sidecar.http.shapes.common import (
     BucketShape,
@@ -15,7 +16,6 @@ from sidecar.http.shapes.common import (
     score_shape,
 )
 from sidecar.http.shapes.grades import GradedItem
-from sidecar.insight.civil_time import from_ms
 from sidecar.insight.links import LitmusLinks
 from sidecar.insight.rollup import GroupFigures
 from sidecar.insight.trends import Bucket
@@ -111,7 +111,7 @@ def group_shape(figures: GroupFigures, buckets: tuple[Bucket, ...]) -> GroupShap
         score=score_shape(figures.window),
         runs_by_outcome=outcomes_shape(figures.window.outcomes),
         total_runs=figures.window.total,
-        last_run_at=None if last_run is None else rfc3339(from_ms(last_run)),
+        last_run_at=rfc3339(from_ms(last_run)),
         unfinished_runs=figures.unfinished,
         trend=[bucket_shape(bucket) for bucket in buckets],
         narrowed=figures.narrowed,

@@ -2,8 +2,8 @@
 
 import msgspec
 
+from sidecar.domain.unix_time import from_ms
 from sidecar.http.answers.times import rfc3339
-from sidecar.insight.civil_time import from_ms
 from sidecar.insight.digest import ProjectRuns
 from sidecar.insight.links import LitmusLinks
 
@@ -34,9 +34,7 @@ def worst_shapes(runs: ProjectRuns, links: LitmusLinks) -> list[WorstShape]:
             experiment_id=one.experiment_id,
             experiment_name=one.name,
             latest_score=round(score, 2),
-            latest_scored_at=None
-            if one.latest_scored_at_ms is None
-            else rfc3339(from_ms(one.latest_scored_at_ms)),
+            latest_scored_at=rfc3339(from_ms(one.latest_scored_at_ms)),
             failures_in_row=one.failures_in_row,
             link=links.runs(one.experiment_id),
         )

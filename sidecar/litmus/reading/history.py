@@ -12,7 +12,8 @@ from cachetools import LRUCache
 from sidecar.domain.model import ProjectRef, Snapshot
 from sidecar.domain.ports import Clock, History, HistoryChange
 from sidecar.domain.runs import HistoryState
-from sidecar.litmus.reading.history_plan import HistorySchedule, to_ms
+from sidecar.domain.unix_time import to_ms
+from sidecar.litmus.reading.history_plan import HistorySchedule
 from sidecar.litmus.reading.history_requests import RunRequests
 from sidecar.litmus.reading.history_step import HistoryStep
 from sidecar.litmus.reading.history_sweep import RUNS_PER_PAGE

@@ -12,6 +12,7 @@ import msgspec
 
 from sidecar.domain.model import Section, Snapshot
 from sidecar.domain.runs import HistoryState, Run
+from sidecar.domain.unix_time import to_ms
 from sidecar.litmus.reading.history_progress import (
     HistoryProgress,
     Increment,
@@ -176,8 +177,3 @@ def experiments_read_at(snapshot: Snapshot) -> datetime | None:
     if freshness is None or freshness.error is not None or Section.EXPERIMENTS in snapshot.restored:
         return None
     return freshness.succeeded_at
-
-
-def to_ms(moment: datetime) -> int:
-    """Return whole Unix milliseconds."""
-    return int(moment.timestamp() * 1000)

@@ -15,8 +15,9 @@ import structlog
 from sidecar.domain.model import Snapshot
 from sidecar.domain.ports import History, HistoryChange, RunQuery
 from sidecar.domain.runs import UNFINISHED_PHASES, HistoryState, KnownExperiment, Run
+from sidecar.domain.unix_time import to_ms
 from sidecar.litmus.reading import history_patience, history_plan, history_sweep
-from sidecar.litmus.reading.history_plan import HistorySchedule, Task, to_ms
+from sidecar.litmus.reading.history_plan import HistorySchedule, Task
 from sidecar.litmus.reading.history_progress import (
     Increment,
     MissingRuns,

@@ -13,7 +13,7 @@ import asyncio
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from time import perf_counter
@@ -37,6 +37,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from sidecar.config.store_url import StoreAddress
 from sidecar.domain.errors import StoreError
+from sidecar.domain.unix_time import to_ms
 from sidecar.store.engine.connection_pool import PATIENCE_SECONDS, ConnectionPool
 from sidecar.store.engine.failures import StoreUnavailableError, translated_errors
 from sidecar.store.engine.migration import migrate
@@ -50,7 +51,6 @@ POOL_SIZE: Final = 5
 READERS: Final = 2
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_MILLISECOND: Final = timedelta(milliseconds=1)
 
 
 class Observe(Protocol):
@@ -202,11 +202,6 @@ class Database:
 
 def _ignore(operation: str, failure: str | None, seconds: float) -> None:
     """Take no notice."""
-
-
-def to_ms(moment: datetime) -> int:
-    """Return whole Unix milliseconds, exactly; a float of seconds loses the last one now and then."""
-    return (moment - _EPOCH) // _MILLISECOND
 
 
 def _postgresql_engine(address: StoreAddress) -> AsyncEngine:

@@ -6,9 +6,9 @@ from typing import Final
 import msgspec
 
 from sidecar.domain.runs import SCORED, Outcome, RecentRun
+from sidecar.domain.unix_time import from_ms
 from sidecar.http.answers.times import rfc3339
 from sidecar.http.pictures.charts.words import finite
-from sidecar.insight.civil_time import from_ms
 from sidecar.replica.healing import NEVER_RAN, plugin_runs
 
 _LATEST_MS: Final = 32_503_680_000_000
