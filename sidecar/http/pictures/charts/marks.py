@@ -11,6 +11,8 @@ from sidecar.http.pictures.charts.words import clean, fitting, width_of
 
 TEXT_SIZE: Final = 11.0
 PAD: Final = 8.0
+ROW: Final = 18.0
+"""Height of a line of text between others."""
 _ID: Final = re.compile(r"[^A-Za-z0-9_-]+")
 
 
@@ -69,6 +71,15 @@ def frame(prefix: str, width: float, height: float, title: str, desc: str) -> Fr
         title=clean(title),
         desc=clean(desc),
     )
+
+
+def noted_frame(
+    prefix: str, width: float, bottom: float, title: str, desc: str, *, note: str | None
+) -> Frame:
+    """Return the frame of a chart that ends at ``bottom``; a note has room below, and is described too."""
+    if note is None:
+        return frame(prefix, width, bottom + PAD, title, desc)
+    return frame(prefix, width, bottom + PAD + ROW, title, f"{desc} {note}.")
 
 
 def line(

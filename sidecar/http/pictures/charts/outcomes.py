@@ -6,14 +6,24 @@ from typing import Final
 import msgspec
 
 from sidecar.domain.runs import Outcome
-from sidecar.http.pictures.charts.marks import PAD, TEXT_SIZE, Block, Frame, Words, frame, line, shares
+from sidecar.http.pictures.charts.marks import (
+    PAD,
+    ROW,
+    TEXT_SIZE,
+    Block,
+    Frame,
+    Words,
+    frame,
+    line,
+    noted_frame,
+    shares,
+)
 from sidecar.http.pictures.charts.palette import LOOKS
 from sidecar.http.pictures.charts.words import counted, share, width_of
 
 WIDTH: Final = 480.0
 _BAR: Final = 24.0
 _LEAST: Final = 16.0
-_ROW: Final = 18.0
 _SWATCH: Final = 14.0
 _GAP: Final = 14.0
 _SMALL_WIDTH: Final = 180.0
@@ -85,7 +95,7 @@ def outcomes_chart(
     counts = _counts(runs_by_outcome)
     total = sum(counts.values())
     room = WIDTH - 2 * PAD
-    top = PAD + (_ROW if headline is not None else 0.0)
+    top = PAD + (ROW if headline is not None else 0.0)
     parts = shares(list(counts.values()), room, _LEAST) if counts else []
     blocks = tuple(
         Block(
@@ -102,18 +112,12 @@ def outcomes_chart(
     bottom = legend[-1].swatch.y + _SWATCH if legend else top + _BAR
     desc = _desc(counts)
     return OutcomesChart(
-        frame=frame(
-            prefix,
-            WIDTH,
-            bottom + PAD + (_ROW if note is not None else 0.0),
-            title,
-            desc if note is None else f"{desc} {note}.",
-        ),
+        frame=noted_frame(prefix, WIDTH, bottom, title, desc, note=note),
         headline=None if headline is None else line(headline, PAD, PAD + TEXT_SIZE, room=room),
         blocks=blocks,
         legend=legend,
         empty=None if total else line(NO_RUNS, WIDTH / 2, top + 16.0, room=room, anchor="middle"),
-        note=None if note is None else line(note, PAD, bottom + _ROW, room=room),
+        note=None if note is None else line(note, PAD, bottom + ROW, room=room),
     )
 
 
@@ -143,7 +147,7 @@ def _legend(counts: Mapping[Outcome, int], total: int, top: float) -> tuple[Lege
         text = f"{look.label} {number} ({share(number, total)})"
         length = _SWATCH + 4.0 + width_of(text, TEXT_SIZE)
         if x > PAD and x + length > WIDTH - PAD:
-            x, y = PAD, y + _ROW
+            x, y = PAD, y + ROW
         swatch = Block(x=round(x, 2), y=y, width=_SWATCH, height=_SWATCH, look=look, text=look.symbol)
         words = line(text, round(x + _SWATCH + 4.0, 2), y + 11.0, room=WIDTH - PAD - x - _SWATCH - 4.0)
         items.append(LegendItem(swatch=swatch, words=words))

@@ -5,7 +5,7 @@ from typing import Final
 
 import msgspec
 
-from sidecar.http.pictures.charts.marks import PAD, TEXT_SIZE, Frame, Words, frame, line
+from sidecar.http.pictures.charts.marks import PAD, ROW, TEXT_SIZE, Frame, Words, line, noted_frame
 from sidecar.http.pictures.charts.palette import Level, level_of
 from sidecar.http.pictures.charts.words import counted, finite, percent
 from sidecar.http.shapes.common import ScoreNowShape
@@ -13,7 +13,6 @@ from sidecar.http.shapes.common import ScoreNowShape
 WIDTH: Final = 240.0
 _RADIUS: Final = 76.0
 _STROKE: Final = 14.0
-_ROW: Final = 18.0
 _NUMBER_SIZE: Final = 26.0
 NO_SCORE: Final = "No score yet"
 
@@ -47,21 +46,15 @@ def score_chart(
     value = finite(score.score)
     room = WIDTH - 2 * PAD
     middle = WIDTH / 2
-    top = PAD + (_ROW if headline is not None else 0.0)
+    top = PAD + (ROW if headline is not None else 0.0)
     base = top + _STROKE / 2 + _RADIUS
     detail = None if value is None else f"mean of {counted(score.number, 'experiment')}"
     desc = f"{NO_SCORE}: no scored run is known."
     if value is not None:
         desc = f"{percent(value)}, {detail}."
-    bottom = base + 6.0 + (_ROW if detail is not None else 0.0)
+    bottom = base + 6.0 + (ROW if detail is not None else 0.0)
     return ScoreChart(
-        frame=frame(
-            prefix,
-            WIDTH,
-            bottom + PAD + (_ROW if note is not None else 0.0),
-            title,
-            desc if note is None else f"{desc} {note}.",
-        ),
+        frame=noted_frame(prefix, WIDTH, bottom, title, desc, note=note),
         headline=None
         if headline is None
         else line(headline, middle, PAD + TEXT_SIZE, room=room, anchor="middle"),
@@ -77,8 +70,8 @@ def score_chart(
             anchor="middle",
             size=16.0 if value is None else _NUMBER_SIZE,
         ),
-        detail=None if detail is None else line(detail, middle, base + _ROW, room=room, anchor="middle"),
-        note=None if note is None else line(note, middle, bottom + _ROW - 2.0, room=room, anchor="middle"),
+        detail=None if detail is None else line(detail, middle, base + ROW, room=room, anchor="middle"),
+        note=None if note is None else line(note, middle, bottom + ROW - 2.0, room=room, anchor="middle"),
     )
 
 

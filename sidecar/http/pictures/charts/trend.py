@@ -12,7 +12,17 @@ from typing import Final
 import msgspec
 
 from sidecar.domain.runs import Outcome
-from sidecar.http.pictures.charts.marks import PAD, TEXT_SIZE, Block, Frame, Words, frame, line, shares
+from sidecar.http.pictures.charts.marks import (
+    PAD,
+    ROW,
+    TEXT_SIZE,
+    Block,
+    Frame,
+    Words,
+    line,
+    noted_frame,
+    shares,
+)
 from sidecar.http.pictures.charts.outcomes import NO_RUNS
 from sidecar.http.pictures.charts.palette import LOOKS
 from sidecar.http.pictures.charts.words import counted, day, finite, hour, month, percent, width_of
@@ -20,7 +30,6 @@ from sidecar.http.shapes.common import BucketShape
 
 WIDTH: Final = 640.0
 _LEFT: Final = 38.0
-_ROW: Final = 18.0
 _SCORE_HEIGHT: Final = 110.0
 _BETWEEN: Final = 14.0
 _BARS_HEIGHT: Final = 48.0
@@ -101,20 +110,14 @@ def trend_chart(
     ``title`` names subject and window; ``headline`` and ``note`` (the age) are
     for a picture that stands alone.
     """
-    top = PAD + 4.0 + (_ROW if headline is not None else 0.0)
+    top = PAD + 4.0 + (ROW if headline is not None else 0.0)
     scale = _Scale(buckets, zone, top)
     placed = tuple(scale.bucket(number, bucket) for number, bucket in enumerate(buckets))
     desc = _desc(buckets, placed)
-    bottom = scale.foot + _ROW
+    bottom = scale.foot + ROW
     room = WIDTH - 2 * PAD
     return TrendChart(
-        frame=frame(
-            prefix,
-            WIDTH,
-            bottom + PAD + (_ROW if note is not None else 0.0),
-            title,
-            desc if note is None else f"{desc} {note}.",
-        ),
+        frame=noted_frame(prefix, WIDTH, bottom, title, desc, note=note),
         headline=None if headline is None else line(headline, PAD, PAD + TEXT_SIZE, room=room),
         left=_LEFT,
         right=WIDTH - PAD,
@@ -134,7 +137,7 @@ def trend_chart(
         buckets=placed,
         labels=tuple(_labels(buckets, scale)),
         empty=_empty(buckets, scale),
-        note=None if note is None else line(note, PAD, bottom + _ROW, room=room),
+        note=None if note is None else line(note, PAD, bottom + ROW, room=room),
     )
 
 
