@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from sidecar.litmus.wire import values
+from sidecar.litmus.wire import sections
 from sidecar.litmus.wire.responses import unreadable
 from sidecar.litmus.wire.values import Number, time_ms
 from tests.litmus.support import shared_json
@@ -36,7 +36,7 @@ def test_hub_counts_are_read_from_text() -> None:
         [{"id": "h", "name": "hub", "isAvailable": True, "totalFaults": "53", "totalExperiments": ""}]
     )
 
-    (hub,) = values.hubs(answer.encode())
+    (hub,) = sections.hubs(answer.encode())
 
     assert (hub.total_faults, hub.total_experiments) == (53, 0)
 
@@ -44,21 +44,21 @@ def test_hub_counts_are_read_from_text() -> None:
 def test_null_list_elements_are_left_out_but_counted() -> None:
     answer = json.dumps({"totalNoOfExperiments": 2, "experiments": [None, {"experimentID": "e"}]})
 
-    page = values.experiments_page(answer.encode())
+    page = sections.experiments_page(answer.encode())
 
     assert [row.experiment_id for row in page.items] == ["e"]
     assert page.rows == 2
 
 
 def test_an_empty_project_has_no_environments() -> None:
-    assert values.environments_page(b'{"totalNoOfEnvironments":0,"environments":null}').items == ()
+    assert sections.environments_page(b'{"totalNoOfEnvironments":0,"environments":null}').items == ()
 
 
 def test_an_experiment_that_never_ran_has_no_runs_and_no_infrastructure() -> None:
     answer = b'{"totalNoOfExperiments":1,"experiments":[{"experimentID":"e","infra":null,"cronSyntax":"",'
     answer += b'"recentExperimentRunDetails":null,"tags":null,"updatedBy":null}]}'
 
-    (row,) = values.experiments_page(answer).items
+    (row,) = sections.experiments_page(answer).items
 
     assert (row.infra, row.recent_runs, row.tags, row.updated_by) == (None, (), (), None)
 
@@ -74,7 +74,7 @@ def test_recent_runs_are_newest_first_and_at_most_ten() -> None:
         }
     )
 
-    (row,) = values.experiments_page(answer.encode()).items
+    (row,) = sections.experiments_page(answer.encode()).items
 
     assert [run.experiment_run_id for run in row.recent_runs] == [str(n) for n in range(11, 1, -1)]
 
@@ -91,7 +91,7 @@ def test_recent_runs_without_a_time_keep_the_order_litmus_sent() -> None:
         }
     )
 
-    (row,) = values.experiments_page(answer.encode()).items
+    (row,) = sections.experiments_page(answer.encode()).items
 
     assert [run.experiment_run_id for run in row.recent_runs] == ["b", "a"]
 
@@ -100,7 +100,7 @@ def test_the_confirmation_of_an_infrastructure_is_unknown_inside_an_experiment()
     infra = {"infraID": "i", "isInfraConfirmed": False}
     answer = json.dumps({"totalNoOfExperiments": 1, "experiments": [{"experimentID": "e", "infra": infra}]})
 
-    (row,) = values.experiments_page(answer.encode()).items
+    (row,) = sections.experiments_page(answer.encode()).items
 
     assert row.infra is not None
     assert row.infra.is_confirmed is None
@@ -110,7 +110,7 @@ def test_a_different_shape_is_told_by_its_place_and_without_its_value() -> None:
     answer = b'{"totalNoOfInfras":1,"infras":[{"infraID":["marker"]}]}'
 
     with pytest.raises(ValueError, match="Expected") as caught:
-        values.infras_page(answer)
+        sections.infras_page(answer)
     error = unreadable("listInfras", caught.value)
 
     assert "listInfras.infras[0].infraID" in str(error)
@@ -121,7 +121,7 @@ def test_the_known_project_is_read_whole() -> None:
     body = shared_json("examples/listExperiment.json")["response"]["body"]["data"]["listExperiment"]
     body["totalNoOfExperiments"] = 7
 
-    page = values.experiments_page(json.dumps(body).encode())
+    page = sections.experiments_page(json.dumps(body).encode())
 
     rows = {row.name: row for row in page.items}
     assert len(rows) == 7

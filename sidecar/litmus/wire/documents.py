@@ -15,7 +15,7 @@ import msgspec
 from sidecar.domain.action import Change
 from sidecar.domain.model import Environment, Experiment, GitOps, Hub, Infra, RunStats
 from sidecar.domain.runs import Run
-from sidecar.litmus.wire import runs, values
+from sidecar.litmus.wire import runs, sections
 from sidecar.litmus.wire.runs import ManifestRow
 from sidecar.litmus.wire.values import Page
 
@@ -79,7 +79,7 @@ EXPERIMENTS: Final = Query[Page[Experiment]](
       }}
     }}
   }}""",
-    read=values.experiments_page,
+    read=sections.experiments_page,
 )
 
 RUN_STATS: Final = Query[RunStats](
@@ -90,7 +90,7 @@ RUN_STATS: Final = Query[RunStats](
     totalExperimentRuns totalRunningExperimentRuns totalCompletedExperimentRuns
     totalTerminatedExperimentRuns totalStoppedExperimentRuns totalErroredExperimentRuns
   }""",
-    read=values.run_stats,
+    read=sections.run_stats,
 )
 
 INFRAS: Final = Query[Page[Infra]](
@@ -102,7 +102,7 @@ INFRAS: Final = Query[Page[Infra]](
     infras {{{_INFRA}      isInfraConfirmed
     }}
   }}""",
-    read=values.infras_page,
+    read=sections.infras_page,
 )
 
 ENVIRONMENTS: Final = Query[Page[Environment]](
@@ -117,7 +117,7 @@ ENVIRONMENTS: Final = Query[Page[Environment]](
       updatedBy { username }
     }
   }""",
-    read=values.environments_page,
+    read=sections.environments_page,
 )
 
 HUBS: Final = Query[tuple[Hub, ...]](
@@ -127,7 +127,7 @@ HUBS: Final = Query[tuple[Hub, ...]](
   listChaosHub(projectID: $projectID) {
     id name description tags isAvailable isDefault totalFaults totalExperiments
   }""",
-    read=values.hubs,
+    read=sections.hubs,
     asks_auth=False,
     proves_token=False,  # Answered for deactivated users too.
 )
@@ -136,7 +136,7 @@ TOKEN_TRIAL: Final = Query[bool](
     field="listChaosHub",
     variables={"projectID": "ID!"},
     call="  listChaosHub(projectID: $projectID) { id }",
-    read=values.anything,
+    read=sections.anything,
     asks_auth=False,
     proves_token=False,
 )
@@ -146,7 +146,7 @@ GITOPS: Final = Query[GitOps](
     field="getGitOpsDetails",
     variables={"projectID": "ID!"},
     call="  getGitOpsDetails(projectID: $projectID) { enabled }",
-    read=values.gitops,
+    read=sections.gitops,
     waits_on_others=True,
 )
 """Litmus holds the project's git lock over network I/O: this field hangs as long as the git remote does."""
@@ -155,7 +155,7 @@ SERVER_VERSION: Final = Query[str](
     field="getServerVersion",
     variables={},
     call="  getServerVersion { value }",
-    read=values.version,
+    read=sections.version,
     asks_auth=False,
     proves_token=False,  # Answered without any.
 )
@@ -196,7 +196,7 @@ RUN_EXPERIMENT: Final = Query[str](
     field="runChaosExperiment",
     variables={"projectID": "ID!", "experimentID": "String!"},
     call="  runChaosExperiment(experimentID: $experimentID, projectID: $projectID) { notifyID }",
-    read=values.notify_id,
+    read=sections.notify_id,
     kind="mutation",
 )
 
@@ -207,7 +207,7 @@ STOP_RUN: Final = Query[bool](
   stopExperimentRuns(
     projectID: $projectID, experimentID: $experimentID, experimentRunID: $experimentRunID
   )""",
-    read=values.truth,
+    read=sections.truth,
     kind="mutation",
     since="3.1",
 )
@@ -219,7 +219,7 @@ SWITCH_SCHEDULE: Final = Query[bool](
   updateCronExperimentState(
     experimentID: $experimentID, disable: $disable, projectID: $projectID
   )""",
-    read=values.truth,
+    read=sections.truth,
     kind="mutation",
     since="3.1",
 )
