@@ -39,6 +39,13 @@ def completed_ref(text: str, default_kind: str) -> str | None:
     return full_ref(f"{kind}:{within}/{match['name']}")
 
 
+def split_ref(ref: str) -> tuple[str, str, str]:
+    """Return kind, namespace and name of a full reference."""
+    kind, _, rest = ref.partition(":")
+    namespace, _, name = rest.partition("/")
+    return kind, namespace, name
+
+
 def folded(text: str) -> str | None:
     """Return the text without its case; ``None`` if another text could come to the same."""
     if unicodedata.normalize("NFKC", text) != text:

@@ -15,6 +15,7 @@ import msgspec
 
 from sidecar.domain.errors import BadRequestError, ShareExpiredError, ShareInvalidError, ShareRevokedError
 from sidecar.domain.ports import SharedPicture, Shares
+from sidecar.domain.references import split_ref
 from sidecar.identity.signing import SigningKeys
 from sidecar.insight.civil_time import find_zone
 from sidecar.insight.windows import WINDOWS
@@ -154,9 +155,7 @@ async def share_picture(
 
 def picture_path(entity_ref: str, picture: Picture) -> str:
     """Return the path of a picture of the entity."""
-    kind, _, rest = entity_ref.partition(":")
-    namespace, _, name = rest.partition("/")
-    place = "/".join(quote(part, safe="") for part in (kind, namespace, name))
+    place = "/".join(quote(part, safe="") for part in split_ref(entity_ref))
     return f"/litmus/entities/{place}/{picture}.svg"
 
 

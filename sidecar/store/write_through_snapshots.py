@@ -86,7 +86,7 @@ class WriteThroughSnapshots:
                 for stored in await load_rows(connection, [key]):
                     # What was taken in while this was read is later than it.
                     if self._cache.revision(project) == revision:
-                        self._take_in_stored(stored, restored=False)
+                        self._take_in_stored(stored)
         else:
             raise StoreError("Other replicas write this project all the time.")
         return self._take_in_written(merged, row)
@@ -125,9 +125,9 @@ class WriteThroughSnapshots:
         later = self._results_unwritten(written.project)
         return self._merge_unwritten(written.project, later) if later else shown
 
-    def _take_in_stored(self, row: SnapshotRow, *, restored: bool) -> None:
+    def _take_in_stored(self, row: SnapshotRow) -> None:
         """Take in what was read, and over it what is not written yet."""
-        self._cache.adopt(row, restored=restored)
+        self._cache.adopt(row, restored=False)
         later = self._results_unwritten(row.project)
         if later:
             self._merge_unwritten(row.project, later)

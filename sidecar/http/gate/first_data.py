@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
+from typing import Final
 
 from aiohttp import web
 
@@ -11,25 +12,27 @@ from sidecar.domain.model import ProjectRef, Section, Snapshot
 from sidecar.http.services import SERVICES
 from sidecar.identity.rates import Place
 
+POOL_OF_CALLERS: Final = ""
+"""Requests whose caller is known; those without are counted by their route."""
+
 
 class HeldPlaces:
     """The places that a request holds: its caller's, and that among all."""
 
-    def __init__(self, mine: Place, in_progress: Counter[str], pool: str) -> None:
+    def __init__(self, mine: Place, in_progress: Counter[str]) -> None:
         self._mine = mine
         self._in_progress = in_progress
-        self._pool = pool
 
     @asynccontextmanager
     async def left(self) -> AsyncIterator[None]:
         """Leave them to others for a wait that costs nothing; see :meth:`Place.left`."""
         async with self._mine.left():
             is_left = not self._mine.is_held
-            self._in_progress[self._pool] -= is_left
+            self._in_progress[POOL_OF_CALLERS] -= is_left
             try:
                 yield
             finally:
-                self._in_progress[self._pool] += is_left
+                self._in_progress[POOL_OF_CALLERS] += is_left
 
 
 PLACES = web.RequestKey("places", HeldPlaces)

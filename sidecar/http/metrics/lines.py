@@ -14,6 +14,7 @@ import msgspec
 
 from sidecar.domain.catalog import Entity
 from sidecar.domain.model import Content, Freshness, ProjectRef, Section
+from sidecar.domain.references import split_ref
 from sidecar.domain.runs import UNFINISHED, HistoryState, Outcome
 from sidecar.http.metrics.families import (
     ENTITY_INFO,
@@ -187,9 +188,7 @@ def _entity_labels(entity: Entity) -> str:
 
 def _description(entity: Entity) -> str:
     """Return what joins series of projects to whoever cares for them."""
-    kind, _, rest = entity.ref.partition(":")
-    namespace, _, name = rest.partition("/")
-    plain = [("kind", kind), ("namespace", namespace), ("name", name)]
+    plain = zip(("kind", "namespace", "name"), split_ref(entity.ref), strict=True)
     references = [
         ("owner", entity.owner or ""),
         ("system", group_of(entity, Grouping.SYSTEM) or ""),

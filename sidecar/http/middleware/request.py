@@ -20,7 +20,7 @@ from sidecar.http.gate.caller import (
     Caller,
 )
 from sidecar.http.gate.connections import SOFTWARE, Connection
-from sidecar.http.gate.first_data import PLACES, HeldPlaces
+from sidecar.http.gate.first_data import PLACES, POOL_OF_CALLERS, HeldPlaces
 from sidecar.http.gate.origins import own_origins
 from sidecar.http.gate.path_prefix import prefix_of, with_prefix
 from sidecar.http.keys import OUTCOME, REQUEST_ID
@@ -199,10 +199,10 @@ async def _handle_within_limits(request: web.Request, handler: Handler) -> web.S
         if request.method not in _WITHOUT_BODY:
             await metered(read_ahead(request), meter)
         async with services.places.place(name, is_person=is_person) as place:
-            request[PLACES] = HeldPlaces(place, services.phase.in_progress, "")
+            request[PLACES] = HeldPlaces(place, services.phase.in_progress)
             # Of several that waited, the first may have used up what was left.
             services.work_pace.check(name, is_person=is_person)
-            return await metered(_handle_in_pool(request, handler, "", at_once), meter)
+            return await metered(_handle_in_pool(request, handler, POOL_OF_CALLERS, at_once), meter)
     finally:
         services.work_pace.spend(name, meter.seconds, is_person=is_person)
 

@@ -115,10 +115,10 @@ class WarmResponse(web.StreamResponse):
 class WarmAnswers:
     """Answers remembered, bounded in bytes, in front of an application's handler."""
 
-    def __init__(self, app: web.Application, config: Config, *, kept_bytes: int = KEPT_BYTES) -> None:
+    def __init__(self, app: web.Application, config: Config) -> None:
         self._app = app
         self._keys = RequestKeys(config.auth.proxy)
-        self._kept: LRUCache[bytes, _Entry] = LRUCache(kept_bytes, getsizeof=_size)
+        self._kept: LRUCache[bytes, _Entry] = LRUCache(KEPT_BYTES, getsizeof=_size)
         self._heads: LRUCache[bytes, None] = LRUCache(KEPT_HEADS)
         """Heads of requests with a body that something is remembered of."""
         self._known: dict[bytes, _Known] = {}

@@ -9,6 +9,7 @@ from jinja2 import pass_context
 from jinja2.runtime import Context
 from markupsafe import Markup
 
+from sidecar.domain.references import split_ref
 from sidecar.http.pictures.charts.words import clean, moment
 
 NO_SCORE: Final = "no score"
@@ -95,9 +96,7 @@ def external_link(url: str) -> Markup:
 
 def entity_path(ref: str) -> str:
     """Return the address of an entity's page, from its full reference."""
-    kind, _, rest = ref.partition(":")
-    namespace, _, name = rest.partition("/")
-    return f"/litmus/entities/{kind}/{namespace}/{name}"
+    return "/".join(("/litmus/entities", *split_ref(ref)))
 
 
 def entity_name(ref: str) -> str:

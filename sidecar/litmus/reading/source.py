@@ -90,7 +90,6 @@ class LitmusSource:
         client: LitmusClient,
         clock: Clock,
         *,
-        timeout_seconds: float = TIMEOUT_SECONDS,
         gitops_timeout_seconds: float = GITOPS_TIMEOUT_SECONDS,
         page_size: int = PAGE_SIZE,
         role: Callable[[ProjectRef], Awaitable[LitmusRole | None]] | None = None,
@@ -100,7 +99,6 @@ class LitmusSource:
         self._client = client
         self._clock = clock
         self._starts = starts
-        self._timeout_seconds = timeout_seconds
         self._gitops_timeout_seconds = gitops_timeout_seconds
         self._page_size = page_size
         self._role = role
@@ -135,7 +133,7 @@ class LitmusSource:
         ]
 
     async def _fast(self, project: ProjectRef, memory: ProjectMemory) -> Mapping[Section, Outcome]:
-        attempt = _FastAttempt(self._client, project.project_id, memory, self._timeout_seconds)
+        attempt = _FastAttempt(self._client, project.project_id, memory)
         try:
             ask_refused = memory.begin(self._client.token_id())
         except UpstreamError as exc:  # There is no token to be had.
@@ -153,7 +151,7 @@ class LitmusSource:
     async def _is_without_role(self, project: ProjectRef) -> bool:
         """Tell whether the token has no role in the project, which its auth server tells without an error."""
         try:
-            return await self._client.project_role(project.project_id, self._timeout_seconds) is None
+            return await self._client.project_role(project.project_id, TIMEOUT_SECONDS) is None
         except UpstreamError:
             return False
 
@@ -180,7 +178,7 @@ class LitmusSource:
                 before,
                 memory.manifests,
                 now=now,
-                timeout_seconds=self._timeout_seconds,
+                timeout_seconds=TIMEOUT_SECONDS,
                 started=started,
             )
         except UpstreamError as exc:
@@ -190,7 +188,7 @@ class LitmusSource:
         variables = {"projectID": project.project_id}
         hubs: Outcome
         try:
-            hubs = await self._client.run(documents.HUBS, variables, self._timeout_seconds)
+            hubs = await self._client.run(documents.HUBS, variables, TIMEOUT_SECONDS)
         except FATAL as exc:
             return {Section.HUBS: exc, Section.GITOPS: exc}
         except UpstreamError as exc:
@@ -214,14 +212,11 @@ class LitmusSource:
 class _FastAttempt:
     """One attempt of the fast lane: what came so far, and what it may still cost."""
 
-    def __init__(
-        self, client: LitmusClient, project_id: str, memory: ProjectMemory, timeout_seconds: float
-    ) -> None:
+    def __init__(self, client: LitmusClient, project_id: str, memory: ProjectMemory) -> None:
         self.outcomes: dict[Section, Outcome] = {}
         self._client = client
         self._project_id = project_id
         self._memory = memory
-        self._timeout_seconds = timeout_seconds
         self._halvings_left = HALVINGS_PER_ATTEMPT
         self._fatal: UpstreamError | None = None
 
@@ -282,15 +277,13 @@ class _FastAttempt:
     async def _ask(self, group: Sequence[_Part]) -> Answer:
         try:
             return await self._client.ask(
-                [part.query for part in group], self._variables(group, 0), self._timeout_seconds
+                [part.query for part in group], self._variables(group, 0), TIMEOUT_SECONDS
             )
         except UpstreamError as exc:
             return Answer(values={}, failed={part.query.field: exc for part in group})
 
     async def _fetch(self, part: _Part, number: int) -> Page[Row]:
-        page: Page[Row] = await self._client.run(
-            part.query, self._variables([part], number), self._timeout_seconds
-        )
+        page: Page[Row] = await self._client.run(part.query, self._variables([part], number), TIMEOUT_SECONDS)
         return page
 
     def _variables(self, group: Sequence[_Part], number: int) -> dict[str, object]:
