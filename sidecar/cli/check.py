@@ -83,32 +83,21 @@ async def examine(
         ConfigError: For what ``serve`` would end with, in the same words.
     """
     require_usable(config)
-    catalogue = FileCatalog(config.catalog.files, [instance.name for instance in config.instances])
-    await catalogue.refresh()
     found = [warned(remark.code, remark.sentence) for remark in remarks(config)]
     found += plugin_findings(config)
     found += await store_findings(config, offline=offline)
-    found += [warned("catalog_problem", problem) for problem in catalogue.current.problems]
+    entities, is_whole, of_catalog = await _read_catalog(config, offline=offline)
+    found += of_catalog
     unwise: list[Finding] = []
     accepted_by: list[str] = []
-    entities = {entity.ref: entity for entity in catalogue.current.entities}
     tagged: dict[ProjectRef, Content] = {}
     project_tags: dict[ProjectRef, Sequence[str]] = {}
-    is_whole = config.catalog.backstage is None
+    projects = sorted({entity.project for entity in entities})
     if offline:
         for instance in config.instances:
             claimed = facts_from_claims(_holder(instance, configured_token(instance)))
             unwise += _judged(config, claimed)
-    elif config.catalog.backstage is not None:
-        way = await reach_catalog(config, config.catalog.backstage, utc_now)
-        found += way.findings
-        if way.is_open:
-            read = await _read_backstage(config, config.catalog.backstage)
-            found += [warned("catalog_away", problem) for problem in read.problems]
-            is_whole = not read.problems
-            entities |= {entity.ref: entity for entity in read.entities}
-    projects = sorted({entity.project for entity in entities.values()})
-    if not offline:
+    else:
         answers, of_backstage = await asyncio.gather(
             ask_instances(config, projects, is_whole=is_whole), backstage_findings(config, utc_now)
         )
@@ -123,10 +112,28 @@ async def examine(
     if not entities and is_whole and (config.catalog.files or config.catalog.backstage is not None):
         found.append(warned("catalog_names_no_project", _NOTHING))
     found += [warned("projects_do_not_fit", sentence) for sentence in unfitting(config, projects)]
-    unclaimed = await _unclaimed(config, tuple(entities.values()), tagged, project_tags)
+    unclaimed = await _unclaimed(config, entities, tagged, project_tags)
     found += [warned("project_claim", sentence) for sentence in unclaimed]
     judged = ordered([*config_findings(config, accepted_by=accepted_by), *unwise])
     return (*judged, *found)
+
+
+async def _read_catalog(config: Config, *, offline: bool) -> tuple[Sequence[Entity], bool, Sequence[Finding]]:
+    """Return the entities of files and, unless offline, of Backstage; whether they are all; what is wrong."""
+    files = FileCatalog(config.catalog.files, [instance.name for instance in config.instances])
+    await files.refresh()
+    found = [warned("catalog_problem", problem) for problem in files.current.problems]
+    backstage = config.catalog.backstage
+    if backstage is None or offline:
+        return files.current.entities, backstage is None, found
+    way = await reach_catalog(config, backstage, utc_now)
+    found += way.findings
+    if not way.is_open:
+        return files.current.entities, False, found
+    read = await _read_backstage(config, backstage)
+    found += [warned("catalog_away", problem) for problem in read.problems]
+    entities = {entity.ref: entity for entity in (*files.current.entities, *read.entities)}
+    return tuple(entities.values()), not read.problems, found
 
 
 async def _read_backstage(config: Config, settings: CatalogBackstage) -> Catalog:
