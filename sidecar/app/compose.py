@@ -13,7 +13,15 @@ from sidecar import __version__
 from sidecar.actions import ActionService
 from sidecar.app.acting import open_acting
 from sidecar.app.catalog import OpenedCatalog, catalog_signer, configured_claims, open_catalogue
-from sidecar.app.gauges import configuration_gauges, pace_gauges, renewal_leads, service_gauges
+from sidecar.app.gauges import (
+    catalog_gauges,
+    configuration_gauges,
+    graphql_gauges,
+    instance_gauges,
+    pace_gauges,
+    renewal_leads,
+    store_gauges,
+)
 from sidecar.app.people import litmus_sessions, open_people, sign_in_pace
 from sidecar.app.reconfiguring import (
     OpenedParts,
@@ -162,21 +170,15 @@ class _Composition:
         await self._supervise("sessions", sessions.follow)
         query_engine, turns, phase = QueryEngine(), Turns(), Phase(started_at=clock())
         self._stack.push_async_callback(turns.close)
+        self._metrics.initialise(instances)
         self._metrics.export(
-            partial(
-                service_gauges,
-                catalogue=catalog.catalogue,
-                query_engine=query_engine,
-                clients=clients,
-                store=store.health,
-                tokens=tokens,
-                token_role=actions.token_role,
-                renewal_leads=renewal_leads(config),
-            )
+            partial(catalog_gauges, catalog.catalogue, actions.token_role),
+            partial(instance_gauges, clients, tokens, renewal_leads(config)),
+            partial(store_gauges, store.health),
+            partial(graphql_gauges, query_engine),
+            partial(pace_gauges, syncing.planner, clients),
+            partial(configuration_gauges, phase),
         )
-        self._metrics.export(partial(pace_gauges, syncing.planner, clients))
-        self._metrics.initialise(instance.name for instance in config.instances)
-        self._metrics.export(partial(configuration_gauges, phase))
         return Services(
             config=config,
             clock=clock,

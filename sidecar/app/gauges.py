@@ -78,18 +78,10 @@ def renewal_leads(config: Config) -> Mapping[str, timedelta]:
     }
 
 
-def service_gauges(
-    *,
-    catalogue: Catalogue,
-    query_engine: QueryEngine,
-    clients: Mapping[str, LitmusClient],
-    store: StoreHealth,
-    tokens: Mapping[str, Tokens],
-    token_role: Callable[[ProjectRef], LitmusRole | None],
-    renewal_leads: Mapping[str, timedelta],
+def catalog_gauges(
+    catalogue: Catalogue, token_role: Callable[[ProjectRef], LitmusRole | None]
 ) -> Mapping[str, Reading]:
-    """Return the values that other parts keep, for a scrape."""
-    stats = query_engine.stats
+    """Return what is in the catalog, and what our tokens may do in its projects."""
     return {
         "litmus_sidecar_catalog_entities": Reading(
             "Entities that name a Litmus project.", {(): len(catalogue.current.entities)}
@@ -98,12 +90,6 @@ def service_gauges(
             "Catalog documents, annotations or files that could not be used.",
             {(): len(catalogue.current.problems)},
         ),
-        "litmus_sidecar_breaker_open": Reading(
-            "1 while an instance is left alone because it did not answer, else 0.",
-            {(name,): float(client.breaker.state.value != "closed") for name, client in clients.items()},
-            labels=("instance",),
-        ),
-        **token_gauges(tokens, renewal_leads),
         "litmus_sidecar_token_role": Reading(
             "1 for the role (Owner, Executor, Viewer) that a project gives the token's user; else absent.",
             {
@@ -113,13 +99,40 @@ def service_gauges(
             },
             labels=("instance", "project", "role"),
         ),
+    }
+
+
+def instance_gauges(
+    clients: Mapping[str, LitmusClient], tokens: Mapping[str, Tokens], leads: Mapping[str, timedelta]
+) -> Mapping[str, Reading]:
+    """Return whether each instance is asked, and how it stands with its token."""
+    return {
+        "litmus_sidecar_breaker_open": Reading(
+            "1 while an instance is left alone because it did not answer, else 0.",
+            {(name,): float(client.breaker.state.value != "closed") for name, client in clients.items()},
+            labels=("instance",),
+        ),
+        **token_gauges(tokens, leads),
+    }
+
+
+def store_gauges(health: StoreHealth) -> Mapping[str, Reading]:
+    """Return how it stands with the database."""
+    return {
         "litmus_sidecar_store_degraded": Reading(
             "1 while the database is away or cannot be written and the sidecar goes on in memory, else 0.",
-            {(): float(store.state != "ok")},
+            {(): float(health.state != "ok")},
         ),
         "litmus_sidecar_store_outages": Reading(
-            "Times that the database was lost.", {(): store.outages}, counter=True
+            "Times that the database was lost.", {(): health.outages}, counter=True
         ),
+    }
+
+
+def graphql_gauges(query_engine: QueryEngine) -> Mapping[str, Reading]:
+    """Return what came of GraphQL requests, and what is kept of them."""
+    stats = query_engine.stats
+    return {
         "litmus_sidecar_graphql_plans_compiled": Reading(
             "GraphQL documents compiled into a plan.", {(): stats.plans_compiled}, counter=True
         ),

@@ -158,9 +158,10 @@ class Metrics:
             for outcome in (*ActionOutcome, AuditEvent.REPEAT):
                 self.actions.labels(kind.value, outcome.value)
 
-    def export(self, read: Callable[[], Mapping[str, "Reading"]]) -> None:
+    def export(self, *reads: Callable[[], Mapping[str, "Reading"]]) -> None:
         """Export values that are kept elsewhere; they are read at each scrape."""
-        self.registry.register(_ReadingsCollector(read))
+        for read in reads:
+            self.registry.register(_ReadingsCollector(read))
 
 
 class Reading:
