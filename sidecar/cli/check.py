@@ -34,6 +34,7 @@ from sidecar.domain.catalog import PROJECT_ANNOTATION, Catalog, Entity
 from sidecar.domain.errors import UpstreamError, UpstreamProtocolError
 from sidecar.domain.model import Content, Environment, Lane, ProjectRef, Section, SectionResult, Snapshot
 from sidecar.domain.ports import TokenFacts
+from sidecar.domain.words import counted
 from sidecar.insight.token_findings import Finding, config_findings, ordered, token_findings
 from sidecar.litmus.reading.source import LitmusSource
 from sidecar.litmus.tokens.facts import facts_from_claims, fetch_facts
@@ -344,7 +345,7 @@ def check_command(
 
 
 def _counted(catalog: Found) -> str:
-    entities = "1 entity names" if catalog.entities == 1 else f"{catalog.entities} entities name"
-    projects = "1 project" if catalog.projects == 1 else f"{catalog.projects} projects"
+    entities = counted(catalog.entities, "entity names", "entities name")
+    projects = counted(catalog.projects, "project")
     missing = "" if catalog.is_whole else "; Backstage's catalog was not read, or not in whole"
     return f"In the catalog {entities} {projects}{missing}."

@@ -8,6 +8,7 @@ from typing import Any, Final
 import click
 
 from sidecar.config import Config, describe, masked
+from sidecar.domain.words import counted
 from sidecar.insight.finding_codes import EXPLANATIONS, OWN_CODES, Explanation, explanation
 from sidecar.insight.token_findings import Finding, Severity
 
@@ -95,10 +96,5 @@ def _comment(finding: Finding) -> str:
 
 
 def _number_of(found: Sequence[Finding]) -> str:
-    match sum(not is_note(one) for one in found):
-        case 0:
-            return "No findings."
-        case 1:
-            return "1 finding"
-        case number:
-            return f"{number} findings"
+    number = sum(not is_note(one) for one in found)
+    return counted(number, "finding") if number else "No findings."

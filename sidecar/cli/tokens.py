@@ -29,6 +29,7 @@ from sidecar.config import (
 )
 from sidecar.domain.errors import InstanceUnknownError, StoreError
 from sidecar.domain.ports import ApiToken, CreatedToken, Tokens, TokenState, TokenStatus
+from sidecar.domain.words import counted
 from sidecar.http.shapes.tokens import created_token_shape, token_list_shape, token_status_shape
 from sidecar.identity.service_sessions import ServiceSessionStore
 from sidecar.identity.signing import SigningKeys
@@ -183,8 +184,7 @@ def relative(instant: datetime, now: datetime) -> str:
     distance = abs(instant - now)
     for unit, noun in _UNITS:
         if distance >= unit:
-            count = distance // unit
-            words = f"{count} {noun}" + ("" if count == 1 else "s")
+            words = counted(distance // unit, noun)
             return f"in {words}" if instant > now else f"{words} ago"
     return "now"
 

@@ -13,6 +13,7 @@ import msgspec
 
 from sidecar.domain.runs import HistoryState
 from sidecar.domain.unix_time import from_ms
+from sidecar.domain.words import counted
 from sidecar.insight.digest import ExperimentRuns, ProjectRuns
 from sidecar.insight.running import RunningRun
 from sidecar.insight.schedules import ScheduleFigures
@@ -149,14 +150,12 @@ def _missed(
         one, missed = present.get(schedule.experiment_id), schedule.missed
         if one is None or missed is None or not missed.latest:
             continue
-        times = "time" if missed.number == 1 else "times"
         bound = "at least " if missed.at_least else ""
         sentence = (
-            f"The schedule of {one.name} did not run {bound}{missed.number} {times}, "
+            f"The schedule of {one.name} did not run {bound}{counted(missed.number, 'time')}, "
             f"last due {_text(missed.latest[0])}."
         )
-        runs = "run" if missed.number == 1 else "runs"
-        summary = f"missed {bound}{missed.number} {runs}"
+        summary = f"missed {bound}{counted(missed.number, 'run')}"
         yield _item(AttentionKind.MISSED_RUNS, one, missed.latest[0], sentence, summary)
 
 

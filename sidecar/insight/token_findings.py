@@ -18,6 +18,7 @@ from sidecar.config import LONGEST_TOKEN_DAYS, Config
 from sidecar.config.display_token import bare_token, is_signed
 from sidecar.config.loopback import is_loopback
 from sidecar.domain.ports import ApiToken, TokenFacts, TokenState, TokenStatus
+from sidecar.domain.words import counted
 
 SOON: Final = timedelta(days=14)
 """Less life than this is little, for a token that nobody renews by itself."""
@@ -203,7 +204,7 @@ def _power(facts: TokenFacts, *, actions_enabled: bool) -> Iterator[Finding]:
         yield _warning(
             "role_above_need",
             f"The user of the instance {facts.instance} is more than Viewer in "
-            f"{_count(len(above), 'project')}, and actions are disabled; Viewer is enough",
+            f"{counted(len(above), 'project')}, and actions are disabled; Viewer is enough",
         )
 
 
@@ -228,21 +229,21 @@ def _user(facts: TokenFacts, now: datetime) -> Iterator[Finding]:
             yield Finding(
                 key="expired_left",
                 severity=Severity.NOTICE,
-                sentence=f"{user} has {_count(len(expired), 'expired API token')} in its list, which "
+                sentence=f"{user} has {counted(len(expired), 'expired API token')} in its list, which "
                 "Litmus never removes; revoke them (litmus-sidecar tokens revoke)",
             )
         others = [token for token in listed if token not in expired and _is_other(token, in_use)]
         if others:
             yield _warning(
                 "user_not_dedicated",
-                f"{user} has {_count(len(others), 'API token')} of other names, so others seem to use it "
+                f"{user} has {counted(len(others), 'API token')} of other names, so others seem to use it "
                 "too; give each use a user of its own, with its own token",
             )
     if (beyond := _beyond_need(facts)) > 0:
         yield _warning(
             "projects_above_need",
-            f"{user} is in {_count(beyond, 'project')} that no entity names, and its token reaches them all; "
-            "take it out of them",
+            f"{user} is in {counted(beyond, 'project')} that no entity names, and its token reaches them "
+            "all; take it out of them",
         )
 
 
@@ -261,10 +262,6 @@ def _beyond_need(facts: TokenFacts) -> int:
 
 def _warning(key: str, sentence: str) -> Finding:
     return Finding(key=key, severity=Severity.WARNING, sentence=sentence)
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" + ("" if number == 1 else "s")
 
 
 def _same(one: str, other: str) -> bool:

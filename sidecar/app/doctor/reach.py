@@ -17,6 +17,7 @@ from sidecar.app.doctor.findings import PROBE_SECONDS, failed, noted, warned
 from sidecar.config.proxies import Proxy
 from sidecar.config.web_address import port_of
 from sidecar.domain.ports import Clock
+from sidecar.domain.words import counted
 from sidecar.insight.token_findings import Finding
 from sidecar.runtime.daemon_threads import in_daemon_thread
 
@@ -93,10 +94,7 @@ async def _certificate(who: str, host: str, port: int, ca_file: Path | None, clo
     if left > SOON:
         return Reached()
     days = max(left // timedelta(days=1), 0)
-    sentence = (
-        f"{who}: the certificate of {host} expires in {days} day{'' if days == 1 else 's'}, "
-        f"on {expires_at:%Y-%m-%d}"
-    )
+    sentence = f"{who}: the certificate of {host} expires in {counted(days, 'day')}, on {expires_at:%Y-%m-%d}"
     return Reached(findings=(warned("certificate_expires_soon", sentence),))
 
 

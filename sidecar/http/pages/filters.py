@@ -10,6 +10,7 @@ from jinja2.runtime import Context
 from markupsafe import Markup
 
 from sidecar.domain.references import split_ref
+from sidecar.domain.words import counted
 from sidecar.http.pictures.charts.words import clean, moment
 
 NO_SCORE: Final = "no score"
@@ -29,11 +30,6 @@ def points(change: float | None) -> str:
     if change is None:
         return ""
     return "unchanged" if not change else f"{change:+g} points".replace("-", "\N{MINUS SIGN}")
-
-
-def number(count: int, one: str, many: str | None = None) -> str:
-    """Return a number with its noun: ``1 run``, ``2 runs``."""
-    return f"{count} {one if count == 1 else many or one + 's'}"
 
 
 @pass_context
@@ -108,7 +104,7 @@ def entity_name(ref: str) -> str:
 FILTERS: Final[Mapping[str, Callable[..., Any]]] = {
     "percent": percent,
     "points": points,
-    "number": number,
+    "number": counted,
     "when": when,
     "attention_sentence": attention_sentence,
     "clean": clean,

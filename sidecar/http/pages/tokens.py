@@ -25,11 +25,11 @@ from sidecar.domain.errors import (
     UpstreamError,
 )
 from sidecar.domain.ports import ApiToken, CreatedToken, Tokens
+from sidecar.domain.words import counted
 from sidecar.http.api.tokens import check_token_body, log_change
 from sidecar.http.gate.caller import CALLER
 from sidecar.http.keys import OUTCOME
 from sidecar.http.pages.embedding import same_embedding
-from sidecar.http.pages.filters import number
 from sidecar.http.pages.forms import read_form
 from sidecar.http.pages.frame import Page, form_binding, fresh_page, viewer_of
 from sidecar.http.reading.paging import single
@@ -264,9 +264,9 @@ def distance(moment: datetime | None, now: datetime) -> str | None:
         return None
     away = abs(moment - now)
     if away >= timedelta(days=2):
-        words = number(away.days, "day")
+        words = counted(away.days, "day")
     elif away >= timedelta(hours=2):
-        words = number(away // timedelta(hours=1), "hour")
+        words = counted(away // timedelta(hours=1), "hour")
     else:
-        words = number(away // timedelta(minutes=1), "minute")
+        words = counted(away // timedelta(minutes=1), "minute")
     return f"in {words}" if moment > now else f"{words} ago"

@@ -4,9 +4,10 @@ from typing import Final
 
 import msgspec
 
+from sidecar.domain.words import counted
 from sidecar.http.pictures.charts.marks import Frame, Words, frame
 from sidecar.http.pictures.charts.palette import Level, level_of
-from sidecar.http.pictures.charts.words import clean, counted, finite, fitting, percent, whole, width_of
+from sidecar.http.pictures.charts.words import clean, finite, fitting, percent, whole, width_of
 from sidecar.http.shapes.common import ScoreNowShape
 
 HEIGHT: Final = 20.0

@@ -6,6 +6,7 @@ from typing import Final
 import msgspec
 
 from sidecar.domain.runs import Outcome
+from sidecar.domain.words import counted
 from sidecar.http.pictures.charts.marks import (
     PAD,
     ROW,
@@ -19,7 +20,7 @@ from sidecar.http.pictures.charts.marks import (
     shares,
 )
 from sidecar.http.pictures.charts.palette import LOOKS
-from sidecar.http.pictures.charts.words import counted, share, width_of
+from sidecar.http.pictures.charts.words import share, width_of
 
 WIDTH: Final = 480.0
 _BAR: Final = 24.0

@@ -2,11 +2,12 @@
 
 import msgspec
 
+from sidecar.domain.words import counted
 from sidecar.http.pictures.charts.badge import DEFAULT_LABEL, BadgeChart, score_badge
 from sidecar.http.pictures.charts.outcomes import OutcomesChart, outcomes_chart
 from sidecar.http.pictures.charts.score import ScoreChart, score_chart
 from sidecar.http.pictures.charts.trend import TrendChart, trend_chart
-from sidecar.http.pictures.charts.words import age_words, clean, counted, window_words
+from sidecar.http.pictures.charts.words import age_words, clean, window_words
 from sidecar.http.shapes.overview import OverviewShape
 
 

@@ -5,9 +5,10 @@ from typing import Final
 
 import msgspec
 
+from sidecar.domain.words import counted
 from sidecar.http.pictures.charts.marks import PAD, ROW, TEXT_SIZE, Frame, Words, line, noted_frame
 from sidecar.http.pictures.charts.palette import Level, level_of
-from sidecar.http.pictures.charts.words import counted, finite, percent
+from sidecar.http.pictures.charts.words import finite, percent
 from sidecar.http.shapes.common import ScoreNowShape
 
 WIDTH: Final = 240.0

@@ -6,8 +6,9 @@ from typing import Final
 
 import msgspec
 
+from sidecar.domain.words import counted
 from sidecar.http.pictures.charts.marks import Frame, frame
-from sidecar.http.pictures.charts.words import counted, finite, percent
+from sidecar.http.pictures.charts.words import finite, percent
 from sidecar.http.shapes.common import BucketShape
 
 WIDTH: Final = 120.0

@@ -12,6 +12,7 @@ from typing import Final
 import msgspec
 
 from sidecar.domain.runs import Outcome
+from sidecar.domain.words import counted
 from sidecar.http.pictures.charts.marks import (
     PAD,
     ROW,
@@ -25,7 +26,7 @@ from sidecar.http.pictures.charts.marks import (
 )
 from sidecar.http.pictures.charts.outcomes import NO_RUNS
 from sidecar.http.pictures.charts.palette import LOOKS
-from sidecar.http.pictures.charts.words import counted, day, finite, hour, month, percent, width_of
+from sidecar.http.pictures.charts.words import day, finite, hour, month, percent, width_of
 from sidecar.http.shapes.common import BucketShape
 
 WIDTH: Final = 640.0

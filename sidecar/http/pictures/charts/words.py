@@ -98,11 +98,6 @@ def share(number: int, total: int) -> str:
     return f"{shown:g} %"
 
 
-def counted(number: int, noun: str) -> str:
-    """Return a number with its noun: ``1 run``, ``2 runs``."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
 def window_words(window: WindowShape) -> str:
     """Return the window in words: ``last 30 days``, or its borders."""
     named = WINDOWS.get(window.name or "")
