@@ -39,7 +39,7 @@ class BackstageError(SidecarError):
         """What it answered, if that was not 200; ``None`` if nothing usable arrived."""
 
 
-class Dated(NamedTuple):
+class DatedAnswer(NamedTuple):
     """What was answered, and when by the clock of whoever answered."""
 
     value: Any
@@ -74,7 +74,7 @@ class BackstageHttp:
         """
         return (await self._json("GET", path, token, params=list(params))).value
 
-    async def get_dated(self, path: str) -> Dated:
+    async def get_dated(self, path: str) -> DatedAnswer:
         """Return the JSON of a 200 answer to anybody, with the time that the answer tells.
 
         Raises:
@@ -90,7 +90,7 @@ class BackstageHttp:
         """
         return (await self._json("POST", path, token, data=msgspec.json.encode(body))).value
 
-    async def _json(self, method: str, path: str, token: str | None, **content: Any) -> Dated:
+    async def _json(self, method: str, path: str, token: str | None, **content: Any) -> DatedAnswer:
         headers = {"Accept": "application/json"}
         if token is not None:
             headers["Authorization"] = f"Bearer {token}"
@@ -109,7 +109,7 @@ class BackstageHttp:
             failed = True
         if failed:
             raise BackstageError(f"Backstage at {self._server} answered {path} with something but JSON.")
-        return Dated(value, _moment(date))
+        return DatedAnswer(value, _moment(date))
 
     async def _exchange(
         self, method: str, path: str, headers: Mapping[str, str], content: Mapping[str, Any]

@@ -10,7 +10,7 @@ import click
 from sidecar.config import Config, describe, masked
 from sidecar.domain.words import counted
 from sidecar.insight.finding_codes import EXPLANATIONS, OWN_CODES, Explanation, explanation
-from sidecar.insight.token_findings import Finding, Severity
+from sidecar.insight.token_findings import Finding, FindingSeverity
 
 _FINDINGS: Final = "docs/reference/findings.md"
 _ERRORS: Final = "docs/reference/error-codes.md"
@@ -46,7 +46,7 @@ def _as_json(one: Finding) -> dict[str, str]:
 
 def is_note(one: Finding) -> bool:
     """Tell whether it is no fault, only good to know."""
-    return one.severity is Severity.NOTE
+    return one.severity is FindingSeverity.NOTE
 
 
 def suggestions(found: Sequence[Finding]) -> str:

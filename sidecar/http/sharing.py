@@ -50,7 +50,7 @@ class PictureOptions(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     """Left field of a badge; only for a badge."""
 
 
-class Claims(PictureOptions, frozen=True, kw_only=True, omit_defaults=True):
+class ShareClaims(PictureOptions, frozen=True, kw_only=True, omit_defaults=True):
     """What the signature stands for."""
 
     jti: str
@@ -84,14 +84,14 @@ def check_options(picture: Picture, options: PictureOptions) -> None:
         raise BadRequestError(f"label must have 1 to {LONGEST_LABEL} characters.", parameter="label")
 
 
-class Made(msgspec.Struct, frozen=True, kw_only=True):
+class CreatedShare(msgspec.Struct, frozen=True, kw_only=True):
     """A new share, and the only time its address is told."""
 
     share: SharedPicture
     url: str
 
     def __repr__(self) -> str:
-        return f"Made({self.share!r})"
+        return f"CreatedShare({self.share!r})"
 
 
 async def share_picture(
@@ -105,7 +105,7 @@ async def share_picture(
     created_by: str,
     base_url: str,
     now: datetime,
-) -> Made:
+) -> CreatedShare:
     """Sign an address of a picture, and write down that it holds.
 
     Args:
@@ -138,7 +138,7 @@ async def share_picture(
         created_at=now,
         expires_at=expires_at,
     )
-    claims = Claims(
+    claims = ShareClaims(
         jti=share.id,
         sub=entity_ref,
         picture=share.picture,
@@ -150,7 +150,7 @@ async def share_picture(
     token = await signing.sign(_PURPOSE, msgspec.to_builtins(claims))
     await shares.add(share)
     path = f"{picture_path(entity_ref, picture)}?{PARAMETER}={token}"
-    return Made(share=share, url=f"{base_url.rstrip('/')}{path}")
+    return CreatedShare(share=share, url=f"{base_url.rstrip('/')}{path}")
 
 
 def picture_path(entity_ref: str, picture: Picture) -> str:
@@ -159,7 +159,7 @@ def picture_path(entity_ref: str, picture: Picture) -> str:
     return f"/litmus/entities/{place}/{picture}.svg"
 
 
-async def claims_of(signing: SigningKeys, shares: Shares, token: str, now: datetime) -> Claims:
+async def verified_claims(signing: SigningKeys, shares: Shares, token: str, now: datetime) -> ShareClaims:
     """Return what a signed address says, if it holds.
 
     Raises:
@@ -171,7 +171,7 @@ async def claims_of(signing: SigningKeys, shares: Shares, token: str, now: datet
     # Whether it ended is asked here, so that an old one is not called a false one.
     given = await signing.verify(_PURPOSE, token, _LONG_AGO)
     try:
-        claims = msgspec.convert(given, Claims)
+        claims = msgspec.convert(given, ShareClaims)
     except msgspec.ValidationError as exc:
         raise ShareInvalidError("Link not valid: it was not signed here, or was changed.") from exc
     if now.timestamp() >= claims.exp:

@@ -36,7 +36,7 @@ _REVOKE_IT: Final = (
 )
 
 
-class Severity(StrEnum):
+class FindingSeverity(StrEnum):
     """How soon somebody should act; in the order of what comes first."""
 
     ERROR = "error"
@@ -54,13 +54,13 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
 
     key: str
     """Stable name."""
-    severity: Severity
+    severity: FindingSeverity
     sentence: str
 
 
 def ordered(findings: Collection[Finding]) -> tuple[Finding, ...]:
     """Return the gravest first, each kind in the order in which they were found."""
-    ranks = list(Severity)
+    ranks = list(FindingSeverity)
     return tuple(sorted(findings, key=lambda finding: ranks.index(finding.severity)))
 
 
@@ -125,7 +125,7 @@ def _shown(config: Config, accepted_by: Collection[str], tokens: Collection[str]
         return
     yield Finding(
         key="real_token_shown",
-        severity=Severity.ERROR,
+        severity=FindingSeverity.ERROR,
         sentence=f"litmus.apiToken {why}, and {_REVOKE_IT}",
     )
 
@@ -171,7 +171,7 @@ def _life(facts: TokenFacts, now: datetime) -> Iterator[Finding]:
     if left <= timedelta(0):
         yield Finding(
             key="token_expired",
-            severity=Severity.ERROR,
+            severity=FindingSeverity.ERROR,
             sentence=f"{token} expired on {status.expires_at:%Y-%m-%d}; put a new one in its place",
         )
     elif left <= SOON and status.source != _MANAGED:
@@ -228,7 +228,7 @@ def _user(facts: TokenFacts, now: datetime) -> Iterator[Finding]:
         if expired:
             yield Finding(
                 key="expired_left",
-                severity=Severity.NOTICE,
+                severity=FindingSeverity.NOTICE,
                 sentence=f"{user} has {counted(len(expired), 'expired API token')} in its list, which "
                 "Litmus never removes; revoke them (litmus-sidecar tokens revoke)",
             )
@@ -261,7 +261,7 @@ def _beyond_need(facts: TokenFacts) -> int:
 
 
 def _warning(key: str, sentence: str) -> Finding:
-    return Finding(key=key, severity=Severity.WARNING, sentence=sentence)
+    return Finding(key=key, severity=FindingSeverity.WARNING, sentence=sentence)
 
 
 def _same(one: str, other: str) -> bool:

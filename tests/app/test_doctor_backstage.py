@@ -9,7 +9,7 @@ from sidecar.app.compose import utc_now
 from sidecar.app.doctor.backstage import backstage_findings
 from sidecar.cli.check import Found, examine
 from sidecar.config import Config, parse_config
-from sidecar.insight.token_findings import Severity
+from sidecar.insight.token_findings import FindingSeverity
 from tests.support.backstage import ISSUER, Backstage, open_backstage
 
 KEYS = "/api/auth/.well-known/jwks.json"
@@ -41,7 +41,7 @@ async def test_no_key_before_the_first_sign_in_is_said_and_no_fault() -> None:
     async with open_backstage() as backstage:
         backstage.keys = []
         (one,) = await backstage_findings(config_of(backstage.url), utc_now)
-        assert (one.key, one.severity) == ("backstage_lists_no_key", Severity.NOTE)
+        assert (one.key, one.severity) == ("backstage_lists_no_key", FindingSeverity.NOTE)
 
 
 @pytest.mark.parametrize("how", [404, 503, None, b"<html>", b"[]", b'{"keys": {}}'])

@@ -13,7 +13,7 @@ from sidecar.app.doctor.reach import reach
 from sidecar.cli.check import ask_instances
 from sidecar.config import Config, parse_config
 from sidecar.config.proxies import Proxy
-from sidecar.insight.token_findings import Finding, Severity
+from sidecar.insight.token_findings import Finding, FindingSeverity
 from tests.support.tls import certified, open_server
 
 VERSION = {"data": {"getServerVersion": {"value": "3.31.0"}}}
@@ -153,7 +153,7 @@ async def test_a_proxy_is_said_without_being_a_fault_and_only_its_name_looked_up
             clock=utc_now,
         )
     ).findings
-    assert (note.key, note.severity) == ("asked_through_proxy", Severity.NOTE)
+    assert (note.key, note.severity) == ("asked_through_proxy", FindingSeverity.NOTE)
     assert "geheim" not in note.sentence
     lost = Proxy(url="http://proxy.invalid:3128")
     way = await reach("Litmus", "https://litmus.invalid", ca_file=None, proxy=lost, clock=utc_now)

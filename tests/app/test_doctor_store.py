@@ -8,7 +8,7 @@ import pytest
 from sidecar.app.doctor.store import LEAST_FREE_BYTES, judged, store_findings
 from sidecar.config import Config, parse_config
 from sidecar.config.store_url import parse_url
-from sidecar.insight.token_findings import Severity
+from sidecar.insight.token_findings import FindingSeverity
 from sidecar.store.engine.inspection import Inspection
 from sidecar.store.engine.migration import SchemaState
 
@@ -34,7 +34,7 @@ def config_of(url: str) -> Config:
 def test_what_was_seen_has_a_code(seen: Inspection, codes: Sequence[str]) -> None:
     found = [*judged(parse_url("sqlite:///store.db"), seen)]
     assert [one.key for one in found] == codes
-    notes = [one.key for one in found if one.severity is Severity.NOTE]
+    notes = [one.key for one in found if one.severity is FindingSeverity.NOTE]
     assert notes == [code for code in codes if code in {"store_will_migrate", "store_is_newer"}]
 
 

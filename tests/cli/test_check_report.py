@@ -15,7 +15,7 @@ from sidecar.config import Config, load_config, parse_config
 from sidecar.config.merging import merge
 from sidecar.domain.errors import UpstreamError
 from sidecar.insight.finding_codes import ERROR_CODES, EXPLANATIONS, OWN_CODES, UPSTREAM_CODES
-from sidecar.insight.token_findings import Finding, Severity
+from sidecar.insight.token_findings import Finding, FindingSeverity
 from tests.packaging.test_docs import all_errors
 from tests.support.tls import certified
 
@@ -49,7 +49,7 @@ def errors(base: type[UpstreamError]) -> Iterator[type[UpstreamError]]:
 
 
 def finding(code: str) -> Finding:
-    return Finding(key=code, severity=Severity.WARNING, sentence=f"Something is\n{code}")
+    return Finding(key=code, severity=FindingSeverity.WARNING, sentence=f"Something is\n{code}")
 
 
 def test_every_code_that_can_be_found_is_explained_and_no_other() -> None:

@@ -9,7 +9,7 @@ from sidecar.config import Auth, Config, Credentials, Instance, Key, display_tok
 from sidecar.domain.ports import ApiToken, TokenFacts, TokenState, TokenStatus
 from sidecar.insight.token_findings import (
     Finding,
-    Severity,
+    FindingSeverity,
     config_findings,
     ordered,
     pressing,
@@ -79,7 +79,7 @@ def test_a_good_configuration_is_fine() -> None:
 @pytest.mark.parametrize("shown", [SIGNED, TOKEN.get_secret_value()])
 def test_a_real_token_where_backstage_prints_it_is_an_error_that_says_what_to_do(shown: str) -> None:
     (found,) = config_findings(config(instance("one"), shown=shown))
-    assert (found.key, found.severity) == ("real_token_shown", Severity.ERROR)
+    assert (found.key, found.severity) == ("real_token_shown", FindingSeverity.ERROR)
     assert "revoke it in Litmus and put a display token there" in found.sentence
 
 
@@ -98,7 +98,7 @@ def test_a_display_token_with_bearer_before_it_is_still_worth_nothing() -> None:
 
 def test_a_shown_token_that_litmus_accepts_is_the_same_error() -> None:
     (found,) = config_findings(config(instance("one"), shown=SIGNED), accepted_by=["one"])
-    assert (found.key, found.severity) == ("real_token_shown", Severity.ERROR)
+    assert (found.key, found.severity) == ("real_token_shown", FindingSeverity.ERROR)
     assert "litmus.apiToken is accepted by one" in found.sentence
 
 
@@ -202,10 +202,10 @@ def test_the_gravest_comes_first_and_the_rest_stays_in_order() -> None:
     given = [
         Finding(key=key, severity=severity, sentence=key)
         for key, severity in (
-            ("a", Severity.NOTICE),
-            ("b", Severity.WARNING),
-            ("c", Severity.ERROR),
-            ("d", Severity.WARNING),
+            ("a", FindingSeverity.NOTICE),
+            ("b", FindingSeverity.WARNING),
+            ("c", FindingSeverity.ERROR),
+            ("d", FindingSeverity.WARNING),
         )
     ]
     assert [one.key for one in ordered(given)] == ["c", "b", "d", "a"]

@@ -9,7 +9,7 @@ from typing import Any, Final
 from sidecar.app.doctor.findings import CLOCK_TOLERANCE, PROBE_SECONDS, failed, noted, warned
 from sidecar.app.doctor.reach import Reached, reach
 from sidecar.app.people import issuer_of
-from sidecar.backstage.transport import BackstageError, BackstageHttp, Dated, open_backstage_http
+from sidecar.backstage.transport import BackstageError, BackstageHttp, DatedAnswer, open_backstage_http
 from sidecar.backstage.users import JWKS_PATH
 from sidecar.config import CatalogBackstage, Config
 from sidecar.config.access import AuthBackstage
@@ -66,12 +66,12 @@ async def backstage_findings(config: Config, clock: Clock) -> tuple[Finding, ...
         return (*way.findings, failed("backstage_keys_unread", sentence))
     found = [*way.findings, *_keys(keys.value), *_clock(keys, before, after)]
     # An older Backstage without this page verifies people all the same.
-    if isinstance(discovery, Dated):
+    if isinstance(discovery, DatedAnswer):
         found += _issuer(discovery.value, issuer_of(config))
     return tuple(found)
 
 
-async def _asked(http: BackstageHttp, path: str) -> Dated | BackstageError:
+async def _asked(http: BackstageHttp, path: str) -> DatedAnswer | BackstageError:
     try:
         return await http.get_dated(path)
     except BackstageError as error:
@@ -111,7 +111,7 @@ def _issuer(discovery: Any, expected: str) -> list[Finding]:
     ]
 
 
-def _clock(answer: Dated, before: datetime, after: datetime) -> list[Finding]:
+def _clock(answer: DatedAnswer, before: datetime, after: datetime) -> list[Finding]:
     """Judge the time that an answer tells, which was made between two moments of ours."""
     if answer.date is None or before - CLOCK_TOLERANCE <= answer.date <= after + CLOCK_TOLERANCE:
         return []

@@ -16,7 +16,7 @@ from sidecar.http.services import Services
 from sidecar.identity.sessions import SignedIn
 
 
-class Lasting(msgspec.Struct, frozen=True):
+class Validity(msgspec.Struct, frozen=True):
     """For how long a credential, as it was sent, makes the same caller with the same view."""
 
     until: datetime
@@ -91,14 +91,14 @@ class Caller:
         elsewhere = self.signed_in is not None and self.signed_in.instance != instance
         return "admin" in self.principal.scopes and not elsewhere
 
-    def lasting(self, services: Services, refs: Collection[str]) -> Lasting | None:
+    def validity(self, services: Services, refs: Collection[str]) -> Validity | None:
         """Return for how long the same headers from the same peer make one who sees the same of ``refs``.
 
         ``None`` where that is not known beforehand: a session may end on another replica, a shared picture
         may be revoked.
         """
         if self.is_fixed:
-            return Lasting(_FOR_EVER, None)
+            return Validity(_FOR_EVER, None)
         users = services.users
         proof = users.proof(self._token) if users is not None and self._token is not None else None
         if users is None or proof is None or self._token is None:
@@ -109,7 +109,7 @@ class Caller:
             if known_until is None:
                 return None
             until = min(until, known_until)
-        return Lasting(until, partial(users.still_holds, proof))
+        return Validity(until, partial(users.still_holds, proof))
 
     @property
     def is_fixed(self) -> bool:

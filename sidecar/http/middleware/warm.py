@@ -205,9 +205,9 @@ class WarmAnswers:
             return
         services = self._app[SERVICES]
         caller = request.get(CALLER)
-        lasting = caller.lasting(services, reuse.refs) if caller is not None else None
+        validity = caller.validity(services, reuse.refs) if caller is not None else None
         parts = _parts(response)
-        if caller is None or lasting is None or parts is None or response.status not in _STATUSES:
+        if caller is None or validity is None or parts is None or response.status not in _STATUSES:
             return
         size = sum(map(len, parts))
         if size > LARGEST_BYTES or response.cookies:
@@ -223,9 +223,9 @@ class WarmAnswers:
             is_person=caller.is_person,
             method=request.method,
             route=resource.canonical if resource is not None else "unmatched",
-            until=min(reuse.until, lasting.until),
+            until=min(reuse.until, validity.until),
             holds=reuse.holds,
-            credential=lasting.holds,
+            credential=validity.holds,
         )
 
     async def _key(self, request: web.Request, head: HeadKey) -> bytes | None:

@@ -18,7 +18,7 @@ from sidecar.http.gate.caller import CALLER
 from sidecar.http.pages.addresses import WINDOW_PARAMETERS, kept_parameters, query_string, window_links
 from sidecar.http.pages.advice import data_problems, unread
 from sidecar.http.pages.attention import attention_line, grades_by_experiment
-from sidecar.http.pages.experiments import AT_ONCE, ExperimentTable, Wanted, experiment_table
+from sidecar.http.pages.experiments import AT_ONCE, ExperimentFilter, ExperimentTable, experiment_table
 from sidecar.http.pages.filters import PAPER_ZONE, entity_path
 from sidecar.http.pages.frame import Page, cached_page, framed, viewer_of
 from sidecar.http.pictures.charts import overview_charts
@@ -162,7 +162,7 @@ def _table(
     services: Services,
     reading: EntityReading,
     content: ContentShape,
-    wanted: Wanted,
+    wanted: ExperimentFilter,
     *,
     acting: ActingCaller,
     zone: str,
@@ -219,7 +219,7 @@ def _name(content: ContentShape, experiment_id: str) -> str:
     return names.get(experiment_id, experiment_id)
 
 
-def _wanted(request: web.Request) -> Wanted:
+def _wanted(request: web.Request) -> ExperimentFilter:
     """Return what the filter of the experiments asks for.
 
     Raises:
@@ -228,7 +228,7 @@ def _wanted(request: web.Request) -> Wanted:
     offset = single(request, "from") or "0"
     if not (offset.isascii() and offset.isdecimal() and len(offset) <= _MOST_DIGITS):
         raise BadRequestError("Parameter 'from' must be a whole number.", parameter="from")
-    wanted = Wanted(
+    wanted = ExperimentFilter(
         name=(single(request, "q") or "").strip(),
         outcome=single(request, "outcome") or "",
         infra_id=single(request, "infra") or "",

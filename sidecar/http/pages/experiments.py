@@ -42,7 +42,7 @@ _SHORT: Final[Mapping[str, str]] = {
 }
 
 
-class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+class ExperimentFilter(msgspec.Struct, frozen=True, kw_only=True):
     """What the filter above the table asks for."""
 
     name: str = ""
@@ -119,7 +119,7 @@ class ExperimentTable(msgspec.Struct, frozen=True, kw_only=True):
     chosen: int
     """How many the filter chose; more than the rows if they do not fit one page."""
     total: int
-    wanted: Wanted
+    wanted: ExperimentFilter
     outcomes: tuple[tuple[str, str], ...]
     """Choices of the filter: value and word."""
     infras: tuple[tuple[str, str], ...]
@@ -144,7 +144,7 @@ def experiment_table(
     experiments: Sequence[Experiment],
     content: ContentShape,
     links: LitmusLinks,
-    wanted: Wanted,
+    wanted: ExperimentFilter,
     zone: str,
     refusal: Refusal,
     grades: Mapping[str, Grade],
@@ -191,7 +191,7 @@ def experiment_table(
 
 def _chosen(
     experiments: Iterable[tuple[Experiment, ExperimentShape]],
-    wanted: Wanted,
+    wanted: ExperimentFilter,
     grades: Mapping[str, Grade],
     lasts: dict[str, HeatRun | None],
 ) -> Work[list[tuple[RowRank, Experiment, ExperimentShape]]]:
@@ -212,7 +212,7 @@ def row_id(experiment_id: str) -> str:
     return f"e-{hashlib.sha256(experiment_id.encode(errors='replace')).hexdigest()[:12]}"
 
 
-def _fits(shape: ExperimentShape, last: HeatRun | None, wanted: Wanted) -> bool:
+def _fits(shape: ExperimentShape, last: HeatRun | None, wanted: ExperimentFilter) -> bool:
     outcome = NEVER if last is None else last.outcome.value
     name = shape.name.casefold()
     return (

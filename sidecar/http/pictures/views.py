@@ -37,11 +37,18 @@ from sidecar.http.services import (
     Services,
 )
 from sidecar.http.shapes.overview import OVERVIEW_SECTIONS, OverviewShape
-from sidecar.http.sharing import PARAMETER, Claims, Picture, PictureOptions, check_options, claims_of
+from sidecar.http.sharing import (
+    PARAMETER,
+    Picture,
+    PictureOptions,
+    ShareClaims,
+    check_options,
+    verified_claims,
+)
 from sidecar.insight.next_change import next_window_change
 from sidecar.insight.windows import parse_window
 
-SHARE: Final = web.RequestKey("share", Claims)
+SHARE: Final = web.RequestKey("share", ShareClaims)
 """What the signed address of this request says; absent without one."""
 _TYPE: Final = "image/svg+xml"
 _SHARED_CACHE: Final = "public, max-age=300"
@@ -93,7 +100,7 @@ async def caller_by_share(request: web.Request, services: Services) -> Caller:
         ShareRevokedError: If it was revoked.
     """
     tokens = request.query.getall(PARAMETER)
-    claims = await claims_of(services.signing, services.shares, tokens[0], services.clock())
+    claims = await verified_claims(services.signing, services.shares, tokens[0], services.clock())
     parts = request.match_info
     ref = f"{parts['kind']}:{parts['namespace']}/{parts['name']}".lower()
     route = request.app[ROUTES_BY_NAME][parts.route.name or ""]

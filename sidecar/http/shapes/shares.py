@@ -6,7 +6,7 @@ import msgspec
 
 from sidecar.domain.ports import SharedPicture
 from sidecar.http.answers.times import rfc3339
-from sidecar.http.sharing import LONGEST_DAYS, LONGEST_LABEL, Made, Picture
+from sidecar.http.sharing import LONGEST_DAYS, LONGEST_LABEL, CreatedShare, Picture
 from sidecar.insight.windows import WINDOWS
 
 
@@ -51,7 +51,7 @@ class ShareListShape(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     next_cursor: str | None
 
 
-def created_share_shape(made: Made) -> CreatedShareShape:
+def created_share_shape(made: CreatedShare) -> CreatedShareShape:
     """Return a new share as served."""
     return CreatedShareShape(id=made.share.id, url=made.url, expires_at=rfc3339(made.share.expires_at))
 

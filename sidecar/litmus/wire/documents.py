@@ -136,7 +136,7 @@ TOKEN_TRIAL: Final = Query[bool](
     field="listChaosHub",
     variables={"projectID": "ID!"},
     call="  listChaosHub(projectID: $projectID) { id }",
-    read=sections.anything,
+    read=sections.any_answer,
     asks_auth=False,
     proves_token=False,
 )
@@ -207,7 +207,7 @@ STOP_RUN: Final = Query[bool](
   stopExperimentRuns(
     projectID: $projectID, experimentID: $experimentID, experimentRunID: $experimentRunID
   )""",
-    read=sections.truth,
+    read=sections.boolean,
     kind="mutation",
     since="3.1",
 )
@@ -219,7 +219,7 @@ SWITCH_SCHEDULE: Final = Query[bool](
   updateCronExperimentState(
     experimentID: $experimentID, disable: $disable, projectID: $projectID
   )""",
-    read=sections.truth,
+    read=sections.boolean,
     kind="mutation",
     since="3.1",
 )

@@ -196,12 +196,12 @@ def notify_id(answer: bytes | msgspec.Raw) -> str:
     return msgspec.json.decode(answer, type=_Started).notify_id or ""
 
 
-def truth(answer: bytes | msgspec.Raw) -> bool:
+def boolean(answer: bytes | msgspec.Raw) -> bool:
     """Read a mutation that answers with a bare boolean."""
     return msgspec.json.decode(answer, type=bool)
 
 
-def anything(answer: bytes | msgspec.Raw) -> bool:  # noqa: ARG001 - that there is one says all
+def any_answer(answer: bytes | msgspec.Raw) -> bool:  # noqa: ARG001 - that there is one says all
     """Take any answer for a yes."""
     return True
 
