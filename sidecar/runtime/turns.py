@@ -15,6 +15,8 @@ from time import perf_counter, thread_time
 from typing import Any, Final, Generic, ParamSpec, TypeVar
 from weakref import WeakKeyDictionary
 
+from sidecar.runtime.shared_tasks import SharedTasks
+
 Given = ParamSpec("Given")
 Result = TypeVar("Result")
 Work = Generator[None, None, Result]
@@ -94,7 +96,7 @@ class Turns:
 
     def __init__(self) -> None:
         self._places = asyncio.Semaphore(LONG_AT_ONCE)
-        self._shared: dict[Hashable, asyncio.Task[Any]] = {}
+        self._shared: SharedTasks[Hashable, Any] = SharedTasks()
         self._aside = asyncio.Semaphore(ASIDE_AT_ONCE)
 
     async def run(self, key: Hashable, work: Work[Result]) -> Result:
@@ -104,14 +106,10 @@ class Turns:
         """
         if (end := _slice(work, MOMENT_SECONDS)) is not None:
             return end[0]
-        task = self._shared.get(key)
-        if task is None:
-            task = asyncio.create_task(metered_by_starter(self._rest(work)))
-            self._shared[key] = task
-            task.add_done_callback(partial(self._done, key))
-        else:
+        if key in self._shared:
             work.close()
-        return await asyncio.shield(task)
+        result: Result = await self._shared.result(key, lambda: metered_by_starter(self._rest(work)))
+        return result
 
     async def aside(
         self, function: Callable[Given, Result], *args: Given.args, **kwargs: Given.kwargs
@@ -129,11 +127,7 @@ class Turns:
 
     async def close(self) -> None:
         """Give up what is being done; nobody waits for it any more."""
-        left = set(self._shared.values())
-        for task in left:
-            task.cancel()
-        if left:
-            await asyncio.wait(left)
+        await self._shared.close()
 
     async def _rest(self, work: Work[Result]) -> Result:
         async with turn():
@@ -144,12 +138,6 @@ class Turns:
                 async with turn():
                     if (end := _slice(work)) is not None:
                         return end[0]
-
-    def _done(self, key: Hashable, task: asyncio.Task[Any]) -> None:
-        del self._shared[key]
-        if not task.cancelled():
-            # Of an error that nobody waited for any more, nobody is to be told.
-            task.exception()
 
 
 def _clocked(function: Callable[[], Result]) -> tuple[Result, float]:

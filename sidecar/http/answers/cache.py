@@ -18,7 +18,7 @@ from cachetools import LRUCache
 
 from sidecar.http.answers.negotiation import accepts_gzip
 from sidecar.http.answers.times import http_date
-from sidecar.runtime.supervision import end_all
+from sidecar.runtime.shared_tasks import SharedTasks
 from sidecar.runtime.turns import Turns, Work, metered_by_starter
 from sidecar.telemetry.tracing import span
 
@@ -137,7 +137,7 @@ class AnswerCache:
         self._kept: LRUCache[Hashable, tuple[Answer, datetime]] = LRUCache(
             cache_bytes, getsizeof=lambda entry: entry[0].size
         )
-        self._making: dict[Hashable, asyncio.Task[Answer]] = {}
+        self._making: SharedTasks[Hashable, Answer] = SharedTasks()
         self.counts = AnswerCounts() if counts is None else counts
 
     async def get(self, key: Hashable, now: datetime, make: Callable[[], Awaitable[Answer]]) -> Answer:
@@ -146,17 +146,11 @@ class AnswerCache:
         if kept is not None and now < kept[1]:
             self.counts.hits += 1
             return kept[0]
-        task = self._making.get(key)
-        if task is None:
-            task = asyncio.create_task(metered_by_starter(self._make(key, now, make)))
-            self._making[key] = task
-            task.add_done_callback(lambda _: self._making.pop(key, None))
-        # Shielded: a reader who leaves must not take the answer away from the others.
-        return await asyncio.shield(task)
+        return await self._making.result(key, lambda: metered_by_starter(self._make(key, now, make)))
 
     async def close(self) -> None:
         """Give up what is being made, for nobody waits for it any more, and forget the rest."""
-        await end_all(self._making.values())
+        await self._making.close()
         self._kept.clear()
 
     async def _make(self, key: Hashable, now: datetime, make: Callable[[], Awaitable[Answer]]) -> Answer:
