@@ -83,20 +83,12 @@ async def prune_now(store: Store, clock: Clock, retention: timedelta) -> Pruned:
 
 async def keep_pruning_over(store: Store, clock: Clock) -> None:
     """Forget what is over now and every hour, until cancelled."""
-    while True:
-        # While the store is away nothing is forgotten; its health tells.
-        with suppress(StoreError):
-            await prune_over(store, clock)
-        await asyncio.sleep(OVER_EVERY.total_seconds())
+    await _keep_pruning(lambda: prune_over(store, clock), OVER_EVERY)
 
 
 async def keep_pruning_actions(actions: Actions, audit: Audit, retention: timedelta, clock: Clock) -> None:
     """Forget actions and audit entries older than ``retention``, now and every day, until cancelled."""
-    while True:
-        # While the store is away nothing is forgotten; its health tells.
-        with suppress(StoreError):
-            await prune_actions(actions, audit, clock() - retention)
-        await asyncio.sleep(OLD_EVERY.total_seconds())
+    await _keep_pruning(lambda: prune_actions(actions, audit, clock() - retention), OLD_EVERY)
 
 
 async def keep_pruning_history(
@@ -112,6 +104,14 @@ async def keep_pruning_history(
         else:
             pause = STEP_PAUSE if pruned >= STEP else OLD_EVERY
         await sleep(pause.total_seconds())
+
+
+async def _keep_pruning(prune: Callable[[], Awaitable[object]], every: timedelta) -> None:
+    while True:
+        # While the store is away nothing is forgotten; its health tells.
+        with suppress(StoreError):
+            await prune()
+        await asyncio.sleep(every.total_seconds())
 
 
 async def _in_steps(prune: Callable[[int], Awaitable[int]]) -> int:
