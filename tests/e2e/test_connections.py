@@ -310,6 +310,29 @@ async def test_no_answer_tells_a_version_of_the_software(read_only: ReadOnly, se
     assert b"aiohttp" not in answer
 
 
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"GET /litmus HTTP/1.1\nHost: here\nAuthorization: Bearer my-secret\n\n",
+        b"GET /litmus HTTP/1.1\r\nHost: here\r\nAuthorization: Bearer my-secret\0\r\n\r\n",
+        b"GET /litmus HTTP/1.1\r\nHost: here\r\nAuthorization: Bearer my-secret"
+        + b"x" * 33_000
+        + b"\r\n\r\n",
+        b"GET /litmus HTTP/1.1\r\nHost: here\r\nAuthorization : Bearer my-secret\r\n\r\n",
+        b"GET /my-secret" + b"x" * 9_000 + b" HTTP/1.1\r\nHost: here\r\n\r\n",
+        b"my-secret / HTTP/1.1\r\nHost: here\r\n\r\n",
+    ],
+    ids=["line ends", "value", "long header", "name", "long address", "method"],
+)
+@READING
+async def test_a_request_that_cannot_be_read_is_not_told_back(read_only: ReadOnly, sent: bytes) -> None:
+    async with connected(read_only.service, first=sent) as [(reader, _)]:
+        answer = await all_of(reader)
+    assert b" 400 " in answer.partition(b"\r\n")[0]
+    assert b"Request refused: " in answer
+    assert b"my-secret" not in answer
+
+
 @pytest.mark.parametrize("descriptors", [2, 64, 256, 1_024, 1_000_000])
 def test_connections_stay_below_the_limit_of_open_files(descriptors: int) -> None:
     bounds = limits_within(descriptors)

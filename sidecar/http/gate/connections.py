@@ -17,7 +17,7 @@ from typing import Any, Final
 import msgspec
 import structlog
 from aiohttp import web
-from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.http_exceptions import HttpProcessingError, LineTooLong
 
 from sidecar.http.gate.connection_limits import ConnectionLimits
 from sidecar.http.gate.request_bytes import MOST, RequestBytes
@@ -28,6 +28,8 @@ SOFTWARE: Final = "litmus-sidecar"
 """What ``Server`` says: no version, ours or a library's."""
 MAX_HEADER_BYTES: Final = 32 * 1024
 """Of one header: Backstage's tokens of people with many claims are long."""
+TOO_LONG: Final = "Request refused: its first line or one of its headers is too long."
+NO_HTTP: Final = "Request refused: it is no HTTP that can be read."
 AtOnce = Callable[[str, bytes], "ReadyAnswer | None"]
 """Answers a request known by the address it comes from and its bytes; ``None``: it takes the usual way."""
 _log = structlog.get_logger(__name__)
@@ -186,9 +188,12 @@ class Connection(web.RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,
     ) -> web.StreamResponse:
-        """Answer what is no HTTP, without saying with which software."""
+        """Answer what is no HTTP, and say neither with which software nor what was sent: that has secrets."""
+        if isinstance(exc, HttpProcessingError):
+            message = TOO_LONG if isinstance(exc, LineTooLong) else NO_HTTP
         response = super().handle_error(request, status, exc, message)
         response.headers["Server"] = SOFTWARE
+        response.headers["X-Content-Type-Options"] = "nosniff"
         return response
 
 
