@@ -33,18 +33,22 @@ class Remark(NamedTuple):
 
 def masked(config: Config) -> dict[str, Any]:
     """Return the configuration as plain JSON values in the shape of app-config, without any secret."""
-    section = config.model_dump(mode="json", by_alias=True, exclude_none=True)
+    # Not with exclude_none: it leaves out what is written otherwise than as it is kept, too.
+    section = _given(config.model_dump(mode="json", by_alias=True))
     for key in ("litmusBaseUrl", "displayToken", "backendBaseUrl", "proxyRoutes", "notices"):
         section.pop(key, None)
     for key in section["auth"]["keys"]:
         key["scopes"].sort()
     litmus = {"baseUrl": config.litmus_base_url, "apiToken": _token_state(config)}
     shown = {"litmus": litmus, "backend": {"baseUrl": config.backend_base_url}, "litmusSidecar": section}
-    return {
-        name: {key: value for key, value in values.items() if value is not None}
-        for name, values in shown.items()
-        if any(value is not None for value in values.values())
-    }
+    return {name: given for name, values in shown.items() if (given := _given(values))}
+
+
+def _given(value: Any) -> Any:
+    """Return a value without what is not set in it."""
+    if isinstance(value, dict):
+        return {key: _given(one) for key, one in value.items() if one is not None}
+    return [_given(one) for one in value] if isinstance(value, list) else value
 
 
 def describe(config: Config) -> str:

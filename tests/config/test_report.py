@@ -17,6 +17,7 @@ from sidecar.config import (
     Listen,
     SignIn,
     SyncSettings,
+    describe,
     display_token,
     masked,
 )
@@ -75,6 +76,17 @@ def test_secrets_are_masked_with_their_length() -> None:
     assert shown["litmusSidecar"]["instances"][0]["token"] == "****** (15 characters)"
     assert shown["litmusSidecar"]["auth"]["keys"][0]["secret"] == "****** (16 characters)"
     assert shown["litmus"]["apiToken"] == "decodes, with a uid"
+
+
+@pytest.mark.parametrize(("pace", "shown"), [(None, "auto"), (2.5, 2.5)])
+def test_the_pace_towards_litmus_is_shown_as_it_is_written(pace: float | None, shown: object) -> None:
+    config = GOOD.model_copy(update={"sync": SyncSettings(max_requests_per_second=pace)})
+    assert masked(config)["litmusSidecar"]["sync"]["maxRequestsPerSecond"] == shown
+
+
+def test_what_is_not_set_is_not_shown() -> None:
+    assert "null" not in describe(GOOD)
+    assert "publicUrl" not in masked(GOOD)["litmusSidecar"]
 
 
 def test_people_of_backstage_are_somebody_and_its_catalog_is_a_catalog() -> None:
