@@ -45,13 +45,19 @@ async def load_revisions(
     return dict(await read_rows(rows, _revision_of))
 
 
-async def load_rows(connection: AsyncConnection, keys: Collection[int]) -> list[SnapshotRow]:
-    """Return the rows of our format of these projects."""
+async def load_rows(
+    connection: AsyncConnection, keys: Collection[int], *, locked: bool = False
+) -> list[SnapshotRow]:
+    """Return the rows of our format of these projects.
+
+    Those that are ``locked`` nobody else writes till the transaction ends.
+    """
+    asked = _OURS.with_for_update(of=snapshots) if locked else _OURS
     wanted = sorted(keys)
     found = []
     for start in range(0, len(wanted), CHUNK):
         chunk = wanted[start : start + CHUNK]
-        rows = await connection.execute(_OURS.where(snapshots.c.project.in_(chunk)))
+        rows = await connection.execute(asked.where(snapshots.c.project.in_(chunk)))
         found += [_stored(row) for row in rows]
     return found
 

@@ -20,8 +20,8 @@ from sidecar.store.snapshot_cache import SnapshotCache, SnapshotRow
 from sidecar.store.snapshot_rows import load_revisions, load_rows, save_row
 from sidecar.store.statements import require_lease, save_projects
 
-ATTEMPTS: Final = 5
-"""At a compare-and-set; every failure means that somebody else succeeded."""
+ATTEMPTS: Final = 4
+"""At a compare-and-set; every failure means that somebody else succeeded. Then others are kept out."""
 
 
 class WriteThroughSnapshots:
@@ -88,8 +88,26 @@ class WriteThroughSnapshots:
                     if self._cache.revision(project) == revision:
                         self._take_in_stored(stored)
         else:
-            raise StoreError("Other replicas write this project all the time.")
+            merged, row = await self._merge_locked(lease, results)
         return self._take_in_written(merged, row)
+
+    async def _merge_locked(
+        self, lease: Lease, results: Sequence[SectionResult]
+    ) -> tuple[Snapshot, SnapshotRow]:
+        """Merge while nobody else can write, at once: a large project would lose to small writes for ever."""
+        project = lease.job.project
+        async with self._database.writing() as connection:
+            key = await require_lease(connection, lease)
+            found = await load_rows(connection, [key], locked=True)
+            expected = found[0].revision if found else 0
+            for stored in found:
+                if self._cache.revision(project) != expected:
+                    self._take_in_stored(stored, restored=False)
+            revision = max(expected, self._cache.revision(project)) + 1
+            merged, row = run_whole(self._merged(project, results, revision))
+            if not await save_row(self._database, connection, key, row, expected=expected):
+                raise StoreError("What is stored of this project changes while nobody may change it.")
+        return merged, row
 
     def _merged(
         self, project: ProjectRef, results: Sequence[SectionResult], revision: int
@@ -210,7 +228,9 @@ class WriteThroughSnapshots:
             if not await save_row(self._database, connection, key, row, expected=expected):
                 raise StoreUnavailableError("locked")
         self._forget_written(project, results)
-        self._take_in_written(merged, row)
+        # Unless the project left the catalog meanwhile.
+        if self._cache.row(project) is not None:
+            self._take_in_written(merged, row)
 
     def _forget_written(self, project: ProjectRef, written: Sequence[SectionResult]) -> None:
         """Keep of a project what came in while the rest was being written."""

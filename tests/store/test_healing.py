@@ -103,6 +103,26 @@ async def test_first_result_is_not_undone_by_what_was_stored_before_the_start(tm
     assert at >= PAUSES
 
 
+async def test_project_that_leaves_at_that_moment_does_not_come_back(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/store.db"
+    async with open_store(url, clock=clock, poll_seconds=0) as store:
+        for at in itertools.count():
+            await store.leases.plan(all_jobs(SHOP, BANK), clock())
+            await store.snapshots.retain([SHOP, BANK])
+            lease = await take_job(store)
+            store.health.mark_lost(AWAY)
+            await store.snapshots.merge(lease, [experiments_result(f"{at}")])
+
+            def leave() -> None:
+                without_waiting(store.leases.plan(all_jobs(BANK), clock()))
+                without_waiting(store.snapshots.retain([BANK]))
+
+            if not await heal(store, at, leave):
+                break
+            assert store.snapshots.get(SHOP) is None
+        assert at >= PAUSES
+
+
 async def test_plan_and_release_of_that_moment_reach_the_database(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/store.db"
     async with open_store(url, clock=clock, poll_seconds=0) as store, open_store(url, clock=clock) as other:
