@@ -135,13 +135,16 @@ def read_body(body: bytes, form: type[Body]) -> Body:
     """Return a JSON body.
 
     Raises:
-        BadRequestError: If it is not of the form; it names the fields that may be there.
+        BadRequestError: If it is not of the form; it names the fields that may be there, and their values.
     """
     try:
         return msgspec.json.decode(body, type=form)
     except NOT_OF_THE_FORM as exc:
-        names = ", ".join(field.encode_name for field in msgspec.structs.fields(form))
-        what = f"a JSON object with nothing but: {names}" if names else "empty, or an empty JSON object"
+        fields = ", ".join(
+            f"{field.encode_name} (true or false)" if field.type is bool else field.encode_name
+            for field in msgspec.structs.fields(form)
+        )
+        what = f"a JSON object with nothing but: {fields}" if fields else "empty, or an empty JSON object"
         raise BadRequestError(f"Body must be {what}.") from exc
 
 

@@ -150,6 +150,14 @@ async def test_an_unknown_path_is_a_problem_document(guarded: Service) -> None:
     assert document["requestID"] == response.headers["X-Request-ID"]
 
 
+async def test_a_method_that_is_not_served_is_told_which_are(guarded: Service) -> None:
+    url = guarded.url("/api/v1/entities")
+    async with guarded.session.put(url, headers={"X-Litmus-Sidecar-Key": READER}) as response:
+        assert response.status == 405
+        told = (await response.json())["detail"]
+    assert told == "Method PUT is not served here; use GET, HEAD."
+
+
 async def test_readiness_tells_details_only_to_readers(guarded: Service, guarded_small: Small) -> None:
     await guarded.ready()
     assert await (await guarded.get("/readyz")).json() == {"status": "ok"}

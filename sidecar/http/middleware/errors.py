@@ -74,7 +74,7 @@ def _of_http(request: web.Request, error: web.HTTPException) -> SidecarError:
     if error.status == _NOT_FOUND:
         return NotFoundError("No such page here.")
     if error.status == _NOT_ALLOWED:
-        allowed = error.headers.get("Allow", "other methods")
+        allowed = error.headers.get("Allow", "other methods").replace(",", ", ")
         return _MethodNotAllowedError(f"Method {request.method} is not served here; use {allowed}.")
     if error.status == _TOO_LARGE:
         return TooLargeError("Request body too large.")
