@@ -50,6 +50,7 @@ from sidecar.store.schema import history_state, known_experiments, projects, run
 from sidecar.store.statements import (
     CHUNK,
     PROJECT_KEY,
+    fetched,
     project_key,
     project_values,
     read_rows,
@@ -106,12 +107,15 @@ class SqlHistory:
     async def states(self, known: Mapping[ProjectRef, int]) -> Mapping[ProjectRef, StoredState]:
         """Return the states of all projects but those whose revision is the known one."""
         async with self._database.reading() as connection:
-            stored = await read_rows(await connection.execute(_REVISIONS), _revision_of)
-            wanted = [key for key, project, revision in stored if known.get(project) != revision]
-            found: dict[ProjectRef, StoredState] = {}
-            for start in range(0, len(wanted), CHUNK):
-                rows = await connection.execute(self._states, {"keys": wanted[start : start + CHUNK]})
-                found.update(await read_rows(rows, _project_and_state))
+            rows = await fetched(await connection.execute(_REVISIONS))
+        stored = await read_rows(rows, _revision_of)
+        wanted = [key for key, project, revision in stored if known.get(project) != revision]
+        found: dict[ProjectRef, StoredState] = {}
+        for start in range(0, len(wanted), CHUNK):
+            given = {"keys": wanted[start : start + CHUNK]}
+            async with self._database.reading() as connection:
+                rows = await fetched(await connection.execute(self._states, given))
+            found.update(await read_rows(rows, _project_and_state))
         return found
 
     async def record(self, lease: Lease, change: HistoryChange) -> StoredState:
@@ -217,7 +221,8 @@ class SqlHistory:
         if query.after is not None:
             statement = statement.where(tuple_(*order) < query.after)
         async with self._database.reading() as connection:
-            return await read_rows(await connection.execute(statement), run_of)
+            rows = await fetched(await connection.execute(statement))
+        return await read_rows(rows, run_of)
 
     async def count(self, project: ProjectRef, experiment_ids: Collection[str]) -> int:
         """See :meth:`ports.History.count`."""
@@ -232,8 +237,8 @@ class SqlHistory:
     async def experiments(self, project: ProjectRef) -> Sequence[KnownExperiment]:
         """See :meth:`ports.History.experiments`."""
         async with self._database.reading() as connection:
-            rows = await connection.execute(_EXPERIMENTS_OF, project_values(project))
-            return await read_rows(rows, experiment_of)
+            rows = await fetched(await connection.execute(_EXPERIMENTS_OF, project_values(project)))
+        return await read_rows(rows, experiment_of)
 
     async def totals(self, project: ProjectRef) -> Mapping[str, Mapping[Outcome, int]]:
         """See :meth:`ports.History.totals`."""

@@ -11,7 +11,7 @@ from sidecar.store.codec import FORMAT
 from sidecar.store.engine.database import Database
 from sidecar.store.schema import projects, snapshots
 from sidecar.store.snapshot_cache import SnapshotRow
-from sidecar.store.statements import CHUNK, PROJECT_KEY, project_values, read_rows
+from sidecar.store.statements import CHUNK, PROJECT_KEY, fetched, project_values, read_rows
 
 _OURS: Final[Select[Any]] = (
     select(snapshots, projects.c.instance, projects.c.project_id)
@@ -35,13 +35,15 @@ _UPDATE: Final = (
 
 
 async def load_revisions(
-    connection: AsyncConnection, project: ProjectRef | None = None
+    database: Database, project: ProjectRef | None = None
 ) -> Mapping[ProjectRef, tuple[int, int]]:
     """Return short key and revision of the rows of our format: of all projects, or of this one."""
-    if project is None:
-        rows = await connection.execute(_REVISIONS)
-    else:
-        rows = await connection.execute(_REVISION_OF, project_values(project))
+    async with database.reading() as connection:
+        if project is None:
+            result = await connection.execute(_REVISIONS)
+        else:
+            result = await connection.execute(_REVISION_OF, project_values(project))
+        rows = await fetched(result)
     return dict(await read_rows(rows, _revision_of))
 
 

@@ -1,6 +1,7 @@
 """Statements that several tables share: a project's short key, whether a lease still holds, safe values."""
 
-from collections.abc import Callable, Collection
+import asyncio
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, Final, TypeVar
 
 from sqlalchemy import Column, ColumnElement, Result, Row, ScalarSelect, bindparam, delete, select
@@ -17,6 +18,8 @@ T = TypeVar("T")
 
 CHUNK: Final = 500
 """Rows or values given to one statement."""
+FETCHED_AT_ONCE: Final = 1_000
+"""Rows taken from the driver without a pause, about a millisecond."""
 READ_AT_ONCE: Final = 100
 """Rows made values without a pause, some tenths of a millisecond."""
 
@@ -97,15 +100,24 @@ async def delete_rows(
     return len(gone.all())
 
 
-async def read_rows(rows: Result[Any], read: Callable[[Row[Any]], T]) -> list[T]:
+async def fetched(result: Result[Any]) -> list[Row[Any]]:
+    """Return all rows; who makes values of them waits for turns, and must hold no connection meanwhile."""
+    rows: list[Row[Any]] = []
+    while part := result.fetchmany(FETCHED_AT_ONCE):
+        rows += part
+        await asyncio.sleep(0)
+    return rows
+
+
+async def read_rows(rows: Sequence[Row[Any]], read: Callable[[Row[Any]], T]) -> list[T]:
     """Return what is read of each row, in slices."""
 
     def work() -> Work[list[T]]:
         found: list[T] = []
-        while part := rows.fetchmany(READ_AT_ONCE):
-            found += map(read, part)
-            if len(part) == READ_AT_ONCE:
+        for start in range(0, len(rows), READ_AT_ONCE):
+            if start:
                 yield
+            found += map(read, rows[start : start + READ_AT_ONCE])
         return found
 
     return await in_slices(work())

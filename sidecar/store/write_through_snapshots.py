@@ -170,14 +170,16 @@ class WriteThroughSnapshots:
 
         With ``only`` that is looked for one project alone.
         """
+        revisions = await load_revisions(self._database, only)
+        known = {project: self._cache.revision(project) for project in revisions}
+        wanted = [
+            key
+            for project, (key, revision) in revisions.items()
+            if self._is_wanted(project) and revision != known[project]
+        ]
+        if not wanted:
+            return
         async with self._database.reading() as connection:
-            revisions = await load_revisions(connection, only)
-            known = {project: self._cache.revision(project) for project in revisions}
-            wanted = [
-                key
-                for project, (key, revision) in revisions.items()
-                if self._is_wanted(project) and revision != known[project]
-            ]
             rows = await load_rows(connection, wanted)
         for row in rows:
             # What we wrote or merged while this was read is later than it.
@@ -201,8 +203,7 @@ class WriteThroughSnapshots:
         Raises:
             StoreUnavailableError: If it is still away.
         """
-        async with self._database.reading() as connection:
-            stored = await load_revisions(connection)
+        stored = await load_revisions(self._database)
         lacking = [project for project in self._cache.projects if project not in stored]
         wanted = sorted({*lacking, *self._unwritten})
         for project in wanted:

@@ -9,7 +9,9 @@ import pytest
 
 from sidecar.config.store_url import parse_url
 from sidecar.domain.model import Lane, ProjectRef
+from sidecar.domain.ports import RunQuery
 from sidecar.domain.runs import HistoryState
+from sidecar.runtime.turns import turn
 from sidecar.store.cached_history import CachedHistory
 from sidecar.store.engine.database import Database
 from sidecar.store.engine.health import StoreHealth
@@ -17,6 +19,7 @@ from sidecar.store.history import SqlHistory
 from sidecar.store.history_rows import StoredState
 from sidecar.store.store import open_store
 from tests.store.material import SHOP, change, clock, plan_and_take, run
+from tests.support.service import CEILING_SECONDS
 
 Look = Callable[[CachedHistory], Awaitable[None]]
 
@@ -108,3 +111,17 @@ async def test_a_look_reads_what_changed_and_nothing_else(tmp_path: Path) -> Non
 
         assert await stored.states({SHOP: first[SHOP].revision}) == {}
         assert await stored.states({SHOP: first[SHOP].revision - 1}) == first
+
+
+async def test_who_waits_for_a_turn_to_read_many_runs_holds_no_connection(url: str) -> None:
+    """Else a crowd of long work keeps all others from the database, until it counts as lost."""
+    async with open_store(url, clock=clock) as store:
+        lease = await plan_and_take(store, lane=Lane.HISTORY)
+        await store.history.record(lease, change(*(run(f"run-{number}") for number in range(3_000))))
+        async with turn():
+            reading = [asyncio.create_task(store.history.runs(SHOP, RunQuery())) for _ in range(20)]
+            async with asyncio.timeout(CEILING_SECONDS):
+                for _ in range(20):
+                    assert await store.history.totals(SHOP)
+            assert not any(task.done() for task in reading)
+        assert [len(found) for found in await asyncio.gather(*reading)] == [3_000] * 20
