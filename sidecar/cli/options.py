@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -40,6 +40,14 @@ log_level_option = click.option(
 def echo_json(shape: msgspec.Struct) -> None:
     """Print a shape as indented JSON."""
     click.echo(msgspec.json.format(msgspec.json.encode(shape), indent=2).decode())
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> str:
+    """Return rows as lines for people, each column as wide as its widest cell."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    )
 
 
 def progress(text: str) -> None:

@@ -14,7 +14,7 @@ import click
 import msgspec
 
 from sidecar.app.compose import utc_now
-from sidecar.cli.options import FINE, config_option, echo_json, json_option, run
+from sidecar.cli.options import FINE, aligned, config_option, echo_json, json_option, run
 from sidecar.config import Config, load_config
 from sidecar.config.store_url import MEMORY_URL
 from sidecar.domain.errors import ConfigError, NotFoundError
@@ -111,12 +111,12 @@ async def revoke(config: Config, entity_ref: str, share_id: str) -> None:
 
 
 def table(shares: Sequence[ShareShape]) -> str:
-    """Return shares as lines for people."""
+    """Return shares as lines for people, with a heading."""
     rows = [
-        (one.id, one.picture, one.expires_at, "expired" if one.expired else "", one.created_by)
+        (one.id, one.picture, one.expires_at + (" (expired)" if one.expired else ""), one.created_by)
         for one in shares
     ]
-    return "\n".join(f"{id_:18}{picture:7}{ends:26}{over:9}{who}" for id_, picture, ends, over, who in rows)
+    return aligned([("ID", "PICTURE", "EXPIRES", "SHARED BY"), *rows])
 
 
 @asynccontextmanager

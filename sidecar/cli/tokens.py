@@ -17,7 +17,7 @@ from sidecar import __version__
 from sidecar.app.clients import open_client, source_of
 from sidecar.app.compose import utc_now
 from sidecar.app.tokens import new_replica, open_instance
-from sidecar.cli.options import FINE, config_option, echo_json, instance_option, json_option, run
+from sidecar.cli.options import FINE, aligned, config_option, echo_json, instance_option, json_option, run
 from sidecar.config import (
     LONGEST_TOKEN_DAYS,
     TOKEN_NAME,
@@ -172,11 +172,7 @@ def table(tokens: Sequence[ApiToken], now: datetime) -> str:
         )
         for token in tokens
     ]
-    widths = [max(len(row[column]) for row in (_HEADINGS, *rows)) for column in range(len(_HEADINGS))]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in (_HEADINGS, *rows)
-    )
+    return aligned([_HEADINGS, *rows])
 
 
 def relative(instant: datetime, now: datetime) -> str:

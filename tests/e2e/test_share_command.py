@@ -69,7 +69,9 @@ async def test_a_picture_shared_by_the_command_is_shown_until_it_revokes_it(
 
     assert await command("Component:default/Cart", *given, "--list") == 0
     listed = capsys.readouterr().out
-    assert re.match(rf"{made['id']} +badge +{re.escape(made['expiresAt'])} +command line\n", listed)
+    heading, line = listed.splitlines()
+    assert re.fullmatch(r"ID +PICTURE +EXPIRES +SHARED BY", heading)
+    assert re.fullmatch(rf"{made['id']} +badge +{re.escape(made['expiresAt'])} +command line", line)
 
     assert await command("cart", *given, "--revoke", made["id"]) == 0
     assert await status_of(service, made["url"]) == 410

@@ -7,6 +7,7 @@ from typing import Final
 
 import msgspec
 
+from sidecar.cli.options import aligned
 from sidecar.cli.starter.yaml_scalar import plain, scalar
 from sidecar.domain.catalog import INSTANCE_ANNOTATION, PROJECT_ANNOTATION
 from sidecar.litmus.transport.auth import Membership
@@ -44,10 +45,7 @@ def table(projects: Sequence[SeenProject]) -> str:
     """Return projects as lines for people, with a heading."""
     rows = [("INSTANCE", "ROLE", "ID", "NAME")]
     rows += [(one.instance, plain(one.role or _NO_ROLE), plain(one.id), plain(one.name)) for one in projects]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
-    )
+    return aligned(rows)
 
 
 def readable(projects: Sequence[SeenProject]) -> list[SeenProject]:
