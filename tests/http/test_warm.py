@@ -5,6 +5,7 @@ import dataclasses
 import io
 import itertools
 import json
+import re
 from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
@@ -709,3 +710,48 @@ async def test_the_last_answer_of_a_connection_ends_it(world: World) -> None:
         writer.close()
     assert len(bodies) == 1
     assert world.warm.hits_at_once == 2
+
+
+def odd(*lines: bytes, first: bytes = b"POST /api/query HTTP/1.1") -> bytes:
+    """Return a query by a key whose head has these lines, too."""
+    head, _, content = sent_by_key(COUNT).partition(b"\r\n\r\n")
+    return b"\r\n".join((first, *head.split(b"\r\n")[1:], *lines)) + b"\r\n\r\n" + content
+
+
+ODD: Final = {
+    "key twice": odd(b"X-Litmus-Sidecar-Key: another-0123456789abcdef"),
+    "length twice": odd(b"Content-Length: 7"),
+    "space before colon": odd(b"X-Request-ID : a"),
+    "folded id": odd(b"X-Request-ID: a", b" b"),
+    "folded trace": odd(b"tracestate: a=1,", b" b=2"),
+    "two ids": odd(b"X-Request-ID: a", b"x-request-id: b"),
+    "id of a control character": odd(b"X-Request-ID: a\rb"),
+    "spaced id": odd(b"X-Request-ID: \t a \t"),
+    "longest id": odd(b"X-Request-ID: " + b"a" * 64),
+    "id that is too long": odd(b"X-Request-ID: " + b"a" * 65),
+    "names in capitals": odd(b"TRACESTATE: a=1", b"X-REQUEST-ID: a"),
+    "proxies": odd(b"X-Forwarded-For: 192.0.2.1, 192.0.2.2", b"X-Forwarded-For: 192.0.2.3", b"Via: a, b"),
+    "upgrade": odd(b"Connection: upgrade", b"Upgrade: websocket"),
+    "last by a list": odd(b"Connection: X-Litmus-Sidecar-Key, close"),
+    "last by the second": odd(b"Connection: keep-alive", b"Connection: close"),
+    "line before": b"\r\n" + odd(),
+    "whole address": odd(first=b"POST http://elsewhere/api/query HTTP/1.1"),
+    "HTTP/1.0": odd(first=b"POST /api/query HTTP/1.0"),
+    "60 kB": odd(*(b"X-%d: " % number + b"a" * 3_000 for number in range(20))),
+    "long line": odd(b"X-A: " + b"a" * 33_000),
+}
+
+
+@pytest.mark.parametrize("sent", ODD.values(), ids=ODD.keys())
+async def test_a_head_however_odd_is_answered_as_on_the_usual_way(world: World, sent: bytes) -> None:
+    async def answered(asked: bytes) -> tuple[list[bytes], bytes]:
+        reader, writer = await asyncio.open_connection("127.0.0.1", world.port)
+        writer.write(asked)
+        head, content = await read_answer(reader)
+        writer.close()
+        # One of our ids is as good as any other; a given one is not.
+        head = re.sub(rb"\r\nDate: [^\r]*|(?<=\r\nX-Request-ID: )[0-9a-f]{16}(?=\r)", b"", head)
+        return sorted(head.split(b"\r\n")), content.partition(b'"requestID"')[0]
+
+    usual = await answered(sent.replace(b"\r\nHost: ", b"\r\nRange: bytes=0-\r\nHost: "))
+    assert [await answered(sent) for _ in range(4)] == [usual] * 4
