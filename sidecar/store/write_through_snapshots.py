@@ -102,7 +102,7 @@ class WriteThroughSnapshots:
             expected = found[0].revision if found else 0
             for stored in found:
                 if self._cache.revision(project) != expected:
-                    self._take_in_stored(stored, restored=False)
+                    self._take_in_stored(stored)
             revision = max(expected, self._cache.revision(project)) + 1
             merged, row = run_whole(self._merged(project, results, revision))
             if not await save_row(self._database, connection, key, row, expected=expected):
