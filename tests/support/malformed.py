@@ -6,6 +6,7 @@ of general interest, tests may add their own.
 """
 
 import asyncio
+import functools
 import gzip
 import json
 import socket
@@ -83,7 +84,16 @@ def doubled(good: bytes) -> bytes:
     return good[:-1] + b"," + with_values(good, b"0")[1:] if good[:1] == b"{" and len(good) > 2 else good
 
 
-_BOMB: Final = gzip.compress(b"[" + b" " * (40 * 1024 * 1024) + b"]")
+@functools.cache
+def _bomb() -> bytes:
+    return gzip.compress(b"[" + b" " * (40 * 1024 * 1024) + b"]")
+
+
+@functools.cache
+def _many_headers() -> tuple[tuple[str, str], ...]:
+    return tuple((f"X-{number}", "x") for number in range(20_000))
+
+
 _JSON: Final = ("Content-Type", "application/json")
 
 MALADIES: Final[Mapping[str, Malady]] = {
@@ -127,7 +137,7 @@ MALADIES: Final[Mapping[str, Malady]] = {
     "length without sense": lambda good: Spoilt(good, headers=(_JSON, ("Content-Length", "-" + MARK))),
     "two lengths": lambda good: Spoilt(good, headers=(_JSON, ("Content-Length", "1"))),
     "bad chunks": lambda good: Spoilt(b"zz\r\n" + good, headers=(_JSON, ("Transfer-Encoding", "chunked"))),
-    "a bomb": lambda _: Spoilt(_BOMB, headers=(_JSON, ("Content-Encoding", "gzip"))),
+    "a bomb": lambda _: Spoilt(_bomb(), headers=(_JSON, ("Content-Encoding", "gzip"))),
     "broken gzip": lambda good: Spoilt(
         gzip.compress(good)[:-9] + b"xxxxxxxxx", headers=(_JSON, ("Content-Encoding", "gzip"))
     ),
@@ -135,7 +145,7 @@ MALADIES: Final[Mapping[str, Malady]] = {
     "deflate that is none": _head(_JSON, ("Content-Encoding", "deflate")),
     "unknown encoding": _head(_JSON, ("Content-Encoding", MARK)),
     "long header": _head(_JSON, ("X-Long", "x" * 300_000)),
-    "many headers": _head(_JSON, *((f"X-{number}", "x") for number in range(20_000))),
+    "many headers": lambda good: Spoilt(good, headers=(_JSON, *_many_headers())),
     "cookies without sense": _head(_JSON, ("Set-Cookie", "=;;=" + MARK), ("Set-Cookie", "\xff")),
     "redirected to itself": _head(("Location", "/"), status="302 Found"),
     "redirected to nowhere": _head(("Location", "http://[" + MARK), status="308 There"),

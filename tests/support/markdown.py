@@ -1,5 +1,7 @@
 """Markdown pages as their parser reads them: links, anchors, paragraphs, tables."""
 
+import functools
+import os
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -18,16 +20,19 @@ _PARSER: Final = MarkdownIt("commonmark").enable("table")
 _NOT_OURS: Final = frozenset({"node_modules", "build", "dist", "test-artefacts"})
 
 
-def repository_pages() -> list[Path]:
+@functools.cache
+def repository_pages() -> tuple[Path, ...]:
     """Return every Markdown page of the repository, what others installed or left there aside."""
-    return sorted(
-        path
-        for path in ROOT.rglob("*.md")
-        if not any(
-            part in _NOT_OURS or (part.startswith(".") and part != ".github")
-            for part in path.relative_to(ROOT).parts
-        )
-    )
+    found: list[Path] = []
+    for folder, below, files in os.walk(ROOT):
+        # What npm installs has a hundred thousand files, and is not entered.
+        below[:] = [name for name in below if _is_ours(name)]
+        found += [Path(folder, name) for name in files if name.endswith(".md") and _is_ours(name)]
+    return tuple(sorted(found))
+
+
+def _is_ours(name: str) -> bool:
+    return name == ".github" or not (name in _NOT_OURS or name.startswith("."))
 
 
 def anchors(page: Path) -> set[str]:
