@@ -48,7 +48,8 @@ async def strict(_request: web.Request) -> web.StreamResponse:
 
 def config_of(base_url: str, **more: Any) -> Config:
     instance: Mapping[str, Any] = {"name": "default", "baseUrl": base_url, "token": "a-token", **more}
-    return parse_config({"litmusSidecar": {"instances": [instance]}}, directory=Path("/etc"))
+    section = {"instances": [instance], "sync": {"maxRequestsPerSecond": 1_000}}
+    return parse_config({"litmusSidecar": section}, directory=Path("/etc"))
 
 
 async def found(base_url: str, **more: Any) -> list[Finding]:

@@ -30,7 +30,7 @@ def answering(status: int) -> Iterator[int]:
             """Keep standard error quiet."""
 
     with HTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         try:
             yield server.server_port

@@ -1,6 +1,7 @@
 """While Litmus's auth server is away, little is left hanging in Litmus, no mutation is, and hubs go on."""
 
 import asyncio
+import math
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -44,7 +45,9 @@ class Shop:
     experiment: Experiment
 
     @asynccontextmanager
-    async def client(self, observed: Observed | None = None) -> AsyncIterator[LitmusClient]:
+    async def client(
+        self, observed: Observed | None = None, *, patience_seconds: float = math.inf
+    ) -> AsyncIterator[LitmusClient]:
         async with open_litmus_client(
             base_url=self.litmus.url,
             token=lambda: LitmusToken(self.token),
@@ -52,6 +55,7 @@ class Shop:
             max_requests_per_second=10_000,
             longest_pause_seconds=SHORT_SECONDS,
             observe=observed,
+            patience_seconds=patience_seconds,
         ) as client:
             yield client
 
@@ -170,7 +174,7 @@ async def test_a_mutation_is_sent_once_the_auth_server_answered(shop: Shop) -> N
 
 async def test_a_mutation_is_not_sent_while_the_auth_server_keeps_silent(shop: Shop) -> None:
     shop.litmus.faults.add(ScriptedFault(path="/auth/readiness", never_answer=True))
-    async with shop.client() as client:
+    async with shop.client(patience_seconds=SHORT_SECONDS) as client:
         with pytest.raises(UpstreamAuthAwayError):
             await send_change(client, Change.RUN_EXPERIMENT, shop.project_id, shop.experiment.experiment_id)
 
