@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import selectors
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from datetime import timedelta
@@ -26,28 +27,32 @@ _REFERENCE_SECONDS: Final = 0.003
 _PHASES: Final = ("Completed", "Completed_With_Probe_Failure", "Error", "Running", "Stopped")
 
 
-class Passes:
-    """Passes of the event loop, as its thread's CPU time."""
+class Passes(selectors.DefaultSelector):
+    """The passes of the event loop that selects with this, as its thread's CPU time.
+
+    A pass is what the loop does from one look for what is ready to the next, so nothing has to run in it.
+    """
 
     def __init__(self) -> None:
+        super().__init__()
         self.longest_seconds = 0.0
+        self._begun = thread_time()
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        self.longest_seconds = max(self.longest_seconds, thread_time() - self._begun)
+        try:
+            return super().select(timeout)
+        finally:
+            self._begun = thread_time()
 
     @asynccontextmanager
     async def watched(self) -> AsyncIterator[None]:
         """Note the longest pass of the event loop meanwhile."""
-        watching = asyncio.create_task(self._watch())
         await asyncio.sleep(0)
-        try:
-            yield
-        finally:
-            watching.cancel()
-            await asyncio.wait([watching])
-
-    async def _watch(self) -> None:
-        while True:
-            begun = thread_time()
-            await asyncio.sleep(0)
-            self.longest_seconds = max(self.longest_seconds, thread_time() - begun)
+        self.longest_seconds = 0.0
+        yield
+        # The pass that ends it counts, too.
+        await asyncio.sleep(0)
 
 
 @contextmanager
