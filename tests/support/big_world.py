@@ -23,6 +23,8 @@ EXPERIMENTS: Final = 5_000
 RUNS_OF_EACH: Final = 3
 ENTITIES: Final = 800
 """Of a project each."""
+HOURLY: Final = "0 * * * *"
+"""Fires are counted in threads, which nothing here clocks: four times as many would only take longer."""
 _REFERENCE_SECONDS: Final = 0.003
 _PHASES: Final = ("Completed", "Completed_With_Probe_Failure", "Error", "Running", "Stopped")
 
@@ -139,7 +141,7 @@ def _content(prefix: str, experiments: int) -> Content:
             Experiment(
                 experiment_id=f"{prefix}-{number:05}",
                 name=f"checkout pod network latency {number}",
-                cron_syntax="" if number % 5 else "*/15 * * * *",
+                cron_syntax="" if number % 5 else HOURLY,
                 infra=infra,
                 tags=("team-b",),
                 recent_runs=runs,
@@ -152,7 +154,7 @@ def _content(prefix: str, experiments: int) -> Content:
         schedules=tuple(
             Schedule(
                 experiment_id=f"{prefix}-{number:05}",
-                cron_syntax="*/15 * * * *",
+                cron_syntax=HOURLY,
                 suspended=False,
                 timezone="Europe/Berlin",
                 experiment_updated_at_ms=now_ms,
