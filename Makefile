@@ -20,7 +20,7 @@ APPS := tests/backstage_app
 AUDIT := $(BIN)/pip-audit --strict --disable-pip --require-hashes --progress-spinner off
 
 .DEFAULT_GOAL := help
-.PHONY: help demo check fast test lint style types format hooks reference screenshots soak bench newcomer figures lock audit sbom release plugin clean
+.PHONY: help demo check fast test built lint style types format hooks reference screenshots soak bench newcomer figures lock audit sbom release plugin clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,9 +39,14 @@ check: style ## Lint, types, layers and the fast tests: the loop of a minute
 fast: $(VENV)/.dev ## The fast tests alone
 	$(BIN)/pytest -n auto --dist worksteal -m fast --hypothesis-profile quick --ignore tests/e2e --ignore tests/benchmarks
 
-# Everything. Tests of whole services wait more than they compute, so two share a core.
-test: lint tests/node/node_modules/.package-lock.json $(APPS)/dist/.built $(BIN)/helm ## Lint, types, layers and all tests, as CI does
+# Everything. Types are checked beside what npm and Go build. Tests of whole services wait more than they compute, so
+# two share a core.
+test: $(VENV)/.dev ## Lint, types, layers and all tests, as CI does
+	@$(MAKE) --no-print-directory -j 2 --output-sync=target built lint
 	$(BIN)/pytest -n $$(( 2 * $$(nproc 2>/dev/null || echo 2) )) --dist worksteal
+
+# First what takes longest.
+built: build/plugin.tgz $(APPS)/dist/.built tests/node/node_modules/.package-lock.json $(BIN)/helm ## Build what tests start that is not Python
 
 lint: style types ## Lint, types and layers alone
 
