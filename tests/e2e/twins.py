@@ -5,7 +5,6 @@ import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -25,7 +24,7 @@ from sidecar.http.shapes.shares import ShareBody
 from sidecar.http.shapes.tokens import TokenBody
 from sidecar.simulator.documents import OWNER, VIEWER
 from tests.e2e.conftest import Small
-from tests.support.backstage import ISSUER, Backstage, FixedClock, component, open_backstage, user_claims
+from tests.support.backstage import ISSUER, Backstage, StoppableClock, component, open_backstage, user_claims
 from tests.support.service import QUIET_SYNC, Service, open_service
 from tests.support.visitor import Visitor
 
@@ -192,7 +191,7 @@ class Twins:
     service: Service
     backstage: Backstage
     small: Small
-    clock: FixedClock
+    clock: StoppableClock
     actions: dict[str, str] = field(default_factory=dict)
     """Id of an action of each twin."""
     ids: dict[str, dict[str, str]] = field(default_factory=dict)
@@ -287,10 +286,12 @@ async def open_twins(small: Small, extra_routes: Sequence[web.RouteDef] = ()) ->
             },
         }
         config = parse_config({"litmusSidecar": section}, directory=small.catalog.parent)
-        # Time stands, so that answers differ by what was asked alone.
-        clock = FixedClock(datetime.now(UTC))
+        clock = StoppableClock()
         async with open_service(config, clock=clock, extra_routes=extra_routes) as service:
             await service.ready()
+            # Time stands, so that answers differ by what was asked alone. Not before: what is read a moment
+            # after something else would never be.
+            clock.stop()
             twins = Twins(service, backstage, small, clock, projects={OKAPI.word: own.project_id})
             await twins.prepare()
             yield twins

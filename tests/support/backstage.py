@@ -42,6 +42,22 @@ class FixedClock:
         self.now += timedelta(seconds=seconds)
 
 
+class StoppableClock(FixedClock):
+    """The real time until it is stopped; from then on it stands until it is moved."""
+
+    def __init__(self) -> None:
+        super().__init__(datetime.now(UTC))
+        self._is_running = True
+
+    def __call__(self) -> datetime:
+        if self._is_running:
+            self.now = datetime.now(UTC)
+        return self.now
+
+    def stop(self) -> None:
+        self._is_running = False
+
+
 class SigningKey:
     """A private key with an id, as Backstage makes one per token lifetime."""
 
