@@ -63,7 +63,7 @@ types: $(VENV)/.dev ## Types alone
 soak: $(VENV)/.dev ## The random loops of the tests, long
 	LITMUS_SIDECAR_SOAK=1 $(BIN)/pytest -n auto
 
-# A quarter of an hour on two cores; BENCH=--huge adds 5,000 projects and a million runs.
+# Twenty minutes on two cores; BENCH=--huge adds 5,000 projects and a million runs.
 bench: $(VENV)/.dev ## Measure on this machine: tables, and build/bench.json
 	$(BIN)/python -m benchmarks.bench $(BENCH)
 

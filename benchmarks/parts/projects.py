@@ -13,8 +13,8 @@ async def measure(sizes: Sizes) -> list[Row]:
     """Return a row for each number of projects."""
     rows: list[Row] = []
     for projects, experiments in sizes.projects:
-        # Hubs, roles and histories of thousands take their time.
-        rest_seconds = max(sizes.rest_seconds, projects / 5 if projects > 1_000 else 0)
+        # Hubs, roles and histories of many take their time; who is killed before is not ready at once again.
+        rest_seconds = max(sizes.rest_seconds, projects * experiments / 25 if projects >= 1_000 else 0)
         found = await run(projects, experiments, LATE_MS, rest_seconds, sizes.window_seconds)
         rows.append(
             {
