@@ -110,7 +110,7 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True):
     roles: frozenset[LitmusRole]
     """The roles to which Litmus grants it."""
     plainest: Mapping[str, Any] = {}
-    """What its plainest request says beside the experiment, by field of :class:`Asked`."""
+    """What its plainest request says beside the experiment, by field of :class:`ActionRequest`."""
     refuse_form: Callable[[ActionRequest], SidecarError | None] = _refuse_nothing
     """Refuses what no state of the world would make sensible."""
     refuse_state: Callable[[ActionRequest, Experiment, Content, datetime], SidecarError | None]

@@ -51,7 +51,7 @@ def parse_yaml(text: str, *, first_line: int = 1) -> object:
     """Return the value of a text that holds one YAML document.
 
     ``first_line`` is the number of the text's first line, for the error.
-    A mapping of JSON, as tools write catalogs, means the same in YAML, and is read a hundred times faster.
+    A mapping of JSON, as tools write catalogs, means the same in YAML, and is read many times faster.
 
     Raises:
         TextError: If it is not YAML, has a key twice, or holds several documents.

@@ -19,7 +19,8 @@ from sidecar.domain.model import ProjectRef
 from sidecar.domain.ports import History, RunQuery
 from sidecar.domain.runs import HistoryState, Outcome, Run
 from sidecar.insight.digest import ProjectRuns, project_runs
-from sidecar.runtime.supervision import UnitErrors, end_all
+from sidecar.runtime.shared_tasks import SharedTasks
+from sidecar.runtime.supervision import UnitErrors
 
 CACHE_BYTES: Final = 256 * 1024 * 1024
 BYTES_PER_RUN: Final = 40
@@ -55,7 +56,7 @@ class Digests:
         self._history = history
         self._retention = retention
         self._kept: LRUCache[ProjectRef, Digest] = LRUCache(CACHE_BYTES, getsizeof=_size)
-        self._making: dict[ProjectRef, asyncio.Task[Digest]] = {}
+        self._making: SharedTasks[ProjectRef, Digest] = SharedTasks()
 
     async def of(self, project: ProjectRef) -> Digest:
         """Return the digest of the project's history as it is now; empty before its first synchronisation.
@@ -68,14 +69,8 @@ class Digests:
         if kept is not None and kept.state.version == state.version:
             # The state also tells how complete and how old the history is; that changes without a version.
             return kept if kept.state == state else msgspec.structs.replace(kept, state=state)
-        task = self._making.get(project)
-        if task is None:
-            task = asyncio.create_task(self._make(project, state))
-            self._making[project] = task
-            task.add_done_callback(lambda _: self._making.pop(project, None))
         try:
-            # Shielded: a reader who leaves must not take the digest away from the others.
-            return await asyncio.shield(task)
+            return await self._making.result(project, lambda: self._make(project, state))
         except StoreError:
             # The last digest, with the state it was made of, beats none while the database is away.
             if kept is None:
@@ -84,7 +79,7 @@ class Digests:
 
     async def close(self) -> None:
         """Give up what is being made; nobody waits for it any more."""
-        await end_all(self._making.values())
+        await self._making.close()
 
     async def latest(
         self, project: ProjectRef, digest: Digest, *, experiment_ids: Collection[str] | None, at_most: int

@@ -25,11 +25,14 @@ class SharedTasks(Generic[K, Result]):
 
         Whoever leaves takes nothing from the others.
         """
-        task = self._running.get(key)
-        if task is None:
+        self.begin(key, begin)
+        return await asyncio.shield(self._running[key])
+
+    def begin(self, key: K, begin: Callable[[], Coroutine[Any, Any, Result]]) -> None:
+        """Begin the task of this key, unless it runs already; an error is told to who waits for it alone."""
+        if key not in self._running:
             task = self._running[key] = asyncio.create_task(begin())
             task.add_done_callback(partial(self._done, key))
-        return await asyncio.shield(task)
 
     async def close(self) -> None:
         """Give up what is being done; nobody waits for it any more."""

@@ -23,7 +23,7 @@ from sidecar.store.engine.database import Database
 from sidecar.store.engine.health import StoreHealth
 from sidecar.store.json_columns import JsonColumn
 from sidecar.store.schema import action_claims, actions
-from sidecar.store.statements import delete_rows, safe_text
+from sidecar.store.statements import delete_rows, project_of, safe_text
 
 _encode = msgspec.json.Encoder().encode
 _decoder = msgspec.json.Decoder(Action)
@@ -150,7 +150,7 @@ class SqlActions:
         )
         async with self._health.while_writable(), self._database.reading() as connection:
             rows = await connection.execute(statement)
-            return [ProjectRef(instance=row.instance, project_id=row.project_id) for row in rows]
+            return [project_of(row) for row in rows]
 
     async def recent(self, project: ProjectRef, since: datetime) -> Sequence[Action]:
         """See :meth:`ports.Actions.recent`."""

@@ -52,6 +52,7 @@ from sidecar.store.statements import (
     PROJECT_KEY,
     fetched,
     project_key,
+    project_of,
     project_values,
     read_rows,
     require_lease,
@@ -286,16 +287,12 @@ class SqlHistory:
         return at_most - left
 
 
-def _project_of(row: Row[Any]) -> ProjectRef:
-    return ProjectRef(instance=row.instance, project_id=row.project_id)
-
-
 def _revision_of(row: Row[Any]) -> tuple[int, ProjectRef, int]:
-    return row.project, _project_of(row), row.revision
+    return row.project, project_of(row), row.revision
 
 
 def _project_and_state(row: Row[Any]) -> tuple[ProjectRef, StoredState]:
-    return _project_of(row), state_of(row)
+    return project_of(row), state_of(row)
 
 
 def _conditions(query: RunQuery) -> list[ColumnElement[bool]]:

@@ -11,7 +11,7 @@ from sidecar.store.codec import FORMAT
 from sidecar.store.engine.database import Database
 from sidecar.store.schema import projects, snapshots
 from sidecar.store.snapshot_cache import SnapshotRow
-from sidecar.store.statements import CHUNK, PROJECT_KEY, fetched, project_values, read_rows
+from sidecar.store.statements import CHUNK, PROJECT_KEY, fetched, project_of, project_values, read_rows
 
 _OURS: Final[Select[Any]] = (
     select(snapshots, projects.c.instance, projects.c.project_id)
@@ -84,17 +84,13 @@ async def save_row(
     return written.one_or_none() is not None
 
 
-def _ref(row: Any) -> ProjectRef:
-    return ProjectRef(instance=row.instance, project_id=row.project_id)
-
-
 def _revision_of(row: Row[Any]) -> tuple[ProjectRef, tuple[int, int]]:
-    return _ref(row), (row.id, row.revision)
+    return project_of(row), (row.id, row.revision)
 
 
 def _stored(row: Any) -> SnapshotRow:
     return SnapshotRow(
-        project=_ref(row),
+        project=project_of(row),
         version=row.version,
         revision=row.revision,
         content=row.content,

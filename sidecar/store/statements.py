@@ -73,10 +73,15 @@ async def save_projects(
     return keys
 
 
+def project_of(row: Any) -> ProjectRef:
+    """Return the project of a row that has its ``instance`` and ``project_id``."""
+    return ProjectRef(instance=row.instance, project_id=row.project_id)
+
+
 async def load_projects(connection: AsyncConnection) -> dict[ProjectRef, int]:
     """Return the short keys of all projects ever planned."""
     rows = await connection.execute(select(projects))
-    return {ProjectRef(instance=row.instance, project_id=row.project_id): row.id for row in rows}
+    return {project_of(row): row.id for row in rows}
 
 
 async def require_lease(connection: AsyncConnection, lease: Lease) -> int:

@@ -70,3 +70,13 @@ async def test_nothing_runs_once_it_is_closed() -> None:
     with pytest.raises(asyncio.CancelledError):
         await reader
     assert "a" not in shared
+
+
+async def test_what_was_begun_before_anybody_asked_is_what_they_wait_for() -> None:
+    shared, work = SharedTasks[str, int](), Work()
+    shared.begin("a", work.done)
+    shared.begin("a", work.done)
+    readers = await waiting(shared, work, "a")
+    work.may_end.set()
+    assert await asyncio.gather(*readers) == [1]
+    assert work.begun == 1

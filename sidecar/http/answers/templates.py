@@ -12,7 +12,7 @@ from jinja2 import BytecodeCache, ChainableUndefined, Environment, PackageLoader
 from jinja2.bccache import Bucket
 
 from sidecar.http.services import SERVICES
-from sidecar.runtime.supervision import end_all
+from sidecar.runtime.shared_tasks import SharedTasks
 from sidecar.runtime.turns import Work
 
 
@@ -42,32 +42,29 @@ class Templates:
 
     def __init__(self, environment: Environment) -> None:
         self._environment = environment
-        self._compiling: asyncio.Task[None] | None = None
+        self._compiling: SharedTasks[None, None] = SharedTasks()
+        self._are_compiled = False
 
     async def get(self, name: str) -> Template:
         """Return a template when all are compiled: those that it includes are needed before its end."""
-        self._compiling = compiling = self._begun()
-        # Shielded: who leaves must not take the templates away from the others.
-        await asyncio.shield(compiling)
+        if not self._are_compiled:
+            await self._compiling.result(None, self._compile_all)
         return self._environment.get_template(name)
 
     def begin(self) -> None:
         """Begin to compile them, unless that was done; what fails is tried again for who needs it."""
-        self._compiling = self._begun()
+        if not self._are_compiled:
+            self._compiling.begin(None, self._compile_all)
 
     async def close(self) -> None:
         """Give up what is left to compile."""
-        await end_all({self._compiling} if self._compiling is not None else ())
-
-    def _begun(self) -> asyncio.Task[None]:
-        if self._compiling is None or (self._compiling.done() and not _went_well(self._compiling)):
-            return asyncio.create_task(self._compile_all())
-        return self._compiling
+        await self._compiling.close()
 
     async def _compile_all(self) -> None:
         # One takes up to 30 ms; in a thread it lets the event loop go on every few of them.
         for name in self._environment.list_templates():
             await asyncio.to_thread(self._environment.get_template, name)
+        self._are_compiled = True
 
 
 TEMPLATES: Final = web.AppKey("templates", Templates)
@@ -99,10 +96,6 @@ async def render_template(request: web.Request, template: str, context: Mapping[
     """Return the bytes of a template with this context."""
     found = await request.app[TEMPLATES].get(template)
     return await request.app[SERVICES].turns.run(object(), _render(found, context))
-
-
-def _went_well(task: asyncio.Task[None]) -> bool:
-    return not task.cancelled() and task.exception() is None
 
 
 def _render(template: Template, context: Mapping[str, Any]) -> Work[bytes]:

@@ -13,6 +13,9 @@ from sidecar.domain.model import Experiment
 from sidecar.domain.runs import UNFINISHED, KnownExperiment, Run
 from sidecar.runtime.turns import Work, interruptible
 
+AT_ONCE: Final = 100
+"""Experiments compared without a pause, some tenths of a millisecond."""
+
 
 class RunIndex:
     """Stored runs, found by identity."""
@@ -38,10 +41,6 @@ class RunIndex:
     def is_settled(self, told: Run) -> bool:
         """Tell whether the run is stored just so and will not change any more."""
         return told == self.find(told) and told.outcome not in UNFINISHED
-
-
-AT_ONCE: Final = 100
-"""Experiments compared without a pause, some tenths of a millisecond."""
 
 
 @interruptible
