@@ -21,7 +21,8 @@ _RUN: Final = re.compile(r"[A-Za-z0-9_.-]+")
 _JWT_BEGINS: Final = "eyJ"
 _JWT_HEADER_AT_LEAST: Final = 11
 _BEARER: Final = re.compile(r"(?i)\b(bearer)\s+[^\s\"',;]+")
-_NOISY: Final = ("aiosqlite", "asyncio")
+_NOISY: Final = ("aiosqlite", "alembic.runtime.plugins", "asyncio")
+"""What these say beside warnings is of themselves."""
 _SILENT: Final = ("aiohttp.access", "aiohttp.server")
 """Requests are logged by our middleware; what is left are broken bytes that anybody may send."""
 

@@ -30,6 +30,14 @@ def test_lines_of_libraries_look_alike(lines: io.StringIO) -> None:
     assert json.loads(lines.getvalue())["event"] == "disk is full"
 
 
+@pytest.mark.parametrize("name", ["aiosqlite", "alembic.runtime.plugins", "asyncio"])
+def test_what_libraries_tell_of_themselves_is_no_line(lines: io.StringIO, name: str) -> None:
+    logging.getLogger(name).info("set up")
+    assert lines.getvalue() == ""
+    logging.getLogger(name).warning("broken")
+    assert json.loads(lines.getvalue())["event"] == "broken"
+
+
 def test_a_token_in_a_line_is_blotted_out(lines: io.StringIO) -> None:
     log = structlog.get_logger("part")
     log.info("sent", header=f"Bearer {TOKEN}")
