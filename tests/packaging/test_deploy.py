@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from itertools import chain
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from tests.support.markdown import anchors, section
 
 Program = Callable[[str, str], str]
 TO_OWNERS = re.compile(r"group_right \(\) (?:project|entity)_owner:backstage_litmus_entity_info:max")
+RULES_TESTS = (RULES.with_name("rules.test.yaml"), RULES.with_name("rules.days.test.yaml"))
 RUNBOOK = DEPLOY.parent / "docs/how-to/alerts.md"
 
 
@@ -34,7 +36,7 @@ def test_the_dashboard_is_what_its_program_makes() -> None:
 def test_the_rules_are_valid_and_pass_their_own_tests(program: Program) -> None:
     promtool = program("promtool", "prometheus")
     run(promtool, "check", "rules", str(RULES))
-    run(promtool, "test", "rules", str(RULES.with_name("rules.test.yaml")))
+    run(promtool, "test", "rules", *map(str, RULES_TESTS))
 
 
 def test_the_scrape_example_is_valid(program: Program) -> None:
@@ -60,7 +62,7 @@ def test_the_service_monitor_does_the_same() -> None:
 def expectations() -> dict[str, list[Any]]:
     """Return what the unit tests expect of each alert, one entry per moment."""
     expected: dict[str, list[Any]] = {}
-    for test in load(RULES.with_name("rules.test.yaml"))["tests"]:
+    for test in chain.from_iterable(load(path)["tests"] for path in RULES_TESTS):
         for moment in test.get("alert_rule_test", ()):
             expected.setdefault(moment["alertname"], []).append(moment["exp_alerts"])
     return expected
