@@ -13,8 +13,9 @@ TOLERANCE: Final = timedelta(minutes=10)
 """How far a run may be from its fire time, and how late it must be to be missed."""
 LONGEST_RUN: Final = timedelta(days=1)
 """A run created longer before the first fire time that is looked at is not looked for."""
-_CLOSE: Final = timedelta(seconds=30)
+_CLOSE_MS: Final = 30_000
 """A run created so near is of this very fire time: they are minutes apart, clocks are not."""
+_TOLERANCE_MS: Final = TOLERANCE // timedelta(milliseconds=1)
 
 
 class FireOutcome(Enum):
@@ -37,19 +38,23 @@ class RunSpans:
 
     def outcome_of(self, fire: datetime) -> FireOutcome:
         """Return what became of the fire time."""
-        if self._has_created(fire - _CLOSE, fire + _CLOSE):
+        # All the rest is counted in it: schedules have hundreds of fire times each.
+        fire_ms = ceil_ms(fire)
+        if self._has_created(fire_ms - _CLOSE_MS, fire_ms + _CLOSE_MS):
             return FireOutcome.RAN
-        before = bisect_right(self._created, ceil_ms(fire - _CLOSE))
-        if before and self._busy_until[before - 1] > ceil_ms(fire):
+        before = bisect_right(self._created, fire_ms - _CLOSE_MS)
+        if before and self._busy_until[before - 1] > fire_ms:
             return FireOutcome.SKIPPED
         # Before: clocks differ. After: its agent reported late.
         return (
-            FireOutcome.RAN if self._has_created(fire - TOLERANCE, fire + TOLERANCE) else FireOutcome.MISSED
+            FireOutcome.RAN
+            if self._has_created(fire_ms - _TOLERANCE_MS, fire_ms + _TOLERANCE_MS)
+            else FireOutcome.MISSED
         )
 
-    def _has_created(self, first: datetime, last: datetime) -> bool:
-        position = bisect_left(self._created, ceil_ms(first))
-        return position < len(self._created) and self._created[position] <= ceil_ms(last)
+    def _has_created(self, first_ms: int, last_ms: int) -> bool:
+        position = bisect_left(self._created, first_ms)
+        return position < len(self._created) and self._created[position] <= last_ms
 
     def gaps(self, since: datetime, until: datetime) -> Iterator[tuple[datetime, datetime, datetime]]:
         """Yield of ``since`` and of each run from then on: start, end, and when the next one started."""

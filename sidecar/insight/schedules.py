@@ -13,6 +13,7 @@ from sidecar.insight.cron_text import Cron, ScheduleText, names_two_zones, parse
 from sidecar.insight.digest import ProjectRuns
 from sidecar.insight.fire_outcomes import LONGEST_RUN, TOLERANCE, FireOutcome, RunSpans
 from sidecar.insight.fire_times import last_fires, next_fires
+from sidecar.insight.near_fire_times import NearFireTimes
 from sidecar.insight.past_fire_times import PastFires
 
 MOST_FIRES: Final = 1_000
@@ -151,25 +152,25 @@ def next_schedule_change(schedule: Schedule, now: datetime) -> datetime | None:
     text = parse_schedule(schedule.cron_syntax, schedule.timezone) if schedule.can_fire else None
     if text is None:
         return None
-    pending = next(next_fires(text, now - TOLERANCE), None)
-    if pending is None or pending > now:
-        return pending
-    due = next((fire for fire in next_fires(text, pending) if fire > now), None)
+    near = _NEAR.around(text, now)
+    if near.last is None or near.last < now - TOLERANCE:
+        return near.next
+    pending = next(next_fires(text, now - TOLERANCE), near.last)
     late = pending + TOLERANCE + _SECOND
-    return late if due is None else min(due, late)
+    return late if near.next is None else min(near.next, late)
 
 
 def _next_fire(
     text: ScheduleText, schedule: Schedule, last_run_ms: int | None, now: datetime
 ) -> datetime | None:
     if isinstance(text.rule, Cron):
-        return next((fire for fire in next_fires(text, now) if fire > now), None)
+        return _NEAR.around(text, now).next
     since = schedule.since if last_run_ms is None else max(schedule.since, from_ms(last_run_ms))
     return since + timedelta(seconds=text.rule.seconds)
 
 
 def _last_fire(text: ScheduleText, schedule: Schedule, now: datetime) -> datetime | None:
-    fire = next(last_fires(text, now + timedelta(microseconds=1)), None)
+    fire = _NEAR.around(text, now).last
     return fire if fire is not None and fire >= schedule.since else None
 
 
@@ -244,3 +245,4 @@ def _as_missed(fires: Sequence[datetime], *, at_least: bool = False) -> Missed:
 
 
 _PAST: Final = PastFires(before=last_fires, following=next_fires, at_most=MOST_FIRES + 1)
+_NEAR: Final = NearFireTimes(before=last_fires, following=next_fires)
