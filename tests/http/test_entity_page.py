@@ -13,7 +13,7 @@ from aiohttp.test_utils import TestClient
 from pytest_aiohttp.plugin import AiohttpClient
 
 from sidecar.domain.model import Content, GitOps, Infra, Schedule
-from sidecar.domain.runs import RecentRun
+from sidecar.domain.runs import Faults, RecentRun
 from sidecar.http.pictures.charts import LOOKS
 from tests.support import builders
 from tests.support.golden import golden
@@ -412,6 +412,25 @@ async def test_filters_of_the_runs_mean_what_they_mean_in_the_api(
         assert ours.status == theirs.status == 200
         assert ours.content_type == "text/csv"
         assert await ours.read() == await theirs.read()
+
+
+@pytest.mark.parametrize(
+    ("faults", "told"),
+    [
+        (Faults(passed=2, failed=1, awaited=0, stopped=0, na=0, total=3), "2 of 3 passed"),
+        (Faults(passed=0, failed=0, awaited=0, stopped=0, na=0, total=0), "none"),
+        (None, "unknown"),
+    ],
+)
+async def test_faults_are_told_as_litmus_counted_them(
+    aiohttp_client: AiohttpClient, faults: Faults | None, told: str
+) -> None:
+    """A run that failed before its first fault has none, rather than none that passed."""
+    newest = max(golden().runs, key=lambda run: run.created_at_ms)
+    one_more = msgspec.structs.replace(newest, experiment_run_id="one-more", run_sequence=4711, faults=faults)
+    client = await aiohttp_client(golden_app(more_runs=[one_more]))
+    (row,) = [row for row in (await page(client, "/runs")).by_id("runs").rows() if "4711" in row[0]]
+    assert row[-1] == told
 
 
 async def test_a_filter_that_leaves_nothing_says_so(client: Client) -> None:
