@@ -9,16 +9,16 @@ ENV PIP_DISABLE_PIP_VERSION_CHECK=1 \
 WORKDIR /src
 COPY requirements ./requirements
 # What was locked and nothing else. Wheels only: a dependency that wants a compiler fails here and brings none in.
-# The environment has no pip.
+# No environment here has a pip of its own.
 RUN python -m venv --without-pip /opt/litmus-sidecar \
     && python -m pip --python /opt/litmus-sidecar/bin/python install \
         --require-hashes --only-binary=:all: -r requirements/runtime.txt
-RUN python -m venv /build-tools \
-    && /build-tools/bin/python -m pip install --require-hashes --only-binary=:all: \
-        -r requirements/build.txt -r requirements/sbom.txt
+RUN python -m venv --without-pip /build-tools \
+    && python -m pip --python /build-tools/bin/python install \
+        --require-hashes --only-binary=:all: -r requirements/build.txt -r requirements/sbom.txt
 COPY pyproject.toml README.md LICENSE ./
 COPY sidecar ./sidecar
-RUN /build-tools/bin/python -m pip wheel --no-deps --no-build-isolation --wheel-dir /wheels . \
+RUN python -m pip --python /build-tools/bin/python wheel --no-deps --no-build-isolation --wheel-dir /wheels . \
     && python -m pip --python /opt/litmus-sidecar/bin/python install --no-deps --no-index /wheels/*.whl
 # The bill of materials, CycloneDX, of what was really installed.
 RUN /build-tools/bin/cyclonedx-py environment --output-reproducible --pyproject pyproject.toml \

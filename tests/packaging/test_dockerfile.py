@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+import pip
 import pytest
 from packaging.utils import canonicalize_name
 
@@ -141,7 +142,7 @@ class Unprivileged:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
         env = {**kept, "HOME": str(self.directory), "PATH": search, **environ}
         # Byte code is made when it is needed; that of all dependencies is most of an install.
-        env["PIP_NO_COMPILE"] = "1"
+        env["PIP_COMPILE"] = "0"
         done = run(*command, cwd=self.directory, env=env, **self._as_nobody)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
@@ -170,6 +171,12 @@ def unprivileged() -> Iterator[Unprivileged]:
         yield Unprivileged(Path(directory))
 
 
+def build_environ() -> dict[str, str]:
+    """Return what the build's steps find in their environment."""
+    (rest,) = all_of("ENV", BUILD)
+    return dict(pair.split("=", 1) for pair in rest.split())
+
+
 def test_the_install_steps_give_a_command_that_needs_nothing_of_the_checkout(
     unprivileged: Unprivileged, program: Callable[[str, str], str]
 ) -> None:
@@ -177,13 +184,16 @@ def test_the_install_steps_give_a_command_that_needs_nothing_of_the_checkout(
     own = f"{sys.base_prefix}/bin/python3"
     # An interpreter in somebody's home directory is closed to others; Debian's is not.
     python = own if unprivileged.may_run(own) else program("/usr/bin/python3", "python3-venv")
-    unprivileged.run(python, "-m", "venv", directory / "image")
+    unprivileged.run(python, "-m", "venv", "--without-pip", directory / "image")
+    (packages,) = directory.glob("image/lib/python*/site-packages")
+    # As new as that of the image, which venv's own is not, and not to be compiled before it is used.
+    unprivileged.give(Path(pip.__file__).parent, packages / "pip")
     unprivileged.run("mkdir", "src", "opt")
     for name in copied():
         unprivileged.give(ROOT / name, directory / "src" / name)
     for step in all_of("RUN", BUILD):
         here = re.sub(r"(?<![\w./])/(opt|wheels|build-tools)\b", rf"{directory}/\1", step)
-        unprivileged.run("sh", "-ec", f"cd src\n{here}", path=directory / "image/bin")
+        unprivileged.run("sh", "-ec", f"cd src\n{here}", path=directory / "image/bin", **build_environ())
     shutil.rmtree(directory / "src")
     for example in ("app-config.example.yaml", "catalog-info.example.yaml"):
         unprivileged.give(ROOT / example, directory / example)
