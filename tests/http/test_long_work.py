@@ -88,10 +88,13 @@ def watched() -> Iterator[Watched]:
 
 @pytest.mark.parametrize("path", [*PATHS, *LARGER])
 def test_no_route_holds_the_event_loop(watched: Watched, path: str) -> None:
-    # Others share the machine's caches for moments: what the same work takes is measured in the same moment.
-    before = slowness()
+    # Others share the machine's caches for moments: what the same work takes is measured in the same moment,
+    # after it only where before was not enough.
+    most_seconds = MOST_SECONDS * slowness()
     assert watched.status_of(path) in {200, 404}
-    assert watched.longest_seconds < MOST_SECONDS * max(before, slowness())
+    if watched.longest_seconds >= most_seconds:
+        most_seconds = MOST_SECONDS * slowness()
+    assert watched.longest_seconds < most_seconds
 
 
 @pytest.mark.parametrize("rows", [0, 1, ROWS_AT_ONCE, ROWS_AT_ONCE + 1, 5 * ROWS_AT_ONCE])
