@@ -1,5 +1,5 @@
 """``python -m sidecar`` is ``litmus-sidecar``."""
 
-from sidecar.cli.entry import entry_point
+from sidecar.cli.main import entry_point
 
 entry_point()

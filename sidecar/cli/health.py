@@ -1,8 +1,7 @@
 """``litmus-sidecar health``: whether the service on this machine should go on living.
 
 Asks ``/healthz`` where the configuration says that the service listens. It is
-run every few seconds, so it imports nothing that serves: ``entry`` calls it
-without the other commands.
+run every few seconds, so it imports nothing that serves.
 """
 
 import http.client

@@ -1,22 +1,35 @@
-"""``litmus-sidecar``: the group of all commands."""
+"""``litmus-sidecar``: the group of all commands, where the process begins."""
 
+import os
+import sys
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 import click
 
 from sidecar import __version__
-from sidecar.cli.check import check_command
-from sidecar.cli.demo import demo_command
-from sidecar.cli.display_token import display_token_command
-from sidecar.cli.health import health_command
-from sidecar.cli.init import init_command
-from sidecar.cli.projects import projects_command
+from sidecar.cli.on_demand import CommandsOnDemand
 from sidecar.cli.running import run_line
-from sidecar.cli.serve import serve_command
-from sidecar.cli.share import share_command
-from sidecar.cli.simulator import simulator_command
-from sidecar.cli.store import store_group
-from sidecar.cli.tokens import tokens_group
+
+COMMANDS: Final = {
+    "check": "sidecar.cli.check:check_command",
+    "demo": "sidecar.cli.demo:demo_command",
+    "display-token": "sidecar.cli.display_token:display_token_command",
+    "health": "sidecar.cli.health:health_command",
+    "init": "sidecar.cli.init:init_command",
+    "projects": "sidecar.cli.projects:projects_command",
+    "serve": "sidecar.cli.serve:serve_command",
+    "share": "sidecar.cli.share:share_command",
+    "simulator": "sidecar.cli.simulator:simulator_command",
+    "store": "sidecar.cli.store:store_group",
+    "tokens": "sidecar.cli.tokens:tokens_group",
+}
+"""Where each command is, by name."""
+
+
+def entry_point() -> None:
+    """Run the command line of this process and end it with its exit code."""
+    sys.exit(main(sys.argv[1:], os.environ))
 
 
 def main(argv: Sequence[str], environ: Mapping[str, str]) -> int:
@@ -24,23 +37,7 @@ def main(argv: Sequence[str], environ: Mapping[str, str]) -> int:
     return run_line(commands, argv, environ, name="litmus-sidecar")
 
 
-@click.group(help="Backend for the Litmus plugin of Backstage.")
+@click.group(help="Backend for the Litmus plugin of Backstage.", commands=CommandsOnDemand(COMMANDS))
 @click.version_option(__version__, prog_name="litmus-sidecar")
 def commands() -> None:
     """Group of all commands."""
-
-
-for _command in (
-    init_command,
-    projects_command,
-    serve_command,
-    demo_command,
-    simulator_command,
-    check_command,
-    health_command,
-    display_token_command,
-    tokens_group,
-    store_group,
-    share_command,
-):
-    commands.add_command(_command)

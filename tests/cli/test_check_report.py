@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-import sidecar.cli.main  # noqa: F401 - brings every module that may define an error
 from sidecar.cli.check_report import as_document, explained, for_people, suggestions
 from sidecar.cli.main import main
 from sidecar.config import Config, load_config, parse_config

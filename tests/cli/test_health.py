@@ -137,7 +137,7 @@ def test_what_serves_is_not_imported_for_it(tmp_path: Path) -> None:
         path = configured(tmp_path, listen={"port": port})
         script = (
             "import sys\n"
-            "from sidecar.cli.entry import entry_point\n"
+            "from sidecar.cli.main import entry_point\n"
             f"sys.argv = ['litmus-sidecar', 'health', '--config', {path!r}]\n"
             "try:\n    entry_point()\n"
             "finally:\n    print(sorted({name.partition('.')[0] for name in sys.modules}))\n"

@@ -235,7 +235,7 @@ class Missing(importlib.abc.MetaPathFinder):
             raise ModuleNotFoundError(name)
 
 sys.meta_path.insert(0, Missing())
-from sidecar.cli.entry import entry_point
+from sidecar.cli.main import entry_point
 sys.argv[0] = "litmus-sidecar"
 entry_point()
 """
@@ -259,7 +259,7 @@ def test_without_the_extra_one_sentence_says_what_to_install(
 
 
 def test_switched_off_nothing_of_opentelemetry_is_loaded() -> None:
-    code = "import sys, sidecar.cli.main; print([name for name in sys.modules if 'opentelemetry' in name])"
+    code = "import sys, sidecar.cli.serve; print([name for name in sys.modules if 'opentelemetry' in name])"
     done = python(code)
     assert done.stdout.strip() == "[]", done.stderr
 

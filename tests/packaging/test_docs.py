@@ -13,9 +13,9 @@ from typing import Any, Final
 import pytest
 from aiohttp import web
 
-import sidecar.cli.main  # noqa: F401 - brings every module that may define an error
 from sidecar import __version__
 from sidecar.cli.demo import demo_config
+from sidecar.cli.main import commands
 from sidecar.config import RELOADABLE, Config, load_config
 from sidecar.domain.errors import SidecarError
 from sidecar.http.metrics.families import FAMILIES
@@ -145,6 +145,10 @@ def test_every_dependency_has_its_line_and_every_line_its_dependency(
     # To develop needs the extras too.
     names = sorted(name for name in distributions if name != PROJECT["name"])
     assert sorted(name.lower() for name in first_cells(section(DEPENDENCIES, heading))) == names
+
+
+# Brings every module that may define an error.
+EVERY_COMMAND: Final = dict(commands.commands)
 
 
 def all_errors(error: type[SidecarError] = SidecarError) -> Iterator[type[SidecarError]]:
