@@ -4,6 +4,7 @@ import asyncio
 import errno
 import gc
 import signal
+import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, suppress
 from functools import partial
@@ -45,6 +46,8 @@ DRAIN_SECONDS: Final = 5.0
 """Between saying "not ready" and not accepting any more: load balancers need to notice."""
 HANDLERS_SECONDS: Final = 10.0
 """Longest that requests in progress may take to finish at the end."""
+SWITCH_SECONDS: Final = 0.0005
+"""After this a thread that computes lets the event loop go on; decision 25."""
 ANY_V6: Final = "::"
 ANY_V4: Final = "0.0.0.0"  # noqa: S104 - where it is asked for
 _NO_IPV6: Final = frozenset({errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL})
@@ -119,6 +122,7 @@ async def serve(
     reload; without it that signal does what it always does.
     """
     return_freed_memory()
+    sys.setswitchinterval(SWITCH_SECONDS)
     reload = asyncio.Event()
     loop = asyncio.get_running_loop()
     if read_again is not None:
