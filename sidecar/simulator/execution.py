@@ -15,7 +15,6 @@ from typing import Any
 from graphql import (
     REMOVE,
     DocumentNode,
-    ExecutionResult,
     FieldNode,
     FragmentDefinitionNode,
     GraphQLEnumType,
@@ -27,7 +26,7 @@ from graphql import (
     OperationType,
     Visitor,
     build_schema,
-    execute,
+    execute_sync,
     parse,
     validate,
     visit,
@@ -149,15 +148,13 @@ def run(operation: Operation, caller: Caller) -> Body:
     data: dict[str, Any] = dict.fromkeys(hidden.keys)
     errors: list[Body] = [{"message": "introspection disabled", "path": [key]} for key in hidden.keys]
     if not hidden.emptied:
-        result = execute(
+        result = execute_sync(
             operation.schema,
             document,
             context_value=caller,
             variable_values=operation.variables,
             operation_name=operation.node.name.value if operation.node.name else None,
         )
-        if not isinstance(result, ExecutionResult):
-            raise TypeError("resolvers are synchronous, so is the result")
         data = {**(result.data or {}), **data}
         errors = [_told(error) for error in result.errors or ()] + errors
     bubbled = any(data.get(key) is None for key in _non_null_keys(operation) if key in data)
