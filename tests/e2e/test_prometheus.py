@@ -217,10 +217,22 @@ async def test_every_query_of_the_dashboard_and_every_rule_finds_data(
         # Also what belongs to no group has a name in the legend.
         for title, expr in queries():
             if title.startswith("Score by "):
-                assert all(sample["metric"] for sample in await prometheus.query(filled(expr))), title
+                assert all(sample["metric"] for sample in await found(prometheus, filled(expr))), title
         # Ours wins over the target's; the target is called replica.
-        (sample, *_) = await prometheus.query("litmus_sidecar_breaker_open{instance='default'}")
+        (sample, *_) = await found(prometheus, "litmus_sidecar_breaker_open{instance='default'}")
         assert sample["metric"]["replica"].startswith("127.0.0.1:")
+
+
+async def found(prometheus: Prometheus, expr: str) -> list[dict[str, Any]]:
+    """Return what a query finds, once there is something: a scrape that takes too long leaves a gap."""
+    samples: list[dict[str, Any]] = []
+
+    async def is_found() -> bool:
+        samples[:] = await prometheus.query(expr)
+        return bool(samples)
+
+    await eventually(is_found)
+    return samples
 
 
 async def answers(service: Service, prometheus: Prometheus, expr: str) -> bool:
