@@ -63,7 +63,8 @@ types: $(VENV)/.dev ## Types alone
 soak: $(VENV)/.dev ## The random loops of the tests, long
 	LITMUS_SIDECAR_SOAK=1 $(BIN)/pytest -n auto
 
-# Twenty minutes on two cores; BENCH=--huge adds 5,000 projects and a million runs.
+# Twenty minutes to an hour on two cores: a thousand projects of fifty experiments are waited for until they are at rest.
+# BENCH=--huge adds 5,000 projects and a million runs.
 bench: $(VENV)/.dev ## Measure on this machine: tables, and build/bench.json
 	$(BIN)/python -m benchmarks.bench $(BENCH)
 

@@ -6,7 +6,7 @@ from typing import Final
 
 @dataclass(frozen=True, kw_only=True)
 class Sizes:
-    """Of everything that is done; the defaults take twenty minutes on two cores."""
+    """Of everything that is done; the defaults take up to an hour on two cores."""
 
     rounds: int = 3
     """In which both of what is compared are asked in turns."""
