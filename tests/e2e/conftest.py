@@ -111,7 +111,7 @@ async def shown(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Shown
 async def browser(program: Callable[[str, str], str]) -> AsyncIterator[Browser]:
     """Chromium, shared by all tests; each opens its own pages of a visitor of its own.
 
-    The same engine without a window around it takes a third of the time, where it is installed.
+    The same engine without a window around it takes half the time, where it is installed.
     """
     executable = shutil.which("chromium-headless-shell") or program("chromium", "chromium")
     async with open_browser(executable) as opened:
