@@ -44,9 +44,11 @@ def _importing() -> Iterator[None]:
 
     Looking took a quarter of the time that the imports of ``serve`` take.
     """
+    was_enabled = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
         gc.freeze()
-        gc.enable()
+        if was_enabled:
+            gc.enable()
