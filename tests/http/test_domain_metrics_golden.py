@@ -2,23 +2,21 @@
 
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any
 
 import msgspec
 import pytest
-from aiohttp.test_utils import TestClient
 from pytest_aiohttp.plugin import AiohttpClient
 
 from sidecar.domain.catalog import Entity
 from sidecar.domain.model import Schedule
 from sidecar.domain.runs import UNFINISHED, Outcome
 from sidecar.insight.rollup import Grouping
+from tests.http.asking import Client, get
 from tests.support.exposition import Samples, by_label, domain, parsed
 from tests.support.golden import golden
 from tests.support.golden_service import ENTITY, PART, PROJECT, golden_app
 from tests.support.service import eventually
 
-Client = TestClient[Any, Any]
 OPENMETRICS = "application/openmetrics-text; version=1.0.0"
 WHOLE = "/api/v1/entities/component/default/shop"
 EVERYTHING = "since=2020-01-01T00:00:00Z&until=2030-01-01T00:00:00Z"
@@ -62,13 +60,6 @@ async def text_of(client: Client, accept: str = "text/plain") -> str:
 @pytest.fixture
 async def samples(client: Client) -> Samples:
     return parsed(await text_of(client))
-
-
-async def get(client: Client, path: str) -> dict[str, Any]:
-    async with client.get(path) as response:
-        assert response.status == 200, await response.text()
-        answer: dict[str, Any] = await response.json()
-        return answer
 
 
 def seconds(text: str) -> float:

@@ -10,7 +10,7 @@ import pytest
 from pytest_aiohttp.plugin import AiohttpClient
 
 from sidecar.http.pictures.charts import LOOKS
-from tests.http.entity_pages import API, PATH, Client, figures, get, many, page, percent
+from tests.http.asking import API, PATH, Client, figures, get, many, page, percent
 from tests.support import builders
 from tests.support.golden import golden
 from tests.support.golden_service import ENTITY, PART, golden_app

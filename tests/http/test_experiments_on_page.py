@@ -10,7 +10,7 @@ from pytest_aiohttp.plugin import AiohttpClient
 
 from sidecar.domain.model import Infra, Schedule
 from sidecar.domain.runs import RecentRun
-from tests.http.entity_pages import API, PATH, Client, experiment_rows, get, many, page
+from tests.http.asking import API, PATH, Client, experiment_rows, get, many, page
 from tests.support import builders
 from tests.support.golden import golden
 from tests.support.golden_service import golden_app

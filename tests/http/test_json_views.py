@@ -5,28 +5,20 @@ import io
 from typing import Any
 
 import pytest
-from aiohttp.test_utils import TestClient
 from pytest_aiohttp.plugin import AiohttpClient
 
 from sidecar.domain.runs import Outcome, Run
+from tests.http.asking import Client, get
 from tests.replica.documents import EXPERIMENTS, RUN_STATS, body
 from tests.support.golden import GoldenWindow, golden
 from tests.support.golden_service import ENTITY, PROJECT, golden_app
 
 ENTITY_PATH = "/api/v1/entities/component/default/shop"
-Client = TestClient[Any, Any]
 
 
 @pytest.fixture
 async def client(aiohttp_client: AiohttpClient) -> Client:
     return await aiohttp_client(golden_app())
-
-
-async def get(client: Client, path: str) -> dict[str, Any]:
-    async with client.get(path) as response:
-        assert response.status == 200, await response.text()
-        answer: dict[str, Any] = await response.json()
-        return answer
 
 
 async def ask(client: Client, query: str) -> dict[str, Any]:

@@ -2,21 +2,18 @@
 
 import re
 from collections.abc import Mapping
-from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import msgspec
 import pytest
-from aiohttp.test_utils import TestClient
 from pytest_aiohttp.plugin import AiohttpClient
 
 from sidecar.domain.model import Content
+from tests.http.asking import Client, get, percent
 from tests.support import builders
 from tests.support.golden import golden
 from tests.support.golden_service import ENTITY, PART, golden_app
 from tests.support.markup import Element, parse_html
-
-Client = TestClient[Any, Any]
 
 
 @pytest.fixture
@@ -29,17 +26,6 @@ async def page(client: Client, query: str = "", headers: Mapping[str, str] | Non
         assert response.status == 200, await response.text()
         assert response.headers["Content-Type"] == "text/html; charset=utf-8"
         return parse_html(await response.text())
-
-
-async def get(client: Client, path: str) -> dict[str, Any]:
-    async with client.get(path) as response:
-        assert response.status == 200, await response.text()
-        answer: dict[str, Any] = await response.json()
-        return answer
-
-
-def percent(score: float | None) -> str:
-    return "no score" if score is None else f"{score:g} %"
 
 
 @pytest.mark.parametrize("group", ["owner", "system", "domain"])

@@ -5,7 +5,7 @@ import pytest
 from pytest_aiohttp.plugin import AiohttpClient
 
 from sidecar.domain.runs import Faults
-from tests.http.entity_pages import API, PATH, Client, figures, get, page, percent
+from tests.http.asking import API, PATH, Client, figures, get, page, percent
 from tests.support.golden import golden
 from tests.support.golden_service import ENTITY, golden_app
 

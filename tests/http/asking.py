@@ -1,4 +1,4 @@
-"""What the tests of an entity's pages share: the golden entity, its pages and its JSON."""
+"""How tests ask for a page and for the JSON of the same figures, of the golden entity where none is named."""
 
 from typing import Any, Final
 
