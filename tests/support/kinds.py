@@ -11,6 +11,8 @@ import sys
 from pathlib import Path
 from typing import Final
 
+# Starts a process when it is imported, which else is within whichever test needs it first.
+import croniter  # noqa: F401
 import pytest
 
 TESTS: Final = Path(__file__).parents[1]
