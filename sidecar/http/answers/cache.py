@@ -77,21 +77,20 @@ async def encode_answer(
     turns: Turns, shape: Any, *, as_of: datetime | None, until: datetime | None = None
 ) -> Answer:
     """Return the answer of a shape or of bytes, however large; see :class:`Answer`."""
-    body, tag = await turns.run(object(), _encode(shape))
-    return Answer(body, as_of=as_of, until=until, tag=tag)
+    body = shape if isinstance(shape, bytes) else await turns.join(await turns.run(object(), _encode(shape)))
+    return Answer(body, as_of=as_of, until=until, tag=await turns.run(object(), _hash(body)))
 
 
-def _encode(shape: Any) -> Work[tuple[bytes, str]]:
-    """Return the bytes of a shape and their tag."""
-    body = shape if isinstance(shape, bytes) else b"".join((yield from _encode_struct(shape)))
+def _hash(body: bytes) -> Work[str]:
+    """Return the tag of these bytes."""
     digest = hashlib.sha256()
     for begin in range(0, len(body), HASHED_AT_ONCE):
         digest.update(body[begin : begin + HASHED_AT_ONCE])
         yield
-    return body, _tag(digest)
+    return _tag(digest)
 
 
-def _encode_struct(shape: msgspec.Struct) -> Work[list[bytes]]:
+def _encode(shape: msgspec.Struct) -> Work[list[bytes]]:
     """Return the JSON of a struct in pieces, the very bytes of msgspec; long lists are encoded in parts."""
     pieces: list[bytes] = []
     for field in msgspec.structs.fields(shape):

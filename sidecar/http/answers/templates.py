@@ -95,13 +95,14 @@ async def _close_templates(app: web.Application) -> None:
 async def render_template(request: web.Request, template: str, context: Mapping[str, Any]) -> bytes:
     """Return the bytes of a template with this context."""
     found = await request.app[TEMPLATES].get(template)
-    return await request.app[SERVICES].turns.run(object(), _render(found, context))
+    turns = request.app[SERVICES].turns
+    return await turns.join(await turns.run(object(), _render(found, context)))
 
 
-def _render(template: Template, context: Mapping[str, Any]) -> Work[bytes]:
+def _render(template: Template, context: Mapping[str, Any]) -> Work[list[bytes]]:
     parts: list[bytes] = []
     pieces = template.generate(context)
     while part := list(islice(pieces, PIECES_AT_ONCE)):
         parts.append("".join(part).encode(errors="replace"))
         yield
-    return b"".join(parts)
+    return parts

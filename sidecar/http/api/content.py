@@ -28,6 +28,7 @@ from sidecar.runtime.turns import Work
 # Nobody outside knows it, so no name in Litmus can pass for it.
 _SLOT: Final = {"slot": AllowedShape(allowed=False, reason=token_hex(16))}
 _SLOT_BYTES: Final = msgspec.json.encode(_SLOT)
+COPIED_AT_ONCE_BYTES: Final = 256 * 1024
 
 
 async def content(request: web.Request) -> web.Response:
@@ -47,7 +48,8 @@ async def content(request: web.Request) -> web.Response:
     async def make() -> Answer:
         slotted = await cache.get(("slotted content", *made_from), reading.now, make_slotted)
         experiments = narrow_content(known, reading.entity).experiments or ()
-        body = await services.turns.run(object(), _filled(slotted.body, permissions, experiments))
+        pieces = await services.turns.run(object(), _filled(slotted.body, permissions, experiments))
+        body = await services.turns.join(pieces)
         return await encode_answer(services.turns, body, as_of=slotted.as_of, until=slotted.until)
 
     key = ("content", *made_from, permissions.outcome)
@@ -66,12 +68,19 @@ async def content(request: web.Request) -> web.Response:
     return conditional_response(request, answer)
 
 
-def _filled(slotted: bytes, permissions: Permissions, experiments: Iterable[Experiment]) -> Work[bytes]:
-    """Return the bytes with what may be done with each of the experiments in its slot."""
-    first, *others = slotted.split(_SLOT_BYTES)
-    pieces = [first]
-    for number, (piece, refusals) in enumerate(zip(others, permissions.of(experiments), strict=True)):
-        pieces += [msgspec.json.encode(allowed_shapes(refusals)), piece]
+def _filled(slotted: bytes, permissions: Permissions, experiments: Iterable[Experiment]) -> Work[list[bytes]]:
+    """Return the bytes, in pieces, with what may be done with each of the experiments in its slot."""
+    pieces: list[bytes] = []
+    begin = 0
+    for number, refusals in enumerate(permissions.of(experiments)):
+        slot = slotted.index(_SLOT_BYTES, begin)
+        pieces += [slotted[begin:slot], msgspec.json.encode(allowed_shapes(refusals))]
+        begin = slot + len(_SLOT_BYTES)
         if number % ROWS_AT_ONCE == 0:
             yield
-    return b"".join(pieces)
+    if slotted.find(_SLOT_BYTES, begin) >= 0:
+        raise ValueError("a slot is left")
+    for start in range(begin, len(slotted), COPIED_AT_ONCE_BYTES):
+        pieces.append(slotted[start : start + COPIED_AT_ONCE_BYTES])
+        yield
+    return pieces
