@@ -12,7 +12,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from sidecar.http.answers.cache import ROWS_AT_ONCE, Answer, encode_answer
 from sidecar.http.routes import ROUTES
 from sidecar.runtime.turns import Turns
-from tests.support.big_world import Passes, big_app, slowness, without_old_garbage
+from tests.support.big_world import Passes, big_app, slowness, touch_memory, without_old_garbage
 
 Client = TestClient[web.Request, web.Application]
 
@@ -63,6 +63,7 @@ class Watched:
         return self._passes.longest_seconds
 
     async def _ask(self, path: str) -> int:
+        touch_memory()
         async with self._passes.watched(), self._client.get(path) as response:
             await response.read()
         return response.status

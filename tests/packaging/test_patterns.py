@@ -25,11 +25,11 @@ METHODS: Final = frozenset(
 )
 MENTION: Final = re.compile(rf"\bre\b|\bpattern=|\.\s*(?:{'|'.join(sorted(METHODS))})\b")
 """What a module has in its text if anything here is about it; the others are not parsed."""
-SHORT, LONG = 500, 4_000
+SHORT, LONG = 500, 8_000
 UNMISTAKABLE_SECONDS: Final = 0.002
-"""Of CPU. Linear patterns need a tenth of it for the long texts, quadratic ones many times as much."""
+"""Of CPU. Linear patterns need a fifth of it for the long texts, quadratic ones many times as much."""
 MOST_GROWTH: Final = 3 * LONG / SHORT
-"""Linear is 8, quadratic 64."""
+"""Linear is 16, quadratic 256."""
 LONGEST_EXAMPLE: Final = 64
 
 

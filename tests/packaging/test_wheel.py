@@ -132,7 +132,8 @@ def test_wheel_and_source_distribution_have_all_of_the_package(built: Path, tmp_
     wheel, source = built / f"{NAME}-{__version__}-py3-none-any.whl", built / f"{NAME}-{__version__}.tar.gz"
     assert {path.name for path in built.iterdir()} == {wheel.name, source.name}
     shutil.unpack_archive(wheel, tmp_path / "wheel", "zip")
-    shutil.unpack_archive(source, tmp_path, filter="data")
+    # Not by the interpreter: its first 3.11 unpacks without a filter alone, those after 3.13 only with one.
+    run("tar", "--extract", "--file", source, "--directory", tmp_path)
     unpacked = tmp_path / source.name.removesuffix(".tar.gz")
     expected = files_of(ROOT / "sidecar")
     assert "py.typed" in expected
