@@ -14,8 +14,9 @@ from tests.support import kinds
 
 settings.register_profile(
     "tests",
+    # The same ones each time; `make soak` looks for others, and many more.
     derandomize=True,
-    # The same ones each time; `make soak` looks for others, and more.
+    max_examples=50,
     deadline=None,
     database=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
