@@ -192,7 +192,7 @@ async def settle(process: Child) -> None:
     while True:
         before = cpu_seconds(process.pid)
         await asyncio.sleep(RESTING_SECONDS)
-        if cpu_seconds(process.pid) - before < RESTING_SECONDS / 50:
+        if cpu_seconds(process.pid) - before < RESTING_SECONDS / 20:
             return
 
 
