@@ -1,5 +1,6 @@
 """The chart as the real ``helm`` renders it, for tests."""
 
+import copy
 import functools
 import os
 import shutil
@@ -60,7 +61,12 @@ def rendered_text(examples: tuple[str, ...], *options: str, minor: str = NEWEST)
 
 
 def rendered(examples: tuple[str, ...], *options: str, minor: str = NEWEST) -> list[dict[str, Any]]:
-    text = rendered_text(examples, *options, minor=minor)
+    """Return the objects; a test may change them."""
+    return copy.deepcopy(_parsed(rendered_text(examples, *options, minor=minor)))
+
+
+@functools.cache
+def _parsed(text: str) -> list[dict[str, Any]]:
     return [thing for thing in YAML(typ="safe").load_all(text) if thing]
 
 

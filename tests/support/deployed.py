@@ -1,5 +1,6 @@
 """What lies in ``deploy/``, read for tests: the queries of the dashboard and the rules."""
 
+import functools
 import json
 import re
 from collections.abc import Iterator
@@ -49,9 +50,13 @@ def filled(expr: str) -> str:
     return expr.replace("$__rate_interval", "30s").replace("$__range", "1m")
 
 
+@functools.cache
+def _recorded() -> frozenset[str]:
+    return frozenset(rule["record"] for rule in recordings())
+
+
 def metrics_in(expr: str) -> set[str]:
     """Return the names of our metrics in an expression, those that rules record left out."""
-    recorded = {rule["record"] for rule in recordings()}
-    for name in recorded:
+    for name in _recorded():
         expr = expr.replace(name, "")
     return {name for name in METRIC.findall(re.sub(r'"[^"]*"', "", expr)) if name}
