@@ -9,12 +9,12 @@ ENV PIP_DISABLE_PIP_VERSION_CHECK=1 \
 WORKDIR /src
 COPY requirements ./requirements
 # What was locked and nothing else. Wheels only: a dependency that wants a compiler fails here and brings none in.
-# No environment here has a pip of its own.
+# No environment here has a pip of its own. What runs once is not compiled.
 RUN python -m venv --without-pip /opt/litmus-sidecar \
     && python -m pip --python /opt/litmus-sidecar/bin/python install \
         --require-hashes --only-binary=:all: -r requirements/runtime.txt
 RUN python -m venv --without-pip /build-tools \
-    && python -m pip --python /build-tools/bin/python install \
+    && python -m pip --python /build-tools/bin/python install --no-compile \
         --require-hashes --only-binary=:all: -r requirements/build.txt -r requirements/sbom.txt
 COPY pyproject.toml README.md LICENSE ./
 COPY sidecar ./sidecar
