@@ -6,6 +6,7 @@ from time import thread_time
 import pytest
 
 from sidecar.runtime.turns import (
+    JOINED_AT_ONCE_BYTES,
     LONG_AT_ONCE,
     SLICE_SECONDS,
     Meter,
@@ -147,3 +148,9 @@ async def test_a_metered_request_can_be_given_up() -> None:
     await asyncio.wait([task])
     assert task.cancelled()
     assert cleaned
+
+
+@pytest.mark.parametrize("length", [0, 1, JOINED_AT_ONCE_BYTES])
+async def test_pieces_are_joined_in_their_order_however_long(length: int) -> None:
+    pieces = [b"a" * length, b"b", b"c" * length]
+    assert await Turns().join(pieces) == b"".join(pieces)
