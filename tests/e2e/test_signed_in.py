@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import AsyncIterator
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from sidecar.domain.ports import AuditQuery
 from sidecar.simulator.documents import VIEWER
 from tests.e2e.conftest import Small
 from tests.e2e.door import CART, COOKIE, Door, accepts, config_of, form_token, open_door, people
-from tests.support.service import config_for, eventually, open_service
+from tests.support.service import CEILING_SECONDS, config_for, eventually, open_service
 from tests.support.visitor import Visitor
 
 
@@ -277,9 +278,9 @@ async def test_signing_out_works_while_the_store_is_away_and_reaches_it_later(do
 
 
 def _execute(database: Path, statement: str) -> list[tuple[object, ...]]:
-    connection = sqlite3.connect(database)
-    try:
-        with connection:
-            return connection.execute(statement).fetchall()
-    finally:
-        connection.close()
+    # Beside a service that writes: whoever reads first is refused at once if another wrote meanwhile.
+    with closing(sqlite3.connect(database, timeout=CEILING_SECONDS, isolation_level=None)) as connection:
+        connection.execute("BEGIN IMMEDIATE")
+        rows = connection.execute(statement).fetchall()
+        connection.execute("COMMIT")
+    return rows
