@@ -8,6 +8,7 @@ the root of the repository: ``python -m benchmarks.warm``.
 import argparse
 import asyncio
 import json
+import math
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -188,12 +189,15 @@ async def first(port: int, case: Case) -> tuple[bytes, str, str | None]:
 
 
 async def settle(process: Child) -> None:
-    """Wait until the service has read what it reads first, and rests."""
+    """Wait until the service has read what it reads first: it takes little, and no less than a moment ago."""
+    last = math.inf
     while True:
         before = cpu_seconds(process.pid)
         await asyncio.sleep(RESTING_SECONDS)
-        if cpu_seconds(process.pid) - before < RESTING_SECONDS / 20:
+        taken = cpu_seconds(process.pid) - before
+        if taken < RESTING_SECONDS / 50 or last * 0.8 <= taken < RESTING_SECONDS / 20:
             return
+        last = taken
 
 
 async def measure(target: Target, wanted: Sequence[str], rounds: int, seconds: float) -> list[Figure]:

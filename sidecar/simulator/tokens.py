@@ -27,7 +27,7 @@ class TokenFactory:
     def __init__(self, key: str) -> None:
         self._key = key.encode()
         # Each is looked at several times a request.
-        self._signed = functools.lru_cache(maxsize=256)(self._read)
+        self._claims_of = functools.lru_cache(maxsize=256)(self._verified)
 
     def issue(self, user: User, expires_at_seconds: int) -> str:
         """Return a token; equal user and expiry second give the equal string."""
@@ -57,13 +57,13 @@ class TokenFactory:
         algorithm = header.get("alg") if isinstance(header, dict) else None
         if algorithm not in _ALGORITHMS:
             raise TokenError(f"signing method {algorithm} is invalid")
-        claims = self._signed(token)
+        claims = self._claims_of(token)
         expires = claims.get("exp", 0)
         if expires and now >= expires:
             raise TokenError("Token is expired")
         return {**claims}
 
-    def _read(self, token: str) -> dict[str, Any]:
+    def _verified(self, token: str) -> dict[str, Any]:
         try:
             claims: dict[str, Any] = jwt.decode(
                 token,

@@ -29,6 +29,7 @@ from sidecar.runtime.turns import Work
 _SLOT: Final = {"slot": AllowedShape(allowed=False, reason=token_hex(16))}
 _SLOT_BYTES: Final = msgspec.json.encode(_SLOT)
 COPIED_AT_ONCE_BYTES: Final = 256 * 1024
+"""Of what follows the last experiment, between two places where others have their turn."""
 
 
 async def content(request: web.Request) -> web.Response:
@@ -79,7 +80,7 @@ def _filled(slotted: bytes, permissions: Permissions, experiments: Iterable[Expe
         if number % ROWS_AT_ONCE == 0:
             yield
     if slotted.find(_SLOT_BYTES, begin) >= 0:
-        raise ValueError("a slot is left")
+        raise ValueError("there are more slots than experiments")
     for start in range(begin, len(slotted), COPIED_AT_ONCE_BYTES):
         pieces.append(slotted[start : start + COPIED_AT_ONCE_BYTES])
         yield
