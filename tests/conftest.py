@@ -14,9 +14,8 @@ from tests.support import kinds
 
 settings.register_profile(
     "tests",
-    # The same ones each time; `make soak` looks for others, and many more.
     derandomize=True,
-    max_examples=50,
+    # The same ones each time; `make soak` looks for others, and more.
     deadline=None,
     database=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],

@@ -1,12 +1,13 @@
 """What ``POST /api/query`` refuses, in which form, and that Litmus never hears of it."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.e2e.conftest import ReadOnly, Small
-from tests.support.service import Service
+from tests.e2e.conftest import ReadOnly, Small, open_small
+from tests.support.service import Service, config_for, open_service
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -97,17 +98,20 @@ async def test_three_levels_of_aliased_fragments_are_refused_by_the_size_of_thei
     assert answer["errors"][0]["extensions"]["code"] == "query_refused"
 
 
-async def test_a_project_of_nobody_is_refused_without_asking_litmus(service: Service, small: Small) -> None:
-    other = small.world.add_project("other", owner=small.world.add_user("carol"))
-    small.simulator.clear()
-    strangers = (other.project_id, "nonsense", small.project.project_id.upper() + "x")
-    for project_id in (*strangers, ""):
-        answer = await (await service.post(body(LISTING % "id", project_id))).json()
-        assert answer["errors"][0]["extensions"]["code"] in {"project_unknown", "query_refused"}
-        assert answer["data"] is None
-    # What the service reads by itself is of the project in the catalog.
-    asked = [str(request) for request in small.simulator.requests]
-    assert [one for one in asked if any(project_id in one for project_id in strangers)] == []
+async def test_a_project_of_nobody_is_refused_without_asking_litmus(tmp_path: Path) -> None:
+    # One that has just read everything: the shared one reads again when its interval is over.
+    async with (
+        open_small(tmp_path) as small,
+        open_service(config_for({"default": (small.simulator, small.token)}, small.catalog)) as service,
+    ):
+        await service.ready()
+        other = small.world.add_project("other", owner=small.world.add_user("carol"))
+        small.simulator.clear()
+        for project_id in (other.project_id, "", "nonsense", small.project.project_id.upper() + "x"):
+            answer = await (await service.post(body(LISTING % "id", project_id))).json()
+            assert answer["errors"][0]["extensions"]["code"] in {"project_unknown", "query_refused"}
+            assert answer["data"] is None
+        assert small.simulator.requests == []
 
 
 HTTP_LEVEL: dict[str, tuple[str | bytes, int]] = {

@@ -189,10 +189,7 @@ async def test_guesses_from_everywhere_do_not_keep_the_sidecar_from_synchronisin
     async with open_service(config_of(peopled, sync=sync, **BEHIND_PROXY)) as service:
         await service.ready()
         simulator, numbers = peopled.simulator, count()
-        begun = len(simulator.requests)
-
-        def asked(path: str) -> int:
-            return sum(request.path == path for request in simulator.requests[begun:])
+        begun, asked = len(simulator.requests), simulator.asked("listExperiment")
 
         async def guess() -> None:
             while True:
@@ -202,7 +199,9 @@ async def test_guesses_from_everywhere_do_not_keep_the_sidecar_from_synchronisin
 
         async with asyncio.TaskGroup() as group:
             guessing = [group.create_task(guess()) for _ in range(25)]
-            await eventually(lambda: asked("/api/query") >= 3)
+            await eventually(lambda: simulator.asked("listExperiment") >= asked + 5)
             for task in guessing:
                 task.cancel()
-        assert 0 < asked("/auth/login") <= SIGN_IN_BURST + len(simulator.requests[begun:]) / 3
+        sent = simulator.requests[begun:]
+        guesses = sum(request.path == "/auth/login" for request in sent)
+        assert 0 < guesses <= SIGN_IN_BURST + len(sent) / 3

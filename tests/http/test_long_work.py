@@ -18,7 +18,7 @@ Client = TestClient[web.Request, web.Application]
 
 pytestmark = pytest.mark.service
 
-MOST_SECONDS = 0.03
+MOST_SECONDS = 0.02
 """Of the thread's own time on a quiet machine: a slice, what it ends with, and the client's part here."""
 NAMES = {
     "kind": "component",

@@ -121,7 +121,7 @@ def can_be_merged(document: str) -> bool:
 
 
 @pytest.mark.service
-@settings(max_examples=max(100, settings().max_examples))
+@settings(max_examples=max(150, settings().max_examples))
 @given(document=documents().filter(can_be_merged), snapshot=snapshots)
 def test_plan_and_executor_give_the_same_bytes(document: str, snapshot: Snapshot) -> None:
     engine = QueryEngine(limits=Limits(tokens=100_000, fields=100_000, depth=60))

@@ -32,7 +32,7 @@ from sidecar.simulator import Simulator
 from sidecar.sync.schedule import BETWEEN_STEPS
 from tests.support.databases import spare_migration
 
-CEILING_SECONDS: Final = 120.0
+CEILING_SECONDS: Final = 60.0
 """How long a condition may take to come true; only a failing test ever waits so long."""
 
 QUIET_SYNC: Final = {"interval": {"hours": 1}, "slowInterval": {"hours": 2}, "activeInterval": {"hours": 1}}
