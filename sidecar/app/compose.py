@@ -285,7 +285,7 @@ class _Composition:
         # Backstage may be away for long, and what files name is acted on meanwhile.
         await memory.load()
         catalog = await self._stack.enter_async_context(
-            open_catalogue(self._config, syncing.engine.plan, self._clock, memory.learn)
+            open_catalogue(self._config, syncing.plan, self._clock, memory.learn)
         )
         await self._supervise_all(catalog.tasks)
         claims = Claims(

@@ -52,6 +52,16 @@ class Synchronisation:
         known = self.tags.get(project.instance)
         return known.of(project.project_id) if known is not None else None
 
+    async def plan(self, projects: Collection[ProjectRef]) -> None:
+        """Keep exactly these projects synchronised, their tags included.
+
+        Raises:
+            StoreError: If the store is away; then the projects are those of before.
+        """
+        await self.engine.plan(projects)
+        for tags in self.tags.values():
+            tags.look()
+
     def configure(self, settings: SyncSettings) -> None:
         """Read by other intervals, each project from its next reading on."""
         self.planner.configure(_configured_intervals(settings), longest_interval(settings.max_stale))

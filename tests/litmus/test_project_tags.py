@@ -39,6 +39,7 @@ class Tagged:
         project: Project = self.litmus.world.add_project(name, members=members)
         project.tags = list(tags)
         self.named.add(ProjectRef(instance="default", project_id=project.project_id))
+        self.book.look()
         return project.project_id
 
     async def read(self) -> None:

@@ -8,6 +8,7 @@ tags": see :meth:`ProjectTags.of`.
 
 import asyncio
 from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from datetime import timedelta
 from typing import Final
 
@@ -20,8 +21,6 @@ from sidecar.litmus.transport.client import LitmusClient
 from sidecar.runtime.backoff import exponential_backoff
 from sidecar.runtime.supervision import UnitErrors
 
-_LOOK: Final = timedelta(seconds=1)
-"""Between two looks whether there is anything to ask."""
 _RETRY: Final = timedelta(seconds=30)
 """Shortest time between two readings where the interval is longer; doubled with every failure."""
 _REFUSALS: Final = 2
@@ -53,6 +52,7 @@ class ProjectTags:
         self._failures = 0
         self._due_at = 0.0
         self._may_ask_at = 0.0
+        self._named_anew = asyncio.Event()
         self._is_said = False
         """Whether the log has that it fails."""
         self._unit_errors = UnitErrors("tags of projects")
@@ -74,23 +74,34 @@ class ProjectTags:
             return ()
         return told
 
+    def look(self) -> None:
+        """Look at what is named now: other projects may be."""
+        self._named_anew.set()
+
     async def follow(self) -> None:
         """Read the list when it is due, until cancelled."""
+        loop = asyncio.get_running_loop()
         while True:
+            self._named_anew.clear()
             named = frozenset(ref.project_id for ref in self._projects() if ref.instance == self._instance)
-            if named and self._is_due(named):
+            due_at = self._next_at(named)
+            if due_at is not None and due_at <= loop.time():
                 await self.read(named)
-            await asyncio.sleep(min(_LOOK, self._interval).total_seconds())
+                continue
+            with suppress(TimeoutError):
+                async with asyncio.timeout_at(due_at):
+                    await self._named_anew.wait()
 
-    def _is_due(self, named: frozenset[str]) -> bool:
-        now = asyncio.get_running_loop().time()
+    def _next_at(self, named: frozenset[str]) -> float | None:
+        """Return when, by the event loop's clock, the list is to be read; ``None``: not for these projects."""
+        if not named:
+            return None
         has_news = not self._failures and not named <= self._asked_about
-        return now >= self._due_at or (has_news and now >= self._may_ask_at)
+        return min(self._due_at, self._may_ask_at) if has_news else self._due_at
 
     async def read(self, named: frozenset[str]) -> None:
         """Read the list once, for these projects; a failure leaves what was told."""
-        loop = asyncio.get_running_loop()
-        started_at, interval = loop.time(), self._interval
+        interval = self._interval
         retry = min(_RETRY, interval)
         try:
             with self._unit_errors.contained(self._instance):
@@ -99,8 +110,9 @@ class ProjectTags:
             self._note(exc)
             retry = exponential_backoff(_RETRY, self._failures, interval)
             self._failures += 1
-        self._may_ask_at = started_at + retry.total_seconds()
-        self._due_at = started_at + (retry if self._failures else interval).total_seconds()
+        now = asyncio.get_running_loop().time()
+        self._may_ask_at = now + retry.total_seconds()
+        self._due_at = now + (retry if self._failures else interval).total_seconds()
 
     async def _read(self, named: frozenset[str]) -> None:
         projects = await self._auth.list_projects(self._client.token())
