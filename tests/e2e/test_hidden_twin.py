@@ -11,6 +11,7 @@ from aiohttp import web
 from sidecar.http.route import Route
 from sidecar.http.routes import ROUTES
 from sidecar.http.services import SERVICES
+from sidecar.litmus.tokens.creation_locks import SPACING
 from tests.e2e.conftest import Small
 from tests.e2e.twins import KEY, OKAPI, ZEBRA, Asker, Seen, Twin, Twins, open_twins
 from tests.replica.documents import RUN, RUN_STATS
@@ -56,6 +57,9 @@ async def walk(asker: Asker, twins: Twins, twin: Twin, routes: Sequence[Route] =
     # What is public comes last: signing out is.
     for route in sorted(routes, key=lambda one: one.scope is None):
         for question in questions(route, twin):
+            if route.name == "token_create":
+                # No two are created within a moment, and time stands.
+                twins.clock.advance(SPACING.total_seconds())
             await ask_both(asker, twins, twin, route, question)
 
 
@@ -94,9 +98,11 @@ async def test_a_person_of_backstage_learns_nothing_of_what_the_catalog_hides(
     await walk(await twins.person(user), twins, twin)
 
 
-async def test_nobody_behind_a_proxy_learns_anything_as_backstage_cannot_be_asked(twins: Twins) -> None:
-    for twin in (ZEBRA, OKAPI):
-        await walk(await twins.behind_proxy("alice"), twins, twin)
+@pytest.mark.parametrize("twin", [ZEBRA, OKAPI], ids=["same project", "own project"])
+async def test_nobody_behind_a_proxy_learns_anything_as_backstage_cannot_be_asked(
+    twins: Twins, twin: Twin
+) -> None:
+    await walk(await twins.behind_proxy("alice"), twins, twin)
 
 
 async def test_who_signed_in_with_litmus_learns_nothing_of_projects_without_a_role(twins: Twins) -> None:
