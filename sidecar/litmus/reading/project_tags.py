@@ -93,7 +93,7 @@ class ProjectTags:
                     await self._named_anew.wait()
 
     def _next_at(self, named: frozenset[str]) -> float | None:
-        """Return when, by the event loop's clock, the list is to be read; ``None``: not for these projects."""
+        """Return when, by the event loop's clock, the list is due; ``None``: not for these projects."""
         if not named:
             return None
         has_news = not self._failures and not named <= self._asked_about

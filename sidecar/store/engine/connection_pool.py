@@ -136,7 +136,8 @@ class ConnectionPool:
     ) -> None:
         self._make_engine = make_engine
         self._new_shield = partial(_CancellationShield, patience_seconds, interruptions)
-        self._engine = make_engine()
+        self._engine: AsyncEngine | None = None
+        """Made when it is needed, and again after it was closed."""
         self._users: Counter[AsyncEngine] = Counter()
         """How many connections are in use, being opened or on their way back."""
         self.turns: Final = asyncio.Semaphore(size)
@@ -151,6 +152,8 @@ class ConnectionPool:
 
     @asynccontextmanager
     async def _connected(self, shield: _CancellationShield) -> AsyncIterator[AsyncConnection]:
+        if self._engine is None:
+            self._engine = self._make_engine()
         engine = self._engine
         self._users[engine] += 1
         connection = _ShieldedConnection(engine, shield)
@@ -177,8 +180,9 @@ class ConnectionPool:
 
     async def close(self) -> None:
         """Close all connections, those in use once the last is given back; later use opens new ones."""
-        engine, self._engine = self._engine, self._make_engine()
-        await self._new_shield().run(self._close_unused(engine))
+        engine, self._engine = self._engine, None
+        if engine is not None:
+            await self._new_shield().run(self._close_unused(engine))
 
     async def _close_unused(self, engine: AsyncEngine) -> None:
         if not self._users[engine]:

@@ -43,6 +43,7 @@ from sidecar.store.engine.failures import StoreUnavailableError, translated_erro
 from sidecar.store.engine.migration import migrate
 from sidecar.store.engine.postgresql import connect_args, use_transactions
 from sidecar.store.engine.sqlite import create_private, inode_of, open_memory, sqlite_engine
+from sidecar.store.engine.sqlite_driver import BEGIN, BEGIN_WRITING
 
 OPERATION_TIMEOUT_SECONDS: Final = 20.0
 """Longest a transaction may take before the database counts as gone."""
@@ -85,10 +86,10 @@ class Database:
         new_pool = partial(ConnectionPool, patience_seconds=patience_seconds)
         if self.is_sqlite:
             new_pool = partial(new_pool, interruptions=0)
-            self._writer = new_pool(partial(sqlite_engine, address, size=1, begin="BEGIN IMMEDIATE"), 1)
+            self._writer = new_pool(partial(sqlite_engine, address, size=1, begin=BEGIN_WRITING), 1)
             self._reader = self._writer
             if not address.is_memory:
-                self._reader = new_pool(partial(sqlite_engine, address, size=READERS, begin="BEGIN"), READERS)
+                self._reader = new_pool(partial(sqlite_engine, address, size=READERS, begin=BEGIN), READERS)
         else:
             self._writer = self._reader = new_pool(partial(_postgresql_engine, address), POOL_SIZE)
 
