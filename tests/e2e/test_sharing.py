@@ -3,6 +3,7 @@
 import base64
 import json
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -10,9 +11,10 @@ from urllib.parse import parse_qs, urlsplit
 import aiohttp
 import jwt
 import pytest
+import pytest_asyncio
 
 from sidecar.http.sharing import Picture, PictureOptions, share_picture
-from tests.e2e.conftest import Small
+from tests.e2e.conftest import Small, open_small
 from tests.http.charts.drawing import parsed, texts_of
 from tests.support.service import Service, catalog_text, config_for, eventually, open_service
 
@@ -24,8 +26,13 @@ SHARES = "/api/v1/entities/component/default/cart/share"
 BADGE = {"picture": "badge", "expiresInDays": 90}
 
 
-@pytest.fixture
-async def service(small: Small) -> AsyncIterator[Service]:
+ASKING = pytest.mark.asyncio(loop_scope="session")
+"""Marks what shares and revokes its own addresses alone, at the service that is shared for it."""
+
+
+@asynccontextmanager
+async def open_sharing(small: Small) -> AsyncIterator[Service]:
+    """Serve two entities to keys, and to people whom a proxy names."""
     small.catalog.write_text(
         catalog_text({"cart": small.project.project_id, "shop": small.project.project_id})
     )
@@ -33,6 +40,8 @@ async def service(small: Small) -> AsyncIterator[Service]:
         {"default": (small.simulator, small.token)},
         small.catalog,
         publicUrl="https://litmus-sidecar.example.com/",
+        # However many of these tests there are in a minute.
+        limits={"actionsPerMinute": 1_000},
         auth={
             "keys": [
                 {"name": "ops", "secret": ADMIN["X-Litmus-Sidecar-Key"], "scopes": ["read", "admin"]},
@@ -43,6 +52,19 @@ async def service(small: Small) -> AsyncIterator[Service]:
     )
     async with open_service(config) as running:
         await running.ready()
+        yield running
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def service(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Service]:
+    async with open_small(tmp_path_factory.mktemp("sharing")) as small, open_sharing(small) as running:
+        yield running
+
+
+@pytest.fixture
+async def own(small: Small) -> AsyncIterator[Service]:
+    """A service of the test's own, on which nobody else shares."""
+    async with open_sharing(small) as running:
         yield running
 
 
@@ -81,6 +103,7 @@ async def looked_at(service: Service, path: str) -> tuple[int, list[str]]:
     return response.status, texts_of(parsed(await response.text()))
 
 
+@ASKING
 async def test_a_signed_address_needs_no_other_credential(service: Service) -> None:
     made = await shared(service)
     assert made["url"].startswith(
@@ -93,6 +116,7 @@ async def test_a_signed_address_needs_no_other_credential(service: Service) -> N
     assert response.headers["Cross-Origin-Resource-Policy"] == "cross-origin"
 
 
+@ASKING
 async def test_a_shared_picture_is_not_sent_twice(service: Service) -> None:
     path = local((await shared(service))["url"])
     first = await service.get(path)
@@ -101,6 +125,7 @@ async def test_a_shared_picture_is_not_sent_twice(service: Service) -> None:
     assert second.headers["Cache-Control"] == "public, max-age=300"
 
 
+@ASKING
 async def test_without_its_signature_a_picture_is_private(service: Service) -> None:
     response = await service.get("/litmus/entities/component/default/cart/badge.svg")
     assert response.status == 401
@@ -109,12 +134,14 @@ async def test_without_its_signature_a_picture_is_private(service: Service) -> N
 @pytest.mark.parametrize(
     ("headers", "expected"), [(ADMIN, 201), (OWNER, 201), (READER, 403), (STRANGER, 403), ({}, 401)]
 )
+@ASKING
 async def test_owners_and_admins_share(service: Service, headers: dict[str, str], expected: int) -> None:
     status, _ = await send(service, "POST", SHARES, BADGE, headers)
     assert status == expected
 
 
 @pytest.mark.parametrize("headers", [READER, STRANGER])
+@ASKING
 async def test_others_neither_list_nor_revoke(service: Service, headers: dict[str, str]) -> None:
     made = await shared(service)
     assert (await service.get(SHARES, headers=headers)).status == 403
@@ -123,9 +150,9 @@ async def test_others_neither_list_nor_revoke(service: Service, headers: dict[st
     assert (await service.get(local(made["url"]))).status == 200
 
 
-async def test_the_list_tells_who_shared_what_until_when_and_no_address(service: Service) -> None:
-    made = await shared(service, OWNER)
-    response = await service.get(SHARES, headers=ADMIN)
+async def test_the_list_tells_who_shared_what_until_when_and_no_address(own: Service) -> None:
+    made = await shared(own, OWNER)
+    response = await own.get(SHARES, headers=ADMIN)
     text = await response.text()
     (row,) = json.loads(text)["shares"]
     assert (row["id"], row["picture"], row["createdBy"], row["expired"]) == (
@@ -138,6 +165,7 @@ async def test_the_list_tells_who_shared_what_until_when_and_no_address(service:
     assert token_of(made) not in text
 
 
+@ASKING
 async def test_a_revoked_address_says_so_at_once_and_others_go_on(service: Service) -> None:
     revoked, bystander = await shared(service), await shared(service)
     status, _ = await send(service, "DELETE", f"{SHARES}/{revoked['id']}", None, OWNER)
@@ -146,6 +174,7 @@ async def test_a_revoked_address_says_so_at_once_and_others_go_on(service: Servi
     assert (await service.get(local(bystander["url"]))).status == 200
 
 
+@ASKING
 async def test_a_share_is_revoked_through_its_own_entity_only(service: Service) -> None:
     made = await shared(service)
     other = SHARES.replace("/cart/", "/shop/")
@@ -154,6 +183,7 @@ async def test_a_share_is_revoked_through_its_own_entity_only(service: Service) 
     assert (await service.get(local(made["url"]))).status == 200
 
 
+@ASKING
 async def test_an_expired_address_says_so(service: Service) -> None:
     services = service.services
     made = await share_picture(
@@ -182,6 +212,7 @@ async def test_an_expired_address_says_so(service: Service) -> None:
         ("?share=", "?share=x&share="),
     ],
 )
+@ASKING
 async def test_an_address_opens_nothing_but_what_it_was_signed_for(
     service: Service, part: str, other: str
 ) -> None:
@@ -190,6 +221,7 @@ async def test_an_address_opens_nothing_but_what_it_was_signed_for(
     assert await looked_at(service, path.replace(part, other)) == (403, ["litmus", "link not valid"])
 
 
+@ASKING
 async def test_the_window_is_signed_too(service: Service) -> None:
     made = await shared(service, picture="trend", window="7d")
     path = local(made["url"])
@@ -199,6 +231,7 @@ async def test_the_window_is_signed_too(service: Service) -> None:
     assert (await service.get(f"{path}&window=12mo")).status == 403
 
 
+@ASKING
 async def test_the_label_of_a_shared_badge_is_the_one_it_was_signed_with(service: Service) -> None:
     made = await shared(service, label="chaos")
     assert (await looked_at(service, local(made["url"])))[1][0] == "chaos"
@@ -215,12 +248,14 @@ async def test_the_label_of_a_shared_badge_is_the_one_it_was_signed_with(service
         "/metrics",
     ],
 )
+@ASKING
 async def test_an_address_is_no_credential_for_other_routes(service: Service, path: str) -> None:
     token = token_of(await shared(service))
     assert (await service.get(f"{path}?share={token}")).status in {401, 404}
     assert (await service.get(path, headers={"Authorization": f"Bearer {token}"})).status in {401, 404}
 
 
+@ASKING
 async def test_a_forged_address_is_not_valid(service: Service) -> None:
     made = await shared(service)
     token, path = token_of(made), local(made["url"])
@@ -241,12 +276,12 @@ async def test_a_forged_address_is_not_valid(service: Service) -> None:
         assert await looked_at(service, path.replace(token, text)) == (403, ["litmus", "link not valid"])
 
 
-async def test_an_address_of_an_entity_that_left_the_catalog_says_so(service: Service, small: Small) -> None:
-    path = local((await shared(service))["url"])
+async def test_an_address_of_an_entity_that_left_the_catalog_says_so(own: Service, small: Small) -> None:
+    path = local((await shared(own))["url"])
     small.catalog.write_text(catalog_text({"shop": small.project.project_id}))
 
     async def gone() -> bool:
-        return await looked_at(service, path) == (404, ["litmus", "entity unknown"])
+        return await looked_at(own, path) == (404, ["litmus", "entity unknown"])
 
     await eventually(gone)
 
@@ -265,6 +300,7 @@ async def test_an_address_of_an_entity_that_left_the_catalog_says_so(service: Se
         ({"picture": "badge", "expiresInDays": 1, "scope": "all"}, None),
     ],
 )
+@ASKING
 async def test_what_cannot_be_shared_is_named(
     service: Service, body: dict[str, object], parameter: str | None
 ) -> None:
