@@ -150,6 +150,8 @@ def _is_read_whole(state: HistoryState, snapshot: Snapshot, now: datetime) -> bo
     progress = load_progress(state.progress)
     if not state.is_complete or progress.increment is not None or progress.sweep is not None:
         return False
+    if state.watermark_ms is not None and progress.counted_at is None:
+        return False
     # A step that begins from an older snapshot is followed at once, or only after an interval.
     is_followed = state.watermark_ms is None or progress.seen_version == snapshot.version
     return is_followed or (state.synced_at is not None and now - state.synced_at > 5 * BETWEEN_STEPS)
