@@ -201,6 +201,15 @@ async def test_an_unfinished_run_that_falls_out_of_the_date_range_is_read_again(
     assert [one.phase for one in runs] == ["Pending", "Completed"]
 
 
+async def test_what_was_just_listed_is_not_counted_as_well() -> None:
+    bench = HistoryBench()
+    bench.add_past(bench.add_experiment(), 30)
+    async with bench.opened():
+        await bench.settle()
+        assert bench.asked_for_runs
+        assert {"page": 0, "limit": 1} not in [sent["pagination"] for sent in bench.asked_for_runs]
+
+
 async def test_an_increment_costs_one_request_and_a_count_of_one_row_while_nothing_runs() -> None:
     bench = HistoryBench()
     bench.add_past(bench.add_experiment(), 30)

@@ -186,3 +186,14 @@ async def test_nothing_is_asked_while_no_project_is_named() -> None:
         shop = tagged.project("shop", TAG)
         await eventually(lambda: tagged.book.of(shop) == (TAG,))
         await end_all(task)
+
+
+async def test_the_first_projects_that_are_named_are_asked_about_at_once() -> None:
+    async with opened(LONG) as tagged:
+        task = {asyncio.create_task(tagged.book.follow())}
+        await asyncio.sleep(0)
+        shop = tagged.project("shop", TAG)
+        # An interval is an hour: nothing but being told of them wakes who waits for the next reading.
+        await eventually(lambda: tagged.book.of(shop) == (TAG,))
+        assert tagged.asked() == 1
+        await end_all(task)

@@ -300,10 +300,11 @@ class HistoryStep:
         if sweep.kind in {SweepKind.CONFIRM, SweepKind.LOOK}:
             return
         stats = self._snapshot.content.run_stats
-        # A Litmus that was upgraded since may be asked by date again. What was just listed needs no count.
         self._update(
             total_check=TotalCheck(total=stats.total if stats else None),
+            # A Litmus that was upgraded since may be asked by date again.
             ranges_failed_at=None,
+            # What was just listed needs no count.
             counted_at=self._now,
         )
         self._state = msgspec.structs.replace(
