@@ -89,7 +89,8 @@ def _config(worlds: Demo, catalog: Path, backstage_url: str) -> Config:
         "sync": {
             "maxRequestsPerSecond": 100,
             "interval": {"seconds": 2},
-            "slowInterval": {"seconds": 60},
+            # A step of the history that ends as the clock is put forward is followed only after it.
+            "slowInterval": {"seconds": 20},
             "activeInterval": {"seconds": 1},
         },
         "store": {"url": f"sqlite:///{catalog.parent}/portal.db"},
