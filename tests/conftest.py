@@ -10,7 +10,7 @@ import pytest
 import structlog
 from hypothesis import HealthCheck, settings
 
-from tests.support import kinds
+from tests.support import garbage, kinds
 
 settings.register_profile(
     "tests",
@@ -35,25 +35,30 @@ gc.disable()
 kinds.watch_processes()
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark each test with what it needs, so that nobody has to."""
+@pytest.hookimpl(wrapper=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Generator[None]:
+    """Mark each test with what it needs, and spread those that are to run over the workers."""
     kinds.mark(items)
+    yield
+    if worker := getattr(config, "workerinput", None):
+        kinds.spread(items, worker["workercount"])
 
 
 def pytest_collection_finish() -> None:
-    """Collect garbage again, of what the tests make."""
-    gc.freeze()
+    """Collect garbage again."""
     gc.enable()
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, bool | None, bool | None]:
-    """Hold a test to its marks."""
+    """Hold a test to its marks, and keep its garbage apart from what others left."""
+    garbage.collector.spare()
     kinds.begin(item)
     try:
         return (yield)
     finally:
         kinds.end()
+        garbage.forget_applications()
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,8 @@ from aiohttp.test_utils import TestClient, TestServer
 from sidecar.http.answers.cache import ROWS_AT_ONCE, Answer, encode_answer
 from sidecar.http.routes import ROUTES
 from sidecar.runtime.turns import Turns
-from tests.support.big_world import Passes, big_app, slowness, touch_memory, without_old_garbage
+from tests.support.big_world import Passes, big_app, slowness, touch_memory
+from tests.support.garbage import collector
 
 Client = TestClient[web.Request, web.Application]
 
@@ -82,9 +83,11 @@ def watched() -> Iterator[Watched]:
         client = runner.run(started())
         opened = Watched(runner, passes, client)
         assert opened.status_of("/api/v1/portfolio") == 200
-        with without_old_garbage():
+        # To walk the world is no work of a request.
+        with collector.stopped():
             yield opened
         runner.run(client.close())
+    collector.look_again()
 
 
 @pytest.mark.parametrize("path", [*PATHS, *LARGER])

@@ -1,10 +1,9 @@
 """The application on a world as large as they come, and how long the event loop is held in it."""
 
 import asyncio
-import gc
 import selectors
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from time import thread_time
 from typing import Final
@@ -65,19 +64,6 @@ def touch_memory() -> None:
     What a virtual machine never used before costs its first user more than most answers; that is not theirs.
     """
     bytearray(b"\x01") * _TOUCHED_BYTES
-
-
-@contextmanager
-def without_old_garbage() -> Iterator[None]:
-    """Keep the collector away from what is there already: walking the world is no work of a request."""
-    gc.collect()
-    gc.freeze()
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()
-        gc.unfreeze()
 
 
 def slowness() -> float:

@@ -8,6 +8,7 @@ but for one outside of ``tests/e2e`` that starts processes by itself (as
 
 import functools
 import sys
+from itertools import chain, groupby, islice
 from pathlib import Path
 from typing import Final
 
@@ -57,6 +58,24 @@ def mark(items: list[pytest.Item]) -> None:
         given = {one.name for one in item.iter_markers()}
         for name in (needs_of(item) or {"fast"}) - given:
             item.add_marker(name)
+
+
+def spread(items: list[pytest.Item], workers: int) -> None:
+    """Have each worker begin with files that are not all fast, and end with fast tests.
+
+    Each is given as many of the items, in their order, and whoever has none left takes some of the last that
+    another one has: fast ones end together.
+    """
+    files = [list(tests) for _, tests in groupby(items, key=lambda item: item.path)]
+    slow_files = [tests for tests in files if not all(item.get_closest_marker("fast") for item in tests)]
+    slow = {item.path for tests in slow_files for item in tests}
+    fast = iter([item for item in items if item.path not in slow])
+    spread_out: list[pytest.Item] = []
+    for number in range(workers):
+        spread_out += chain.from_iterable(slow_files[number::workers])
+        end = len(items) * (number + 1) // workers
+        spread_out += islice(fast, max(0, end - len(spread_out)))
+    items[:] = [*spread_out, *fast]
 
 
 def begin(item: pytest.Item) -> None:
