@@ -197,7 +197,7 @@ async def test_guesses_from_everywhere_do_not_keep_the_sidecar_from_synchronisin
                 number = next(numbers)
                 visitor = visitor_from(service, f"2001:db8:{number % 65_536:x}::1")
                 assert (await visitor.sign_in(f"name-{number}", "wrong")).status in {403, 429}
-                # More than ten times what may be asked; without a pause their own work keeps this process busy.
+                # Still ten times what may be asked; without a pause their own work takes the whole processor.
                 await asyncio.sleep(0.05)
 
         async with asyncio.TaskGroup() as group:
