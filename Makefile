@@ -40,10 +40,10 @@ fast: $(VENV)/.dev ## The fast tests alone
 	$(BIN)/pytest -n auto --dist worksteal -m fast --hypothesis-profile quick --ignore tests/e2e --ignore tests/benchmarks
 
 # Everything. Types are checked beside what npm and Go build. Tests of whole services wait more than they compute, so
-# five share two cores.
+# six share two cores.
 test: $(VENV)/.dev ## Lint, types, layers and all tests, as CI does
 	@$(MAKE) --no-print-directory -j 2 --output-sync=target built lint
-	$(BIN)/pytest -n $$(( 5 * $$(nproc 2>/dev/null || echo 2) / 2 )) --dist worksteal
+	$(BIN)/pytest -n $$(( 3 * $$(nproc 2>/dev/null || echo 2) )) --dist worksteal
 
 # First what takes longest.
 built: build/plugin.tgz $(APPS)/dist/.built tests/node/node_modules/.package-lock.json $(BIN)/helm ## Build what tests start that is not Python
