@@ -8,10 +8,19 @@ from typing import Final
 
 import pytest
 
-from tests.support.kinds import NEEDS, TESTS, StartedByFastTestError
+from tests.support.kinds import NEEDS, TESTS, StartedByFastTestError, spread
 
 FILES: Final = sorted(TESTS.rglob("test_*.py"))
 MARKS: Final = {"fast", *NEEDS}
+FILES_OF_THREE: Final = ["fast", "service", "fast", "browser", "fast", "service", "fast", "fast"]
+"""What the tests of each need."""
+
+
+class Nothing(pytest.Item):
+    """A test that is only collected."""
+
+    def runtest(self) -> None:
+        raise NotImplementedError
 
 
 def marks_of(item: pytest.Item) -> set[str]:
@@ -63,3 +72,23 @@ def test_a_fast_test_is_refused_every_process() -> None:
 def test_a_test_of_a_service_may_start_processes() -> None:
     done = subprocess.run([sys.executable, "--version"], check=False, capture_output=True)
     assert done.returncode == 0
+
+
+@pytest.mark.parametrize("workers", [1, 2, 3])
+def test_each_worker_is_given_slow_files_first_and_fast_tests_last(
+    request: pytest.FixtureRequest, workers: int
+) -> None:
+    items: list[pytest.Item] = []
+    for number, mark in enumerate(FILES_OF_THREE):
+        for name in "abc":
+            item = Nothing.from_parent(request.session, name=f"{number}{name}", path=TESTS / f"{number}.py")
+            item.add_marker(mark)
+            items.append(item)
+    spread_out = [*items]
+    spread(spread_out, workers)
+    assert sorted(item.name for item in spread_out) == [item.name for item in items]
+    size = len(items) // workers
+    for begin in range(0, len(items), size):
+        are_fast = ["fast" in marks_of(item) for item in spread_out[begin : begin + size]]
+        assert are_fast == sorted(are_fast)
+        assert {*are_fast} == {False, True}
