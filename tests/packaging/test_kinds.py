@@ -9,8 +9,9 @@ from typing import Final
 import pytest
 
 from tests.support.kinds import NEEDS, TESTS, StartedByFastTestError, spread
+from tests.support.markdown import own_files
 
-FILES: Final = sorted(TESTS.rglob("test_*.py"))
+FILES: Final = [path for path in own_files(TESTS, ".py") if path.name.startswith("test_")]
 MARKS: Final = {"fast", *NEEDS}
 FILES_OF_THREE: Final = ["fast", "service", "fast", "browser", "fast", "service", "fast", "fast"]
 """What the tests of each need."""

@@ -23,12 +23,23 @@ _NOT_OURS: Final = frozenset({"node_modules", "build", "dist", "test-artefacts"}
 @functools.cache
 def repository_pages() -> tuple[Path, ...]:
     """Return every Markdown page of the repository, what others installed or left there aside."""
+    return own_files(ROOT, ".md")
+
+
+def own_files(folder: Path, ending: str) -> tuple[Path, ...]:
+    """Return the files below a folder whose names end so, what others installed or left there aside."""
     found: list[Path] = []
-    for folder, below, files in os.walk(ROOT):
+    for at, below, files in os.walk(folder):
         # What npm installs has a hundred thousand files, and is not entered.
         below[:] = [name for name in below if _is_ours(name)]
-        found += [Path(folder, name) for name in files if name.endswith(".md") and _is_ours(name)]
+        found += [Path(at, name) for name in files if name.endswith(ending) and _is_ours(name)]
     return tuple(sorted(found))
+
+
+@functools.cache
+def parsed(text: str) -> tuple[Token, ...]:
+    """Return the blocks of a page; several tests ask about each while they are collected."""
+    return tuple(_PARSER.parse(text))
 
 
 def _is_ours(name: str) -> bool:
@@ -39,7 +50,7 @@ def anchors(page: Path) -> set[str]:
     """Return what a link to a part of a page may end with, as GitHub makes it from headings."""
     seen: Counter[str] = Counter()
     found: set[str] = set()
-    tokens = _PARSER.parse(page.read_text())
+    tokens = parsed(page.read_text())
     for opening, inline in pairwise(tokens):
         if opening.type == "heading_open":
             text = "".join(child.content for child in inline.children or ())
@@ -67,7 +78,7 @@ def long_paragraphs(text: str) -> list[str]:
     """Return the paragraphs of a page that are too long or too wide, each by its line and beginning."""
     lines = text.splitlines()
     found = []
-    for token in _PARSER.parse(text):
+    for token in parsed(text):
         if token.type != "paragraph_open" or token.map is None:
             continue
         first, last = token.map
@@ -88,7 +99,7 @@ def section(page: str, heading: str) -> str:
 
 def first_cells(text: str) -> list[str]:
     """Return the first cell of every row of the tables, headings left out."""
-    tokens = _PARSER.parse(text)
+    tokens = parsed(text)
     return [
         "".join(child.content for child in tokens[place + 2].children or ())
         for place, token in enumerate(tokens)
@@ -98,7 +109,7 @@ def first_cells(text: str) -> list[str]:
 
 def code_blocks(text: str, language: str) -> list[str]:
     """Return the fenced blocks of a language."""
-    return [t.content for t in _PARSER.parse(text) if t.type == "fence" and t.info == language]
+    return [t.content for t in parsed(text) if t.type == "fence" and t.info == language]
 
 
 def inline_code(text: str) -> Iterator[str]:
@@ -107,7 +118,7 @@ def inline_code(text: str) -> Iterator[str]:
 
 
 def _inline(text: str) -> Iterator[Token]:
-    for token in _PARSER.parse(text):
+    for token in parsed(text):
         yield from token.children or ()
 
 

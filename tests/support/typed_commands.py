@@ -12,16 +12,13 @@ from itertools import dropwhile, takewhile
 from pathlib import Path
 from typing import Final
 
-from markdown_it import MarkdownIt
-
-from tests.support.markdown import ROOT, inline_code, repository_pages
+from tests.support.markdown import ROOT, inline_code, parsed, repository_pages
 
 SHELLS: Final = frozenset({"bash", "console", "sh", "shell"})
 PROGRAM: Final = "litmus-sidecar"
 PAGES: Final = tuple(page for page in repository_pages() if page.name != "CHANGELOG.md")
 NOTES: Final = ROOT / "deploy/helm/litmus-sidecar/templates/NOTES.txt"
 """What the chart prints once it is installed; what is to be typed is indented there."""
-_PARSER: Final = MarkdownIt("commonmark").enable("table")
 _COMMENT: Final = re.compile(r"""((?:[^\s'"#]|'[^']*'|"[^"]*"|\s+(?!#)|(?<=\S)#)*)""")
 _OF_OTHERS: Final = re.compile(r"^\$ ")
 _SETS: Final = re.compile(r"[A-Z_]+=")
@@ -64,7 +61,7 @@ def commands_of(text: str) -> list[str]:
     """Return the commands of a Markdown page."""
     blocks = (
         token.content
-        for token in _PARSER.parse(text)
+        for token in parsed(text)
         if token.type == "code_block" or (token.type == "fence" and token.info in SHELLS)
     )
     return [line for block in blocks for line in split(block)]
@@ -74,7 +71,7 @@ def unnamed_fences(text: str) -> list[str]:
     """Return the first line of each fenced block that does not say its language."""
     return [
         token.content.partition("\n")[0]
-        for token in _PARSER.parse(text)
+        for token in parsed(text)
         if token.type == "fence" and not token.info
     ]
 
