@@ -88,8 +88,8 @@ async def test_every_page_is_whole_accessible_and_keeps_to_itself(
     browser: Browser, shown: Shown, *, dark: bool, phone: bool
 ) -> None:
     look = f"{'dark' if dark else 'light'}-{'phone' if phone else 'desk'}"
-    for name, path in PAGES.items():
-        async with open_page(browser, shown.base_url, dark=dark, phone=phone) as watched:
+    async with open_page(browser, shown.base_url, dark=dark, phone=phone) as watched:
+        for name, path in PAGES.items():
             answer = await watched.page.goto(path)
             assert answer is not None
             assert (name, answer.status) == (name, 200)

@@ -2,6 +2,7 @@
 
 import copy
 import functools
+import json
 import os
 import shutil
 import subprocess
@@ -92,9 +93,15 @@ def pod_of(things: list[dict[str, Any]]) -> Any:
 
 def validate(things: list[dict[str, Any]], minor: str) -> None:
     """Hold objects to the schemas of a minor version, in which no unknown key is let pass."""
+    for thing in things:
+        if thing["kind"] not in NOT_OF_KUBERNETES:
+            _validate(json.dumps(thing), minor)
+
+
+@functools.cache
+def _validate(thing: str, minor: str) -> None:
+    """Hold one object, as JSON; most are the same in many examples."""
     # Its import builds parsers for seconds of CPU, in every worker that only collects this.
     import kubernetes_validate  # type: ignore[import-untyped]  # noqa: PLC0415
 
-    for thing in things:
-        if thing["kind"] not in NOT_OF_KUBERNETES:
-            kubernetes_validate.validate(thing, minor, strict=True)
+    kubernetes_validate.validate(json.loads(thing), minor, strict=True)

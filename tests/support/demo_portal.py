@@ -88,10 +88,11 @@ def _config(worlds: Demo, catalog: Path, backstage_url: str) -> Config:
         "catalog": {"files": [str(catalog)]},
         "sync": {
             "maxRequestsPerSecond": 100,
-            "interval": {"seconds": 2},
+            # The simulated Litmus takes as long to answer as the browser to show it: not every second.
+            "interval": {"seconds": 6},
             # A step of the history that ends as the clock is put forward is followed only after it.
             "slowInterval": {"seconds": 20},
-            "activeInterval": {"seconds": 1},
+            "activeInterval": {"seconds": 3},
         },
         "store": {"url": f"sqlite:///{catalog.parent}/portal.db"},
         "auth": {
