@@ -21,6 +21,10 @@ from sidecar.store.engine.migration import migrate
 from tests.support.databases import new_file
 
 CEILING_SECONDS = 60.0
+MEMORY = Path("/dev/shm")  # noqa: S108 - a directory of its own is made in it
+"""A file system in memory, on Linux."""
+ROOM_BYTES = 4 * 2**30
+"""More than all databases of a run take."""
 
 
 def find_programs() -> Path:
@@ -35,6 +39,17 @@ def find_programs() -> Path:
     if os.environ.get("LITMUS_SIDECAR_CI"):
         pytest.fail(message)
     pytest.skip(message)
+
+
+def data_folder() -> str:
+    """Return where servers keep their data: in memory, where there is room.
+
+    A database is three hundred files, and some disks take a quarter of a second of CPU to make them.
+    """
+    if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM_BYTES:
+        return str(MEMORY)
+    # Short, for a socket's path is; not below pytest's directories, which the server's user may not enter.
+    return "/tmp"  # noqa: S108
 
 
 def unprivileged() -> pwd.struct_passwd | None:
@@ -160,8 +175,7 @@ class PostgresServer:
 @contextlib.contextmanager
 def running_server() -> Iterator[PostgresServer]:
     programs = find_programs()
-    # Short, for a socket's path is; not below pytest's directories, which the server's user may not enter.
-    with tempfile.TemporaryDirectory(prefix="pg-", dir="/tmp") as directory:
+    with tempfile.TemporaryDirectory(prefix="pg-", dir=data_folder()) as directory:
         server = PostgresServer(programs, Path(directory))
         server.start()
         try:
