@@ -70,9 +70,7 @@ def commands_of(text: str) -> list[str]:
 def unnamed_fences(text: str) -> list[str]:
     """Return the first line of each fenced block that does not say its language."""
     return [
-        token.content.partition("\n")[0]
-        for token in parsed(text)
-        if token.type == "fence" and not token.info
+        token.content.partition("\n")[0] for token in parsed(text) if token.type == "fence" and not token.info
     ]
 
 
