@@ -2,20 +2,25 @@
 
 import re
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_asyncio
 
 from sidecar.simulator import World, open_simulator
 from sidecar.simulator.documents import OWNER, VIEWER
 from sidecar.simulator.faults import ScriptedFault
-from tests.e2e.conftest import Small
+from tests.e2e.conftest import Small, open_small
 from tests.support.acting import MUTATIONS
 from tests.support.markup import Element, parse_html
 from tests.support.service import Service, catalog_text, config_for, eventually, open_service
 
 PATH = "/litmus/entities/component/default/cart"
+REFUSED = pytest.mark.asyncio(loop_scope="session")
+"""Marks what changes nothing, at the sidecar that is shared for it."""
+Idle = tuple[Small, Service, Element]
 KEYS = {"one": "key-of-the-first-0123456789", "two": "key-of-the-second-0123456789"}
 
 
@@ -47,9 +52,8 @@ def changes(small: Small) -> int:
     return sum(small.simulator.asked(name) for name in MUTATIONS)
 
 
-@pytest.fixture
-async def idle(small: Small) -> AsyncIterator[tuple[Small, Service, Element]]:
-    """An experiment that never ran, the service, and the form that runs it."""
+@asynccontextmanager
+async def open_idle(small: Small) -> AsyncIterator[Idle]:
     infra = next(iter(small.world.infras.values()))
     small.world.add_experiment(small.project, infra, "idle <b>experiment</b>")
     async with open_service(
@@ -62,8 +66,22 @@ async def idle(small: Small) -> AsyncIterator[tuple[Small, Service, Element]]:
         yield small, service, form
 
 
+@pytest.fixture
+async def idle(small: Small) -> AsyncIterator[Idle]:
+    """An experiment that never ran, the service, and the form that runs it."""
+    async with open_idle(small) as opened:
+        yield opened
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def never_run(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Idle]:
+    """The same, shared by forms that are refused: it is as it was after each."""
+    async with open_small(tmp_path_factory.mktemp("never-run")) as small, open_idle(small) as opened:
+        yield opened
+
+
 async def test_running_leads_back_to_the_page_which_says_what_became_of_it(
-    idle: tuple[Small, Service, Element],
+    idle: Idle,
 ) -> None:
     small, service, form = idle
     status, location, _ = await send(service, form.attributes["action"], fields_of(form))
@@ -76,7 +94,7 @@ async def test_running_leads_back_to_the_page_which_says_what_became_of_it(
 
 
 async def test_a_form_in_a_frame_leads_back_into_the_frame(
-    idle: tuple[Small, Service, Element],
+    idle: Idle,
 ) -> None:
     small, service, _ = idle
     (form,) = [
@@ -98,7 +116,7 @@ async def test_a_form_in_a_frame_leads_back_into_the_frame(
     assert refused.all("a", href=f"{PATH}?embed=1")
 
 
-async def test_sending_it_twice_runs_it_once(idle: tuple[Small, Service, Element]) -> None:
+async def test_sending_it_twice_runs_it_once(idle: Idle) -> None:
     small, service, form = idle
     answers = [await send(service, form.attributes["action"], fields_of(form)) for _ in range(2)]
     assert {status for status, _, _ in answers} == {303}
@@ -106,7 +124,7 @@ async def test_sending_it_twice_runs_it_once(idle: tuple[Small, Service, Element
     assert changes(small) == 1
 
 
-async def test_the_run_shows_where_the_experiment_was_idle(idle: tuple[Small, Service, Element]) -> None:
+async def test_the_run_shows_where_the_experiment_was_idle(idle: Idle) -> None:
     _, service, form = idle
     before = len((await page(service)).by_id("now").all("li"))
     await send(service, form.attributes["action"], fields_of(form))
@@ -162,7 +180,7 @@ async def test_a_stop_of_several_runs_says_of_each_what_came_of_it(small: Small,
     assert f"Run {running.run_id}: Litmus accepted to stop it." in said
 
 
-async def test_a_lost_answer_is_told_as_not_known(idle: tuple[Small, Service, Element]) -> None:
+async def test_a_lost_answer_is_told_as_not_known(idle: Idle) -> None:
     small, service, form = idle
     small.simulator.faults.add(ScriptedFault(root_field="runChaosExperiment", drop="after"))
     _, location, _ = await send(service, form.attributes["action"], fields_of(form))
@@ -181,10 +199,11 @@ async def test_a_lost_answer_is_told_as_not_known(idle: tuple[Small, Service, El
         ({}, {"Sec-Fetch-Site": "same-site"}),
     ],
 )
+@REFUSED
 async def test_a_form_that_is_not_ours_is_refused_before_litmus(
-    idle: tuple[Small, Service, Element], fields: dict[str, str], headers: dict[str, str]
+    never_run: Idle, fields: dict[str, str], headers: dict[str, str]
 ) -> None:
-    small, service, form = idle
+    small, service, form = never_run
     status, _, document = await send(
         service, form.attributes["action"], {**fields_of(form), **fields}, headers
     )
@@ -193,8 +212,9 @@ async def test_a_form_that_is_not_ours_is_refused_before_litmus(
     assert changes(small) == 0
 
 
-async def test_a_form_without_an_origin_is_refused(idle: tuple[Small, Service, Element]) -> None:
-    small, service, form = idle
+@REFUSED
+async def test_a_form_without_an_origin_is_refused(never_run: Idle) -> None:
+    small, service, form = never_run
     async with service.session.post(
         service.url(form.attributes["action"]), data=fields_of(form), allow_redirects=False
     ) as response:
@@ -202,8 +222,9 @@ async def test_a_form_without_an_origin_is_refused(idle: tuple[Small, Service, E
     assert changes(small) == 0
 
 
-async def test_json_is_no_form(idle: tuple[Small, Service, Element]) -> None:
-    small, service, form = idle
+@REFUSED
+async def test_json_is_no_form(never_run: Idle) -> None:
+    small, service, form = never_run
     headers = {"Origin": service.url("/").rstrip("/")}
     async with service.session.post(
         service.url(form.attributes["action"]), json=fields_of(form), headers=headers

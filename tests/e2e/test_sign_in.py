@@ -6,16 +6,19 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+import pytest_asyncio
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sidecar.http.pages.sign_in import NOT_SIGNED_IN, local_path
-from tests.e2e.conftest import Small
+from tests.e2e.conftest import Small, open_small
 from tests.e2e.door import CART, COOKIE, Door, config_of, open_door, people
 from tests.support.service import Service, open_service
 from tests.support.visitor import SIGN_IN, Seen, Visitor
 
 SECURE_COOKIE = "__Host-litmus-session"
+SHARED = pytest.mark.asyncio(loop_scope="session")
+"""Marks what needs no sidecar of its own."""
 BEHIND_TLS = {"X-Forwarded-Proto": "https", "X-Forwarded-Host": "sidecar.example.com"}
 
 
@@ -31,12 +34,20 @@ async def door(small: Small) -> AsyncIterator[Door]:
         yield opened
 
 
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def open_to_all(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Door]:
+    """The same, shared by visitors who leave nothing but their sessions."""
+    async with open_small(tmp_path_factory.mktemp("door")) as small, open_door(small) as opened:
+        yield opened
+
+
 def without_id(seen: Seen) -> str:
     return re.sub(r"request <code>[^<]*</code>", "", seen.text)
 
 
-async def test_who_is_unknown_is_led_to_the_form_and_back_to_the_page(door: Door) -> None:
-    visitor = Visitor(door.service)
+@SHARED
+async def test_who_is_unknown_is_led_to_the_form_and_back_to_the_page(open_to_all: Door) -> None:
+    visitor = Visitor(open_to_all.service)
     led = await visitor.get(f"{CART}?window=7d")
     assert led.status == 303
     form = (await visitor.get(led.location)).page.one("form", action=SIGN_IN)
@@ -48,8 +59,9 @@ async def test_who_is_unknown_is_led_to_the_form_and_back_to_the_page(door: Door
     assert "litmus:vera" in page.page.one("header").text
 
 
-async def test_in_a_frame_the_form_and_what_follows_are_for_a_frame(door: Door) -> None:
-    visitor = Visitor(door.service)
+@SHARED
+async def test_in_a_frame_the_form_and_what_follows_are_for_a_frame(open_to_all: Door) -> None:
+    visitor = Visitor(open_to_all.service)
     led = await visitor.get("/litmus?window=7d&embed=1")
     assert (led.status, parse_qs(urlsplit(led.location).query)) == (
         303,
@@ -65,21 +77,23 @@ async def test_in_a_frame_the_form_and_what_follows_are_for_a_frame(door: Door) 
     assert (await visitor.sign_in("vera", next=following)).location == "/litmus?window=7d&embed=1"
 
 
-async def test_every_sign_in_has_a_new_secret_and_ends_the_session_before(door: Door) -> None:
-    visitor = Visitor(door.service)
+@SHARED
+async def test_every_sign_in_has_a_new_secret_and_ends_the_session_before(open_to_all: Door) -> None:
+    visitor = Visitor(open_to_all.service)
     visitor.cookies[COOKIE] = planted = "A" * 43
     await visitor.sign_in("vera")
     first = visitor.cookies[COOKIE]
     assert first != planted
-    copied = visitor.at(door.service)
+    copied = visitor.at(open_to_all.service)
     await visitor.sign_in("vera")
     assert visitor.cookies[COOKIE] != first
     assert (await visitor.get("/litmus")).status == 200
     assert (await copied.get("/litmus")).status == 303
 
 
-async def test_the_cookie_on_this_machine_is_kept_from_scripts_and_other_sites(door: Door) -> None:
-    seen = await Visitor(door.service).sign_in("vera")
+@SHARED
+async def test_the_cookie_on_this_machine_is_kept_from_scripts_and_other_sites(open_to_all: Door) -> None:
+    seen = await Visitor(open_to_all.service).sign_in("vera")
     cookie = seen.cookies[COOKIE]
     assert (cookie["httponly"], cookie["samesite"], cookie["path"]) == (True, "Lax", "/")
     assert not cookie["secure"]
@@ -140,8 +154,9 @@ async def test_nobody_signs_in_over_plain_http_from_elsewhere(
         {"Origin": ""},
     ],
 )
-async def test_no_foreign_page_signs_anybody_in(door: Door, headers: dict[str, str]) -> None:
-    visitor = Visitor(door.service)
+@SHARED
+async def test_no_foreign_page_signs_anybody_in(open_to_all: Door, headers: dict[str, str]) -> None:
+    visitor = Visitor(open_to_all.service)
     seen = await visitor.post(SIGN_IN, {"username": "vera", "password": "Litmus-1"}, **headers)
     assert seen.status == 403
     assert not visitor.cookies
@@ -167,8 +182,11 @@ async def test_every_refusal_is_the_same_page_to_the_byte(door: Door) -> None:
     assert door.asked("/auth/login") == 3 + 5
 
 
-async def test_the_address_alone_tells_nobody_with_a_cookie_that_they_are_signed_out(door: Door) -> None:
-    visitor = Visitor(door.service)
+@SHARED
+async def test_the_address_alone_tells_nobody_with_a_cookie_that_they_are_signed_out(
+    open_to_all: Door,
+) -> None:
+    visitor = Visitor(open_to_all.service)
     visitor.cookies[COOKIE] = "A" * 43
     assert not (await visitor.get(f"{SIGN_IN}?signed-out")).page.all("p", id="said")
     visitor.cookies.clear()
@@ -215,13 +233,14 @@ def test_a_page_of_ours_is_kept_as_it_is_wanted() -> None:
     assert local_path(f"{CART}?window=7d&q=a%20b") == f"{CART}?window=7d&q=a%20b"
 
 
-async def test_the_cookie_is_worth_nothing_under_api(door: Door) -> None:
-    visitor = await door.visitor("olga")
+@SHARED
+async def test_the_cookie_is_worth_nothing_under_api(open_to_all: Door) -> None:
+    visitor = await open_to_all.visitor("olga")
     for path in ("/api/v1/entities", "/api/v1/docs", "/metrics"):
         assert (await visitor.get(path)).status == 401
     body = '{"query": "{ getServerVersion { value } }"}'
     sent = {"Content-Type": "application/json", "Cookie": f"{COOKIE}={visitor.cookies[COOKIE]}"}
-    assert (await door.service.post(body, sent)).status == 401
+    assert (await open_to_all.service.post(body, sent)).status == 401
 
 
 async def test_a_credential_in_a_header_decides_in_place_of_the_cookie(peopled: Small) -> None:

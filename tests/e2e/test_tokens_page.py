@@ -10,7 +10,7 @@ import pytest
 from sidecar.http.pages.tokens import distance
 from sidecar.litmus.wire.token import fingerprint
 from sidecar.simulator.documents import User
-from tests.e2e.conftest import Small
+from tests.e2e.conftest import ReadOnly, Small
 from tests.support.acting import ShiftedClock
 from tests.support.markup import Element
 from tests.support.service import Service, config_for, open_service
@@ -20,10 +20,20 @@ PAGE = "/litmus/settings/tokens"
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
 
+REFUSED = pytest.mark.asyncio(loop_scope="session")
+"""Marks what changes nothing, at the sidecar that is shared for it."""
+
+
 @pytest.fixture
 def visitor(service: Service) -> Visitor:
     """Somebody on the sidecar's own machine, where nobody is configured."""
     return Visitor(service)
+
+
+@pytest.fixture
+def refused_visitor(read_only: ReadOnly) -> Visitor:
+    """The same at a sidecar that others ask, too."""
+    return Visitor(read_only.service)
 
 
 def robot(small: Small) -> User:
@@ -136,16 +146,17 @@ async def test_the_expiry_is_one_of_the_choices_or_a_number_of_ones_own(
         {"do": "destroy"},
     ],
 )
+@REFUSED
 async def test_a_form_that_is_wrong_is_shown_again_with_what_is_wrong(
-    visitor: Visitor, small: Small, fields: dict[str, str]
+    refused_visitor: Visitor, read_only: ReadOnly, fields: dict[str, str]
 ) -> None:
-    seen = await make(visitor, **{"name": "ci", **fields})
+    seen = await make(refused_visitor, **{"name": "ci", **fields})
     assert seen.status == 400
     assert seen.page.by_id("said").attributes["role"] == "alert"
     if "do" not in fields:
         held = form_of(seen.page, "create").one("input", name="name").attributes["value"]
         assert held == fields.get("name", "ci")
-    assert [row.name for row in small.world.api_tokens] == ["simulator"]
+    assert [row.name for row in read_only.small.world.api_tokens] == ["simulator"]
 
 
 async def test_a_token_is_deleted_after_a_question_and_the_others_live(
@@ -252,15 +263,16 @@ async def test_no_token_is_made_by_hand_under_the_name_that_the_sidecar_manages(
 
 
 @pytest.mark.parametrize("change", [lambda _: {"csrf": ""}, lambda given: {"csrf": given[::-1]}])
+@REFUSED
 async def test_a_form_without_its_token_does_nothing(
-    visitor: Visitor, small: Small, change: Callable[[str], dict[str, str]]
+    refused_visitor: Visitor, read_only: ReadOnly, change: Callable[[str], dict[str, str]]
 ) -> None:
-    form = form_of(await page(visitor), "create")
+    form = form_of(await page(refused_visitor), "create")
     given = form.one("input", name="csrf").attributes["value"]
-    assert (await visitor.send(form, name="ci", **change(given))).status == 403
-    visitor.origin = "https://attacker.example"
-    assert (await visitor.send(form, name="ci")).status == 403
-    assert [row.name for row in small.world.api_tokens] == ["simulator"]
+    assert (await refused_visitor.send(form, name="ci", **change(given))).status == 403
+    refused_visitor.origin = "https://attacker.example"
+    assert (await refused_visitor.send(form, name="ci")).status == 403
+    assert [row.name for row in read_only.small.world.api_tokens] == ["simulator"]
 
 
 async def test_while_litmus_is_away_the_page_says_so_and_shows_what_is_known(
@@ -296,8 +308,9 @@ async def test_a_token_that_ends_soon_is_told_on_every_page(small: Small) -> Non
         assert (await reader.get(PAGE)).status == 403
 
 
-async def test_an_unknown_instance_is_not_found(visitor: Visitor) -> None:
-    assert (await visitor.get(f"{PAGE}?instance=nowhere")).status == 404
+@REFUSED
+async def test_an_unknown_instance_is_not_found(refused_visitor: Visitor) -> None:
+    assert (await refused_visitor.get(f"{PAGE}?instance=nowhere")).status == 404
 
 
 @pytest.mark.parametrize(
