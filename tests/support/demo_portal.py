@@ -75,6 +75,8 @@ async def open_demo_portal(system: str, folder: Path) -> AsyncIterator[DemoPorta
             await service.ready()
             portal = DemoPortal(app=app, service=service, worlds=worlds)
             clock.ahead = timedelta(0)
+            for entity in service.services.catalogue.current.entities:
+                await service.services.sync.hurry(entity.project)
             await eventually(lambda: _tells_missed(portal))
             yield portal
 
@@ -91,7 +93,7 @@ def _config(worlds: Demo, catalog: Path, backstage_url: str) -> Config:
             # The simulated Litmus takes as long to answer as the browser to show it: not every second.
             "interval": {"seconds": 6},
             # A step of the history that ends as the clock is put forward is followed only after it.
-            "slowInterval": {"seconds": 20},
+            "slowInterval": {"seconds": 8},
             "activeInterval": {"seconds": 3},
         },
         "store": {"url": f"sqlite:///{catalog.parent}/portal.db"},
