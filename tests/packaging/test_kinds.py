@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -75,16 +76,22 @@ def test_a_test_of_a_service_may_start_processes() -> None:
     assert done.returncode == 0
 
 
-@pytest.mark.parametrize("workers", [1, 2, 3])
-def test_each_worker_is_given_slow_files_first_and_fast_tests_last(
-    request: pytest.FixtureRequest, workers: int
-) -> None:
+def collected(request: pytest.FixtureRequest, needs: Sequence[str]) -> list[pytest.Item]:
+    """Return tests as they are collected, three of each file; ``needs``: those of each file."""
     items: list[pytest.Item] = []
-    for number, mark in enumerate(FILES_OF_THREE):
+    for number, mark in enumerate(needs):
         for name in "abc":
             item = Nothing.from_parent(request.session, name=f"{number}{name}", path=TESTS / f"{number}.py")
             item.add_marker(mark)
             items.append(item)
+    return items
+
+
+@pytest.mark.parametrize("workers", [1, 2, 3])
+def test_each_worker_is_given_slow_files_first_and_fast_tests_last(
+    request: pytest.FixtureRequest, workers: int
+) -> None:
+    items = collected(request, FILES_OF_THREE)
     spread_out = [*items]
     spread(spread_out, workers)
     assert sorted(item.name for item in spread_out) == [item.name for item in items]
@@ -93,3 +100,20 @@ def test_each_worker_is_given_slow_files_first_and_fast_tests_last(
         are_fast = ["fast" in marks_of(item) for item in spread_out[begin : begin + size]]
         assert are_fast == sorted(are_fast)
         assert {*are_fast} == {False, True}
+
+
+def test_two_of_six_workers_start_a_browser_and_two_others_a_database_server(
+    request: pytest.FixtureRequest,
+) -> None:
+    spread_out = collected(request, ["service", "browser", "postgres", "service", "fast", "fast"] * 6)
+    spread(spread_out, 6)
+    size = len(spread_out) // 6
+    needs = [
+        {need for item in spread_out[begin : begin + size] for need in marks_of(item)}
+        for begin in range(0, len(spread_out), size)
+    ]
+    assert needs == [
+        *[{"browser", "service", "fast"}] * 2,
+        *[{"postgres", "service", "fast"}] * 2,
+        *[{"service", "fast"}] * 2,
+    ]

@@ -20,6 +20,8 @@ TESTS: Final = Path(__file__).parents[1]
 WHOLE: Final = (TESTS / "e2e", TESTS / "benchmarks")
 """Where every test starts a service."""
 NEEDS: Final = ("service", "browser", "postgres")
+STARTED_BY_FEW: Final = ("browser", "postgres")
+"""What takes seconds to start, once in each worker."""
 
 _under_way: set[str] = set()
 
@@ -64,18 +66,31 @@ def spread(items: list[pytest.Item], workers: int) -> None:
     """Have each worker begin with files that are not all fast, and end with fast tests.
 
     Each is given as many of the items, in their order, and whoever has none left takes some of the last that
-    another one has: fast ones end together.
+    another one has: fast ones end together. Not every worker starts a browser and a database server.
     """
     files = [list(tests) for _, tests in groupby(items, key=lambda item: item.path)]
     slow_files = [tests for tests in files if not all(item.get_closest_marker("fast") for item in tests)]
     slow = {item.path for tests in slow_files for item in tests}
     fast = iter([item for item in items if item.path not in slow])
+    dealt: list[list[list[pytest.Item]]] = [[] for _ in range(workers)]
+    # What not everybody may have comes first, and the others make up for it.
+    for tests in sorted(slow_files, key=lambda tests: len(_takers(tests, workers))):
+        min((dealt[number] for number in _takers(tests, workers)), key=len).append(tests)
     spread_out: list[pytest.Item] = []
-    for number in range(workers):
-        spread_out += chain.from_iterable(slow_files[number::workers])
-        end = len(items) * (number + 1) // workers
+    for number, own in enumerate(dealt, 1):
+        spread_out += chain.from_iterable(own)
+        end = len(items) * number // workers
         spread_out += islice(fast, max(0, end - len(spread_out)))
     items[:] = [*spread_out, *fast]
+
+
+def _takers(tests: list[pytest.Item], workers: int) -> range:
+    """Return the workers that may be given a file: a third of them if it needs what starts slowly."""
+    third = max(1, workers // 3)
+    for place, need in enumerate(STARTED_BY_FEW):
+        if any(item.get_closest_marker(need) for item in tests):
+            return range(workers)[place * third : (place + 1) * third] or range(workers)
+    return range(workers)
 
 
 def begin(item: pytest.Item) -> None:
