@@ -174,9 +174,9 @@ async def no_problems(service: Service) -> bool:
 
 @pytest.mark.parametrize("accept", ["text/plain", "application/openmetrics-text; version=1.0.0"])
 @pytest.mark.parametrize("encoding", ["identity", "gzip"])
-async def test_the_domain_is_told_in_every_format(
-    service: Service, small: Small, accept: str, encoding: str
-) -> None:
+@READING
+async def test_the_domain_is_told_in_every_format(read_only: ReadOnly, accept: str, encoding: str) -> None:
+    service, small = read_only.service, read_only.small
     headers = {"Accept": accept, "Accept-Encoding": encoding}
 
     async def told() -> bool:

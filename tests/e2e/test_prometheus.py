@@ -15,7 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families as classic
 
 from sidecar.config import Config
 from sidecar.http.metrics.families import FAMILIES
-from tests.e2e.conftest import Shown, Small
+from tests.e2e.conftest import ReadOnly, Shown, Small
 from tests.replica.documents import RUN_STATS
 from tests.support.deployed import DEPLOY, RULES, filled, load, metrics_in, queries, recordings, rules
 from tests.support.explained import explained_metrics
@@ -23,7 +23,7 @@ from tests.support.prometheus import Prometheus, open_prometheus
 from tests.support.service import Service, config_for, eventually, open_service
 
 SHARED = pytest.mark.asyncio(loop_scope="session")
-"""Marks what runs on the demonstration that the module's tests share."""
+"""Marks what runs on what tests share: the demonstration, and the sidecar to read from."""
 OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 CLASSIC = "text/plain; version=0.0.4; charset=utf-8"
 PROMETHEUS_ASKS = (
@@ -114,8 +114,11 @@ async def test_both_forms_tell_the_same_names(used: Service) -> None:
         ("", CLASSIC),
     ],
 )
-async def test_the_form_follows_what_is_preferred(service: Service, accept: str, content_type: str) -> None:
-    response = await service.get("/metrics", headers={"Accept": accept})
+@SHARED
+async def test_the_form_follows_what_is_preferred(
+    read_only: ReadOnly, accept: str, content_type: str
+) -> None:
+    response = await read_only.service.get("/metrics", headers={"Accept": accept})
     assert response.status == 200
     assert response.headers["Content-Type"] == content_type
     assert ("# EOF" in await response.text()) == (content_type == OPENMETRICS)
@@ -155,18 +158,15 @@ async def lag_is_measured(service: Service) -> bool:
     return any(sample.name.endswith("_count") and sample.value > 0 for sample in family.samples)
 
 
-@pytest.mark.parametrize(
-    ("headers", "status"),
-    [
-        ({"Authorization": f"Bearer {METRICS_KEY}"}, 200),
-        ({"Authorization": "Bearer another"}, 401),
-        ({"Authorization": "Bearer a-key-of-scope-read"}, 403),
-        ({}, 401),
-    ],
-)
-async def test_a_scrape_needs_a_key_of_its_scope(small: Small, headers: dict[str, str], status: int) -> None:
+async def test_a_scrape_needs_a_key_of_its_scope(small: Small) -> None:
     async with open_service(guarded(small, public=False)) as service:
-        assert (await service.get("/metrics", headers=headers)).status == status
+        for headers, status in (
+            ({"Authorization": f"Bearer {METRICS_KEY}"}, 200),
+            ({"Authorization": "Bearer another"}, 401),
+            ({"Authorization": "Bearer a-key-of-scope-read"}, 403),
+            ({}, 401),
+        ):
+            assert (await service.get("/metrics", headers=headers)).status == status, headers
 
 
 async def test_public_metrics_need_no_key(small: Small) -> None:
