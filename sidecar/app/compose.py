@@ -61,7 +61,6 @@ from sidecar.runtime.supervision import RootTask, RootTasks, Supervisor, UnitErr
 from sidecar.runtime.turns import Turns
 from sidecar.store.pruning import keep_pruning_over
 from sidecar.store.store import Store, open_store
-from sidecar.sync.engine import SyncEngine
 from sidecar.telemetry.metrics import Metrics
 from sidecar.telemetry.tracing import NO_TRACER, Tracer, open_tracer, record, tracing_problems
 
@@ -277,7 +276,7 @@ class _Composition:
             wait_seconds=wait_seconds,
         )
         await self._supervise_all(syncing.tasks)
-        announcements.engine = syncing.engine
+        announcements.syncing = syncing
         return syncing
 
     async def _open_catalog(self, store: Store, syncing: Synchronisation) -> tuple[OpenedCatalog, Claims]:
@@ -342,18 +341,18 @@ class _Composition:
 class _Announcements:
     """Passes on what other replicas wrote to those who wait for it; the store opens before the engine."""
 
-    engine: SyncEngine | None = None
+    syncing: Synchronisation | None = None
 
     def announce(self, project: ProjectRef) -> None:
-        if self.engine is not None:
-            self.engine.announce(project)
+        if self.syncing is not None:
+            self.syncing.engine.announce(project)
 
     async def retry(self, instance: str) -> None:
         """Ask again for what failed with the token before; that is nothing before the engine runs."""
-        if self.engine is None:
+        if self.syncing is None:
             return
         with suppress(StoreError):  # Then it is asked again when it falls due.
-            await self.engine.retry_failed(instance)
+            await self.syncing.retry(instance)
 
 
 def _observe_store(metrics: Metrics, operation: str, failure: str | None, seconds: float) -> None:

@@ -62,6 +62,16 @@ class Synchronisation:
         for tags in self.tags.values():
             tags.look()
 
+    async def retry(self, instance: str) -> None:
+        """Ask again, at once, for what could not be read of an instance: a new token may be let in.
+
+        Raises:
+            StoreError: If the store is away; then sections are asked for when they fall due.
+        """
+        if instance in self.tags:
+            self.tags[instance].retry()
+        await self.engine.retry_failed(instance)
+
     def configure(self, settings: SyncSettings) -> None:
         """Read by other intervals, each project from its next reading on."""
         self.planner.configure(_configured_intervals(settings), longest_interval(settings.max_stale))

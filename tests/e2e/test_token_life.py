@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from sidecar.domain.model import ProjectRef
 from sidecar.identity.service_sessions import LEFT_AFTER
 from sidecar.simulator import ScriptedFault
 from sidecar.simulator.documents import VIEWER
@@ -26,7 +27,7 @@ from tests.e2e.token_world import (
     token_state,
     watching,
 )
-from tests.support.service import Service, eventually, open_service
+from tests.support.service import QUIET_SYNC, Service, eventually, open_service
 
 
 @pytest.fixture
@@ -249,6 +250,21 @@ async def test_a_sign_in_slower_than_the_start_is_asked_once_and_hurries_what_wa
         await eventually(lambda: no_errors(service))
         assert sum(request.path == "/auth/login" for request in three.simulator.requests) == 1
         assert three.made() == 1
+
+
+async def test_whose_projects_are_by_their_tags_is_known_with_the_first_token_however_late(
+    three: Three,
+) -> None:
+    project = ProjectRef(instance="default", project_id=three.projects["cart"].project_id)
+    three.projects["cart"].tags = ["backstage-owner:team-b"]
+    three.user.initial_login = True
+    config = three.managed(sync=QUIET_SYNC)
+    async with open_service(config, token_pace=PACE, wait_seconds=0.5) as service:
+        await eventually(lambda: has_state(service, "missing"))
+        assert not service.services.claims.of(project).is_certain
+        three.user.initial_login = False
+        await eventually(lambda: service.services.claims.of(project).is_certain)
+        assert service.services.claims.of(project).owners == {"group:default/team-b"}
 
 
 async def test_the_session_of_a_process_that_was_killed_is_revoked_by_the_next_start(three: Three) -> None:

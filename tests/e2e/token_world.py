@@ -5,7 +5,7 @@ import contextlib
 import json
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -50,7 +50,12 @@ class Three:
         return self.simulator.world
 
     def config(
-        self, *, store: str | None = None, instances: Sequence[str] = ("default",), **source: Any
+        self,
+        *,
+        store: str | None = None,
+        instances: Sequence[str] = ("default",),
+        sync: Mapping[str, Any] = QUICK_SYNC,
+        **source: Any,
     ) -> Config:
         """Return the configuration with this source of the token, for each instance of this one Litmus."""
         return parse_config(
@@ -61,15 +66,20 @@ class Three:
                     ],
                     "catalog": {"files": [str(self.directory / "catalog-info.yaml")]},
                     "store": {"url": store or f"sqlite:///{self.directory / 'sidecar.db'}"},
-                    "sync": {"maxRequestsPerSecond": 200, "maxStale": {"days": 100}, **QUICK_SYNC},
+                    "sync": {"maxRequestsPerSecond": 200, "maxStale": {"days": 100}, **sync},
                 }
             },
             directory=self.directory,
         )
 
-    def managed(self, store: str | None = None, instances: Sequence[str] = ("default",)) -> Config:
+    def managed(
+        self,
+        store: str | None = None,
+        instances: Sequence[str] = ("default",),
+        sync: Mapping[str, Any] = QUICK_SYNC,
+    ) -> Config:
         credentials = {"username": "backstage", "password": "Litmus-1"}
-        return self.config(store=store, instances=instances, credentials=credentials)
+        return self.config(store=store, instances=instances, sync=sync, credentials=credentials)
 
     def listed(self) -> list[str]:
         return [row.token for row in self.world.api_tokens]

@@ -197,3 +197,30 @@ async def test_the_first_projects_that_are_named_are_asked_about_at_once() -> No
         await eventually(lambda: tagged.book.of(shop) == (TAG,))
         assert tagged.asked() == 1
         await end_all(task)
+
+
+async def test_what_could_not_be_read_is_asked_for_again_when_there_is_a_new_token() -> None:
+    async with opened(LONG) as tagged:
+        shop = tagged.project("shop", TAG)
+        tagged.litmus.faults.add(ScriptedFault(path=LIST, status=401))
+        task = {asyncio.create_task(tagged.book.follow())}
+        await eventually(lambda: tagged.asked() == 1)
+        # The next reading would be due in half a minute; said while the first goes on, it is not lost.
+        tagged.book.retry()
+        await eventually(lambda: tagged.book.of(shop) == (TAG,))
+        assert tagged.asked() == 2
+        await end_all(task)
+
+
+async def test_a_new_token_asks_for_nothing_that_is_known() -> None:
+    async with opened(LONG) as tagged:
+        shop = tagged.project("shop", TAG)
+        task = {asyncio.create_task(tagged.book.follow())}
+        await eventually(lambda: tagged.book.of(shop) == (TAG,))
+        tagged.book.retry()
+        later = tagged.project("bank", TAG)
+        # Named within half a minute of the last list, it waits for the next; nothing was read anew.
+        for _ in range(3):
+            await asyncio.sleep(0)
+        assert (tagged.asked(), tagged.book.of(later)) == (1, None)
+        await end_all(task)

@@ -52,7 +52,9 @@ class ProjectTags:
         self._failures = 0
         self._due_at = 0.0
         self._may_ask_at = 0.0
-        self._named_anew = asyncio.Event()
+        self._is_hurried = False
+        """Whether a failure is not waited out: since it began there is something new to ask with."""
+        self._news = asyncio.Event()
         self._is_said = False
         """Whether the log has that it fails."""
         self._unit_errors = UnitErrors("tags of projects")
@@ -76,13 +78,18 @@ class ProjectTags:
 
     def look(self) -> None:
         """Look at what is named now: other projects may be."""
-        self._named_anew.set()
+        self._news.set()
+
+    def retry(self) -> None:
+        """Ask at once for what could not be read: a new token may be let in."""
+        self._is_hurried = True
+        self._news.set()
 
     async def follow(self) -> None:
         """Read the list when it is due, until cancelled."""
         loop = asyncio.get_running_loop()
         while True:
-            self._named_anew.clear()
+            self._news.clear()
             named = frozenset(ref.project_id for ref in self._projects() if ref.instance == self._instance)
             due_at = self._next_at(named)
             if due_at is not None and due_at <= loop.time():
@@ -90,12 +97,14 @@ class ProjectTags:
                 continue
             with suppress(TimeoutError):
                 async with asyncio.timeout_at(due_at):
-                    await self._named_anew.wait()
+                    await self._news.wait()
 
     def _next_at(self, named: frozenset[str]) -> float | None:
         """Return when, by the event loop's clock, the list is due; ``None``: not for these projects."""
         if not named:
             return None
+        if self._failures and self._is_hurried:
+            return 0.0
         has_news = not self._failures and not named <= self._asked_about
         return min(self._due_at, self._may_ask_at) if has_news else self._due_at
 
@@ -103,6 +112,7 @@ class ProjectTags:
         """Read the list once, for these projects; a failure leaves what was told."""
         interval = self._interval
         retry = min(_RETRY, interval)
+        self._is_hurried = False
         try:
             with self._unit_errors.contained(self._instance):
                 await self._read(named)
