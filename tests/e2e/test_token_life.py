@@ -252,19 +252,28 @@ async def test_a_sign_in_slower_than_the_start_is_asked_once_and_hurries_what_wa
         assert three.made() == 1
 
 
-async def test_whose_projects_are_by_their_tags_is_known_with_the_first_token_however_late(
-    three: Three,
-) -> None:
+async def test_tags_that_could_not_be_read_are_asked_for_again_with_each_new_token(three: Three) -> None:
     project = ProjectRef(instance="default", project_id=three.projects["cart"].project_id)
     three.projects["cart"].tags = ["backstage-owner:team-b"]
-    three.user.initial_login = True
-    config = three.managed(sync=QUIET_SYNC)
-    async with open_service(config, token_pace=PACE, wait_seconds=0.5) as service:
-        await eventually(lambda: has_state(service, "missing"))
+    three.simulator.faults.add(ScriptedFault(path="/auth/list_projects", status=502, times=None))
+    path = three.directory / "token"
+    path.write_text(three.world.issue_token(three.user))
+    config = three.config(tokenFile=str(path), sync=QUIET_SYNC)
+    async with open_service(config, token_pace=PACE) as service:
+        await eventually(lambda: lists_of_projects(three) == 1)
+        # Of themselves they are asked for after half a minute, one and two more.
+        for number in range(2, 5):
+            path.write_text(three.world.issue_token(three.user, days=10 + number))
+            await eventually(lambda number=number: lists_of_projects(three) == number)  # type: ignore[misc]
         assert not service.services.claims.of(project).is_certain
-        three.user.initial_login = False
+        three.simulator.faults.clear()
+        path.write_text(three.world.issue_token(three.user, days=20))
         await eventually(lambda: service.services.claims.of(project).is_certain)
         assert service.services.claims.of(project).owners == {"group:default/team-b"}
+
+
+def lists_of_projects(three: Three) -> int:
+    return sum(request.path == "/auth/list_projects" for request in three.simulator.requests)
 
 
 async def test_the_session_of_a_process_that_was_killed_is_revoked_by_the_next_start(three: Three) -> None:

@@ -72,14 +72,9 @@ class Three:
             directory=self.directory,
         )
 
-    def managed(
-        self,
-        store: str | None = None,
-        instances: Sequence[str] = ("default",),
-        sync: Mapping[str, Any] = QUICK_SYNC,
-    ) -> Config:
+    def managed(self, store: str | None = None, instances: Sequence[str] = ("default",)) -> Config:
         credentials = {"username": "backstage", "password": "Litmus-1"}
-        return self.config(store=store, instances=instances, sync=sync, credentials=credentials)
+        return self.config(store=store, instances=instances, credentials=credentials)
 
     def listed(self) -> list[str]:
         return [row.token for row in self.world.api_tokens]
