@@ -21,6 +21,7 @@ PATH = "/litmus/entities/component/default/cart"
 REFUSED = pytest.mark.asyncio(loop_scope="session")
 """Marks what changes nothing, at the sidecar that is shared for it."""
 Idle = tuple[Small, Service, Element]
+"""A Litmus with an experiment that never ran, the service, and the form that runs it."""
 KEYS = {"one": "key-of-the-first-0123456789", "two": "key-of-the-second-0123456789"}
 
 
@@ -54,6 +55,7 @@ def changes(small: Small) -> int:
 
 @asynccontextmanager
 async def open_idle(small: Small) -> AsyncIterator[Idle]:
+    """Add the experiment, start the service and look for the form."""
     infra = next(iter(small.world.infras.values()))
     small.world.add_experiment(small.project, infra, "idle <b>experiment</b>")
     async with open_service(
@@ -68,14 +70,14 @@ async def open_idle(small: Small) -> AsyncIterator[Idle]:
 
 @pytest.fixture
 async def idle(small: Small) -> AsyncIterator[Idle]:
-    """An experiment that never ran, the service, and the form that runs it."""
+    """One for each test."""
     async with open_idle(small) as opened:
         yield opened
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def never_run(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Idle]:
-    """The same, shared by forms that are refused: it is as it was after each."""
+    """One shared by forms that are refused: it is as it was after each."""
     async with open_small(tmp_path_factory.mktemp("never-run")) as small, open_idle(small) as opened:
         yield opened
 

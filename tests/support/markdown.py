@@ -37,7 +37,7 @@ def own_files(folder: Path, ending: str) -> tuple[Path, ...]:
 
 
 @functools.cache
-def parsed(text: str) -> tuple[Token, ...]:
+def blocks_of(text: str) -> tuple[Token, ...]:
     """Return the blocks of a page; several tests ask about each while they are collected."""
     return tuple(_PARSER.parse(text))
 
@@ -50,7 +50,7 @@ def anchors(page: Path) -> set[str]:
     """Return what a link to a part of a page may end with, as GitHub makes it from headings."""
     seen: Counter[str] = Counter()
     found: set[str] = set()
-    tokens = parsed(page.read_text())
+    tokens = blocks_of(page.read_text())
     for opening, inline in pairwise(tokens):
         if opening.type == "heading_open":
             text = "".join(child.content for child in inline.children or ())
@@ -78,7 +78,7 @@ def long_paragraphs(text: str) -> list[str]:
     """Return the paragraphs of a page that are too long or too wide, each by its line and beginning."""
     lines = text.splitlines()
     found = []
-    for token in parsed(text):
+    for token in blocks_of(text):
         if token.type != "paragraph_open" or token.map is None:
             continue
         first, last = token.map
@@ -99,7 +99,7 @@ def section(page: str, heading: str) -> str:
 
 def first_cells(text: str) -> list[str]:
     """Return the first cell of every row of the tables, headings left out."""
-    tokens = parsed(text)
+    tokens = blocks_of(text)
     return [
         "".join(child.content for child in tokens[place + 2].children or ())
         for place, token in enumerate(tokens)
@@ -109,7 +109,7 @@ def first_cells(text: str) -> list[str]:
 
 def code_blocks(text: str, language: str) -> list[str]:
     """Return the fenced blocks of a language."""
-    return [t.content for t in parsed(text) if t.type == "fence" and t.info == language]
+    return [t.content for t in blocks_of(text) if t.type == "fence" and t.info == language]
 
 
 def inline_code(text: str) -> Iterator[str]:
@@ -118,7 +118,7 @@ def inline_code(text: str) -> Iterator[str]:
 
 
 def _inline(text: str) -> Iterator[Token]:
-    for token in parsed(text):
+    for token in blocks_of(text):
         yield from token.children or ()
 
 

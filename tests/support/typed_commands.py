@@ -12,7 +12,7 @@ from itertools import dropwhile, takewhile
 from pathlib import Path
 from typing import Final
 
-from tests.support.markdown import ROOT, inline_code, parsed, repository_pages
+from tests.support.markdown import ROOT, blocks_of, inline_code, repository_pages
 
 SHELLS: Final = frozenset({"bash", "console", "sh", "shell"})
 PROGRAM: Final = "litmus-sidecar"
@@ -61,7 +61,7 @@ def commands_of(text: str) -> list[str]:
     """Return the commands of a Markdown page."""
     blocks = (
         token.content
-        for token in parsed(text)
+        for token in blocks_of(text)
         if token.type == "code_block" or (token.type == "fence" and token.info in SHELLS)
     )
     return [line for block in blocks for line in split(block)]
@@ -70,7 +70,9 @@ def commands_of(text: str) -> list[str]:
 def unnamed_fences(text: str) -> list[str]:
     """Return the first line of each fenced block that does not say its language."""
     return [
-        token.content.partition("\n")[0] for token in parsed(text) if token.type == "fence" and not token.info
+        token.content.partition("\n")[0]
+        for token in blocks_of(text)
+        if token.type == "fence" and not token.info
     ]
 
 
