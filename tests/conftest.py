@@ -1,5 +1,6 @@
 """What all tests share: hypothesis profiles, marks, a PostgreSQL server, the rule about missing programs."""
 
+import asyncio
 import gc
 import logging
 import os
@@ -8,6 +9,7 @@ from collections.abc import Callable, Generator, Iterator
 
 import pytest
 import structlog
+import uvloop
 from hypothesis import HealthCheck, settings
 
 from tests.support import garbage, kinds
@@ -42,6 +44,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     yield
     if worker := getattr(config, "workerinput", None):
         kinds.spread(items, worker["workercount"])
+
+
+def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Run tests on the event loop that the service runs on."""
+    return {"uvloop": uvloop.new_event_loop}
 
 
 def pytest_collection_finish() -> None:

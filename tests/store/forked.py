@@ -7,6 +7,7 @@ import asyncio
 import multiprocessing
 import os
 import runpy
+import socket
 import sys
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerProcess
@@ -19,8 +20,13 @@ _FORKS.set_forkserver_preload(["tests.store.material", "sidecar.store.store", "p
 class Forked:
     """A process under way; what it prints is to be read to its end."""
 
-    def __init__(self, process: ForkServerProcess, stdin: Connection, stdout: asyncio.StreamReader) -> None:
-        self.stdout: Final = stdout
+    def __init__(
+        self,
+        process: ForkServerProcess,
+        stdin: Connection,
+        stdout: tuple[asyncio.StreamReader, asyncio.StreamWriter],
+    ) -> None:
+        self.stdout, self._connection = stdout
         self._process = process
         self._stdin = stdin
 
@@ -38,25 +44,22 @@ class Forked:
         code = self._process.exitcode
         self._process.close()
         self._stdin.close()
+        self._connection.close()
         return code
 
 
 async def start(module: str, *arguments: str) -> Forked:
-    """Run a module as ``python -m`` would, with pipes to and from it."""
+    """Run a module as ``python -m`` would, with a pipe to it and a socket from it."""
     their_stdin, stdin = _FORKS.Pipe(duplex=False)
-    stdout, their_stdout = _FORKS.Pipe(duplex=False)
+    stdout, their_stdout = socket.socketpair()
     process = _FORKS.Process(target=_run, args=(module, arguments, their_stdin, their_stdout))
     await asyncio.to_thread(process.start)
     for theirs in (their_stdin, their_stdout):
         theirs.close()
-    reader = asyncio.StreamReader()
-    pipe = os.fdopen(os.dup(stdout.fileno()), "rb", buffering=0)
-    stdout.close()
-    await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), pipe)
-    return Forked(process, stdin, reader)
+    return Forked(process, stdin, await asyncio.open_connection(sock=stdout))
 
 
-def _run(module: str, arguments: tuple[str, ...], stdin: Connection, stdout: Connection) -> None:
+def _run(module: str, arguments: tuple[str, ...], stdin: Connection, stdout: socket.socket) -> None:
     os.dup2(stdin.fileno(), 0)
     os.dup2(stdout.fileno(), 1)
     sys.stdin = open(0, closefd=False)  # noqa: SIM115 - a descriptor, for as long as the process lives
