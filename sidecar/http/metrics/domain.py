@@ -9,6 +9,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
+from time import perf_counter
 from typing import Final
 
 import msgspec
@@ -196,7 +197,7 @@ class DomainMetrics:
         )
         freshness = head.freshness if head else {}
         kept = self._kept.get(project)
-        if kept is None or (self._may_differ(kept, basis) and _now() >= kept.rested_at):
+        if kept is None or (self._may_differ(kept, basis) and perf_counter() >= kept.rested_at):
             await self._render(project, basis)
             kept = self._kept[project]
         if kept.freshness is not freshness and kept.freshness != freshness:
@@ -219,15 +220,15 @@ class DomainMetrics:
         basis = msgspec.structs.replace(
             wanted, version=snapshot.version if snapshot else None, state=digest.state
         )
-        started = _now()
+        started = perf_counter()
         try:
             rendered = await asyncio.to_thread(_render_project, part, basis, kept, self._clock())
         except Exception:  # noqa: BLE001 - a bug met in one project's data must not take the others' figures
             _log.exception("metrics of a project could not be rendered", project=str(project))
             rendered = _render_without_figures(basis, kept)
-        took = _now() - started
+        took = perf_counter() - started
         self._observe(took)
-        rested_at = _now() + min(self._rest * took, LONGEST_REST_SECONDS)
+        rested_at = perf_counter() + min(self._rest * took, LONGEST_REST_SECONDS)
         self._keep(project, msgspec.structs.replace(rendered, rested_at=rested_at))
 
     def _keep(self, project: ProjectRef, rendered: _RenderedProject) -> None:
@@ -237,10 +238,6 @@ class DomainMetrics:
 
 
 DOMAIN_METRICS = web.AppKey("domain_metrics", DomainMetrics)
-
-
-def _now() -> float:
-    return asyncio.get_running_loop().time()
 
 
 def _in_chunks(pieces: Iterable[bytes]) -> Iterator[bytes]:
