@@ -38,7 +38,7 @@ async def start() -> AsyncIterator[Start]:
     for process in started:
         if process.returncode is None:
             process.kill()
-            await process.communicate()
+        await process.communicate()
 
 
 async def _start(*arguments: str, **environ: str) -> Process:

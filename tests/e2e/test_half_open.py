@@ -36,7 +36,7 @@ async def limited_service(small: Small, directory: Path) -> AsyncIterator[tuple[
     path = directory / "limited.yaml"
     path.write_text(json.dumps({"litmusSidecar": section}))
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", LIMITED, "serve", "--config", str(path), stdout=PIPE, stderr=PIPE, limit=2**20
+        sys.executable, "-c", LIMITED, "serve", "--config", str(path), stderr=PIPE, limit=2**20
     )
     assert process.stderr is not None
     logged: list[bytes] = []

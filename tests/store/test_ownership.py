@@ -168,3 +168,4 @@ async def test_kill_frees_the_file_though_a_child_lives_on(file: Path) -> None:
         owner.release()
     finally:
         os.kill(child, signal.SIGKILL)
+        await process.communicate()
