@@ -18,7 +18,7 @@ from cachetools import LRUCache
 from sidecar.domain.errors import BadRequestError, NoDataError, QueryRefusedError, TooLargeError
 from sidecar.domain.model import Section, Snapshot
 from sidecar.replica.document import Document, coerce_arguments, coerce_variables, parse_document
-from sidecar.replica.limits import Budget, Limits, check_json_depth
+from sidecar.replica.limits import Budget, Limits, check_json_depth, json_too_deep
 from sidecar.replica.plan import TYPENAME, Plan, compile_plan
 from sidecar.replica.projection import CONTENT_OF_SECTION, ROOT_FIELDS, Source
 from sidecar.runtime.turns import Work, run_whole
@@ -290,8 +290,11 @@ class _CompiledDocument:
 def _parse_body(body: bytes, limits: Limits) -> _Body:
     try:
         parsed = msgspec.json.decode(body)
-    except (ValueError, RecursionError):
+    except ValueError:
         raise BadRequestError("Not JSON: the body must be a JSON object with the text of a query") from None
+    except RecursionError:
+        # From how many levels on the parser gives up differs between releases of Python.
+        raise json_too_deep(limits.json_depth) from None
     check_json_depth(parsed, limits.json_depth)
     if isinstance(parsed, list):
         raise BadRequestError("Batches are not served: send one JSON object per request")

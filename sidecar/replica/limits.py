@@ -55,7 +55,12 @@ def check_json_depth(value: Any, at_most: int) -> None:
         ]
         if not level:
             return
-    raise BadRequestError(f"Nested too deeply: the body may nest {at_most} levels")
+    raise json_too_deep(at_most)
+
+
+def json_too_deep(at_most: int) -> BadRequestError:
+    """Return the refusal of JSON that nests deeper than ``at_most``."""
+    return BadRequestError(f"Nested too deeply: the body may nest {at_most} levels")
 
 
 class Complexity(msgspec.Struct, frozen=True):

@@ -80,7 +80,8 @@ def own_key_under_listed_id(key: SigningKey) -> str:
 
 
 def deeply_nested(key: SigningKey) -> str:
-    header = b'{"typ":' + b"[" * 5_000 + b"]" * 5_000 + b"}"
+    # Deeper than any release of Python reads; to close it all would make the token too long.
+    header = b'{"typ":' + b"[" * 11_000
     return ".".join(
         (urlsafe_b64encode(header).rstrip(b"=").decode(), *key.sign(user_claims()).split(".")[1:])
     )
