@@ -24,13 +24,12 @@ from sidecar.domain.model import Content, Experiment, Section
 from sidecar.domain.ports import Actor
 from sidecar.domain.roles import LitmusRole
 from sidecar.domain.runs import UNFINISHED, RecentRun
+from sidecar.domain.unreadable import UNREADABLE
 
 LONGEST_FLIGHT: Final = timedelta(minutes=2)
 """Longer than a request may wait for its turn and its answer; after it nobody waits any more."""
 SETTLING: Final = timedelta(seconds=90)
 """What Litmus may still do after we stopped waiting: its proxy gives up after 60 s."""
-NOT_OF_THE_FORM: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
-"""What reading a body raises when it is none of the form."""
 
 Body = TypeVar("Body", bound=msgspec.Struct)
 
@@ -139,7 +138,7 @@ def read_body(body: bytes, form: type[Body]) -> Body:
     """
     try:
         return msgspec.json.decode(body, type=form)
-    except NOT_OF_THE_FORM as exc:
+    except UNREADABLE as exc:
         fields = ", ".join(
             f"{field.encode_name} (true or false)" if field.type is bool else field.encode_name
             for field in msgspec.structs.fields(form)

@@ -7,6 +7,7 @@ import sys
 from asyncio.subprocess import DEVNULL
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -260,11 +261,11 @@ async def test_tags_that_could_not_be_read_are_asked_for_again_with_each_new_tok
     path.write_text(three.world.issue_token(three.user))
     config = three.config(tokenFile=str(path), sync=QUIET_SYNC)
     async with open_service(config, token_pace=PACE) as service:
-        await eventually(lambda: lists_of_projects(three) == 1)
+        await eventually(partial(has_listed_projects, three, 1))
         # Of themselves they are asked for after half a minute, one and two more.
         for number in range(2, 5):
             path.write_text(three.world.issue_token(three.user, days=10 + number))
-            await eventually(lambda number=number: lists_of_projects(three) == number)  # type: ignore[misc]
+            await eventually(partial(has_listed_projects, three, number))
         assert not service.services.claims.of(project).is_certain
         three.simulator.faults.clear()
         path.write_text(three.world.issue_token(three.user, days=20))
@@ -272,8 +273,8 @@ async def test_tags_that_could_not_be_read_are_asked_for_again_with_each_new_tok
         assert service.services.claims.of(project).owners == {"group:default/team-b"}
 
 
-def lists_of_projects(three: Three) -> int:
-    return sum(request.path == "/auth/list_projects" for request in three.simulator.requests)
+def has_listed_projects(three: Three, times: int) -> bool:
+    return sum(request.path == "/auth/list_projects" for request in three.simulator.requests) == times
 
 
 async def test_the_session_of_a_process_that_was_killed_is_revoked_by_the_next_start(three: Three) -> None:

@@ -8,7 +8,6 @@ from typing import Any, Final
 import msgspec
 
 from sidecar.actions.kind import (
-    NOT_OF_THE_FORM,
     ExperimentView,
     Kind,
     Observation,
@@ -30,6 +29,7 @@ from sidecar.domain.model import Content, Experiment, Section
 from sidecar.domain.ports import Actor
 from sidecar.domain.roles import LitmusRole
 from sidecar.domain.runs import UNFINISHED, Outcome, RecentRun
+from sidecar.domain.unreadable import UNREADABLE
 
 
 class StopBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -53,7 +53,7 @@ def _run_to_stop(body: bytes) -> str | None:
     """
     try:
         asked = msgspec.json.decode(body or b'{"all":true}', type=StopBody)
-    except NOT_OF_THE_FORM as exc:
+    except UNREADABLE as exc:
         raise _wrong_body() from exc
     if isinstance(asked.run_id, str) and asked.all is msgspec.UNSET:
         return asked.run_id

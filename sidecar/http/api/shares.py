@@ -11,6 +11,7 @@ from aiohttp import web
 
 from sidecar.domain.catalog import Entity
 from sidecar.domain.errors import BadRequestError, ForbiddenError, NotFoundError
+from sidecar.domain.unreadable import UNREADABLE
 from sidecar.http.answers.cache import Answer, conditional_response
 from sidecar.http.gate.body import read_json_body
 from sidecar.http.gate.caller import CALLER
@@ -103,7 +104,7 @@ async def _own_entity(request: web.Request, services: Services) -> Entity:
 def _asked(body: bytes) -> ShareBody:
     try:
         return msgspec.json.decode(body, type=ShareBody)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as exc:
+    except UNREADABLE as exc:
         raise BadRequestError(
             "Body must be a JSON object with picture (score, trend, runs or badge), expiresInDays (a whole "
             "number) and nothing else but window, tz, label."

@@ -13,6 +13,7 @@ from aiohttp import web
 from sidecar.config import LONGEST_TOKEN_DAYS, TOKEN_NAME, TOKEN_NAME_RULE, display_token
 from sidecar.domain.errors import BadRequestError, InstanceUnknownError, NotFoundError
 from sidecar.domain.ports import Tokens
+from sidecar.domain.unreadable import UNREADABLE
 from sidecar.http.answers.cache import Answer, conditional_response
 from sidecar.http.gate.body import read_json_body
 from sidecar.http.gate.caller import CALLER
@@ -123,7 +124,7 @@ def _read_body(body: bytes) -> TokenBody:
     """
     try:
         asked = msgspec.json.decode(body, type=TokenBody)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as exc:
+    except UNREADABLE as exc:
         raise BadRequestError(
             "Body must be a JSON object with nothing but name (text) and expiresInDays (a whole number)."
         ) from exc

@@ -1,7 +1,6 @@
 """Lists in pages: ``limit`` and the opaque ``cursor`` of all list routes."""
 
 import base64
-import binascii
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Final, TypeVar
 
@@ -9,6 +8,7 @@ import msgspec
 from aiohttp import web
 
 from sidecar.domain.errors import BadRequestError
+from sidecar.domain.unreadable import UNREADABLE
 
 MAX_LIMIT: Final = 200
 DEFAULT_LIMIT: Final = 50
@@ -88,7 +88,7 @@ def decode_cursor(request: web.Request, form: Any) -> Any:
         return None
     try:
         return msgspec.json.decode(base64.b64decode(text.encode(), altchars=b"-_", validate=True), type=form)
-    except (binascii.Error, ValueError, RecursionError, msgspec.MsgspecError) as exc:
+    except UNREADABLE as exc:
         raise BadRequestError(
             "Parameter 'cursor' must be a 'nextCursor' of this list.", parameter="cursor"
         ) from exc
