@@ -23,6 +23,13 @@ DOWN = SectionError(code="upstream_unavailable", message="No answer from Litmus.
 READ = HistoryState(is_complete=True, first_synced_at=NOW - timedelta(days=9), synced_at=NOW)
 
 
+def names_of(samples: Samples, label: str) -> set[str]:
+    """Return the values that a label has in any series."""
+    return {
+        value for values in samples.values() for labels in values for name, value in labels if name == label
+    }
+
+
 class Unreadable(MemoryHistory):
     """A history whose database may be away."""
 

@@ -5,6 +5,8 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
+
 from sidecar.domain.model import Lane, ProjectRef, Snapshot
 from sidecar.domain.ports import Job, RunQuery
 from sidecar.domain.runs import HistoryState, Run
@@ -20,6 +22,7 @@ from tests.support.memory_store.data import MemoryHistory, MemorySnapshots
 START = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 DAY = timedelta(days=1)
+VERSIONS = pytest.mark.parametrize("version", ["3.0.0", "3.17.0", "3.31.0"])
 
 
 class HistoryBench:
